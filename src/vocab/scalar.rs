@@ -1,0 +1,131 @@
+//! Sixteen lanes as an array: the path for machines without vectors, and the reference for those with them.
+
+use super::lanes::{LANES, Lanes};
+
+/// Sixteen lanes as an array.
+#[derive(Clone, Copy)]
+pub(crate) struct Scalar([f32; LANES]);
+
+impl Scalar {
+    #[inline(always)]
+    fn zip(self, other: Self, op: impl Fn(f32, f32) -> f32) -> Self {
+        Self(std::array::from_fn(|i| op(self.0[i], other.0[i])))
+    }
+
+    #[inline(always)]
+    fn compare(self, other: Self, op: impl Fn(f32, f32) -> bool) -> u16 {
+        (0..LANES).fold(0, |mask, i| mask | (u16::from(op(self.0[i], other.0[i])) << i))
+    }
+}
+
+impl Lanes for Scalar {
+    type Mask = u16;
+
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        Self([x; LANES])
+    }
+
+    #[inline(always)]
+    fn load(x: &[f32; LANES]) -> Self {
+        Self(*x)
+    }
+
+    #[inline(always)]
+    fn to_array(self) -> [f32; LANES] {
+        self.0
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a > b { a } else { b })
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        self.zip(other, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        self.zip(other, |a, b| a - b)
+    }
+
+    #[inline(always)]
+    fn fma(self, b: Self, c: Self) -> Self {
+        Self(std::array::from_fn(|i| fma(self.0[i], b.0[i], c.0[i])))
+    }
+
+    #[inline(always)]
+    fn scale_by_power(self, biased: Self) -> Self {
+        self.zip(biased, |x, n| f32::from_bits(x.to_bits().wrapping_add(n.to_bits() << 23)))
+    }
+
+    #[inline(always)]
+    fn ge(self, other: Self) -> u16 {
+        self.compare(other, |a, b| a >= b)
+    }
+
+    #[inline(always)]
+    fn lt(self, other: Self) -> u16 {
+        self.compare(other, |a, b| a < b)
+    }
+
+    #[inline(always)]
+    fn keep(self, mask: u16) -> Self {
+        Self(std::array::from_fn(|i| if mask >> i & 1 == 1 { self.0[i] } else { 0.0 }))
+    }
+
+    #[inline(always)]
+    fn and(a: u16, b: u16) -> u16 {
+        a & b
+    }
+
+    #[inline(always)]
+    fn bits(mask: u16) -> u32 {
+        u32::from(mask)
+    }
+}
+
+/// `a * b + c`, rounded once. Where the target has no such instruction, std would call the system's `fmaf`, one lane
+/// at a time and not everywhere correct; the detour over f64 is exact and vectorises.
+#[inline(always)]
+fn fma(a: f32, b: f32, c: f32) -> f32 {
+    if cfg!(any(target_feature = "fma", target_arch = "aarch64")) { a.mul_add(b, c) } else { fma_by_f64(a, b, c) }
+}
+
+/// The product is exact in f64; the sum is rounded to odd there, so that rounding it once more to f32 is right
+/// (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
+#[inline(always)]
+fn fma_by_f64(a: f32, b: f32, c: f32) -> f32 {
+    let product = f64::from(a) * f64::from(b);
+    let c = f64::from(c);
+    let sum = product + c;
+    let grown = sum - product;
+    let error = (product - (sum - grown)) + (c - grown);
+    let mut bits = sum.to_bits();
+    // False for a NaN, which an infinite sum leaves in `error`.
+    if error.abs() > 0.0 && bits & 1 == 0 {
+        bits = if (error > 0.0) == (sum > 0.0) { bits + 1 } else { bits - 1 };
+    }
+    f64::from_bits(bits) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200_000))]
+
+        #[test]
+        fn the_detour_over_f64_is_a_fused_multiply_add(a: u32, b: u32, c: u32, near: bool) {
+            let (a, b) = (f32::from_bits(a), f32::from_bits(b));
+            // Half of the cases cancel, where a second rounding shows.
+            let c = if near { -(a * b) * (1.0 + f32::from_bits(0x3380_0000 | (c >> 12))) } else { f32::from_bits(c) };
+            let (ours, std) = (fma_by_f64(a, b, c), a.mul_add(b, c));
+            prop_assert!(ours.to_bits() == std.to_bits() || (ours.is_nan() && std.is_nan()), "{a:e} {b:e} {c:e}: {ours:e} {std:e}");
+        }
+    }
+}
