@@ -1,0 +1,365 @@
+//! Decoders for a generator φ that the user supplies (MATH.md, 9): the same search, with roots by bracketing.
+
+use super::Mode;
+use super::generator::Generator;
+use super::method::{Method, Verdict};
+use super::problem::{Problem, normalise};
+use super::root::bracketed;
+use crate::error::{Error, Result};
+use std::sync::Arc;
+
+/// Σ x may differ from 1 by this much before the generator is said not to converge.
+const SLACK: f64 = 1e-9;
+
+/// Grid points below this are checked in absolute terms.
+const FINE: f64 = 1e-9;
+
+/// A generator that passed the checks at creation, for one direction and one λ.
+pub(super) struct Custom {
+    call: Caller,
+    mode: Mode,
+    lambda: f64,
+    sure: f64,
+    floor: Option<f64>,
+    phi_0: f64,
+    /// f(0), which the dual needs finite; 0 for the primal, where it does not matter.
+    f_0: f64,
+    f_1: f64,
+}
+
+impl Custom {
+    pub(super) fn new(name: &str, generator: Arc<dyn Generator>, mode: Mode, size: CustomSize) -> Result<Self> {
+        let call = Caller { name: name.into(), generator };
+        let phi_0 = call.phi(0.0)?;
+        let f_0 = if mode == Mode::Dual { call.f(0.0)? } else { 0.0 };
+        let mut new = Self { mode, lambda: 0.0, sure: 0.0, floor: None, phi_0, f_0, f_1: call.f(1.0)?, call };
+        new.check_grid()?;
+        match size {
+            CustomSize::Lambda(lambda) => new.lambda = lambda,
+            CustomSize::Floor(t) => {
+                new.lambda = match mode {
+                    Mode::Primal => new.distance_from_zero(t)?,
+                    Mode::Dual => new.distance_to_zero(t)?.max(new.gain_of_nothing(t)?),
+                }
+            }
+            CustomSize::Fixed => return Ok(new),
+        }
+        let lambda = new.lambda;
+        match mode {
+            Mode::Primal => {
+                new.sure = increasing_root(|t| Ok(new.distance_from_zero(t)? - lambda))?;
+                new.floor = Some(new.sure);
+            }
+            // t_floor is not an endpoint for every φ, so the dual has no bound K(p) and looks on until it is done.
+            Mode::Dual => new.sure = increasing_root(|t| Ok(new.distance_to_zero(t)? - lambda))?,
+        }
+        Ok(new)
+    }
+
+    /// d(0, x) = φ(0) - φ(x) + x f(x).
+    fn distance_from_zero(&self, x: f64) -> Result<f64> {
+        if x <= 0.0 {
+            return Ok(0.0);
+        }
+        Ok(self.phi_0 - self.call.phi(x)? + x * self.call.f(x)?)
+    }
+
+    /// d(p, 0) = φ(p) - φ(0) - p f(0).
+    fn distance_to_zero(&self, p: f64) -> Result<f64> {
+        Ok(self.call.phi(p)? - self.phi_0 - p * self.f_0)
+    }
+
+    /// What a token of probability zero is worth at x: x² f'(x) - d(0, x).
+    fn gain_of_nothing(&self, x: f64) -> Result<f64> {
+        Ok(x * x * self.call.f_prime(x)? - self.distance_from_zero(x)?)
+    }
+
+    /// Dual: h(x) = d(0, x) - p (f(x) - f(0)).
+    fn h(&self, p: f64, x: f64) -> Result<f64> {
+        Ok(self.distance_from_zero(x)? - p * (self.call.f(x)? - self.f_0))
+    }
+
+    /// The checks at creation on x = 2^(-j/4), from 1e-30 to 1.
+    fn check_grid(&self) -> Result<()> {
+        let x: Vec<f64> =
+            (0..=398).rev().map(|j| crate::math::exp(-std::f64::consts::LN_2 * f64::from(j) / 4.0)).collect();
+        let refuse = |what: String| Err(Error::InvalidArgument(format!("generator `{}`: {what}", self.call.name)));
+        let (mut phi, mut f, mut back, mut prime) =
+            (vec![0.0; x.len()], vec![0.0; x.len()], vec![0.0; x.len()], vec![0.0; x.len()]);
+        let generator = &self.call.generator;
+        generator.phi(&x, &mut phi);
+        generator.f(&x, &mut f);
+        generator.f_inverse(&f, &mut back);
+        if !self.phi_0.is_finite() {
+            return refuse("phi(0) is not finite, so no token could ever be dropped".into());
+        }
+        for (i, &x_i) in x.iter().enumerate() {
+            if !phi[i].is_finite() || !f[i].is_finite() {
+                return refuse(format!("phi or f is not finite at {x_i:e}"));
+            }
+            // A constant in f hides a tiny x, and is harmless: there only the order is asked for.
+            if back[i].is_nan() || (back[i] - x_i).abs() > 1e-6 * x_i.max(FINE) {
+                return refuse(format!("f_inverse(f({x_i:e})) is {:e}", back[i]));
+            }
+            if i == 0 {
+                continue;
+            }
+            if !(f[i] > f[i - 1] || (x_i < FINE && f[i] == f[i - 1])) {
+                return refuse(format!("f does not increase at {x_i:e}: phi must be strictly convex"));
+            }
+            // By convexity the slope of the chord lies between the slopes at its ends; φ itself is only known to its
+            // last bits.
+            let (chord, step) = (phi[i] - phi[i - 1], x_i - x[i - 1]);
+            let rounding =
+                4.0 * f64::EPSILON * (phi[i].abs() + phi[i - 1].abs() + step * f[i].abs() + step * f[i - 1].abs());
+            if !(f[i - 1] * step <= chord + rounding && chord <= f[i] * step + rounding) {
+                return refuse(format!("f is not the derivative of phi near {x_i:e}"));
+            }
+        }
+        if self.mode == Mode::Primal {
+            return Ok(());
+        }
+        if !self.f_0.is_finite() {
+            return refuse("the dual needs f(0) finite: otherwise no token could ever be dropped".into());
+        }
+        if !generator.f_prime(&x, &mut prime) {
+            return refuse("the dual needs f_prime".into());
+        }
+        for i in 0..x.len() {
+            let (here, before) = (x[i] * prime[i], if i == 0 { 0.0 } else { x[i - 1] * prime[i - 1] });
+            if !(here.is_finite() && here >= before * (1.0 - 1e-9)) {
+                return refuse(format!(
+                    "x f'(x) decreases at {:e}: discrete convexity of the dual is not guaranteed (MATH.md, T2)",
+                    x[i]
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// f(x_i) = f(p_i) + ν for the first k, into `x`; the sum.
+    fn primal_at(&self, power: &[f64], nu: f64, sums: &mut Vec<f64>, x: &mut [f64]) -> Result<f64> {
+        // Beyond f(1) an inverse need not exist; no entry of a solution is there.
+        sums.clear();
+        sums.extend(power[..x.len()].iter().map(|f| (f + nu).min(self.f_1)));
+        self.call.generator.f_inverse(sums, x);
+        self.call.finite(x, "f_inverse")?;
+        Ok(x.iter().sum())
+    }
+
+    /// f'(x_i) (x_i - p_i) = ν for the first k, into `x`, by halving all intervals at once; the sum.
+    fn dual_at(&self, p: &[f64], nu: f64, [low, high, prime]: [&mut Vec<f64>; 3], x: &mut [f64]) -> Result<f64> {
+        let k = x.len();
+        low.clear();
+        low.extend_from_slice(&p[..k]);
+        high.clear();
+        high.resize(k, 1.0);
+        prime.clear();
+        prime.resize(k, 0.0);
+        for _ in 0..64 {
+            for (x, (low, high)) in x.iter_mut().zip(low.iter().zip(high.iter())) {
+                *x = 0.5 * (low + high);
+            }
+            {
+                self.call.generator.f_prime(x, prime);
+            };
+            self.call.finite(prime, "f_prime")?;
+            for i in 0..k {
+                if prime[i] * (x[i] - p[i]) > nu { high[i] = x[i] } else { low[i] = x[i] }
+            }
+        }
+        Ok(x.iter().sum())
+    }
+}
+
+/// How the size of the support is fixed, as far as a generator's thresholds depend on it.
+pub(super) enum CustomSize {
+    Lambda(f64),
+    Floor(f64),
+    Fixed,
+}
+
+impl Method for Custom {
+    fn prepare(&self, problem: &mut Problem) -> Result<()> {
+        problem.power.resize(problem.p.len(), 0.0);
+        let Problem { p, power, .. } = problem;
+        self.call.generator.f(p, power);
+        self.call.finite(power, "f")
+    }
+
+    fn lambda(&self) -> f64 {
+        self.lambda
+    }
+
+    fn sure(&self) -> f64 {
+        self.sure
+    }
+
+    fn floor(&self) -> Option<f64> {
+        self.floor
+    }
+
+    fn solve(&self, problem: &mut Problem, k: usize, x: &mut Vec<f64>) -> Result<f64> {
+        let Problem { p, rest, power, spare: [one, two, three, _], .. } = problem;
+        let rest = rest[k];
+        x.clear();
+        x.extend_from_slice(&p[..k]);
+        if k == 1 {
+            x[0] = 1.0;
+            return Ok(match self.mode {
+                Mode::Primal => self.f_1 - power[0],
+                Mode::Dual => self.call.f_prime(1.0)? * rest,
+            });
+        }
+        if rest <= 0.0 {
+            normalise(x);
+            return Ok(0.0);
+        }
+        // Giving token j an equal share of the rest needs ν_j; between the smallest and the largest lies the answer.
+        let share = rest / k as f64;
+        one.clear();
+        one.extend(x.iter().map(|p| p + share));
+        two.clear();
+        two.resize(k, 0.0);
+        match self.mode {
+            Mode::Primal => self.call.generator.f(one, two),
+            Mode::Dual => {
+                self.call.generator.f_prime(one, two);
+            }
+        }
+        let nu_of = |j: usize| match self.mode {
+            Mode::Primal => two[j] - power[j],
+            Mode::Dual => two[j] * share,
+        };
+        let (low, high) = (0..k).map(nu_of).fold((f64::INFINITY, 0.0f64), |(l, h), nu| (l.min(nu), h.max(nu)));
+        if !(low.is_finite() && high.is_finite()) {
+            return Err(self.call.diverged(if self.mode == Mode::Primal { "f" } else { "f_prime" }));
+        }
+        let (nu, excess) = bracketed((low * (1.0 - 1e-12)).max(0.0), high * (1.0 + 1e-12), 1e-15, |nu| {
+            let sum = match self.mode {
+                Mode::Primal => self.primal_at(power, nu, one, x)?,
+                Mode::Dual => self.dual_at(p, nu, [one, two, three], x)?,
+            };
+            Ok(sum - 1.0)
+        })?;
+        if excess.abs() > SLACK {
+            return Err(Error::NoConvergence(format!(
+                "generator `{}`: no ν makes {k} tokens a distribution (their sum stays at {})",
+                self.call.name,
+                1.0 + excess
+            )));
+        }
+        normalise(x);
+        Ok(nu)
+    }
+
+    fn verdict(&self, problem: &mut Problem, k: usize) -> Result<Verdict> {
+        let next = problem.p[k];
+        if next > self.sure {
+            return Ok(Verdict::Include { at_most: usize::MAX });
+        }
+        let mut x = std::mem::take(&mut problem.spare[3]);
+        x.clear();
+        x.resize(k, 0.0);
+        let Problem { p, power, spare: [one, two, three, _], .. } = problem;
+        let verdict = match self.mode {
+            Mode::Primal => {
+                let nu = self.call.f(self.sure)? - power[k];
+                Verdict::of(self.primal_at(power, nu, one, &mut x)?, self.sure, k)
+            }
+            Mode::Dual => {
+                let worth = |x: f64| {
+                    let x = x.max(next);
+                    Ok(self.call.f_prime(x)? * (x - next) * x - self.h(next, x)? - self.lambda)
+                };
+                let x_t = increasing_root(worth)?.max(next);
+                if x_t >= 1.0 {
+                    Verdict::Exclude
+                } else {
+                    let nu = self.call.f_prime(x_t)? * (x_t - next);
+                    match Verdict::of(self.dual_at(p, nu, [one, two, three], &mut x)?, x_t, k) {
+                        Verdict::Include { .. } => Verdict::Include { at_most: usize::MAX },
+                        other => other,
+                    }
+                }
+            }
+        };
+        problem.spare[3] = x;
+        Ok(verdict)
+    }
+
+    fn gain(&self, problem: &mut Problem, k: usize, x: &[f64], y: &[f64]) -> Result<f64> {
+        let mut gain = 0.0;
+        for i in 0..k {
+            gain += match self.mode {
+                Mode::Primal => self.call.phi(x[i])? - self.call.phi(y[i])? - self.call.f(y[i])? * (x[i] - y[i]),
+                Mode::Dual => {
+                    let p = problem.p[i];
+                    let slope = self.call.f_prime(y[i])? * (y[i] - p);
+                    self.h(p, x[i])? - self.h(p, y[i])? - slope * (x[i] - y[i])
+                }
+            };
+        }
+        let (p, y) = (problem.p[k], y[k]);
+        Ok(gain
+            + match self.mode {
+                Mode::Primal => self.distance_from_zero(y)?,
+                Mode::Dual => self.call.f_prime(y)? * (y - p) * y - self.h(p, y)?,
+            })
+    }
+}
+
+/// The smallest t in [0, 1] where an increasing function becomes positive; 1 if it never does.
+fn increasing_root(mut f: impl FnMut(f64) -> Result<f64>) -> Result<f64> {
+    if f(1.0)? <= 0.0 {
+        return Ok(1.0);
+    }
+    let (mut low, mut high) = (0.0f64, 1.0f64);
+    // Halving the bits, not the value: the answer may be 1e-9.
+    for _ in 0..64 {
+        let mid = f64::from_bits((low.to_bits() + high.to_bits()) / 2);
+        if mid <= low || mid >= high {
+            break;
+        }
+        if f(mid)? > 0.0 { high = mid } else { low = mid }
+    }
+    Ok(high)
+}
+
+/// Calls into the user's code, with every answer checked.
+struct Caller {
+    name: String,
+    generator: Arc<dyn Generator>,
+}
+
+impl Caller {
+    fn phi(&self, x: f64) -> Result<f64> {
+        self.scalar(x, "phi", |g, x, y| g.phi(x, y))
+    }
+
+    fn f(&self, x: f64) -> Result<f64> {
+        self.scalar(x, "f", |g, x, y| g.f(x, y))
+    }
+
+    fn f_prime(&self, x: f64) -> Result<f64> {
+        self.scalar(x, "f_prime", |g, x, y| {
+            if !g.f_prime(x, y) {
+                y[0] = f64::NAN;
+            }
+        })
+    }
+
+    fn scalar(&self, x: f64, what: &str, call: impl FnOnce(&dyn Generator, &[f64], &mut [f64])) -> Result<f64> {
+        let mut y = [0.0];
+        call(&*self.generator, &[x], &mut y);
+        if y[0].is_nan() { Err(self.diverged(what)) } else { Ok(y[0]) }
+    }
+
+    fn finite(&self, values: &[f64], what: &str) -> Result<()> {
+        if values.iter().all(|v| v.is_finite()) { Ok(()) } else { Err(self.diverged(what)) }
+    }
+
+    fn diverged(&self, what: &str) -> Error {
+        Error::NoConvergence(format!("generator `{}`: {what} returned NaN or an infinite value", self.name))
+    }
+}

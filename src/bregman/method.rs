@@ -1,0 +1,68 @@
+//! What the search for the support asks of a decoder: one trait for primal and dual, closed form or user's generator.
+
+use super::problem::Problem;
+use crate::error::Result;
+
+/// What the A-test says of token k + 1 (MATH.md, 6.2).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Verdict {
+    /// It is kept: k* is at least k + 1, and at most `at_most`.
+    Include { at_most: usize },
+    /// It is dropped: k* is at most k.
+    Exclude,
+    /// Only the gain itself can tell; at most one k of a row is in this case.
+    Ambiguous,
+}
+
+impl Verdict {
+    /// From A_k, the mass of the first k tokens at the ν that puts token k + 1 at the threshold, and `x_t`, what that
+    /// token would get there.
+    pub(super) fn of(mass: f64, x_t: f64, k: usize) -> Self {
+        if mass >= 1.0 {
+            Verdict::Exclude
+        } else if mass + x_t < 1.0 {
+            // Every further step adds at least x_t.
+            let room = (1.0 - mass) / x_t;
+            let at_most = if room < 1e15 { k + 2 + room as usize } else { usize::MAX };
+            Verdict::Include { at_most }
+        } else {
+            Verdict::Ambiguous
+        }
+    }
+}
+
+/// A decoder for one divergence, one direction and one λ.
+pub(super) trait Method: Send + Sync {
+    /// Fills the problem's powers.
+    fn prepare(&self, problem: &mut Problem) -> Result<()>;
+
+    /// The penalty a token.
+    fn lambda(&self) -> f64;
+
+    /// A token with a probability above this is certainly kept (t_sure).
+    fn sure(&self) -> f64;
+
+    /// The threshold behind the bound K(p) (t_floor); None where there is no bound.
+    fn floor(&self) -> Option<f64>;
+
+    /// The probability that every kept token but the first exceeds, given the first's; None where that says nothing.
+    fn rule_four(&self, p_1: f64) -> Option<f64> {
+        let _ = p_1;
+        None
+    }
+
+    /// The optimum on the first k tokens, into `x`; returns ν.
+    fn solve(&self, problem: &mut Problem, k: usize, x: &mut Vec<f64>) -> Result<f64>;
+
+    /// The A-test for token k + 1.
+    fn verdict(&self, problem: &mut Problem, k: usize) -> Result<Verdict>;
+
+    /// The gain of token k + 1, G(k) - G(k + 1), from the optima `x` for k and `y` for k + 1.
+    fn gain(&self, problem: &mut Problem, k: usize, x: &[f64], y: &[f64]) -> Result<f64>;
+
+    /// k*, where gains have a closed form and a scan is cheaper than a search.
+    fn closed_form(&self, problem: &Problem) -> Option<usize> {
+        let _ = problem;
+        None
+    }
+}

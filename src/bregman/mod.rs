@@ -1,0 +1,265 @@
+//! Bregman decoders: *Foundations of Top-k Decoding for Language Models*, arXiv 2505.19371.
+//!
+//! Given the model's distribution p over V tokens, choose the sparse distribution p̂ that is nearest to it, where every
+//! token of the support costs λ:
+//!
+//! ```text
+//!   primal   minimise over p̂ in the simplex   Σ_i d(p̂_i, p_i) + λ · #{i : p̂_i > 0}
+//!   dual     minimise over p̂ in the simplex   Σ_i d(p_i, p̂_i) + λ · #{i : p̂_i > 0}
+//!
+//!   d(x, y) = φ(x) - φ(y) - φ'(y) (x - y)       the Bregman divergence of a convex φ
+//!   φ_α(x)  = x^α / (α (α - 1)),  x ln x at 1   the α family
+//! ```
+//!
+//! The best support of size k is the k largest tokens (greedy), and its cost is discretely convex in k, so a search
+//! finds k*. On the support p̂ is p shifted by one multiplier ν: φ'(p̂_i) = φ'(p_i) + ν. α = 1 is the
+//! Kullback-Leibler divergence and gives ordinary top-k with a k that adapts; α > 1 flattens the head, α < 1 sharpens
+//! it, α = ∞ fills it like water, max(p_i, w).
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `generator.rs` | φ: the α family, and the trait for a user's own |
+//! | `objective.rs` | the objective above, to the letter, for whoever wants to check an answer |
+//! | `problem.rs` | the candidates with their prefix and suffix sums |
+//! | `method.rs` | what the search asks of a decoder |
+//! | `support.rs` | k*: bounds, scan, bisection |
+//! | `primal.rs`, `dual.rs`, `custom.rs` | p̂ and gains for each kind of decoder |
+//! | `root.rs` | safeguarded Newton, bracketing |
+
+mod custom;
+mod dual;
+mod generator;
+mod method;
+mod objective;
+mod primal;
+mod problem;
+mod root;
+mod support;
+
+pub use generator::{Alpha, Generator};
+pub use objective::{Divergence, objective};
+pub(crate) use problem::Problem;
+
+use crate::error::{Error, Result};
+use custom::{Custom, CustomSize};
+use dual::Dual;
+use method::Method;
+use primal::Primal;
+use std::sync::Arc;
+
+/// Which argument of the divergence is the decoded distribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// d(p̂, p).
+    Primal,
+    /// d(p, p̂).
+    Dual,
+}
+
+/// What decides how many tokens are kept.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Size {
+    /// The paper's penalty λ >= 0 a token; not comparable across α.
+    Lambda(f64),
+    /// The same penalty said as a probability in (0, 1]: a token is kept if its renormalised probability would exceed
+    /// about this. Comparable across α; never more than ⌈1/floor⌉ tokens are kept.
+    Floor(f64),
+    /// Exactly this many tokens, at least 1 (fewer if fewer are eligible).
+    Fixed(usize),
+}
+
+/// The convex function behind the divergence.
+#[derive(Clone)]
+pub enum Family {
+    /// The α family: α from 0.05 to 64 or infinity for the primal, above 1 up to 16 for the dual.
+    Alpha(f64),
+    /// A user's generator, with a name for messages.
+    Custom(Arc<str>, Arc<dyn Generator>),
+}
+
+/// Smallest and largest support; by discrete convexity k* is clamped to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// At least 1.
+    pub k_min: usize,
+    /// At least `k_min`; `usize::MAX` for none.
+    pub k_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { k_min: 1, k_max: usize::MAX }
+    }
+}
+
+/// A Bregman decoder for distributions.
+pub struct Decoder {
+    method: Box<dyn Method>,
+    size: Size,
+    limits: Limits,
+    /// Only ratios of probabilities matter (α = 1 with λ): no normaliser is needed.
+    ratio: Option<f64>,
+    /// The solution is p itself, renormalised: nothing but the support changes.
+    plain: bool,
+}
+
+/// What [`Decoder::decode`] finds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// p̂ on the support, in the order of the input: the support is its first `p_hat.len()` tokens.
+    pub p_hat: Vec<f64>,
+    /// The multiplier ν (the water level at α = ∞).
+    pub nu: f64,
+}
+
+impl Decoder {
+    /// Checks the parameters (MATH.md, 11) and prepares the thresholds.
+    pub fn new(family: Family, mode: Mode, size: Size, limits: Limits) -> Result<Self> {
+        check_size(size, limits)?;
+        let lambda = if let Size::Lambda(lambda) = size { lambda } else { 0.0 };
+        let method: Box<dyn Method> = match &family {
+            Family::Alpha(alpha) => {
+                check_alpha(*alpha, mode, size)?;
+                // At α = 2 the divergence is symmetric; at α = 1 the closed forms start from exactly 1.
+                match (mode, size) {
+                    (Mode::Dual, Size::Floor(t)) if *alpha != 2.0 => Box::new(Dual::with_floor(*alpha, t)),
+                    (Mode::Dual, _) if *alpha != 2.0 => Box::new(Dual::new(*alpha, lambda)),
+                    (_, Size::Floor(t)) => Box::new(Primal::with_floor(*alpha, t)),
+                    _ => Box::new(Primal::new(*alpha, lambda)),
+                }
+            }
+            Family::Custom(name, generator) => {
+                let size = match size {
+                    Size::Lambda(lambda) if lambda > 0.0 => CustomSize::Lambda(lambda),
+                    Size::Floor(t) => CustomSize::Floor(t),
+                    _ => CustomSize::Fixed,
+                };
+                Box::new(Custom::new(name, generator.clone(), mode, size)?)
+            }
+        };
+        let plain = matches!(family, Family::Alpha(alpha) if Alpha::new(alpha).alpha() == 1.0);
+        let adaptive = !matches!(size, Size::Fixed(_)) && method.lambda() > 0.0;
+        let ratio = (plain && adaptive).then(|| crate::math::expm1(method.lambda()));
+        Ok(Self { method, size, limits, ratio, plain })
+    }
+
+    /// Decodes a whole distribution: `p` are the probabilities (or weights; they are divided by their sum) of all
+    /// tokens in descending order. Weights of zero are not eligible.
+    pub fn decode(&self, p: &[f64]) -> Result<Decoded> {
+        if p.iter().any(|p| !(p.is_finite() && *p >= 0.0)) || p.windows(2).any(|w| w[0] < w[1]) {
+            return Err(Error::InvalidArgument("p must be finite, non-negative and in descending order".into()));
+        }
+        if p.first().is_none_or(|&p| p == 0.0) {
+            return Err(Error::EmptySupport);
+        }
+        let mut problem = Problem::default();
+        problem.set(p.iter().copied(), 0.0);
+        let (_, nu) = self.solve(&mut problem)?;
+        Ok(Decoded { p_hat: problem.x, nu })
+    }
+
+    /// λ as it is used: given, derived from the floor, or 0 for a fixed size and for α = ∞.
+    pub fn lambda(&self) -> f64 {
+        self.method.lambda()
+    }
+
+    /// Finds k* among the candidates and leaves p̂ in [`Self::solution`]; returns k* and ν.
+    pub(crate) fn solve(&self, problem: &mut Problem) -> Result<(usize, f64)> {
+        let n = problem.len();
+        self.method.prepare(problem)?;
+        let (k, nu) = match self.size {
+            Size::Fixed(k) => (k, None),
+            Size::Lambda(0.0) => (n, None),
+            _ => support::best_size(&*self.method, problem)?,
+        };
+        let clamped = k.clamp(self.limits.k_min, self.limits.k_max).min(n);
+        if let (Some(nu), true) = (nu, clamped == k) {
+            return Ok((k, nu));
+        }
+        let mut x = std::mem::take(&mut problem.x);
+        let nu = self.method.solve(problem, clamped, &mut x);
+        problem.x = x;
+        Ok((clamped, nu?))
+    }
+
+    /// p̂ of the last [`Self::solve`].
+    pub(crate) fn solution(problem: &Problem) -> &[f64] {
+        &problem.x
+    }
+
+    /// α = 1 with λ: token k + 1 is kept iff its weight exceeds this multiple of the first k weights' sum.
+    pub(crate) fn ratio(&self) -> Option<f64> {
+        self.ratio
+    }
+
+    /// Whether p̂ is p renormalised on the support.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// The size, if no token's probability matters to it.
+    pub(crate) fn fixed_size(&self) -> Option<usize> {
+        match self.size {
+            Size::Fixed(k) => Some(k),
+            Size::Lambda(0.0) => Some(self.limits.k_max),
+            _ => None,
+        }
+        .map(|k| k.clamp(self.limits.k_min, self.limits.k_max))
+    }
+
+    /// The limits on the support.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The threshold behind K(p), if there is one: all tokens above it, and 1/it more at the most, are candidates.
+    pub(crate) fn floor(&self) -> Option<f64> {
+        self.method.floor()
+    }
+
+    /// With α < 1: the probability that every kept token but the first exceeds.
+    pub(crate) fn rule_four(&self, p_1: f64) -> Option<f64> {
+        self.method.rule_four(p_1)
+    }
+}
+
+fn check_size(size: Size, limits: Limits) -> Result<()> {
+    let refuse = |what: String| Err(Error::InvalidArgument(what));
+    match size {
+        Size::Lambda(l) if !(l.is_finite() && l >= 0.0) => {
+            return refuse(format!("lambda must be finite and >= 0, got {l}"));
+        }
+        Size::Floor(t) if !(t > 0.0 && t <= 1.0) => return refuse(format!("floor must be in (0, 1], got {t}")),
+        Size::Fixed(0) => return refuse("k must be at least 1".into()),
+        _ => {}
+    }
+    if limits.k_min == 0 || limits.k_min > limits.k_max {
+        return refuse(format!("1 <= k_min <= k_max must hold, got k_min {} and k_max {}", limits.k_min, limits.k_max));
+    }
+    Ok(())
+}
+
+/// MATH.md, 11.
+fn check_alpha(alpha: f64, mode: Mode, size: Size) -> Result<()> {
+    let refuse = |why: &str| Err(Error::InvalidArgument(format!("alpha={alpha}: {why}")));
+    match mode {
+        _ if alpha.is_nan() => refuse("not a number"),
+        Mode::Primal if alpha <= 0.0 => refuse(
+            "phi(0) is infinite for alpha <= 0, so no token could ever be dropped; the primal takes 0.05 to 64, or inf",
+        ),
+        Mode::Primal if alpha == f64::INFINITY => match size {
+            Size::Lambda(_) => refuse("the limit (water-filling) has no lambda; give floor or k"),
+            _ => Ok(()),
+        },
+        Mode::Primal if !(0.05..=64.0).contains(&alpha) => refuse(
+            "outside the range in which the solver is proven to be accurate; the primal takes 0.05 to 64, or inf",
+        ),
+        Mode::Dual if alpha <= 1.0 => refuse(
+            "phi'(0) is infinite for alpha <= 1, so no token could ever be dropped; the dual takes alpha > 1, up to 16",
+        ),
+        Mode::Dual if !(1.01..=16.0).contains(&alpha) => {
+            refuse("outside the range in which the solver is proven to be accurate; the dual takes 1.01 to 16")
+        }
+        _ => Ok(()),
+    }
+}

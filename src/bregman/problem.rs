@@ -1,0 +1,80 @@
+//! The candidates of one row, with the sums and powers that every step shares.
+
+use crate::math::ln;
+
+/// The largest probabilities of a law in descending order, and the mass beyond them.
+///
+/// Everything is in f64 and nothing is normalised away: `p` are the model's own probabilities, so that the head and
+/// the mass beyond it together are 1.
+#[derive(Debug, Default)]
+pub(crate) struct Problem {
+    pub(super) p: Vec<f64>,
+    /// `rest[k]` is R_k, the mass of everything but the first k: a suffix sum, because 1 - S_k would cancel.
+    pub(super) rest: Vec<f64>,
+    /// `head[k]` is S_k.
+    pub(super) head: Vec<f64>,
+    pub(super) log_p: Vec<f64>,
+    /// p^b, or f(p) for a user's generator.
+    pub(super) power: Vec<f64>,
+    /// Two solutions: for k and for k + 1 tokens.
+    pub(super) x: Vec<f64>,
+    pub(super) y: Vec<f64>,
+    /// Vectors for a user's generator.
+    pub(super) spare: [Vec<f64>; 4],
+}
+
+impl Problem {
+    /// Takes weights in descending order, with `beyond`, the weight of all other tokens together. Weights of zero are
+    /// not eligible (MATH.md, 7) and are left out.
+    pub(crate) fn set(&mut self, weights: impl Iterator<Item = f64>, beyond: f64) {
+        self.p.clear();
+        self.p.extend(weights.take_while(|&w| w > 0.0));
+        let n = self.p.len();
+        let total = beyond + self.p.iter().rev().sum::<f64>();
+        self.p.iter_mut().for_each(|p| *p /= total);
+        self.rest.resize(n + 1, 0.0);
+        self.rest[n] = beyond / total;
+        for k in (0..n).rev() {
+            self.rest[k] = self.rest[k + 1] + self.p[k];
+        }
+        self.head.clear();
+        self.head.push(0.0);
+        self.head.extend(self.p.iter().scan(0.0, |sum, p| {
+            *sum += p;
+            Some(*sum)
+        }));
+        self.log_p.clear();
+        self.log_p.extend(self.p.iter().map(|&p| ln(p)));
+        self.power.clear();
+    }
+
+    /// Number of candidates.
+    pub(super) fn len(&self) -> usize {
+        self.p.len()
+    }
+
+    /// The number of candidates with a probability above `t`.
+    pub(super) fn above(&self, t: f64) -> usize {
+        self.p.partition_point(|&p| p > t)
+    }
+
+    /// MATH.md, 5, bound 3: no more than this many tokens are kept when every kept one exceeds `t` at the next to the
+    /// last step; with slack for candidates that came from f32.
+    pub(super) fn at_most(&self, t: f64) -> usize {
+        let t = t * (1.0 - 1e-5);
+        let n = self.above(t);
+        let room = (self.rest[n] / t).floor();
+        if room >= self.len() as f64 { self.len() } else { (2 + n + room as usize).min(self.len()) }
+    }
+}
+
+/// Divides by the sum: the last ulp.
+pub(super) fn normalise(x: &mut [f64]) {
+    let sum: f64 = x.iter().sum();
+    x.iter_mut().for_each(|x| *x /= sum);
+}
+
+/// Where Newton's iteration may stop for `k` tokens (MATH.md, 6.3).
+pub(super) fn tolerance(k: usize) -> f64 {
+    4e-16 * (k as f64).sqrt().max(4.0)
+}
