@@ -1,0 +1,182 @@
+//! The values given to one stage, checked against the catalogue.
+
+use super::catalogue::{Kind, ParameterInfo, StageInfo, nearest};
+use crate::error::{Error, Result};
+use std::fmt;
+
+/// A parameter's value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    Number(f64),
+    Count(u64),
+    Choice(&'static str),
+    Name(String),
+}
+
+impl Value {
+    fn parse(text: &str, kind: Kind) -> std::result::Result<Self, String> {
+        match kind {
+            Kind::Number { min, max, open } => match text.parse::<f64>() {
+                Ok(v) if v <= max && (v > min || (!open && v == min)) => Ok(Value::Number(v)),
+                Ok(_) | Err(_) => Err(format!("must be a number in {}{min}, {max}]", if open { '(' } else { '[' })),
+            },
+            Kind::Count { min } => match text.parse::<u64>() {
+                Ok(v) if v >= min && v <= u64::from(u32::MAX) => Ok(Value::Count(v)),
+                Ok(_) | Err(_) => Err(format!("must be a whole number from {min} to {}", u32::MAX)),
+            },
+            Kind::Choice(words) => match words.iter().find(|w| **w == text) {
+                Some(word) => Ok(Value::Choice(word)),
+                None => Err(format!("must be one of {}", words.join(", "))),
+            },
+            Kind::Name if text.is_empty() => Err("must be a name".into()),
+            Kind::Name => Ok(Value::Name(text.into())),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // The shortest text that parses to the same number.
+            Value::Number(v) => write!(f, "{v}"),
+            Value::Count(v) => write!(f, "{v}"),
+            Value::Choice(word) => f.write_str(word),
+            Value::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A stage's name and the values that were given to it.
+pub(crate) struct Arguments {
+    stage: &'static StageInfo,
+    given: Vec<Option<Value>>,
+}
+
+impl Arguments {
+    pub(crate) fn new(stage: &'static StageInfo) -> Self {
+        Self { stage, given: vec![None; stage.parameters.len()] }
+    }
+
+    pub(crate) fn stage(&self) -> &'static StageInfo {
+        self.stage
+    }
+
+    /// Takes one `name=value`, or the first parameter's value if there is no name.
+    pub(crate) fn set(&mut self, name: Option<&str>, text: &str) -> std::result::Result<(), String> {
+        let parameters = self.stage.parameters;
+        let at = match name {
+            None if parameters.is_empty() => return Err("takes no parameters".into()),
+            None => 0,
+            Some(name) => parameters
+                .iter()
+                .position(|p| p.name == name || p.aliases.contains(&name))
+                .ok_or_else(|| self.unknown(name))?,
+        };
+        let parameter = &parameters[at];
+        if self.given[at].is_some() {
+            return Err(format!("parameter `{}` is given twice", parameter.name));
+        }
+        let value = Value::parse(text, parameter.kind)
+            .map_err(|why| format!("parameter `{}` {why}, got `{text}`", parameter.name))?;
+        self.given[at] = Some(value);
+        Ok(())
+    }
+
+    /// To be called when all was said.
+    pub(crate) fn check_required(&self) -> std::result::Result<(), String> {
+        match self.stage.parameters.iter().zip(&self.given).find(|(p, v)| p.required && v.is_none()) {
+            Some((p, _)) => Err(format!("parameter `{}` is missing: {}", p.name, p.summary)),
+            None => Ok(()),
+        }
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let names = || self.stage.parameters.iter().map(|p| p.name);
+        let hint = match nearest(name, names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if self.stage.parameters.is_empty() => "it takes none".into(),
+            None => format!("it takes {}", names().collect::<Vec<_>>().join(", ")),
+        };
+        format!("no parameter `{name}`: {hint}")
+    }
+
+    fn position(&self, name: &str) -> usize {
+        self.stage.parameters.iter().position(|p| p.name == name).expect("a stage asks for its own parameters only")
+    }
+
+    fn value(&self, name: &str) -> Option<Value> {
+        let at = self.position(name);
+        self.given[at].clone().or_else(|| default(&self.stage.parameters[at]))
+    }
+
+    /// A number, given or by default.
+    pub(crate) fn number(&self, name: &str) -> Option<f64> {
+        match self.value(name)? {
+            Value::Number(v) => Some(v),
+            _ => None,
+        }
+    }
+
+    /// A whole number, given or by default.
+    pub(crate) fn count(&self, name: &str) -> Option<usize> {
+        match self.value(name)? {
+            Value::Count(v) => Some(v as usize),
+            _ => None,
+        }
+    }
+
+    /// A word, given or by default.
+    pub(crate) fn word(&self, name: &str) -> Option<String> {
+        match self.value(name)? {
+            Value::Choice(word) => Some(word.into()),
+            Value::Name(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether it was said, and not left to its default.
+    pub(crate) fn is_given(&self, name: &str) -> bool {
+        self.given[self.position(name)].is_some()
+    }
+
+    /// The one of these parameters that was given; an error if none or several were.
+    pub(crate) fn exactly_one(&self, names: &[&'static str]) -> Result<&'static str> {
+        let given: Vec<_> = names.iter().filter(|name| self.is_given(name)).collect();
+        let all = names.join(", ");
+        match given[..] {
+            [name] => Ok(name),
+            [] => Err(Error::InvalidChain(format!("one of {all} must be given"))),
+            _ => Err(Error::InvalidChain(format!("only one of {all} may be given"))),
+        }
+    }
+}
+
+fn default(parameter: &ParameterInfo) -> Option<Value> {
+    if parameter.default.is_empty() {
+        return None;
+    }
+    Some(Value::parse(parameter.default, parameter.kind).expect("the catalogue's defaults are within their ranges"))
+}
+
+/// `name`, `name(value)` if only the first parameter differs from its default, else `name(parameter=value, ...)`.
+impl fmt::Display for Arguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said: Vec<_> = self
+            .stage
+            .parameters
+            .iter()
+            .zip(&self.given)
+            .enumerate()
+            .filter_map(|(at, (p, v))| v.as_ref().filter(|v| Some(*v) != default(p).as_ref()).map(|v| (at, p.name, v)))
+            .collect();
+        f.write_str(self.stage.name)?;
+        match said[..] {
+            [] => Ok(()),
+            [(0, _, value)] => write!(f, "({value})"),
+            _ => {
+                let list: Vec<_> = said.iter().map(|(_, name, value)| format!("{name}={value}")).collect();
+                write!(f, "({})", list.join(", "))
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! A chain of stages, described by text: `temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw`.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `catalogue.rs` | what can be said of a stage and its parameters; the list of all stages |
+//! | `parse.rs` | the text's grammar, with errors that name the nearest known word |
+//! | `arguments.rs` | the values given to one stage, checked against the catalogue; their canonical form |
+
+pub(crate) mod arguments;
+pub(crate) mod catalogue;
+mod parse;
+
+use crate::bregman::Generator;
+use crate::error::{Error, Result};
+use crate::law::Law;
+use crate::stages::{Context, Stage};
+use arguments::Arguments;
+use std::fmt;
+use std::sync::Arc;
+
+/// Generators that a chain may name.
+pub(crate) type Generators<'a> = &'a [(&'a str, Arc<dyn Generator>)];
+
+/// A parsed chain: immutable, shared by a sampler and its clones.
+pub(crate) struct Chain {
+    stages: Vec<Box<dyn Stage>>,
+    said: Vec<Arguments>,
+    draws: bool,
+}
+
+impl Chain {
+    pub(crate) fn new(text: &str, generators: Generators<'_>) -> Result<Self> {
+        let said = parse::parse(text)?;
+        let mut stages = Vec::with_capacity(said.len());
+        for (at, arguments) in said.iter().enumerate() {
+            let info = arguments.stage();
+            if info.draws && at + 1 < said.len() {
+                return Err(Error::InvalidChain(format!(
+                    "stage {}, `{}`: a drawing stage ends the chain, but {} more follow",
+                    at + 1,
+                    info.name,
+                    said.len() - at - 1
+                )));
+            }
+            stages.push((info.build)(arguments, generators).map_err(|e| in_stage(at, info.name, e))?);
+        }
+        let draws = said.last().is_some_and(|last| last.stage().draws);
+        Ok(Self { stages, said, draws })
+    }
+
+    /// Whether the chain ends with a drawing stage.
+    pub(crate) fn draws(&self) -> bool {
+        self.draws
+    }
+
+    /// Every stage's change of the law, in order; nothing is drawn.
+    pub(crate) fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
+        self.stages.iter().try_for_each(|stage| stage.transform(law, context))
+    }
+
+    /// The draw of the last stage, if it is one that draws.
+    pub(crate) fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) {
+        if let Some(stage) = self.stages.last() {
+            stage.draw(law, context);
+        }
+    }
+}
+
+/// The canonical form: parsing it gives the same chain.
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, arguments) in self.said.iter().enumerate() {
+            if at > 0 {
+                f.write_str(" | ")?;
+            }
+            write!(f, "{arguments}")?;
+        }
+        Ok(())
+    }
+}
+
+fn in_stage(at: usize, name: &str, e: Error) -> Error {
+    let place = |what: String| format!("stage {}, `{name}`: {what}", at + 1);
+    match e {
+        Error::Unsupported(what) => Error::Unsupported(place(what)),
+        other => Error::InvalidChain(place(other.to_string())),
+    }
+}

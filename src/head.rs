@@ -1,0 +1,170 @@
+//! The sorted head of a row, which deepens itself when a stage looks further down.
+//!
+//! Candidates are fetched from the vocabulary above a bound that certifies them (every token at or above it is
+//! there), wait in a pool in no order, and only the part that somebody asked for is selected from the pool and
+//! sorted: the vocabulary never is.
+
+use crate::vocab::{Hit, Vocabulary};
+use std::cmp::Ordering;
+
+/// A token of the head.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Entry {
+    /// Position in the row; the token id unless the row is a candidate array.
+    pub(crate) index: u32,
+    /// The logit as the row has it.
+    pub(crate) raw: f32,
+    /// The log-weight relative to the first entry's: 0 for it, at most 0 for the others.
+    pub(crate) x: f64,
+}
+
+/// The memory of a head, kept from call to call.
+#[derive(Default)]
+pub(crate) struct HeadScratch {
+    entries: Vec<Entry>,
+    pool: Vec<Hit>,
+}
+
+/// At a log-weight below this the weight is zero in f64: such a token is never eligible (MATH.md, 7).
+pub(crate) const LOWEST_LOG_WEIGHT: f64 = -745.0;
+
+/// Entries fetched at the least: a smaller head is as dear.
+const LEAST: usize = 32;
+
+/// The tokens of a row in descending order of logit, ties by ascending id, as far down as anybody looked.
+pub(crate) struct Head<'r> {
+    scratch: &'r mut HeadScratch,
+    /// The ids of a candidate array that is not in order of id; ties go by them.
+    ids: Option<&'r [i32]>,
+    /// Every eligible token with a logit at or above it is in the entries or in the pool.
+    floor: f32,
+    /// The smallest logit that is eligible; known once a scale is.
+    lowest: f32,
+    scale: f64,
+}
+
+impl<'r> Head<'r> {
+    pub(crate) fn new(scratch: &'r mut HeadScratch, ids: Option<&'r [i32]>) -> Self {
+        scratch.entries.clear();
+        scratch.pool.clear();
+        Self { scratch, ids, floor: f32::INFINITY, lowest: f32::MIN, scale: 1.0 }
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.scratch.entries
+    }
+
+    pub(crate) fn entries_mut(&mut self) -> &mut Vec<Entry> {
+        &mut self.scratch.entries
+    }
+
+    /// Forgets what was fetched and fetches with log-weights `(l - max) * scale` from now on.
+    pub(crate) fn rescale(&mut self, max: f32, scale: f64) {
+        self.scratch.entries.clear();
+        self.scratch.pool.clear();
+        self.floor = f32::INFINITY;
+        self.scale = scale;
+        self.lowest = logit_at(max, scale, LOWEST_LOG_WEIGHT);
+    }
+
+    /// The smallest logit that is eligible.
+    pub(crate) fn lowest(&self) -> f32 {
+        self.lowest
+    }
+
+    /// Makes sure of the first entry, at the price of the ties for it.
+    pub(crate) fn first(&mut self, vocab: &mut Vocabulary<'_>) {
+        if self.scratch.entries.is_empty() {
+            self.fetch(vocab.max(), vocab);
+            self.take(1, vocab.max());
+        }
+    }
+
+    /// Makes sure of `n` entries, or of all eligible tokens if there are fewer; returns how many there are.
+    pub(crate) fn reach(&mut self, n: usize, vocab: &mut Vocabulary<'_>) -> usize {
+        let have = self.scratch.entries.len();
+        if n <= have {
+            return have;
+        }
+        // At least half as much again, so that a stage that asks for one more each time costs no more than one that
+        // asked for all at once.
+        let n = n.max(have + have / 2).max(LEAST);
+        if have + self.scratch.pool.len() < n && self.floor > self.lowest {
+            let bound = vocab.reached_by(n).unwrap_or(f32::NEG_INFINITY).max(self.lowest);
+            self.fetch(bound, vocab);
+        }
+        self.take(n - have, vocab.max());
+        self.scratch.entries.len()
+    }
+
+    /// Makes sure of every eligible token with a log-weight of at least `x`; returns how many those are.
+    pub(crate) fn reach_down_to(&mut self, x: f64, vocab: &mut Vocabulary<'_>) -> usize {
+        let bound = logit_at(vocab.max(), self.scale, x).max(self.lowest);
+        if bound < self.floor {
+            self.fetch(bound, vocab);
+        }
+        let in_pool = self.scratch.pool.iter().filter(|hit| hit.logit >= bound).count();
+        self.take(in_pool, vocab.max());
+        self.scratch.entries.partition_point(|e| e.x >= x)
+    }
+
+    fn fetch(&mut self, bound: f32, vocab: &mut Vocabulary<'_>) {
+        vocab.collect(bound, self.floor, &mut self.scratch.pool);
+        self.floor = bound;
+    }
+
+    /// Moves the `n` first of the pool, sorted, to the end of the entries.
+    fn take(&mut self, n: usize, max: f32) {
+        let HeadScratch { entries, pool } = &mut *self.scratch;
+        let n = n.min(pool.len());
+        if n == 0 {
+            return;
+        }
+        // The best go to the end of the pool, whence they leave without moving the others.
+        let last_first = |a: &Hit, b: &Hit| order(b, a, self.ids);
+        let split = pool.len() - n;
+        if split > 0 {
+            pool.select_nth_unstable_by(split, last_first);
+        }
+        pool[split..].sort_unstable_by(last_first);
+        entries.extend(pool.drain(split..).rev().map(|hit| Entry {
+            index: hit.index,
+            raw: hit.logit,
+            x: (f64::from(hit.logit) - f64::from(max)) * self.scale,
+        }));
+    }
+}
+
+/// Descending logit, then ascending id.
+fn order(a: &Hit, b: &Hit, ids: Option<&[i32]>) -> Ordering {
+    let id = |hit: &Hit| ids.map_or(i64::from(hit.index), |ids| i64::from(ids[hit.index as usize]));
+    b.logit.partial_cmp(&a.logit).unwrap_or(Ordering::Equal).then_with(|| id(a).cmp(&id(b)))
+}
+
+/// The smallest f32 logit whose log-weight `(l - max) * scale` is at least `x`; finite.
+fn logit_at(max: f32, scale: f64, x: f64) -> f32 {
+    let log_weight = |l: f32| (f64::from(l) - f64::from(max)) * scale;
+    let mut l = ((f64::from(max) + x / scale) as f32).clamp(f32::MIN, max);
+    while l > f32::MIN && log_weight(l.next_down()) >= x {
+        l = l.next_down();
+    }
+    while l < max && log_weight(l) < x {
+        l = l.next_up();
+    }
+    l
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_logit_is_exact() {
+        for (max, scale, x) in [(3.0, 1.0, -2.0), (-7.25, 1.25, -745.0), (1e30, 0.1, -3.5), (0.0, 1e-9, -745.0)] {
+            let l = logit_at(max, scale, x);
+            let log_weight = |l: f32| (f64::from(l) - f64::from(max)) * scale;
+            assert!(log_weight(l) >= x || l == max);
+            assert!(l == f32::MIN || log_weight(l.next_down()) < x);
+        }
+    }
+}

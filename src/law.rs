@@ -1,0 +1,220 @@
+//! The law that a chain works on: the distribution over tokens as it stands between two stages.
+//!
+//! It begins as the whole vocabulary, known through a few passes and a scale (1/T). The first stage that drops a token
+//! makes it a closed head: a short list in f64 that every later stage works on, renormalised by being all there is.
+
+use crate::error::Result;
+use crate::head::{Entry, Head, HeadScratch, LOWEST_LOG_WEIGHT};
+use crate::logits::Row;
+use crate::math::{exp, ln};
+use crate::vocab::{self, Kernels, Vocabulary};
+
+/// The memory of a law, kept from call to call.
+pub(crate) struct LawScratch {
+    vocab: vocab::Scratch,
+    head: HeadScratch,
+}
+
+impl LawScratch {
+    pub(crate) fn new() -> Self {
+        Self { vocab: vocab::Scratch::new(), head: HeadScratch::default() }
+    }
+}
+
+/// A token that a drawing stage took.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Drawn {
+    /// Position in the row.
+    pub(crate) index: u32,
+    /// Position among the entries; 0 where the law is the whole vocabulary.
+    pub(crate) rank: usize,
+    /// Its probability under the law.
+    pub(crate) p: f64,
+}
+
+/// A distribution over the tokens of one row.
+pub(crate) struct Law<'r> {
+    vocab: Vocabulary<'r>,
+    head: Head<'r>,
+    /// The product of all 1/T so far.
+    scale: f64,
+    /// The scale that the first dropping stage saw; none while the law is the whole vocabulary.
+    closed_at: Option<f64>,
+    /// ln p of the first entry, once a stage gave the entries probabilities of its own.
+    renormalised: Option<f64>,
+    drawn: Option<Drawn>,
+}
+
+impl<'r> Law<'r> {
+    /// Reads the row once. `ids` are the tokens of a candidate array that is not in order of id.
+    pub(crate) fn open(
+        row: Row<'r>,
+        ids: Option<&'r [i32]>,
+        kernels: &'static Kernels,
+        scratch: &'r mut LawScratch,
+    ) -> Result<Self> {
+        let vocab = Vocabulary::open(row, kernels, &mut scratch.vocab)?;
+        let mut head = Head::new(&mut scratch.head, ids);
+        head.rescale(vocab.max(), 1.0);
+        Ok(Self { vocab, head, scale: 1.0, closed_at: None, renormalised: None, drawn: None })
+    }
+
+    /// The entries known so far, in descending order: all of the law if it is closed.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        self.head.entries()
+    }
+
+    /// Whether a stage has dropped tokens, so that the entries are all there is.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed_at.is_some()
+    }
+
+    /// The scale (1/T) of the law that the first dropping stage saw, or of this law if none has.
+    pub(crate) fn first_scale(&self) -> f64 {
+        self.closed_at.unwrap_or(self.scale)
+    }
+
+    /// The product of all 1/T so far.
+    pub(crate) fn scale(&self) -> f64 {
+        self.scale
+    }
+
+    /// Makes sure of `n` entries, or all there are; returns how many there are.
+    pub(crate) fn reach(&mut self, n: usize) -> usize {
+        if self.is_closed() { self.entries().len() } else { self.head.reach(n, &mut self.vocab) }
+    }
+
+    /// Makes sure of every entry with a log-weight of at least `x` relative to the first; returns how many those are.
+    pub(crate) fn reach_down_to(&mut self, x: f64) -> usize {
+        if self.is_closed() {
+            self.entries().partition_point(|e| e.x >= x)
+        } else {
+            self.head.reach_down_to(x, &mut self.vocab)
+        }
+    }
+
+    /// The weight of the whole law, the first token's being 1: to f32's precision while it is the whole vocabulary.
+    pub(crate) fn rough_total(&mut self) -> f64 {
+        if self.is_closed() { self.head_weight() } else { self.vocab.total(self.scale) }
+    }
+
+    /// The weight of the tokens that are not among the entries.
+    pub(crate) fn beyond(&mut self) -> f64 {
+        if self.is_closed() {
+            return 0.0;
+        }
+        let indices = self.head.entries().iter().map(|e| e.index);
+        self.vocab.total_without(indices, self.scale)
+    }
+
+    /// Multiplies all log-weights: a temperature of 1/`factor`.
+    pub(crate) fn scale_by(&mut self, factor: f64) {
+        // Beyond these bounds nothing changes any more, and products stay finite.
+        self.scale = (self.scale * factor).clamp(1e-100, 1e100);
+        if self.is_closed() {
+            let entries = self.head.entries_mut();
+            entries.iter_mut().for_each(|e| e.x *= factor);
+            // What has no weight left is not eligible.
+            let n = entries.partition_point(|e| e.x >= LOWEST_LOG_WEIGHT);
+            entries.truncate(n);
+            self.renormalised = self.renormalised.map(|offset| offset * factor);
+        } else {
+            self.head.rescale(self.vocab.max(), self.scale);
+        }
+    }
+
+    /// Drops all but the first `n` entries (at least one).
+    pub(crate) fn truncate(&mut self, n: usize) {
+        self.closed_at.get_or_insert(self.scale);
+        self.head.entries_mut().truncate(n.max(1));
+    }
+
+    /// Drops all but the most likely token.
+    pub(crate) fn keep_first(&mut self) {
+        if !self.is_closed() {
+            self.head.first(&mut self.vocab);
+        }
+        self.truncate(1);
+    }
+
+    /// Keeps the first `p_hat.len()` entries and gives them these probabilities.
+    pub(crate) fn renormalise(&mut self, p_hat: &[f64]) {
+        self.truncate(p_hat.len());
+        let first = ln(p_hat[0]);
+        for (e, &p) in self.head.entries_mut().iter_mut().zip(p_hat) {
+            e.x = ln(p) - first;
+        }
+        self.renormalised = Some(first);
+    }
+
+    /// Takes the first token, whatever its weight.
+    pub(crate) fn take_first(&mut self) {
+        self.keep_first();
+        self.drawn = Some(Drawn { index: self.entries()[0].index, rank: 0, p: 1.0 });
+    }
+
+    /// Draws by inverting the cumulative distribution, `u` in (0, 1): over the entries in their order, or over the
+    /// whole vocabulary in order of index.
+    pub(crate) fn draw(&mut self, u: f64) {
+        let drawn = if self.is_closed() {
+            let total = self.head_weight();
+            let (mut sum, mut rank, mut weight) = (0.0, 0, 0.0);
+            for (i, e) in self.entries().iter().enumerate() {
+                (rank, weight) = (i, exp(e.x));
+                sum += weight;
+                if sum > u * total {
+                    break;
+                }
+            }
+            Drawn { index: self.entries()[rank].index, rank, p: weight / total }
+        } else {
+            let index = self.vocab.quantile(self.scale, u);
+            let x = (f64::from(self.vocab.row().logit(index)) - f64::from(self.vocab.max())) * self.scale;
+            Drawn { index, rank: 0, p: exp(x) / self.vocab.total(self.scale) }
+        };
+        self.drawn = Some(drawn);
+    }
+
+    /// What a drawing stage took.
+    pub(crate) fn drawn(&self) -> Option<Drawn> {
+        self.drawn
+    }
+
+    /// The number of tokens with positive probability.
+    pub(crate) fn support(&mut self) -> usize {
+        if self.is_closed() { self.entries().len() } else { self.vocab.count(self.head.lowest()) as usize }
+    }
+
+    /// Σ exp(x) over the entries.
+    pub(crate) fn head_weight(&self) -> f64 {
+        self.entries().iter().map(|e| exp(e.x)).sum()
+    }
+
+    /// The entry's logit as an engine should see it: the model's own, scaled by 1/T; or ln p̂ after a stage that gave
+    /// probabilities of its own.
+    pub(crate) fn logit(&self, entry: &Entry) -> f64 {
+        self.renormalised.map_or_else(|| f64::from(entry.raw) * self.scale, |offset| entry.x + offset)
+    }
+
+    /// Replaces the row by `ln p` (-infinity off the support).
+    pub(crate) fn log_probabilities(&mut self, mut write: impl FnMut(usize, f32)) {
+        if self.is_closed() {
+            let log_total = ln(self.head_weight());
+            self.entries().iter().for_each(|e| write(e.index as usize, (e.x - log_total) as f32));
+            return;
+        }
+        let (row, max, scale) = (self.vocab.row(), f64::from(self.vocab.max()), self.scale);
+        let log_total = ln(self.vocab.total(scale));
+        for i in 0..row.vocab() {
+            let x = (f64::from(row.logit(i as u32)) - max) * scale;
+            if x >= LOWEST_LOG_WEIGHT {
+                write(i, (x - log_total) as f32);
+            }
+        }
+    }
+
+    /// The row and what was learnt of it, for questions about the model rather than the law.
+    pub(crate) fn vocabulary(&mut self) -> (&mut Vocabulary<'r>, &[Entry]) {
+        (&mut self.vocab, self.head.entries())
+    }
+}

@@ -1,0 +1,212 @@
+//! The Bregman decoder as a stage: finds the candidates in the law, lets the decoder choose, writes p̂ back.
+
+use super::{Context, Stage};
+use crate::bregman::{Decoder, Family, Limits, Mode, Problem, Size};
+use crate::chain::Generators;
+use crate::chain::arguments::Arguments;
+use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo, nearest};
+use crate::error::{Error, Result};
+use crate::law::Law;
+use crate::math::{exp, ln};
+
+pub(super) const INFO: StageInfo = StageInfo {
+    name: "bregman",
+    aliases: &[],
+    summary: "the sparse distribution nearest to the model's in a Bregman divergence, each token at a price",
+    source: "arXiv 2505.19371, Foundations of Top-k Decoding for Language Models",
+    draws: false,
+    parameters: &[
+        ParameterInfo {
+            name: "alpha",
+            aliases: &[],
+            summary: "the divergence: 1 is top-k, above 1 flattens the head, below 1 sharpens it, inf is water-filling; \
+                      primal 0.05 to 64 or inf, dual 1.01 to 16",
+            kind: Kind::Number { min: f64::NEG_INFINITY, max: f64::INFINITY, open: false },
+            default: "1",
+            required: false,
+        },
+        ParameterInfo {
+            name: "mode",
+            aliases: &[],
+            summary: "which argument of the divergence is the decoded distribution: primal the first, dual the second",
+            kind: Kind::Choice(&["primal", "dual"]),
+            default: "primal",
+            required: false,
+        },
+        LAMBDA,
+        FLOOR,
+        ParameterInfo {
+            name: "k",
+            aliases: &[],
+            summary: "keep exactly this many tokens",
+            kind: Kind::Count { min: 1 },
+            default: "",
+            required: false,
+        },
+        K_MIN,
+        K_MAX,
+        ParameterInfo {
+            name: "generator",
+            aliases: &[],
+            summary: "the name of a generator given at creation, in the place of alpha",
+            kind: Kind::Name,
+            default: "",
+            required: false,
+        },
+    ],
+    build,
+};
+
+pub(super) const LAMBDA: ParameterInfo = ParameterInfo {
+    name: "lambda",
+    aliases: &[],
+    summary: "the paper's penalty for every token kept; not comparable across alpha; 0 keeps all",
+    kind: Kind::Number { min: 0.0, max: f64::MAX, open: false },
+    default: "",
+    required: false,
+};
+
+pub(super) const FLOOR: ParameterInfo = ParameterInfo {
+    name: "floor",
+    aliases: &[],
+    summary: "the same penalty said as a probability: keep a token if its renormalised probability would exceed about \
+              this; comparable across alpha",
+    kind: Kind::Number { min: 0.0, max: 1.0, open: true },
+    default: "",
+    required: false,
+};
+
+pub(super) const K_MIN: ParameterInfo = ParameterInfo {
+    name: "k_min",
+    aliases: &["min_keep"],
+    summary: "keep at least this many tokens, if there are as many",
+    kind: Kind::Count { min: 1 },
+    default: "1",
+    required: false,
+};
+
+pub(super) const K_MAX: ParameterInfo = ParameterInfo {
+    name: "k_max",
+    aliases: &[],
+    summary: "keep at most this many tokens; without it there is no limit",
+    kind: Kind::Count { min: 1 },
+    default: "",
+    required: false,
+};
+
+/// Exactly one of these decides the size of the support.
+pub(super) const SIZES: [&str; 3] = ["lambda", "floor", "k"];
+
+fn build(arguments: &Arguments, generators: Generators<'_>) -> Result<Box<dyn Stage>> {
+    let mode = if arguments.word("mode").as_deref() == Some("dual") { Mode::Dual } else { Mode::Primal };
+    let family = match arguments.word("generator") {
+        None => Family::Alpha(arguments.number("alpha").unwrap_or(1.0)),
+        Some(_) if arguments.is_given("alpha") => {
+            return Err(Error::InvalidChain("alpha and generator exclude each other".into()));
+        }
+        Some(name) => match generators.iter().find(|(known, _)| *known == name) {
+            Some((_, generator)) => Family::Custom(name.into(), generator.clone()),
+            None => {
+                let hint = match nearest(&name, generators.iter().map(|(name, _)| *name)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "generators are given when the sampler is created".into(),
+                };
+                return Err(Error::InvalidChain(format!("no generator `{name}`: {hint}")));
+            }
+        },
+    };
+    Ok(Box::new(Bregman::new(family, mode, arguments)?))
+}
+
+/// A decoder in a chain.
+pub(super) struct Bregman {
+    decoder: Decoder,
+}
+
+impl Bregman {
+    pub(super) fn new(family: Family, mode: Mode, arguments: &Arguments) -> Result<Self> {
+        let size = match arguments.exactly_one(&SIZES)? {
+            "lambda" => Size::Lambda(arguments.number("lambda").unwrap_or(0.0)),
+            "floor" => Size::Floor(arguments.number("floor").unwrap_or(1.0)),
+            _ => Size::Fixed(arguments.count("k").unwrap_or(1)),
+        };
+        let limits = Limits {
+            k_min: arguments.count("k_min").unwrap_or(1),
+            k_max: arguments.count("k_max").unwrap_or(usize::MAX),
+        };
+        Ok(Self { decoder: Decoder::new(family, mode, size, limits)? })
+    }
+
+    /// α = 1: token k + 1 stays iff its weight exceeds a multiple of the first k weights' sum. No normaliser, and the
+    /// law is read no deeper than k* + 1.
+    fn keep_by_ratio(&self, law: &mut Law<'_>, ratio: f64) {
+        let Limits { k_min, k_max } = self.decoder.limits();
+        let (mut k, mut sum) = (0, 0.0);
+        while k < k_max && (k < law.entries().len() || k < law.reach(k + 1)) {
+            let weight = exp(law.entries()[k].x);
+            if k >= k_min && weight <= ratio * sum {
+                break;
+            }
+            sum += weight;
+            k += 1;
+        }
+        law.truncate(k);
+    }
+
+    /// How many candidates the bounds of MATH.md, 5 ask for, from a total that is right to f32's precision.
+    fn candidates(&self, law: &mut Law<'_>) -> usize {
+        /// What f32 may have got wrong in the total and in a weight.
+        const SLACK: f64 = 1.0 - 1e-5;
+        let Limits { k_min, k_max } = self.decoder.limits();
+        let total = law.rough_total();
+        let mut most = usize::MAX;
+        if let Some(p) = self.decoder.rule_four(1.0 / total) {
+            most = law.reach_down_to(ln(p * total * SLACK)) + 1;
+        } else if let Some(t) = self.decoder.floor() {
+            let above = law.reach_down_to(ln(t * total * SLACK));
+            let mass: f64 = law.entries()[..above].iter().map(|e| exp(e.x)).sum::<f64>() / total;
+            let room = ((1.0 - mass).max(0.0) / (t * SLACK)).min(1e15);
+            most = above + 2 + room as usize;
+        } else {
+            // No bound: look at some, and at more if all of them are kept.
+            most = most.min(law.entries().len().max(64));
+        }
+        // One more than can be kept, so that a support that ends before it is known to be complete.
+        (most.max(k_min).min(k_max)).saturating_add(1)
+    }
+
+    fn solve(&self, law: &mut Law<'_>, problem: &mut Problem) -> Result<()> {
+        let k_max = self.decoder.limits().k_max;
+        let mut wanted = self.decoder.fixed_size().unwrap_or_else(|| self.candidates(law));
+        loop {
+            let n = law.reach(wanted);
+            let beyond = law.beyond();
+            problem.set(law.entries().iter().map(|e| exp(e.x)), beyond);
+            let (k, _) = self.decoder.solve(problem)?;
+            let complete = k < n || n < wanted || law.is_closed();
+            if complete || k >= k_max || self.decoder.fixed_size().is_some() {
+                law.renormalise(Decoder::solution(problem));
+                return Ok(());
+            }
+            wanted = n * 2;
+        }
+    }
+}
+
+impl Stage for Bregman {
+    fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
+        match self.decoder.fixed_size() {
+            // λ = 0 without a limit: p̂ = p.
+            Some(usize::MAX) => {}
+            Some(k) if self.decoder.is_plain() => {
+                let n = law.reach(k).min(k);
+                law.truncate(n);
+            }
+            _ => match self.decoder.ratio() {
+                Some(ratio) => self.keep_by_ratio(law, ratio),
+                None => self.solve(law, context.problem)?,
+            },
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,35 @@
+//! Draw: one token from the law, by inverting its cumulative distribution.
+
+use super::{Context, Stage};
+use crate::chain::Generators;
+use crate::chain::arguments::Arguments;
+use crate::chain::catalogue::StageInfo;
+use crate::error::Result;
+use crate::law::Law;
+use crate::random::{Purpose, uniform};
+
+pub(super) const INFO: StageInfo = StageInfo {
+    name: "draw",
+    aliases: &["dist", "sample", "multinomial"],
+    summary: "draws a token with the law's probabilities; the random number depends on seed and position alone",
+    source: "inverse transform sampling; llama.cpp, llama_sampler_init_dist",
+    draws: true,
+    parameters: &[],
+    build,
+};
+
+fn build(_: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
+    Ok(Box::new(Draw))
+}
+
+struct Draw;
+
+impl Stage for Draw {
+    fn transform(&self, _: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) {
+        law.draw(uniform(context.seed, context.position, Purpose::Token));
+    }
+}

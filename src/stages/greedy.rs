@@ -1,0 +1,35 @@
+//! Greedy: the most likely token.
+
+use super::{Context, Stage};
+use crate::chain::Generators;
+use crate::chain::arguments::Arguments;
+use crate::chain::catalogue::StageInfo;
+use crate::error::Result;
+use crate::law::Law;
+
+pub(super) const INFO: StageInfo = StageInfo {
+    name: "greedy",
+    aliases: &["argmax"],
+    summary: "takes the most likely token (ties: the lowest id)",
+    source: "llama.cpp, llama_sampler_init_greedy",
+    draws: true,
+    parameters: &[],
+    build,
+};
+
+fn build(_: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
+    Ok(Box::new(Greedy))
+}
+
+struct Greedy;
+
+impl Stage for Greedy {
+    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+        law.keep_first();
+        Ok(())
+    }
+
+    fn draw(&self, law: &mut Law<'_>, _: &Context<'_>) {
+        law.take_first();
+    }
+}

@@ -1,0 +1,48 @@
+//! Temperature: logits divided by T.
+
+use super::{Context, Stage};
+use crate::chain::Generators;
+use crate::chain::arguments::Arguments;
+use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use crate::error::{Error, Result};
+use crate::law::Law;
+
+pub(super) const INFO: StageInfo = StageInfo {
+    name: "temperature",
+    aliases: &["temp", "t"],
+    summary: "divides the logits by t; 0 leaves only the most likely token (ties: the lowest id)",
+    source: "llama.cpp, llama_sampler_init_temp; Hugging Face transformers, TemperatureLogitsWarper",
+    draws: false,
+    parameters: &[ParameterInfo {
+        name: "t",
+        aliases: &["temperature", "temp"],
+        summary: "0, or 1e-6 to 1e6; above 1 flattens, below 1 sharpens",
+        kind: Kind::Number { min: 0.0, max: 1e6, open: false },
+        default: "",
+        required: true,
+    }],
+    build,
+};
+
+fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
+    let t = arguments.number("t").unwrap_or(1.0);
+    if t > 0.0 && t < 1e-6 {
+        return Err(Error::InvalidChain(format!("parameter `t` must be 0 or at least 1e-6, got `{t}`")));
+    }
+    Ok(Box::new(Temperature { t }))
+}
+
+struct Temperature {
+    t: f64,
+}
+
+impl Stage for Temperature {
+    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+        if self.t == 0.0 {
+            law.keep_first();
+        } else if self.t != 1.0 {
+            law.scale_by(1.0 / self.t);
+        }
+        Ok(())
+    }
+}
