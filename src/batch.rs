@@ -1,0 +1,64 @@
+//! Rows in parallel, on a private pool that is made when it is first asked for.
+
+use crate::error::{Error, Result};
+use rayon::ThreadPool;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Calls `work(index, item)` for each item, on the caller's thread or on up to `threads` threads of the pool. Which
+/// thread does what changes no answer: an item touches only itself.
+pub(crate) fn for_each<T: Send>(items: &mut [T], threads: usize, work: impl Fn(usize, &mut T) + Sync) -> Result<()> {
+    if threads.min(items.len()) <= 1 {
+        items.iter_mut().enumerate().for_each(|(i, item)| work(i, item));
+        return Ok(());
+    }
+    let pool = pool()?;
+    pool.install(|| split(items, 0, threads.min(pool.current_num_threads()), &work));
+    Ok(())
+}
+
+/// Halves the items among the threads; `join` keeps its jobs on the stack, so nothing is allocated.
+fn split<T: Send>(items: &mut [T], first: usize, threads: usize, work: &(impl Fn(usize, &mut T) + Sync)) {
+    if threads <= 1 || items.len() <= 1 {
+        items.iter_mut().enumerate().for_each(|(i, item)| work(first + i, item));
+        return;
+    }
+    let left = threads / 2;
+    let middle = items.len() * left / threads;
+    let (a, b) = items.split_at_mut(middle);
+    rayon::join(|| split(a, first, left, work), || split(b, first + middle, threads - left, work));
+}
+
+/// The pool of this process. A child after `fork` has none of its parent's threads and gets a pool of its own.
+fn pool() -> Result<Arc<ThreadPool>> {
+    static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
+    let mut slot = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    let process = std::process::id();
+    match &*slot {
+        Some((owner, pool)) if *owner == process => return Ok(pool.clone()),
+        _ => {}
+    }
+    let pool = rayon::ThreadPoolBuilder::new()
+        .thread_name(|i| format!("bregman-{i}"))
+        .build()
+        .map_err(|e| Error::Unsupported(format!("no threads for the batch: {e}")))?;
+    let pool = Arc::new(pool);
+    // A parent's pool is not dropped: that would wait for threads that are not here.
+    std::mem::forget(slot.replace((process, pool.clone())));
+    Ok(pool)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_item_is_met_once_with_its_index() {
+        for threads in [0, 1, 2, 3, 64] {
+            for n in [0, 1, 2, 7, 100] {
+                let mut items = vec![usize::MAX; n];
+                for_each(&mut items, threads, |i, item| *item = i).unwrap();
+                assert!(items.iter().enumerate().all(|(i, &item)| i == item));
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The stages and their parameters, for a host that lists them, offers them on its command line or checks them.
+
+use super::check;
+use super::guard;
+use super::types::*;
+use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo, stages};
+use crate::error::Error;
+use std::ffi::{CString, c_char};
+use std::sync::LazyLock;
+
+/// Kind of parameter: a number from `min` to `max`.
+pub const BREGMAN_NUMBER: u32 = 0;
+/// Kind of parameter: a whole number from `min` to `max`.
+pub const BREGMAN_COUNT: u32 = 1;
+/// Kind of parameter: one of the words in `choices`.
+pub const BREGMAN_CHOICE: u32 = 2;
+/// Kind of parameter: a name that the host gave to something.
+pub const BREGMAN_NAME: u32 = 3;
+
+/// A parameter of a stage. All texts are static, NUL-terminated UTF-8 and never NULL.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct bregman_parameter {
+    /// Its name in a chain.
+    pub name: *const c_char,
+    /// Other names that are accepted, separated by commas; "" for none.
+    pub aliases: *const c_char,
+    /// What it does, in a sentence.
+    pub summary: *const c_char,
+    /// What it is if it is not given; "" if there is no default.
+    pub default_value: *const c_char,
+    /// The words of a BREGMAN_CHOICE, separated by commas; else "".
+    pub choices: *const c_char,
+    /// Smallest value (BREGMAN_NUMBER, BREGMAN_COUNT).
+    pub min: f64,
+    /// Largest value (BREGMAN_NUMBER, BREGMAN_COUNT).
+    pub max: f64,
+    /// BREGMAN_NUMBER, BREGMAN_COUNT, BREGMAN_CHOICE or BREGMAN_NAME.
+    pub kind: u32,
+    /// 1 if `min` itself is excluded, else 0.
+    pub min_excluded: u32,
+    /// 1 if it must be given, else 0.
+    pub required: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// A stage that a chain can name. All texts are static, NUL-terminated UTF-8 and never NULL.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct bregman_stage {
+    /// sizeof(bregman_stage), set by the caller before the call.
+    pub struct_size: u32,
+    /// 1 if it takes a token and so ends a chain, else 0.
+    pub draws: u32,
+    /// Its name in a chain.
+    pub name: *const c_char,
+    /// Other names that are accepted, separated by commas; "" for none.
+    pub aliases: *const c_char,
+    /// What it does, in a sentence.
+    pub summary: *const c_char,
+    /// The paper or project that defines it.
+    pub source: *const c_char,
+    /// Its parameters, static; the first may be given without its name. Element i is at
+    /// `(const char *)parameters + i * parameter_size`.
+    pub parameters: *const bregman_parameter,
+    /// Number of parameters.
+    pub parameter_count: usize,
+    /// sizeof(bregman_parameter) in the library, which may be more than in this header.
+    pub parameter_size: usize,
+}
+
+/// The catalogue as C sees it. It owns the texts and lives as long as the process.
+struct Table {
+    stages: Vec<bregman_stage>,
+    _parameters: Vec<Vec<bregman_parameter>>,
+    _texts: Vec<CString>,
+}
+
+// SAFETY: never changed after it was built.
+unsafe impl Send for Table {}
+// SAFETY: as above.
+unsafe impl Sync for Table {}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let mut texts = Vec::new();
+    let parameters: Vec<Vec<_>> =
+        stages().iter().map(|s| s.parameters.iter().map(|p| parameter(p, &mut texts)).collect()).collect();
+    let stages = stages().iter().zip(&parameters).map(|(s, parameters)| stage(s, parameters, &mut texts)).collect();
+    Table { stages, _parameters: parameters, _texts: texts }
+});
+
+fn keep(text: &str, texts: &mut Vec<CString>) -> *const c_char {
+    let text = CString::new(text).unwrap_or_default();
+    let pointer = text.as_ptr();
+    texts.push(text);
+    pointer
+}
+
+fn parameter(p: &ParameterInfo, texts: &mut Vec<CString>) -> bregman_parameter {
+    let (kind, min, max, open, choices) = match p.kind {
+        Kind::Number { min, max, open } => (BREGMAN_NUMBER, min, max, open, String::new()),
+        Kind::Count { min } => (BREGMAN_COUNT, min as f64, f64::from(u32::MAX), false, String::new()),
+        Kind::Choice(words) => (BREGMAN_CHOICE, 0.0, 0.0, false, words.join(",")),
+        Kind::Name => (BREGMAN_NAME, 0.0, 0.0, false, String::new()),
+    };
+    bregman_parameter {
+        name: keep(p.name, texts),
+        aliases: keep(&p.aliases.join(","), texts),
+        summary: keep(p.summary, texts),
+        default_value: keep(p.default, texts),
+        choices: keep(&choices, texts),
+        min,
+        max,
+        kind,
+        min_excluded: u32::from(open),
+        required: u32::from(p.required),
+        reserved: 0,
+    }
+}
+
+fn stage(s: &StageInfo, parameters: &[bregman_parameter], texts: &mut Vec<CString>) -> bregman_stage {
+    bregman_stage {
+        struct_size: size_of::<bregman_stage>() as u32,
+        draws: u32::from(s.draws),
+        name: keep(s.name, texts),
+        aliases: keep(&s.aliases.join(","), texts),
+        summary: keep(s.summary, texts),
+        source: keep(s.source, texts),
+        parameters: parameters.as_ptr(),
+        parameter_count: parameters.len(),
+        parameter_size: size_of::<bregman_parameter>(),
+    }
+}
+
+/// The number of stages that chains can name. Thread-safe.
+#[unsafe(no_mangle)]
+pub extern "C" fn bregman_stage_count() -> usize {
+    guard(0, || TABLE.stages.len())
+}
+
+/// Describes stage `index`, from 0 to bregman_stage_count() - 1, in `*out`, whose `struct_size` the caller has set.
+/// Thread-safe. BREGMAN_INVALID_ARGUMENT (NULL, struct_size, no such stage) leaves `*out` as it was.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bregman_stage_info(index: usize, out: *mut bregman_stage) -> u32 {
+    guard(BREGMAN_INTERNAL, || {
+        if let Err(e) = check::pointer(out, "out") {
+            return status_of(&e);
+        }
+        // SAFETY: just checked; the caller set this field.
+        let size = unsafe { (*out).struct_size } as usize;
+        match TABLE.stages.get(index) {
+            Some(stage) if size >= size_of::<bregman_stage>() => {
+                // A larger struct of a later version keeps its other fields.
+                // SAFETY: the caller's struct is at least as large.
+                unsafe { *out = bregman_stage { struct_size: size as u32, ..*stage } };
+                BREGMAN_OK
+            }
+            _ => status_of(&Error::InvalidArgument(String::new())),
+        }
+    })
+}

@@ -1,0 +1,104 @@
+//! A user's φ: C callbacks on vectors.
+
+use super::check;
+use crate::bregman::Generator;
+use crate::error::{Error, Result};
+use std::ffi::{c_char, c_void};
+use std::sync::Arc;
+
+/// A callback on a vector: writes a function of x[0..n) to out[0..n). `user` is the generator's own.
+///
+/// It must be a pure function of x, must return normally (no longjmp, no C++ exception), and may be called from any
+/// thread and from several at a time: a batch decodes rows in parallel.
+pub type bregman_vector_fn = Option<unsafe extern "C" fn(user: *mut c_void, x: *const f64, out: *mut f64, n: usize)>;
+
+/// The generator φ of a Bregman divergence, on [0, 1]: strictly convex, φ(0) finite. Constants and linear terms of φ
+/// do not matter.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct bregman_generator {
+    /// sizeof(bregman_generator): in an array, the same for all.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// The name by which the chain refers to it: NUL-terminated UTF-8, copied.
+    pub name: *const c_char,
+    /// Handed to each callback; may be NULL.
+    pub user: *mut c_void,
+    /// φ(x).
+    pub phi: bregman_vector_fn,
+    /// f(x) = φ'(x), strictly increasing. f(0) may be -infinity for the primal and must be finite for the dual.
+    pub f: bregman_vector_fn,
+    /// The inverse of f, on [f(0), f(1)].
+    pub f_inverse: bregman_vector_fn,
+    /// f'(x), with x f'(x) nondecreasing: for the dual only, else NULL.
+    pub f_prime: bregman_vector_fn,
+}
+
+type VectorFn = unsafe extern "C" fn(*mut c_void, *const f64, *mut f64, usize);
+
+struct FromC {
+    user: *mut c_void,
+    phi: VectorFn,
+    f: VectorFn,
+    f_inverse: VectorFn,
+    f_prime: Option<VectorFn>,
+}
+
+// SAFETY: the header demands callbacks that may be called from any thread, and `user` is only handed to them.
+unsafe impl Send for FromC {}
+// SAFETY: as above, several at a time.
+unsafe impl Sync for FromC {}
+
+impl FromC {
+    fn call(&self, f: VectorFn, x: &[f64], out: &mut [f64]) {
+        debug_assert_eq!(x.len(), out.len(), "one answer for each argument");
+        // SAFETY: both vectors have this length, and the header tells the callback what it may do.
+        unsafe { f(self.user, x.as_ptr(), out.as_mut_ptr(), x.len().min(out.len())) }
+    }
+}
+
+impl Generator for FromC {
+    fn phi(&self, x: &[f64], out: &mut [f64]) {
+        self.call(self.phi, x, out);
+    }
+
+    fn f(&self, x: &[f64], out: &mut [f64]) {
+        self.call(self.f, x, out);
+    }
+
+    fn f_inverse(&self, y: &[f64], out: &mut [f64]) {
+        self.call(self.f_inverse, y, out);
+    }
+
+    fn f_prime(&self, x: &[f64], out: &mut [f64]) -> bool {
+        self.f_prime.map(|f| self.call(f, x, out)).is_some()
+    }
+}
+
+/// # Safety
+/// If not NULL, `list` points to `n` generators, one `struct_size` of the first after the other.
+pub(super) unsafe fn generators(list: *const bregman_generator, n: usize) -> Result<Vec<(String, Arc<dyn Generator>)>> {
+    let refuse = |i: usize, what: &str| Err(Error::InvalidArgument(format!("generators[{i}].{what}")));
+    let mut all: Vec<(String, Arc<dyn Generator>)> = Vec::new();
+    let mut at = list;
+    for i in 0..n {
+        // SAFETY: the caller's array, of which `i` elements were passed.
+        let g = unsafe { check::sized(at, "generators") }?;
+        // SAFETY: the caller's string.
+        let name = unsafe { check::text(g.name, "generators->name") }?;
+        if name.is_empty() || name.contains(['|', '(', ')', ',', '=']) || name.trim() != name {
+            return refuse(i, "name must be a word that a chain can hold");
+        }
+        if all.iter().any(|(known, _)| known == name) {
+            return refuse(i, &format!("name `{name}` is taken twice"));
+        }
+        let (Some(phi), Some(f), Some(f_inverse)) = (g.phi, g.f, g.f_inverse) else {
+            return refuse(i, "phi, f and f_inverse must not be NULL");
+        };
+        all.push((name.into(), Arc::new(FromC { user: g.user, phi, f, f_inverse, f_prime: g.f_prime })));
+        // SAFETY: the next element of the caller's array, or one past its end.
+        at = unsafe { at.cast::<u8>().add(g.struct_size as usize) }.cast();
+    }
+    Ok(all)
+}

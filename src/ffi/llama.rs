@@ -1,0 +1,213 @@
+//! A stage for llama.cpp without its header: the table of callbacks, and the sampler around them.
+//!
+//! `struct llama_sampler_i` begins with the same six callbacks since 2024-09 and has only ever grown at its end; a
+//! host reads as many slots as its own version has. So the table is padded with NULL far beyond any version.
+
+use super::apply::apply;
+use super::check;
+use super::guard;
+use super::handle::{bregman_sampler, inside};
+use super::types::*;
+use std::ffi::{c_char, c_void};
+
+/// Slots of the table: more than any llama.cpp reads.
+const SLOTS: usize = 32;
+
+/// `struct llama_sampler`, the same in every version.
+#[repr(C)]
+struct LlamaSampler {
+    iface: *const c_void,
+    ctx: *mut c_void,
+}
+
+/// `llama_sampler_init(iface, ctx)`, the host's own: what it allocates, its `llama_sampler_free` can free.
+type Init = unsafe extern "C" fn(iface: *const c_void, ctx: *mut c_void) -> *mut LlamaSampler;
+
+/// What `ctx` points to. It does not point back at its `llama_sampler`: `llama_sampler_copy` moves it to another one.
+struct Context {
+    sampler: *mut bregman_sampler,
+    init: Init,
+}
+
+#[repr(transparent)]
+struct Table([*const c_void; SLOTS]);
+
+// SAFETY: addresses of functions, never changed.
+unsafe impl Sync for Table {}
+
+/// One table for all: the host compares its address to tell whether two samplers are of one kind.
+static TABLE: Table = {
+    let mut slots = [std::ptr::null(); SLOTS];
+    slots[0] = llama_name as *const c_void;
+    slots[1] = llama_accept as *const c_void;
+    slots[2] = llama_apply as *const c_void;
+    slots[3] = llama_reset as *const c_void;
+    slots[4] = llama_clone as *const c_void;
+    slots[5] = llama_free as *const c_void;
+    Table(slots)
+};
+
+/// The callbacks of a bregman stage as a `struct llama_sampler_i`: name, accept, apply, reset, clone, free, and NULL in
+/// all further slots of a table of 32, so that a host of any version may read it. Static. For hosts that call
+/// llama_sampler_init themselves; its `ctx` is made by bregman_llama_attach only.
+#[unsafe(no_mangle)]
+pub extern "C" fn bregman_llama_iface() -> *const c_void {
+    guard(std::ptr::null(), || (&raw const TABLE).cast())
+}
+
+/// Makes a sampler a stage of llama.cpp: calls the host's `llama_sampler_init` and returns its `struct llama_sampler *`
+/// in `*out`, ready for llama_sampler_chain_add. No llama.h is needed, and any llama.cpp since 2025-02 will do.
+///
+/// `llama_sampler_init`: the address of that function in the host's libllama. `sampler`: on success it belongs to the
+/// stage and is freed by llama_sampler_free (or with its chain); on failure it still belongs to the caller. `out` is
+/// untouched on failure.
+///
+/// The stage applies as bregman_apply does, accepts tokens into the history, and clones with all its state.
+/// llama_sampler_apply has no way to report an error: a failed apply leaves the candidates as they were, and its
+/// message is on the handle (bregman_llama_sampler, bregman_sampler_error). A chain that ends with a drawing stage
+/// selects; it then stands last in llama.cpp's chain.
+///
+/// BREGMAN_INVALID_ARGUMENT (NULL), BREGMAN_INTERNAL (llama_sampler_init returned NULL).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bregman_llama_attach(
+    llama_sampler_init: *const c_void,
+    sampler: *mut bregman_sampler,
+    out: *mut *mut c_void,
+) -> u32 {
+    guard(BREGMAN_INTERNAL, || {
+        if llama_sampler_init.is_null() || sampler.is_null() || check::pointer(out, "out").is_err() {
+            return BREGMAN_INVALID_ARGUMENT;
+        }
+        // SAFETY: the caller says that this is the address of llama_sampler_init.
+        let init = unsafe { std::mem::transmute::<*const c_void, Init>(llama_sampler_init) };
+        // SAFETY: as above, and a live handle.
+        let made = unsafe { make(init, sampler) };
+        if made.is_null() {
+            return BREGMAN_INTERNAL;
+        }
+        // SAFETY: checked above.
+        unsafe { *out = made.cast() };
+        BREGMAN_OK
+    })
+}
+
+/// The sampler inside a stage that bregman_llama_attach made (or a clone of one), still owned by the stage: for
+/// bregman_sampler_error, bregman_sampler_reseed, bregman_sampler_set_logit_bias. NULL for any other llama_sampler and
+/// for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bregman_llama_sampler(llama_sampler: *const c_void) -> *mut bregman_sampler {
+    guard(std::ptr::null_mut(), || {
+        // SAFETY: NULL or a llama_sampler, says the caller.
+        unsafe { context(llama_sampler.cast()) }.map_or(std::ptr::null_mut(), |c| c.sampler)
+    })
+}
+
+/// # Safety
+/// `init` is the host's llama_sampler_init, `sampler` a live handle.
+unsafe fn make(init: Init, sampler: *mut bregman_sampler) -> *mut LlamaSampler {
+    let context = Box::into_raw(Box::new(Context { sampler, init }));
+    // SAFETY: the host's function, with a table and a context that outlive the sampler.
+    let made = unsafe { init((&raw const TABLE).cast(), context.cast()) };
+    if made.is_null() {
+        // SAFETY: nobody took it. The handle stays the caller's.
+        drop(unsafe { Box::from_raw(context) });
+    }
+    made
+}
+
+/// The context of one of our stages.
+///
+/// # Safety
+/// `llama_sampler` is NULL or a live one; nobody else changes it meanwhile.
+unsafe fn context<'a>(llama_sampler: *const LlamaSampler) -> Option<&'a Context> {
+    // SAFETY: NULL or live.
+    let llama_sampler = unsafe { llama_sampler.as_ref() }?;
+    if !std::ptr::eq(llama_sampler.iface, (&raw const TABLE).cast()) {
+        return None;
+    }
+    // SAFETY: our table goes with our context, or with none once it was freed.
+    unsafe { llama_sampler.ctx.cast::<Context>().as_ref() }
+}
+
+unsafe extern "C" fn llama_name(_: *const LlamaSampler) -> *const c_char {
+    guard(c"bregman".as_ptr(), || c"bregman".as_ptr())
+}
+
+unsafe extern "C" fn llama_accept(llama_sampler: *mut LlamaSampler, token: i32) {
+    guard((), || {
+        // SAFETY: the host's call on our stage.
+        if let Some(c) = unsafe { context(llama_sampler) } {
+            // SAFETY: the stage's own handle.
+            unsafe { inside(c.sampler, |sampler| sampler.accept(&[token])) };
+        }
+    });
+}
+
+unsafe extern "C" fn llama_apply(llama_sampler: *mut LlamaSampler, candidates: *mut bregman_candidates) {
+    guard((), || {
+        // SAFETY: the host's call on our stage.
+        if let Some(c) = unsafe { context(llama_sampler) } {
+            // SAFETY: the stage's own handle, and the host's candidates.
+            unsafe { inside(c.sampler, |sampler| apply(sampler, candidates)) };
+        }
+    });
+}
+
+unsafe extern "C" fn llama_reset(llama_sampler: *mut LlamaSampler) {
+    guard((), || {
+        // SAFETY: the host's call on our stage.
+        if let Some(c) = unsafe { context(llama_sampler) } {
+            // SAFETY: the stage's own handle.
+            unsafe {
+                inside(c.sampler, |sampler| {
+                    sampler.reset();
+                    Ok(())
+                })
+            };
+        }
+    });
+}
+
+unsafe extern "C" fn llama_clone(llama_sampler: *const LlamaSampler) -> *mut LlamaSampler {
+    guard(std::ptr::null_mut(), || {
+        // SAFETY: the host's call on our stage.
+        let Some(c) = (unsafe { context(llama_sampler) }) else {
+            return std::ptr::null_mut();
+        };
+        let mut copy = std::ptr::null_mut();
+        // SAFETY: the stage's own handle.
+        unsafe {
+            inside(c.sampler, |sampler| {
+                copy = Box::into_raw(bregman_sampler::new(sampler.clone()));
+                Ok(())
+            })
+        };
+        if copy.is_null() {
+            return std::ptr::null_mut();
+        }
+        // SAFETY: the host's function, and a handle made just now.
+        let made = unsafe { make(c.init, copy) };
+        if made.is_null() {
+            // SAFETY: nobody took it.
+            drop(unsafe { Box::from_raw(copy) });
+        }
+        made
+    })
+}
+
+/// Frees the context only: the `llama_sampler` around it is the host's.
+unsafe extern "C" fn llama_free(llama_sampler: *mut LlamaSampler) {
+    guard((), || {
+        // SAFETY: the host's call on our stage.
+        if let Some(c) = unsafe { context(llama_sampler) } {
+            let context = std::ptr::from_ref(c).cast_mut();
+            // SAFETY: `ctx` came from `Box::into_raw`, and the host frees it once.
+            let context = unsafe { Box::from_raw(context) };
+            // SAFETY: the stage's own handle came from `Box::into_raw`.
+            drop(unsafe { Box::from_raw(context.sampler) });
+            // llama_sampler_copy calls free and then sets another context; in between none must be found.
+            // SAFETY: not NULL, or there would be no context.
+            unsafe { (*llama_sampler).ctx = std::ptr::null_mut() };
+        }
+    });
+}

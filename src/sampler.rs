@@ -1,0 +1,394 @@
+//! A sampler: a chain with the state of one sequence.
+
+use crate::bregman::{Generator, Problem};
+use crate::chain::Chain;
+use crate::diagnostics;
+use crate::error::{Error, Result};
+use crate::law::{Law, LawScratch};
+use crate::logits::Row;
+use crate::math::exp;
+use crate::stages::Context;
+use crate::vocab::{self, Kernels};
+use std::fmt;
+use std::sync::Arc;
+
+/// What to compute besides the token; each costs a pass over the row or part of one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Want {
+    /// Fill [`Token::kept_mass`].
+    pub kept_mass: bool,
+    /// Fill [`Token::model_logprob`].
+    pub model_logprob: bool,
+    /// Fill [`Token::entropy`].
+    pub entropy: bool,
+    /// Accept the token into the history.
+    pub accept: bool,
+}
+
+/// A decoded row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Token {
+    /// The token's id.
+    pub token: u32,
+    /// Number of tokens with positive probability: k*.
+    pub support: usize,
+    /// The token's probability under the decoded distribution.
+    pub p: f64,
+    /// The model's mass on the support, at the temperature that the first truncation saw; NaN unless wanted.
+    pub kept_mass: f64,
+    /// ln p of the token under the untouched logits; NaN unless wanted.
+    pub model_logprob: f64,
+    /// Entropy of the decoded distribution in nats; NaN unless wanted.
+    pub entropy: f64,
+}
+
+/// One candidate of an engine's own array, laid out as llama.cpp's `llama_token_data`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// Token id.
+    pub id: i32,
+    /// Logit.
+    pub logit: f32,
+    /// Probability; only written, never read.
+    pub p: f32,
+}
+
+/// What [`Sampler::apply`] did to a candidate array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Applied {
+    /// The first `size` candidates are kept.
+    pub size: usize,
+    /// Position of the token that the chain took, if it ends with a drawing stage.
+    pub selected: Option<usize>,
+    /// What is now known of the order.
+    pub order: Order,
+}
+
+/// The order of a candidate array after [`Sampler::apply`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Descending by logit.
+    Sorted,
+    /// The array's own, and as sorted as it was.
+    AsBefore,
+    /// The array's own, but a bias may have changed what is larger.
+    Unsorted,
+}
+
+/// A chain and the state of one sequence: random seed and position, history, logit bias.
+///
+/// Not to be shared between threads at a time; clones are independent of each other. Reusing a sampler for row after
+/// row allocates nothing once its buffers have grown to the vocabulary.
+///
+/// ```
+/// use bregman::{Row, Sampler, Want};
+/// let mut sampler = Sampler::new("temperature(0.8) | bregman(alpha=1.5, floor=0.05) | draw", 42)?;
+/// let logits = [1.0, 3.0, -2.0, 2.5];
+/// let token = sampler.decode(Row::from_f32(&logits)?, Want::default())?;
+/// assert!(token.support <= 3 && token.p > 0.0);
+/// # Ok::<(), bregman::Error>(())
+/// ```
+pub struct Sampler {
+    chain: Arc<Chain>,
+    kernels: &'static Kernels,
+    created_with: u64,
+    seed: u64,
+    position: u64,
+    history: Vec<i32>,
+    bias: Vec<(u32, f32)>,
+    memory: Box<Memory>,
+}
+
+/// Buffers that grow once and are used for every row.
+struct Memory {
+    law: LawScratch,
+    /// For questions about the untouched row, while the law still needs its own memory.
+    model: vocab::Scratch,
+    problem: Problem,
+    row: Vec<f32>,
+    ids: Vec<i32>,
+    kept_ids: Vec<i32>,
+}
+
+impl Memory {
+    fn new() -> Box<Self> {
+        Box::new(Self {
+            law: LawScratch::new(),
+            model: vocab::Scratch::new(),
+            problem: Problem::default(),
+            row: Vec::new(),
+            ids: Vec::new(),
+            kept_ids: Vec::new(),
+        })
+    }
+}
+
+impl Sampler {
+    /// Parses a chain (README, "Chains") and starts at position 0 of the random numbers of `seed`.
+    pub fn new(chain: &str, seed: u64) -> Result<Self> {
+        Self::with_generators(chain, seed, &[])
+    }
+
+    /// The same for chains that name generators: `bregman(generator=mine, lambda=0.01)`. Each generator that the chain
+    /// uses is checked here.
+    pub fn with_generators(chain: &str, seed: u64, generators: &[(&str, Arc<dyn Generator>)]) -> Result<Self> {
+        let kernels = vocab::kernels()?;
+        Ok(Self {
+            chain: Arc::new(Chain::new(chain, generators)?),
+            kernels,
+            created_with: seed,
+            seed,
+            position: 0,
+            history: Vec::new(),
+            bias: Vec::new(),
+            memory: Memory::new(),
+        })
+    }
+
+    /// Back to as created: seed, position 0, no history, no bias.
+    pub fn reset(&mut self) {
+        self.reseed(self.created_with, 0);
+        self.history.clear();
+        self.bias.clear();
+    }
+
+    /// Continues with the random numbers of `seed` at `position`: the number of rows decoded or applied so far.
+    pub fn reseed(&mut self, seed: u64, position: u64) {
+        (self.seed, self.position) = (seed, position);
+    }
+
+    /// The position of the next random number.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Appends tokens to the history, prompt and output alike.
+    pub fn accept(&mut self, tokens: &[i32]) -> Result<()> {
+        if let Some((at, token)) = tokens.iter().enumerate().find(|&(_, &t)| t < 0) {
+            return Err(Error::InvalidArgument(format!("tokens[{at}] is {token}: a token id is not negative")));
+        }
+        self.history.extend_from_slice(tokens);
+        Ok(())
+    }
+
+    /// The tokens accepted since creation or the last reset.
+    pub fn history(&self) -> &[i32] {
+        &self.history
+    }
+
+    /// Replaces the logit bias: `bias` is added to the token's logit before anything else; -infinity bans it. Tokens
+    /// beyond a row's vocabulary are ignored there.
+    pub fn set_logit_bias(&mut self, bias: &[(i32, f32)]) -> Result<()> {
+        let refuse = |what: String| Err(Error::InvalidArgument(what));
+        for (at, &(id, bias)) in bias.iter().enumerate() {
+            if id < 0 {
+                return refuse(format!("ids[{at}] is {id}: a token id is not negative"));
+            }
+            if bias.is_nan() || bias == f32::INFINITY {
+                return refuse(format!("bias[{at}] is {bias}: a bias is finite or -infinity"));
+            }
+        }
+        let mut sorted: Vec<(u32, f32)> = bias.iter().map(|&(id, bias)| (id as u32, bias)).collect();
+        sorted.sort_unstable_by_key(|&(id, _)| id);
+        if let Some(twice) = sorted.windows(2).find(|w| w[0].0 == w[1].0) {
+            return refuse(format!("ids name token {} twice", twice[0].0));
+        }
+        self.bias = sorted;
+        Ok(())
+    }
+
+    /// Decodes one row. On an error nothing is advanced.
+    pub fn decode(&mut self, row: Row<'_>, want: Want) -> Result<Token> {
+        self.check_draws()?;
+        let Self { chain, kernels, seed, position, bias, memory, .. } = self;
+        let row = row.with_bias(bias);
+        let mut law = Law::open(row, None, kernels, &mut memory.law)?;
+        let mut context = Context { seed: *seed, position: *position, problem: &mut memory.problem };
+        chain.transform(&mut law, &mut context)?;
+        chain.draw(&mut law, &context);
+        let drawn = law.drawn().ok_or_else(|| Error::Unsupported("the chain has no drawing stage".into()))?;
+        let mut token = Token {
+            token: drawn.index,
+            support: law.support(),
+            p: drawn.p,
+            kept_mass: f64::NAN,
+            model_logprob: f64::NAN,
+            entropy: f64::NAN,
+        };
+        if want.kept_mass {
+            token.kept_mass = diagnostics::kept_mass(&mut law);
+        }
+        if want.entropy {
+            token.entropy = diagnostics::entropy(&mut law);
+        }
+        if want.model_logprob {
+            token.model_logprob = diagnostics::model_logprob(&mut law, drawn.index, kernels, &mut memory.model);
+        }
+        self.position += 1;
+        if want.accept {
+            self.history.push(drawn.index as i32);
+        }
+        Ok(token)
+    }
+
+    /// The decoded distribution of a row, as (token, probability) in descending order of probability (ties: ascending
+    /// id). Draws nothing and advances nothing. This sorts the support, which is the vocabulary if no stage drops
+    /// tokens.
+    pub fn distribution(&mut self, row: Row<'_>) -> Result<Vec<(u32, f64)>> {
+        self.with_law(row, |law| Ok(probabilities(law).collect()))
+    }
+
+    /// The same into a caller's buffers; returns the number of entries. Nothing is written if they are too small.
+    pub fn distribution_into(&mut self, row: Row<'_>, ids: &mut [i32], probs: &mut [f32]) -> Result<usize> {
+        self.with_law(row, |law| {
+            let (needed, capacity) = (law.reach(usize::MAX), ids.len().min(probs.len()));
+            if needed > capacity {
+                return Err(Error::BufferTooSmall { needed, capacity });
+            }
+            for (at, (token, p)) in probabilities(law).enumerate() {
+                (ids[at], probs[at]) = (token as i32, p as f32);
+            }
+            Ok(needed)
+        })
+    }
+
+    /// Replaces a row's logits by ln p̂, -infinity off the support. Draws nothing and advances nothing; on an error
+    /// the logits are as they were.
+    pub fn process(&mut self, logits: &mut [f32]) -> Result<()> {
+        let mut copy = std::mem::take(&mut self.memory.row);
+        copy.clear();
+        copy.extend_from_slice(logits);
+        let processed = Row::from_f32(&copy).and_then(|row| {
+            self.with_law(row, |law| {
+                logits.fill(f32::NEG_INFINITY);
+                law.log_probabilities(|index, log_p| logits[index] = log_p);
+                Ok(())
+            })
+        });
+        self.memory.row = copy;
+        processed
+    }
+
+    /// Applies the chain to an engine's candidates, in place, as one stage of the engine's own chain.
+    ///
+    /// If the chain drops tokens, the kept ones are moved to the front in descending order and get their probability;
+    /// else the array keeps its order. Logits are the engine's own, divided by the temperature, or ln p̂ after a
+    /// bregman stage with α other than 1. On an error nothing is changed. Advances the position by one.
+    pub fn apply(&mut self, candidates: &mut [Candidate]) -> Result<Applied> {
+        if candidates.is_empty() {
+            return Err(Error::EmptySupport);
+        }
+        let Self { chain, kernels, seed, position, bias, memory, .. } = self;
+        let Memory { law, problem, row, ids, kept_ids, .. } = &mut **memory;
+        row.clear();
+        row.extend(candidates.iter().map(|c| c.logit + bias_of(bias, c.id)));
+        // Ties go to the lower id, which is the lower index as long as the ids ascend.
+        ids.clear();
+        if !candidates.is_sorted_by(|a, b| a.id < b.id) {
+            ids.extend(candidates.iter().map(|c| c.id));
+        }
+        let ids = (!ids.is_empty()).then_some(&ids[..]);
+        let mut law = Law::open(Row::from_f32(row)?, ids, kernels, law)?;
+        let mut context = Context { seed: *seed, position: *position, problem };
+        chain.transform(&mut law, &mut context)?;
+        chain.draw(&mut law, &context);
+        let applied = if law.is_closed() {
+            write_closed(&law, candidates, kept_ids)
+        } else {
+            write_open(&mut law, candidates, !bias.is_empty())
+        };
+        self.position += 1;
+        Ok(applied)
+    }
+
+    fn with_law<T>(&mut self, row: Row<'_>, f: impl FnOnce(&mut Law<'_>) -> Result<T>) -> Result<T> {
+        let Self { chain, kernels, seed, position, bias, memory, .. } = self;
+        let mut law = Law::open(row.with_bias(bias), None, kernels, &mut memory.law)?;
+        let mut context = Context { seed: *seed, position: *position, problem: &mut memory.problem };
+        chain.transform(&mut law, &mut context)?;
+        f(&mut law)
+    }
+
+    fn check_draws(&self) -> Result<()> {
+        if self.chain.draws() {
+            return Ok(());
+        }
+        Err(Error::Unsupported(format!(
+            "the chain `{}` takes no token: end it with `draw` or `greedy` to decode",
+            self.chain
+        )))
+    }
+}
+
+impl Clone for Sampler {
+    /// The chain is shared, the state is copied: history, bias, seed and position.
+    fn clone(&self) -> Self {
+        Self {
+            chain: self.chain.clone(),
+            kernels: self.kernels,
+            created_with: self.created_with,
+            seed: self.seed,
+            position: self.position,
+            history: self.history.clone(),
+            bias: self.bias.clone(),
+            memory: Memory::new(),
+        }
+    }
+}
+
+/// The chain in its canonical form.
+impl fmt::Display for Sampler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.chain.fmt(f)
+    }
+}
+
+impl fmt::Debug for Sampler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sampler({}, seed {}, position {})", self.chain, self.seed, self.position)
+    }
+}
+
+fn probabilities<'l>(law: &'l mut Law<'_>) -> impl Iterator<Item = (u32, f64)> + 'l {
+    law.reach(usize::MAX);
+    let total = law.head_weight();
+    law.entries().iter().map(move |e| (e.index, exp(e.x) / total))
+}
+
+fn bias_of(bias: &[(u32, f32)], id: i32) -> f32 {
+    if bias.is_empty() {
+        return 0.0;
+    }
+    u32::try_from(id).ok().and_then(|id| bias.binary_search_by_key(&id, |b| b.0).ok()).map_or(0.0, |at| bias[at].1)
+}
+
+/// Moves the kept candidates to the front.
+fn write_closed(law: &Law<'_>, candidates: &mut [Candidate], kept_ids: &mut Vec<i32>) -> Applied {
+    // All ids are read before the first slot is written.
+    kept_ids.clear();
+    kept_ids.extend(law.entries().iter().map(|e| candidates[e.index as usize].id));
+    let total = law.head_weight();
+    for ((slot, e), &id) in candidates.iter_mut().zip(law.entries()).zip(&*kept_ids) {
+        *slot = Candidate { id, logit: law.logit(e) as f32, p: (exp(e.x) / total) as f32 };
+    }
+    Applied { size: kept_ids.len(), selected: law.drawn().map(|d| d.rank), order: Order::Sorted }
+}
+
+/// Leaves all candidates where they are; probabilities are filled in only if a token was taken.
+fn write_open(law: &mut Law<'_>, candidates: &mut [Candidate], biased: bool) -> Applied {
+    let scale = law.scale();
+    let row = law.vocabulary().0.row();
+    if biased || scale != 1.0 {
+        for (i, c) in candidates.iter_mut().enumerate() {
+            c.logit = (f64::from(row.logit(i as u32)) * scale) as f32;
+        }
+    }
+    if law.drawn().is_some() {
+        let vocab = law.vocabulary().0;
+        let total = vocab.total(scale);
+        vocab.for_each_weight(scale, |i, weight| candidates[i].p = (f64::from(weight) / total) as f32);
+    }
+    let selected = law.drawn().map(|d| d.index as usize);
+    Applied { size: candidates.len(), selected, order: if biased { Order::Unsorted } else { Order::AsBefore } }
+}
