@@ -1,0 +1,45 @@
+#!/bin/sh
+# Installs what the demo and the tests need beyond Rust, gcc and make, on a Debian machine: only what is missing, with apt-get.
+# usage: ci/setup.sh
+set -eu
+
+# What to look for (a command, or a file when it begins with /) and the Debian package that brings it.
+needs='
+cc                                  gcc
+g++                                 g++
+make                                make
+git                                 git
+npm                                 npm
+flock                               util-linux
+/etc/ssl/certs/ca-certificates.crt  ca-certificates
+'
+
+fail() {
+    echo "ci/setup.sh: $*" >&2
+    exit 1
+}
+
+command -v cargo >/dev/null || fail "cargo is missing: install Rust first (its own installer, or Debian's rustup or cargo package)"
+
+missing=$(echo "$needs" | while read -r probe package; do
+    case $probe in
+        '') ;;
+        /*) [ -e "$probe" ] || printf ' %s' "$package" ;;
+        *) command -v "$probe" >/dev/null || printf ' %s' "$package" ;;
+    esac
+done)
+if [ -z "$missing" ]; then
+    echo "setup: nothing to install"
+    exit 0
+fi
+
+command -v apt-get >/dev/null || fail "no apt-get here; please install:$missing"
+sudo=
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || fail "neither root nor sudo; please install:$missing"
+    sudo=sudo
+fi
+echo "setup: installing$missing"
+$sudo apt-get -q update || fail "apt-get update failed"
+# $missing is a list of words. `env`, because sudo drops the environment that is set before it.
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends $missing || fail "apt-get could not install:$missing"

@@ -1,0 +1,115 @@
+/* generate: continues a prompt with llama.cpp, the tokens chosen by bregman, once for each sampler chain that is given.
+ *
+ *   options  what the command line asks for
+ *   engine   llama.cpp: a model in, rows of logits out
+ *   decode   bregman: a row in, a token out, as a raw decoder or as a stage of llama.cpp's chain
+ *   report   what the user sees
+ *   text     UTF-8, widths, wrapping
+ */
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "decode.h"
+#include "engine.h"
+#include "options.h"
+#include "report.h"
+
+/* The row after the last token, which is read only now: the very last one of a run never needs to be.
+ * The prompt has been read, so its row costs nothing here. */
+static enum fed next_row(engine *e, run *r, llama_token last, const float **row)
+{
+    double start = now();
+    enum fed fed = r->n > 0 ? engine_feed(e, last) : FED_OK;
+    if (fed != FED_OK)
+        return fed;
+    *row = engine_logits(e);
+    if (r->n > 0) {
+        r->model_microseconds += now() - start;
+        r->n_model++;
+    }
+    return *row ? FED_OK : FED_FAILED;
+}
+
+/* One token: drawn, recorded, spelled. 1 when generation has ended, -1 on failure. */
+static int step(engine *e, decoder *d, run *r, decision *chosen, utf8 *partial)
+{
+    const float *row = NULL;
+    enum fed fed = next_row(e, r, chosen->token, &row);
+    if (fed == FED_FULL) {
+        r->ended = "the context is full";
+        return 1;
+    }
+    if (fed == FED_FAILED || decoder_next(d, row, chosen) != 0)
+        return -1;
+    if (engine_is_end(e, chosen->token)) {
+        r->ended = "end of the text";
+        return 1;
+    }
+    str piece = {0};
+    int spelled = engine_piece(e, chosen->token, &piece);
+    if (piece.data)
+        utf8_push(partial, piece.data, piece.len, &r->text);
+    free(piece.data);
+    run_add(r, chosen);
+    return spelled;
+}
+
+static int generate(engine *e, const options *o, run *r)
+{
+    decoder *d = decoder_new(o->face, r->chain, o->seed, e->n_vocab);
+    if (!d)
+        return -1;
+    stream *out = NULL;
+    utf8 partial = {{0}, 0};
+    decision chosen = {0};
+    int status = engine_start(e, o->prompt);
+    if (status == 0)
+        status = decoder_accept(d, e->prompt, e->n_prompt);
+    if (status == 0 && !o->columns)
+        out = stream_begin(r, o->prompt, o->show_support);
+
+    r->ended = "as many as asked for";
+    while (status == 0 && (o->tokens == 0 || r->n < o->tokens)) {
+        status = step(e, d, r, &chosen, &partial);
+        if (out)
+            stream_token(out, r);
+    }
+    if (status < 0)
+        r->ended = "failed";
+    utf8_finish(&partial, &r->text);
+    if (out)
+        stream_end(out, r);
+    decoder_free(d);
+    return status < 0 ? -1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "C.UTF-8"); /* for the widths of characters; the text is UTF-8 whatever the user's locale is */
+    options o;
+    enum parsed parsed = options_parse(&o, argc, argv);
+    if (parsed != PARSED_RUN) {
+        options_free(&o);
+        return parsed == PARSED_HELP ? 0 : 2;
+    }
+
+    engine e;
+    run *runs = must_alloc(NULL, o.n_chains, sizeof *runs);
+    int status = engine_open(&e, o.model, o.ctx, o.threads, o.verbose);
+    size_t done = 0;
+    while (status == 0 && done < o.n_chains) {
+        runs[done] = (run){.chain = o.chains[done], .face = o.face};
+        status = generate(&e, &o, &runs[done]);
+        done++;
+    }
+    if (status == 0 && o.columns)
+        report_columns(runs, o.n_chains, o.prompt, o.show_support);
+
+    for (size_t i = 0; i < done; i++)
+        run_free(&runs[i]);
+    free(runs);
+    engine_close(&e);
+    options_free(&o);
+    return status == 0 ? 0 : 1;
+}

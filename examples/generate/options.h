@@ -1,0 +1,32 @@
+/* What the command line asks for. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "decode.h"
+
+typedef struct options {
+    const char *model;
+    const char *prompt;
+    const char **chains; /* allocated; the texts belong to the command line */
+    size_t n_chains;
+    enum face face;
+    uint64_t seed;
+    uint32_t tokens; /* 0: until the context is full */
+    uint32_t ctx;    /* 0: what the model was trained with, at most 2048 */
+    uint32_t threads; /* 0: by the machine and the model */
+    bool show_support;
+    bool columns;
+    bool verbose;
+} options;
+
+enum parsed { PARSED_RUN, PARSED_HELP, PARSED_WRONG };
+
+/* After PARSED_HELP and PARSED_WRONG everything has been said. options_free in any case. */
+enum parsed options_parse(options *o, int argc, char **argv);
+void options_free(options *o);
+
+#endif
