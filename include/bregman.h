@@ -451,9 +451,10 @@ uint32_t bregman_decode(struct bregman_sampler *sampler, const float *logits, si
  * token. The samplers must differ from each other: of one that stands twice only the first row is decoded.
  *
  * Returns the status of the first row that failed, else BREGMAN_OK; each row has its own in `results[r].status`, its
- * message is on its sampler, and a failed row advances nothing. If the batch itself is wrong (BREGMAN_INVALID_ARGUMENT:
- * NULL, misaligned, struct_size, dtype, flags, vocab, a stride below vocab; BREGMAN_UNSUPPORTED: fields of a later
- * version), every row has that status and every sampler the message.
+ * message is on its sampler, and a failed row advances nothing. If what the batch says is wrong
+ * (BREGMAN_INVALID_ARGUMENT: logits or mask NULL or misaligned, dtype, flags, vocab, a stride below vocab), every row has
+ * that status and every sampler the message. If the batch cannot be read (BREGMAN_INVALID_ARGUMENT: batch, samplers or
+ * results NULL or misaligned, struct_size; BREGMAN_UNSUPPORTED: fields of a later version), nothing is written.
  */
 uint32_t bregman_decode_batch(struct bregman_sampler *const *samplers,
                               const struct bregman_batch *batch,

@@ -225,7 +225,7 @@ impl Sampler {
         if want.model_logprob {
             token.model_logprob = diagnostics::model_logprob(&mut law, drawn.index, kernels, &mut memory.model);
         }
-        self.position += 1;
+        self.position = self.position.wrapping_add(1);
         if want.accept {
             self.history.push(drawn.index as i32);
         }
@@ -279,6 +279,13 @@ impl Sampler {
         if candidates.is_empty() {
             return Err(Error::EmptySupport);
         }
+        if candidates.len() > i32::MAX as usize {
+            return Err(Error::InvalidArgument(format!(
+                "{} candidates: at most {} are taken",
+                candidates.len(),
+                i32::MAX
+            )));
+        }
         let Self { chain, kernels, seed, position, bias, memory, .. } = self;
         let Memory { law, problem, row, ids, kept_ids, .. } = &mut **memory;
         row.clear();
@@ -298,7 +305,7 @@ impl Sampler {
         } else {
             write_open(&mut law, candidates, !bias.is_empty())
         };
-        self.position += 1;
+        self.position = self.position.wrapping_add(1);
         Ok(applied)
     }
 

@@ -242,6 +242,7 @@ fn check_size(size: Size, limits: Limits) -> Result<()> {
 /// MATH.md, 11.
 fn check_alpha(alpha: f64, mode: Mode, size: Size) -> Result<()> {
     let refuse = |why: &str| Err(Error::InvalidArgument(format!("alpha={alpha}: {why}")));
+    let untested = |why: &str| Err(Error::Unsupported(format!("alpha={alpha}: {why}")));
     match mode {
         _ if alpha.is_nan() => refuse("not a number"),
         Mode::Primal if alpha <= 0.0 => refuse(
@@ -251,14 +252,14 @@ fn check_alpha(alpha: f64, mode: Mode, size: Size) -> Result<()> {
             Size::Lambda(_) => refuse("the limit (water-filling) has no lambda; give floor or k"),
             _ => Ok(()),
         },
-        Mode::Primal if !(0.05..=64.0).contains(&alpha) => refuse(
+        Mode::Primal if !(0.05..=64.0).contains(&alpha) => untested(
             "outside the range in which the solver is proven to be accurate; the primal takes 0.05 to 64, or inf",
         ),
         Mode::Dual if alpha <= 1.0 => refuse(
             "phi'(0) is infinite for alpha <= 1, so no token could ever be dropped; the dual takes alpha > 1, up to 16",
         ),
         Mode::Dual if !(1.01..=16.0).contains(&alpha) => {
-            refuse("outside the range in which the solver is proven to be accurate; the dual takes 1.01 to 16")
+            untested("outside the range in which the solver is proven to be accurate; the dual takes 1.01 to 16")
         }
         _ => Ok(()),
     }

@@ -34,6 +34,9 @@ pub(super) unsafe fn apply(sampler: &mut Sampler, candidates: *mut bregman_candi
     if list.size == 0 {
         return Err(Error::EmptySupport);
     }
+    if list.size > i32::MAX as usize {
+        return Err(Error::InvalidArgument(format!("candidates->size is {}: at most INT32_MAX", list.size)));
+    }
     // SAFETY: the caller's array.
     let applied = sampler.apply(unsafe { check::slice_mut(list.data, list.size, "candidates->data") }?)?;
     list.size = applied.size;

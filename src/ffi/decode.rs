@@ -79,9 +79,10 @@ pub unsafe extern "C" fn bregman_decode(
 /// token. The samplers must differ from each other: of one that stands twice only the first row is decoded.
 ///
 /// Returns the status of the first row that failed, else BREGMAN_OK; each row has its own in `results[r].status`, its
-/// message is on its sampler, and a failed row advances nothing. If the batch itself is wrong (BREGMAN_INVALID_ARGUMENT:
-/// NULL, misaligned, struct_size, dtype, flags, vocab, a stride below vocab; BREGMAN_UNSUPPORTED: fields of a later
-/// version), every row has that status and every sampler the message.
+/// message is on its sampler, and a failed row advances nothing. If what the batch says is wrong
+/// (BREGMAN_INVALID_ARGUMENT: logits or mask NULL or misaligned, dtype, flags, vocab, a stride below vocab), every row has
+/// that status and every sampler the message. If the batch cannot be read (BREGMAN_INVALID_ARGUMENT: batch, samplers or
+/// results NULL or misaligned, struct_size; BREGMAN_UNSUPPORTED: fields of a later version), nothing is written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_decode_batch(
     samplers: *const *mut bregman_sampler,

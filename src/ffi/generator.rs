@@ -85,6 +85,9 @@ pub(super) unsafe fn generators(list: *const bregman_generator, n: usize) -> Res
     for i in 0..n {
         // SAFETY: the caller's array, of which `i` elements were passed.
         let g = unsafe { check::sized(at, "generators") }?;
+        if g.reserved != 0 {
+            return Err(Error::Unsupported(format!("generators[{i}].reserved is not 0: a field of a later version")));
+        }
         // SAFETY: the caller's string.
         let name = unsafe { check::text(g.name, "generators->name") }?;
         if name.is_empty() || name.contains(['|', '(', ')', ',', '=']) || name.trim() != name {

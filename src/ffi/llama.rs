@@ -75,7 +75,7 @@ pub unsafe extern "C" fn bregman_llama_attach(
     out: *mut *mut c_void,
 ) -> u32 {
     guard(BREGMAN_INTERNAL, || {
-        if llama_sampler_init.is_null() || sampler.is_null() || check::pointer(out, "out").is_err() {
+        if llama_sampler_init.is_null() || check::pointer(sampler, "sampler").and(check::pointer(out, "out")).is_err() {
             return BREGMAN_INVALID_ARGUMENT;
         }
         // SAFETY: the caller says that this is the address of llama_sampler_init.
@@ -120,6 +120,9 @@ unsafe fn make(init: Init, sampler: *mut bregman_sampler) -> *mut LlamaSampler {
 /// # Safety
 /// `llama_sampler` is NULL or a live one; nobody else changes it meanwhile.
 unsafe fn context<'a>(llama_sampler: *const LlamaSampler) -> Option<&'a Context> {
+    if !llama_sampler.is_aligned() {
+        return None;
+    }
     // SAFETY: NULL or live.
     let llama_sampler = unsafe { llama_sampler.as_ref() }?;
     if !std::ptr::eq(llama_sampler.iface, (&raw const TABLE).cast()) {

@@ -109,7 +109,7 @@ pub unsafe extern "C" fn bregman_sampler_clone(sampler: *const bregman_sampler, 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_free(sampler: *mut bregman_sampler) {
     guard((), || {
-        if !sampler.is_null() {
+        if check::pointer(sampler, "sampler").is_ok() {
             // SAFETY: a live handle came from `Box::into_raw`, and nobody uses it any more.
             drop(unsafe { Box::from_raw(sampler) });
         }
