@@ -74,6 +74,11 @@ pub fn simd_level() -> Result<&'static str> {
     Ok(vocab::kernels()?.level.to_str().unwrap_or_default())
 }
 
+/// The instruction sets that this build and machine have, the lowest first.
+pub fn simd_levels() -> Vec<&'static str> {
+    vocab::levels().iter().map(|kernels| kernels.level.to_str().unwrap_or_default()).collect()
+}
+
 /// The README's Rust example, compiled and run with the documentation tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -146,6 +146,13 @@ impl Sampler {
         })
     }
 
+    /// The same sampler on a lower instruction set: "scalar", "avx2", "avx512" or "neon", for comparison and for finding
+    /// faults. No answer depends on it. See [`simd_levels`](crate::simd_levels).
+    pub fn with_simd_level(mut self, level: &str) -> Result<Self> {
+        self.kernels = vocab::by_name(level)?;
+        Ok(self)
+    }
+
     /// Back to as created: seed, position 0, no history, no bias.
     pub fn reset(&mut self) {
         self.reseed(self.created_with, 0);

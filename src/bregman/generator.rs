@@ -93,12 +93,13 @@ mod tests {
     fn the_divergence_is_the_literal_definition() {
         for alpha in [0.25, 0.5, 1.0, 1.000_01, 1.5, 2.0, 3.0, 7.5, 16.0] {
             let family = Alpha::new(alpha);
-            let (phi, f): (Box<dyn Fn(f64) -> f64>, Box<dyn Fn(f64) -> f64>) = if alpha == 1.0 {
-                (Box::new(|x: f64| if x == 0.0 { 0.0 } else { x * x.ln() }), Box::new(|x: f64| x.ln() + 1.0))
-            } else {
-                let b = alpha - 1.0;
-                (Box::new(move |x: f64| x.powf(alpha) / (alpha * b)), Box::new(move |x: f64| x.powf(b) / b))
+            let b = alpha - 1.0;
+            let phi = |x: f64| match alpha {
+                1.0 if x == 0.0 => 0.0,
+                1.0 => x * x.ln(),
+                _ => x.powf(alpha) / (alpha * b),
             };
+            let f = |x: f64| if alpha == 1.0 { x.ln() + 1.0 } else { x.powf(b) / b };
             for x in [0.0, 0.01, 0.1, 0.29, 0.31, 0.5, 0.9] {
                 for y in [0.01, 0.1, 0.3, 0.5, 0.99] {
                     let literal = phi(x) - phi(y) - f(y) * (x - y);

@@ -22,6 +22,8 @@ pub(crate) trait Lanes: Copy {
     fn sub(self, other: Self) -> Self;
     /// `self * b + c`, rounded once.
     fn fma(self, b: Self, c: Self) -> Self;
+    /// `self * b - c`, rounded once.
+    fn fms(self, b: Self, c: Self) -> Self;
     /// `self * 2^n`, where `n` is the integer in the low bits of `biased` = `n + ROUND`; exact for a normal result.
     fn scale_by_power(self, biased: Self) -> Self;
     fn ge(self, other: Self) -> Self::Mask;

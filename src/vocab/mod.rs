@@ -3,12 +3,16 @@
 //! It knows nothing of decoders. It answers with maxima, sums and short lists, and reads the row only when asked
 //! something that it does not know yet. Nothing here sorts the vocabulary.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 mod dispatch;
 mod lanes;
 mod passes;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
-pub(crate) use dispatch::{Kernels, kernels};
+pub(crate) use dispatch::{Kernels, by_name, kernels, levels};
 pub(crate) use passes::{Hit, Weighting};
 
 use crate::error::{Error, Result};

@@ -37,16 +37,16 @@ pub(crate) struct Hit {
 #[inline(always)]
 pub(super) fn block_maxima<L: Lanes>(run: &[f32], maxima: &mut [f32]) -> bool {
     let infinity = L::splat(f32::INFINITY);
-    let mut valid = u32::from(u16::MAX);
+    let mut valid = L::splat(0.0).lt(infinity);
     for (block, out) in run.chunks(BLOCK).zip(maxima) {
         let mut max = L::splat(f32::NEG_INFINITY);
-        for_each_vector::<L>(block, |_, x| {
+        for x in vectors::<L>(block) {
             max = x.max(max);
-            valid &= L::bits(x.lt(infinity));
-        });
+            valid = L::and(valid, x.lt(infinity));
+        }
         *out = max.largest();
     }
-    valid == u32::from(u16::MAX)
+    L::bits(valid) == u32::from(u16::MAX)
 }
 
 /// The sum of the weights of each block.
@@ -55,7 +55,9 @@ pub(super) fn block_sums<L: Lanes>(run: &[f32], weighting: Weighting, sums: &mut
     let weigh = Weigh::<L>::new(weighting);
     for (block, out) in run.chunks(BLOCK).zip(sums) {
         let mut sum = L::splat(0.0);
-        for_each_vector::<L>(block, |_, x| sum = sum.add(weigh.weight(x)));
+        for x in vectors::<L>(block) {
+            sum = sum.add(weigh.weight(x));
+        }
         *out = sum.sum();
     }
 }
@@ -64,14 +66,14 @@ pub(super) fn block_sums<L: Lanes>(run: &[f32], weighting: Weighting, sums: &mut
 #[inline(always)]
 pub(super) fn moment<L: Lanes>(run: &[f32], weighting: Weighting) -> f64 {
     let weigh = Weigh::<L>::new(weighting);
-    let (zero, lowest) = (L::splat(0.0), L::splat(f32::MIN));
+    // A weight of zero meets a finite factor: -infinity would make it NaN.
+    let lowest = L::splat(f32::MIN);
     let mut total = 0.0;
     for block in run.chunks(BLOCK) {
-        let mut sum = zero;
-        // A weight of zero meets a finite factor: -infinity would make it NaN.
-        for_each_vector::<L>(block, |_, x| {
+        let mut sum = L::splat(0.0);
+        for x in vectors::<L>(block) {
             sum = weigh.weight(x).fma(x.sub(weigh.max).max(lowest), sum);
-        });
+        }
         total += sum.sum();
     }
     total
@@ -81,25 +83,24 @@ pub(super) fn moment<L: Lanes>(run: &[f32], weighting: Weighting) -> f64 {
 #[inline(always)]
 pub(super) fn weights<L: Lanes>(run: &[f32], weighting: Weighting, out: &mut [f32]) {
     let weigh = Weigh::<L>::new(weighting);
-    for_each_vector::<L>(run, |at, x| {
+    for (x, out) in vectors::<L>(run).zip(out.chunks_mut(LANES)) {
         let lanes = weigh.weight(x).to_array();
-        let end = (at + LANES).min(out.len());
-        out[at..end].copy_from_slice(&lanes[..end - at]);
-    });
+        out.copy_from_slice(&lanes[..out.len()]);
+    }
 }
 
 /// Appends the tokens with `low <= logit < high`; `first` is the index of the run's first token.
 #[inline(always)]
 pub(super) fn collect<L: Lanes>(run: &[f32], first: u32, low: f32, high: f32, hits: &mut Vec<Hit>) {
     let (low, high) = (L::splat(low), L::splat(high));
-    for_each_vector::<L>(run, |at, x| {
+    for (v, x) in vectors::<L>(run).enumerate() {
         let mut bits = L::bits(L::and(x.ge(low), x.lt(high)));
         while bits != 0 {
-            let lane = bits.trailing_zeros();
-            hits.push(Hit { index: first + at as u32 + lane, logit: run[at + lane as usize] });
+            let at = v * LANES + bits.trailing_zeros() as usize;
+            hits.push(Hit { index: first + at as u32, logit: run[at] });
             bits &= bits - 1;
         }
-    });
+    }
 }
 
 /// The number of tokens with `logit >= low`.
@@ -107,18 +108,38 @@ pub(super) fn collect<L: Lanes>(run: &[f32], first: u32, low: f32, high: f32, hi
 pub(super) fn count<L: Lanes>(run: &[f32], low: f32) -> u64 {
     let low = L::splat(low);
     let mut n = 0;
-    for_each_vector::<L>(run, |_, x| n += u64::from(L::bits(x.ge(low)).count_ones()));
+    for x in vectors::<L>(run) {
+        n += u64::from(L::bits(x.ge(low)).count_ones());
+    }
     n
 }
 
+/// The vectors of a run, the last one filled up. An iterator and not a closure, because a closure cannot be told to be
+/// inlined into the function that has the target's features.
+struct Vectors<'a, L> {
+    whole: std::slice::Iter<'a, [f32; LANES]>,
+    rest: &'a [f32],
+    lanes: std::marker::PhantomData<L>,
+}
+
 #[inline(always)]
-fn for_each_vector<L: Lanes>(run: &[f32], mut visit: impl FnMut(usize, L)) {
+fn vectors<L: Lanes>(run: &[f32]) -> Vectors<'_, L> {
     let (whole, rest) = run.as_chunks::<LANES>();
-    for (i, x) in whole.iter().enumerate() {
-        visit(i * LANES, L::load(x));
-    }
-    if !rest.is_empty() {
-        visit(whole.len() * LANES, L::load_partial(rest));
+    Vectors { whole: whole.iter(), rest, lanes: std::marker::PhantomData }
+}
+
+impl<L: Lanes> Iterator for Vectors<'_, L> {
+    type Item = L;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<L> {
+        if let Some(x) = self.whole.next() {
+            return Some(L::load(x));
+        }
+        if self.rest.is_empty() {
+            return None;
+        }
+        Some(L::load_partial(std::mem::take(&mut self.rest)))
     }
 }
 
@@ -150,7 +171,7 @@ impl<L: Lanes> Weigh<L> {
         let d = x.sub(self.max);
         let biased = d.fma(self.c_high, L::splat(ROUND));
         let n = biased.sub(L::splat(ROUND));
-        let f = d.fma(self.c_low, d.fma(self.c_high, L::splat(0.0).sub(n)));
+        let f = d.fma(self.c_low, d.fms(self.c_high, n));
         let mut p = L::splat(Self::POLYNOMIAL[0]);
         for c in &Self::POLYNOMIAL[1..] {
             p = p.fma(f, L::splat(*c));

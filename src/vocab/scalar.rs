@@ -57,6 +57,11 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
+    fn fms(self, b: Self, c: Self) -> Self {
+        Self(std::array::from_fn(|i| fma(self.0[i], b.0[i], -c.0[i])))
+    }
+
+    #[inline(always)]
     fn scale_by_power(self, biased: Self) -> Self {
         self.zip(biased, |x, n| f32::from_bits(x.to_bits().wrapping_add(n.to_bits() << 23)))
     }

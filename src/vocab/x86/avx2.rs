@@ -1,0 +1,138 @@
+//! Sixteen lanes in two 256-bit registers: AVX2 and FMA, as every processor since Haswell and Zen has.
+
+use super::super::lanes::{LANES, Lanes};
+use std::arch::x86_64::*;
+
+/// Sixteen lanes in two 256-bit registers, the first eight in the first. Constructed only by kernels that run where
+/// the features are.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(__m256, __m256);
+
+// SAFETY, for every block below: these methods are inlined into the kernels of `dispatch.rs`, which are in the table
+// only of a machine that has the features.
+impl Lanes for Avx2 {
+    type Mask = (__m256, __m256);
+
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        // SAFETY: the features are there.
+        let x = unsafe { _mm256_set1_ps(x) };
+        Self(x, x)
+    }
+
+    #[inline(always)]
+    fn load(x: &[f32; LANES]) -> Self {
+        // SAFETY: the features are there, and sixteen floats can be read.
+        unsafe { Self(_mm256_loadu_ps(x.as_ptr()), _mm256_loadu_ps(x.as_ptr().add(8))) }
+    }
+
+    #[inline(always)]
+    fn to_array(self) -> [f32; LANES] {
+        let mut out = [0.0; LANES];
+        // SAFETY: the features are there, and sixteen floats can be written.
+        unsafe {
+            _mm256_storeu_ps(out.as_mut_ptr(), self.0);
+            _mm256_storeu_ps(out.as_mut_ptr().add(8), self.1);
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // SAFETY: the features are there.
+        unsafe { Self(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        // SAFETY: the features are there.
+        unsafe { Self(_mm256_add_ps(self.0, other.0), _mm256_add_ps(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        // SAFETY: the features are there.
+        unsafe { Self(_mm256_sub_ps(self.0, other.0), _mm256_sub_ps(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    fn fma(self, b: Self, c: Self) -> Self {
+        // SAFETY: the features are there.
+        unsafe { Self(_mm256_fmadd_ps(self.0, b.0, c.0), _mm256_fmadd_ps(self.1, b.1, c.1)) }
+    }
+
+    #[inline(always)]
+    fn fms(self, b: Self, c: Self) -> Self {
+        // SAFETY: the features are there.
+        unsafe { Self(_mm256_fmsub_ps(self.0, b.0, c.0), _mm256_fmsub_ps(self.1, b.1, c.1)) }
+    }
+
+    #[inline(always)]
+    fn scale_by_power(self, biased: Self) -> Self {
+        #[inline(always)]
+        fn half(x: __m256, biased: __m256) -> __m256 {
+            // SAFETY: the features are there.
+            unsafe {
+                let n = _mm256_slli_epi32(_mm256_castps_si256(biased), 23);
+                _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), n))
+            }
+        }
+        Self(half(self.0, biased.0), half(self.1, biased.1))
+    }
+
+    #[inline(always)]
+    fn ge(self, other: Self) -> Self::Mask {
+        // SAFETY: the features are there.
+        unsafe { (_mm256_cmp_ps(self.0, other.0, _CMP_GE_OQ), _mm256_cmp_ps(self.1, other.1, _CMP_GE_OQ)) }
+    }
+
+    #[inline(always)]
+    fn lt(self, other: Self) -> Self::Mask {
+        // SAFETY: the features are there.
+        unsafe { (_mm256_cmp_ps(self.0, other.0, _CMP_LT_OQ), _mm256_cmp_ps(self.1, other.1, _CMP_LT_OQ)) }
+    }
+
+    #[inline(always)]
+    fn keep(self, mask: Self::Mask) -> Self {
+        // SAFETY: the features are there.
+        unsafe { Self(_mm256_and_ps(self.0, mask.0), _mm256_and_ps(self.1, mask.1)) }
+    }
+
+    #[inline(always)]
+    fn and(a: Self::Mask, b: Self::Mask) -> Self::Mask {
+        // SAFETY: the features are there.
+        unsafe { (_mm256_and_ps(a.0, b.0), _mm256_and_ps(a.1, b.1)) }
+    }
+
+    #[inline(always)]
+    fn bits(mask: Self::Mask) -> u32 {
+        // SAFETY: the features are there.
+        unsafe { _mm256_movemask_ps(mask.0) as u32 | (_mm256_movemask_ps(mask.1) as u32) << 8 }
+    }
+
+    #[inline(always)]
+    fn largest(self) -> f32 {
+        // SAFETY: the features are there.
+        unsafe {
+            let eight = _mm256_max_ps(self.0, self.1);
+            let four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+            let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+
+    /// The tree of [`Lanes::sum`] in registers.
+    #[inline(always)]
+    fn sum(self) -> f64 {
+        // SAFETY: the features are there.
+        unsafe {
+            // Lanes i and i + 8, for i in 0..4 and in 4..8.
+            let wide = |x: __m128| _mm256_cvtps_pd(x);
+            let low = _mm256_add_pd(wide(_mm256_castps256_ps128(self.0)), wide(_mm256_castps256_ps128(self.1)));
+            let high = _mm256_add_pd(wide(_mm256_extractf128_ps(self.0, 1)), wide(_mm256_extractf128_ps(self.1, 1)));
+            let four = _mm256_add_pd(low, high);
+            let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+            _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Sixteen lanes in one 512-bit register: AVX-512 F, BW, DQ and VL, as every processor since Skylake-X and Zen 4 has.
+
+use super::super::lanes::{LANES, Lanes};
+use std::arch::x86_64::*;
+
+/// Sixteen lanes in one 512-bit register. Constructed only by kernels that run where the features are.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(__m512);
+
+// SAFETY, for every block below: these methods are inlined into the kernels of `dispatch.rs`, which are in the table
+// only of a machine that has the features.
+impl Lanes for Avx512 {
+    type Mask = __mmask16;
+
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        // SAFETY: the features are there.
+        Self(unsafe { _mm512_set1_ps(x) })
+    }
+
+    #[inline(always)]
+    fn load(x: &[f32; LANES]) -> Self {
+        // SAFETY: the features are there, and sixteen floats can be read.
+        Self(unsafe { _mm512_loadu_ps(x.as_ptr()) })
+    }
+
+    #[inline(always)]
+    fn to_array(self) -> [f32; LANES] {
+        let mut out = [0.0; LANES];
+        // SAFETY: the features are there, and sixteen floats can be written.
+        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), self.0) };
+        out
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // SAFETY: the features are there.
+        Self(unsafe { _mm512_max_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        // SAFETY: the features are there.
+        Self(unsafe { _mm512_add_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        // SAFETY: the features are there.
+        Self(unsafe { _mm512_sub_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn fma(self, b: Self, c: Self) -> Self {
+        // SAFETY: the features are there.
+        Self(unsafe { _mm512_fmadd_ps(self.0, b.0, c.0) })
+    }
+
+    #[inline(always)]
+    fn fms(self, b: Self, c: Self) -> Self {
+        // SAFETY: the features are there.
+        Self(unsafe { _mm512_fmsub_ps(self.0, b.0, c.0) })
+    }
+
+    #[inline(always)]
+    fn scale_by_power(self, biased: Self) -> Self {
+        // SAFETY: the features are there.
+        Self(unsafe {
+            let n = _mm512_slli_epi32(_mm512_castps_si512(biased.0), 23);
+            _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(self.0), n))
+        })
+    }
+
+    #[inline(always)]
+    fn ge(self, other: Self) -> __mmask16 {
+        // SAFETY: the features are there.
+        unsafe { _mm512_cmp_ps_mask(self.0, other.0, _CMP_GE_OQ) }
+    }
+
+    #[inline(always)]
+    fn lt(self, other: Self) -> __mmask16 {
+        // SAFETY: the features are there.
+        unsafe { _mm512_cmp_ps_mask(self.0, other.0, _CMP_LT_OQ) }
+    }
+
+    #[inline(always)]
+    fn keep(self, mask: __mmask16) -> Self {
+        // SAFETY: the features are there.
+        Self(unsafe { _mm512_maskz_mov_ps(mask, self.0) })
+    }
+
+    #[inline(always)]
+    fn and(a: __mmask16, b: __mmask16) -> __mmask16 {
+        a & b
+    }
+
+    #[inline(always)]
+    fn bits(mask: __mmask16) -> u32 {
+        u32::from(mask)
+    }
+
+    #[inline(always)]
+    fn largest(self) -> f32 {
+        // SAFETY: the features are there.
+        unsafe { _mm512_reduce_max_ps(self.0) }
+    }
+
+    /// The tree of [`Lanes::sum`] in registers.
+    #[inline(always)]
+    fn sum(self) -> f64 {
+        // SAFETY: the features are there.
+        unsafe {
+            let low = _mm512_cvtps_pd(_mm512_castps512_ps256(self.0));
+            let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(self.0, 1));
+            let eight = _mm512_add_pd(low, high);
+            let four = _mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1));
+            let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+            _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
+        }
+    }
+}
