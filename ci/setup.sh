@@ -11,6 +11,8 @@ make                                make
 git                                 git
 npm                                 npm
 flock                               util-linux
+readelf                             binutils
+valgrind                            valgrind
 /etc/ssl/certs/ca-certificates.crt  ca-certificates
 '
 

@@ -1,0 +1,88 @@
+//! The example host, whole: a real llama.cpp writes text through both faces, and both write the same.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where cargo leaves this profile's libraries: beside the directory of the test binaries.
+fn libraries() -> PathBuf {
+    let exe = std::env::current_exe().unwrap();
+    exe.parent().and_then(Path::parent).expect("test binaries are in <target>/<profile>/deps").to_path_buf()
+}
+
+fn build() -> PathBuf {
+    let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("generate");
+    let fetched = Command::new(root().join("ci/llama.sh")).status().unwrap();
+    assert!(fetched.success(), "ci/llama.sh could not fetch llama.cpp");
+    let built = Command::new(root().join("examples/generate/build.sh"))
+        .arg(&out)
+        .env("BREGMAN_LIB_DIR", libraries())
+        .status()
+        .unwrap();
+    assert!(built.success(), "examples/generate does not build");
+    out
+}
+
+fn run(program: &Path, arguments: &[&str]) -> Output {
+    Command::new(program).args(arguments).env("COLUMNS", "100").output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8(output.stdout.clone()).expect("the host writes UTF-8");
+    // Lines are wrapped to the terminal; words are what counts.
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What comes before the summary, whose times differ from run to run.
+fn story(said: &str) -> &str {
+    &said[..said.find(" tokens (as many as asked for)").unwrap_or_else(|| panic!("no summary in:\n{said}"))]
+}
+
+#[test]
+fn both_faces_write_the_same_text() {
+    let generate = build();
+    let prompt = "And it came to pass";
+    for chain in [
+        "temperature(0.8) | top_k(floor=0.02) | draw",
+        "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw",
+        "temperature(1.2) | bregman(alpha=2, mode=dual, floor=0.01) | draw",
+        "top_k(40) | top_p(0.95) | min_p(0.05) | temperature(0.8) | draw",
+        "temperature(0.9) | draw",
+        "greedy",
+    ] {
+        let write = |face| {
+            text(&run(
+                &generate,
+                &["--face", face, "--chain", chain, "--prompt", prompt, "--tokens", "40", "--seed", "7"],
+            ))
+        };
+        let (raw, stage) = (write("raw"), write("stage"));
+        assert_eq!(story(&raw), story(&stage), "`{chain}`");
+        assert!(story(&raw).split_whitespace().count() > 15, "`{chain}` wrote next to nothing:\n{raw}");
+        for figure in ["support: mean", "median", "max", "kept mass: mean", "µs in the model", "µs in the sampler"] {
+            assert!(raw.contains(figure) && stage.contains(figure), "no {figure} in the summary:\n{raw}\n{stage}");
+        }
+    }
+
+    // A chain that only transforms leaves the draw to llama.cpp; three chains stand side by side.
+    let transform = ["--face", "stage", "--chain", "bregman(alpha=2, k=5)", "--tokens", "10", "--show-support"];
+    assert!(text(&run(&generate, &transform)).contains('5'));
+    let columns = ["--columns", "--chain", "greedy", "--chain", "top_k(3) | draw", "--tokens", "8"];
+    assert!(text(&run(&generate, &columns)).contains('│'));
+
+    // What cannot be done is said.
+    for (arguments, why) in [
+        (&["--chain", "topk(3) | drow"][..], "did you mean `draw`"),
+        (&["--chain", "top_k(3)"][..], "draw"),
+        (&["--model", "/nowhere.gguf"][..], "nowhere"),
+        (&["--face", "side"][..], "--face"),
+    ] {
+        let output = run(&generate, arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(why), "{arguments:?}: {said}");
+    }
+}
