@@ -2,3 +2,8 @@
 //! not depend on the machine. (`f64::sqrt` is correctly rounded everywhere and comes from std.)
 
 pub(crate) use libm::{exp, expm1, log as ln, log1p, pow};
+
+/// x^y for the inner loops: half the time of [`pow`], and right to |y ln x| ulp, which is 1e-14 where it is used.
+pub(crate) fn fast_pow(x: f64, y: f64) -> f64 {
+    exp(y * ln(x))
+}

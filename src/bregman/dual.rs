@@ -7,7 +7,7 @@ use super::method::{Method, Verdict};
 use super::problem::{Problem, normalise, tolerance};
 use super::root::{Probe, newton};
 use crate::error::Result;
-use crate::math::{exp, expm1, ln, log1p, pow};
+use crate::math::{exp, expm1, fast_pow, ln, log1p, pow};
 
 /// Renormalisation towards d(p, x).
 pub(super) struct Dual {
@@ -32,32 +32,33 @@ impl Dual {
         Self { floor, ..Self::new(alpha, pow(floor, alpha) * factor / alpha) }
     }
 
-    /// The x >= p with x^(b-1) (x - p) = ν.
-    fn x(&self, p: f64, nu: f64) -> f64 {
+    /// The x >= p with x^(b-1) (x - p) = ν, and dx/dν; `far` is ν^(1/b), the x of a token of probability zero.
+    fn x(&self, p: f64, log_p: f64, nu: f64, far: f64) -> (f64, f64) {
         let Alpha { alpha, b } = self.family;
-        if nu <= 0.0 {
-            return p;
-        }
         if alpha == 3.0 {
-            return 0.5 * (p + (p * p + 4.0 * nu).sqrt());
+            let root = (p * p + 4.0 * nu).sqrt();
+            return (0.5 * (p + root), 1.0 / root);
         }
         if alpha == 1.5 {
-            let s = 0.5 * (nu + (nu * nu + 4.0 * p).sqrt());
-            return s * s;
+            let root = (nu * nu + 4.0 * p).sqrt();
+            let s = 0.5 * (nu + root);
+            return (s * s, s * (1.0 + nu / root));
         }
         // From the side on which Newton's steps do not overshoot.
-        let (far, near) = (pow(nu, 1.0 / b), nu * pow(p, 1.0 - b));
+        let near = nu * exp((1.0 - b) * log_p);
         let mut x = p + if b > 1.0 { far.min(near) } else { far.max(near) };
+        let mut slope = 1.0;
         for _ in 0..60 {
-            let power = pow(x, b - 1.0);
-            let step = (power * (x - p) - nu) / (power * (b - (b - 1.0) * p / x));
+            let power = fast_pow(x, b - 1.0);
+            slope = power * (b - (b - 1.0) * p / x);
+            let step = (power * (x - p) - nu) / slope;
             x = (x - step).max(p);
             // A tighter tolerance would never be met; the step after this one is below the last ulp.
             if step.abs() <= 1e-8 * x {
                 break;
             }
         }
-        x
+        (x, 1.0 / slope)
     }
 
     /// The x >= p at which a token of probability p is exactly worth λ: x^b ((b/α) x - ((b-1)/b) p) = λ.
@@ -65,8 +66,8 @@ impl Dual {
         let Alpha { alpha, b } = self.family;
         let (weight, pull) = (b / alpha, (b - 1.0) / b * p);
         let ends = (self.floor.max(p), self.sure.max(pow(self.lambda / weight, 1.0 / alpha)).max(p));
-        newton(ends.1, ends.0 * (1.0 - 1e-12), ends.1 * (1.0 + 1e-12), 0.0, |x| {
-            let power = pow(x, b - 1.0);
+        newton(ends.1, ends.0 * (1.0 - 1e-12), ends.1 * (1.0 + 1e-12), 4e-15, |x| {
+            let power = fast_pow(x, b - 1.0);
             let value = power * x * (weight * x - pull) - self.lambda;
             // The derivative of x^b ((b/α) x - ((b-1)/b) p) is x^(b-1) (b x - (b-1) p).
             Probe { excess: value / self.lambda, value, slope: power * (b * x - (b - 1.0) * p) }
@@ -138,11 +139,12 @@ impl Method for Dual {
         let (low, high) = (low * (1.0 - 1e-13), high * (1.0 + 1e-13));
         let start = if alpha < 2.0 { high } else { low };
         let nu = newton(start, low, high, tolerance(k), |nu| {
-            let (mut sum, mut derivative) = (0.0, 0.0);
-            for (x, &p) in x.iter_mut().zip(p) {
-                *x = self.x(p, nu);
-                sum += *x;
-                derivative += pow(*x, 1.0 - b) / (b - (b - 1.0) * p / *x);
+            let (mut sum, mut derivative, far) = (0.0, 0.0, fast_pow(nu, 1.0 / b));
+            for (x, (&p, &log_p)) in x.iter_mut().zip(p.iter().zip(&problem.log_p)) {
+                let (x_i, slope) = self.x(p, log_p, nu, far);
+                *x = x_i;
+                sum += x_i;
+                derivative += slope;
             }
             let log_sum = log1p(sum - 1.0);
             Probe { excess: sum - 1.0, value: expm1(b * log_sum) / b, slope: exp((b - 1.0) * log_sum) * derivative }
@@ -159,9 +161,10 @@ impl Method for Dual {
         }
         let x_t = self.x_at_threshold(next);
         let nu = exp((b - 1.0) * ln(x_t)) * (x_t - next);
-        let mut sum = 0.0;
-        for &p in &problem.p[..k] {
-            sum += self.x(p, nu);
+        // ν = 0 is the threshold of a token that needs no shift: there x = p.
+        let (mut sum, far) = (if nu > 0.0 { 0.0 } else { problem.head[k] }, fast_pow(nu, 1.0 / b));
+        for (&p, &log_p) in problem.p[..k].iter().zip(&problem.log_p).take_while(|_| nu > 0.0) {
+            sum += self.x(p, log_p, nu, far).0;
             if sum >= 1.0 {
                 return Ok(Verdict::Exclude);
             }

@@ -7,7 +7,7 @@ use super::method::{Method, Verdict};
 use super::problem::{Problem, normalise, tolerance};
 use super::root::{Probe, newton};
 use crate::error::Result;
-use crate::math::{exp, expm1, ln, log1p, pow};
+use crate::math::{exp, expm1, fast_pow, ln, log1p, pow};
 
 /// Above this α powers of p underflow and the level form in logarithms is used.
 const LEVEL_FORM: f64 = 8.0;
@@ -68,7 +68,7 @@ impl Primal {
                 let (mut sum, mut derivative) = (0.0, 0.0);
                 for (i, x) in x[..k].iter_mut().enumerate() {
                     let y = z + spread(i);
-                    *x = pow(y, 1.0 / b);
+                    *x = fast_pow(y, 1.0 / b);
                     sum += *x;
                     derivative += *x / y;
                 }
@@ -81,7 +81,7 @@ impl Primal {
             let (mut sum, mut derivative) = (0.0, 0.0);
             for (i, x) in x[..k].iter_mut().enumerate() {
                 let y = power[i] + b * nu;
-                *x = if b.abs() < NEAR_ONE { p[i] * exp(log1p(b * nu / power[i]) / b) } else { pow(y, 1.0 / b) };
+                *x = if b.abs() < NEAR_ONE { p[i] * exp(log1p(b * nu / power[i]) / b) } else { fast_pow(y, 1.0 / b) };
                 sum += *x;
                 derivative += *x / y;
             }
