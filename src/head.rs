@@ -86,12 +86,16 @@ impl<'r> Head<'r> {
         if n <= have {
             return have;
         }
-        // At least half as much again, so that a stage that asks for one more each time costs no more than one that
-        // asked for all at once.
-        let n = n.max(have + have / 2).max(LEAST);
-        if have + self.scratch.pool.len() < n && self.floor > self.lowest {
-            let bound = vocab.reached_by(n).unwrap_or(f32::NEG_INFINITY).max(self.lowest);
-            self.fetch(bound, vocab);
+        // At least as much again, so that a stage that asks for one more each time costs no more than one that asked
+        // for all at once.
+        let n = n.max(2 * have).max(LEAST);
+        let mut attempt = 0;
+        while have + self.scratch.pool.len() < n && self.floor > self.lowest {
+            let bound = vocab.reached_by(n, attempt).max(self.lowest);
+            if bound < self.floor {
+                self.fetch(bound, vocab);
+            }
+            attempt += 1;
         }
         self.take(n - have, vocab.max());
         self.scratch.entries.len()

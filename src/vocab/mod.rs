@@ -79,14 +79,27 @@ impl<'r> Vocabulary<'r> {
         self.max
     }
 
-    /// A logit that at least `k` tokens reach: the k-th largest block maximum. None if there are fewer blocks.
-    pub(crate) fn reached_by(&mut self, k: usize) -> Option<f32> {
-        let ranked = &mut self.scratch.ranked;
-        if k == 0 || k > self.scratch.maxima.len() {
-            return None;
+    /// A logit that about `k` tokens reach and no more than some multiple: where to look for the k largest.
+    ///
+    /// While `k` is small against the number of blocks, it is the k-th largest block maximum, which k tokens certainly
+    /// reach. Beyond, it is a rank in a sample of the row, with slack that grows with each `attempt`: the caller
+    /// counts what it finds, and asks again. -infinity once the sample has nothing lower.
+    pub(crate) fn reached_by(&mut self, k: usize, attempt: u32) -> f32 {
+        /// Logits in the sample, one in so many.
+        const SAMPLE: usize = 4096;
+        let Scratch { ranked, maxima, .. } = &mut *self.scratch;
+        if k <= maxima.len() / 4 && attempt == 0 {
+            ranked.clone_from(maxima);
+            return nth_largest(ranked, k);
         }
-        ranked.clone_from(&self.scratch.maxima);
-        Some(*ranked.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a)).1)
+        let vocab = self.row.vocab();
+        let step = vocab.div_ceil(SAMPLE);
+        ranked.clear();
+        ranked.extend((0..vocab as u32).step_by(step).map(|i| self.row.logit(i)));
+        // The expected rank and four standard deviations above it.
+        let rank = k as f64 / step as f64;
+        let rank = (rank + 4.0 * rank.sqrt() + 4.0) * f64::from(1u32 << (2 * attempt).min(30));
+        if rank >= ranked.len() as f64 { f32::NEG_INFINITY } else { nth_largest(ranked, rank as usize) }
     }
 
     /// Appends the tokens with `low <= logit < high` in order of index, reading only blocks that reach `low`.
@@ -212,6 +225,11 @@ impl<'r> Vocabulary<'r> {
             (self.kernels.block_sums)(run, weighting, out);
         });
     }
+}
+
+/// The k-th largest, counted from 1.
+fn nth_largest(values: &mut [f32], k: usize) -> f32 {
+    *values.select_nth_unstable_by(k.max(1) - 1, |a, b| b.total_cmp(a)).1
 }
 
 fn first_invalid(row: &Row<'_>) -> Error {
