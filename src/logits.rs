@@ -129,8 +129,7 @@ impl<'a> Row<'a> {
         if self.mask.is_some_and(|words| !is_allowed(words, i)) {
             return f32::NEG_INFINITY;
         }
-        let bias = self.bias.binary_search_by_key(&token, |&(id, _)| id).map_or(0.0, |at| self.bias[at].1);
-        self.values.get(i) + bias
+        biased(self.values.get(i), bias_of(self.bias, token))
     }
 
     /// Calls `visit(first block, logits)` for runs of whole blocks that cover the row in order.
@@ -191,7 +190,8 @@ impl<'a> Row<'a> {
         let first = self.bias.partition_point(|&(id, _)| (id as usize) < start);
         let end = start + out.len();
         for &(id, bias) in self.bias[first..].iter().take_while(|&&(id, _)| (id as usize) < end) {
-            out[id as usize - start] += bias;
+            let logit = &mut out[id as usize - start];
+            *logit = biased(*logit, bias);
         }
         if let Some(words) = self.mask {
             for (i, o) in out.iter_mut().enumerate() {
@@ -201,6 +201,16 @@ impl<'a> Row<'a> {
             }
         }
     }
+}
+
+/// The bias of a token in a list sorted by token; 0 if it has none.
+pub(crate) fn bias_of(list: &[(u32, f32)], token: u32) -> f32 {
+    list.binary_search_by_key(&token, |&(id, _)| id).map_or(0.0, |at| list[at].1)
+}
+
+/// A logit with its bias; -infinity bans the token whatever its logit is, even NaN.
+pub(crate) fn biased(logit: f32, bias: f32) -> f32 {
+    if bias == f32::NEG_INFINITY { bias } else { logit + bias }
 }
 
 fn is_allowed(words: &[u32], token: usize) -> bool {

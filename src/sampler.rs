@@ -5,7 +5,7 @@ use crate::chain::Chain;
 use crate::diagnostics;
 use crate::error::{Error, Result};
 use crate::law::{Law, LawScratch};
-use crate::logits::Row;
+use crate::logits::{Row, bias_of, biased};
 use crate::math::exp;
 use crate::stages::Context;
 use crate::vocab::{self, Kernels};
@@ -296,7 +296,9 @@ impl Sampler {
         let Self { chain, kernels, seed, position, bias, memory, .. } = self;
         let Memory { law, problem, row, ids, kept_ids, .. } = &mut **memory;
         row.clear();
-        row.extend(candidates.iter().map(|c| c.logit + bias_of(bias, c.id)));
+        // A negative id is no token that could have a bias.
+        let bias_of = |id: i32| u32::try_from(id).map_or(0.0, |id| bias_of(bias, id));
+        row.extend(candidates.iter().map(|c| biased(c.logit, bias_of(c.id))));
         // Ties go to the lower id, which is the lower index as long as the ids ascend.
         ids.clear();
         if !candidates.is_sorted_by(|a, b| a.id < b.id) {
@@ -368,13 +370,6 @@ fn probabilities<'l>(law: &'l mut Law<'_>) -> impl Iterator<Item = (u32, f64)> +
     law.reach(usize::MAX);
     let total = law.head_weight();
     law.entries().iter().map(move |e| (e.index, exp(e.x) / total))
-}
-
-fn bias_of(bias: &[(u32, f32)], id: i32) -> f32 {
-    if bias.is_empty() {
-        return 0.0;
-    }
-    u32::try_from(id).ok().and_then(|id| bias.binary_search_by_key(&id, |b| b.0).ok()).map_or(0.0, |at| bias[at].1)
 }
 
 /// Moves the kept candidates to the front.

@@ -20,7 +20,7 @@ pub(super) const INFO: StageInfo = StageInfo {
             name: "alpha",
             aliases: &[],
             summary: "the divergence: 1 is top-k, above 1 flattens the head, below 1 sharpens it, inf is water-filling; \
-                      primal 0.05 to 64 or inf, dual 1.01 to 16",
+                      primal 0.05 to 64 or inf, dual 1.0001 to 16",
             kind: Kind::Number { min: f64::NEG_INFINITY, max: f64::INFINITY, open: false },
             default: "1",
             required: false,

@@ -113,7 +113,8 @@ pub(crate) fn kernels() -> Result<&'static Kernels> {
     static CHOSEN: OnceCell<&'static Kernels> = OnceCell::new();
     CHOSEN
         .get_or_try_init(|| match std::env::var_os("BREGMAN_SIMD") {
-            Some(name) if !name.is_empty() => by_name(&name.to_string_lossy()),
+            Some(name) if !name.is_empty() => by_name(&name.to_string_lossy())
+                .map_err(|e| Error::Unsupported(format!("environment variable BREGMAN_SIMD: {e}"))),
             _ => Ok(levels()[levels().len() - 1]),
         })
         .copied()
