@@ -1,6 +1,6 @@
 //! Sixteen lanes in four 128-bit registers: NEON, which every 64-bit Arm processor has.
 
-use super::lanes::{LANES, Lanes};
+use super::lanes::{LANES, Lanes, ROUND};
 use std::arch::aarch64::*;
 
 /// Sixteen lanes in four 128-bit registers, in order.
@@ -71,14 +71,20 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
-    fn fms(self, b: Self, c: Self) -> Self {
+    fn mul(self, other: Self) -> Self {
         // SAFETY: NEON is there.
-        Self(std::array::from_fn(|i| unsafe { vfmaq_f32(vnegq_f32(c.0[i]), self.0[i], b.0[i]) }))
+        self.zip(other, |a, b| unsafe { vmulq_f32(a, b) })
     }
 
     #[inline(always)]
-    fn scale_by_power(self, biased: Self) -> Self {
-        self.zip(biased, |x, n| {
+    fn split(self) -> (Self, Self) {
+        let biased = self.add(Self::splat(ROUND));
+        (biased, self.sub(biased.sub(Self::splat(ROUND))))
+    }
+
+    #[inline(always)]
+    fn times_power(self, n: Self) -> Self {
+        self.zip(n, |x, n| {
             // SAFETY: NEON is there.
             unsafe {
                 let n = vshlq_n_u32::<23>(vreinterpretq_u32_f32(n));

@@ -22,10 +22,12 @@ pub(crate) trait Lanes: Copy {
     fn sub(self, other: Self) -> Self;
     /// `self * b + c`, rounded once.
     fn fma(self, b: Self, c: Self) -> Self;
-    /// `self * b - c`, rounded once.
-    fn fms(self, b: Self, c: Self) -> Self;
-    /// `self * 2^n`, where `n` is the integer in the low bits of `biased` = `n + ROUND`; exact for a normal result.
-    fn scale_by_power(self, biased: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
+    /// Splits into the nearest integer n (ties to even) and the rest in [-1/2, 1/2], for |self| < 2^22. The integer comes
+    /// in whatever form [`Lanes::times_power`] likes.
+    fn split(self) -> (Self, Self);
+    /// `self * 2^n`, for an n from [`Lanes::split`]; exact for a normal result.
+    fn times_power(self, n: Self) -> Self;
     fn ge(self, other: Self) -> Self::Mask;
     fn lt(self, other: Self) -> Self::Mask;
     /// The lanes of `self` whose bit is set, zero elsewhere.

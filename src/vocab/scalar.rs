@@ -1,6 +1,6 @@
 //! Sixteen lanes as an array: the path for machines without vectors, and the reference for those with them.
 
-use super::lanes::{LANES, Lanes};
+use super::lanes::{LANES, Lanes, ROUND};
 
 /// Sixteen lanes as an array.
 #[derive(Clone, Copy)]
@@ -57,13 +57,19 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn fms(self, b: Self, c: Self) -> Self {
-        Self(std::array::from_fn(|i| fma(self.0[i], b.0[i], -c.0[i])))
+    fn mul(self, other: Self) -> Self {
+        self.zip(other, |a, b| a * b)
     }
 
     #[inline(always)]
-    fn scale_by_power(self, biased: Self) -> Self {
-        self.zip(biased, |x, n| f32::from_bits(x.to_bits().wrapping_add(n.to_bits() << 23)))
+    fn split(self) -> (Self, Self) {
+        let biased = self.add(Self::splat(ROUND));
+        (biased, self.sub(biased.sub(Self::splat(ROUND))))
+    }
+
+    #[inline(always)]
+    fn times_power(self, n: Self) -> Self {
+        self.zip(n, |x, n| f32::from_bits(x.to_bits().wrapping_add(n.to_bits() << 23)))
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Sixteen lanes in two 256-bit registers: AVX2 and FMA, as every processor since Haswell and Zen has.
 
-use super::super::lanes::{LANES, Lanes};
+use super::super::lanes::{LANES, Lanes, ROUND};
 use std::arch::x86_64::*;
 
 /// Sixteen lanes in two 256-bit registers, the first eight in the first. Constructed only by kernels that run where
@@ -62,13 +62,19 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn fms(self, b: Self, c: Self) -> Self {
+    fn mul(self, other: Self) -> Self {
         // SAFETY: the features are there.
-        unsafe { Self(_mm256_fmsub_ps(self.0, b.0, c.0), _mm256_fmsub_ps(self.1, b.1, c.1)) }
+        unsafe { Self(_mm256_mul_ps(self.0, other.0), _mm256_mul_ps(self.1, other.1)) }
     }
 
     #[inline(always)]
-    fn scale_by_power(self, biased: Self) -> Self {
+    fn split(self) -> (Self, Self) {
+        let biased = self.add(Self::splat(ROUND));
+        (biased, self.sub(biased.sub(Self::splat(ROUND))))
+    }
+
+    #[inline(always)]
+    fn times_power(self, n: Self) -> Self {
         #[inline(always)]
         fn half(x: __m256, biased: __m256) -> __m256 {
             // SAFETY: the features are there.
@@ -77,7 +83,7 @@ impl Lanes for Avx2 {
                 _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), n))
             }
         }
-        Self(half(self.0, biased.0), half(self.1, biased.1))
+        Self(half(self.0, n.0), half(self.1, n.1))
     }
 
     #[inline(always)]

@@ -57,18 +57,22 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn fms(self, b: Self, c: Self) -> Self {
+    fn mul(self, other: Self) -> Self {
         // SAFETY: the features are there.
-        Self(unsafe { _mm512_fmsub_ps(self.0, b.0, c.0) })
+        Self(unsafe { _mm512_mul_ps(self.0, other.0) })
     }
 
     #[inline(always)]
-    fn scale_by_power(self, biased: Self) -> Self {
+    fn split(self) -> (Self, Self) {
         // SAFETY: the features are there.
-        Self(unsafe {
-            let n = _mm512_slli_epi32(_mm512_castps_si512(biased.0), 23);
-            _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(self.0), n))
-        })
+        let n = Self(unsafe { _mm512_roundscale_ps(self.0, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC) });
+        (n, self.sub(n))
+    }
+
+    #[inline(always)]
+    fn times_power(self, n: Self) -> Self {
+        // SAFETY: the features are there.
+        Self(unsafe { _mm512_scalef_ps(self.0, n.0) })
     }
 
     #[inline(always)]
