@@ -2,7 +2,7 @@
 
 use super::Mode;
 use super::generator::Generator;
-use super::method::{Method, Verdict};
+use super::method::{Method, Optimum, Verdict};
 use super::problem::{Problem, normalise};
 use super::root::bracketed;
 use crate::error::{Error, Result};
@@ -288,7 +288,8 @@ impl Method for Custom {
         Ok(verdict)
     }
 
-    fn gain(&self, problem: &mut Problem, k: usize, x: &[f64], y: &[f64]) -> Result<f64> {
+    fn gain(&self, problem: &mut Problem, k: usize, x: Optimum<'_>, y: Optimum<'_>) -> Result<f64> {
+        let (x, y) = (x.x, y.x);
         let mut gain = 0.0;
         for i in 0..k {
             gain += match self.mode {

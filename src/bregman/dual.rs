@@ -3,7 +3,7 @@
 //! MATH.md, 3, 4 and 6. At α = 2 primal and dual are the same, and `mod.rs` takes the primal.
 
 use super::generator::Alpha;
-use super::method::{Method, Verdict};
+use super::method::{Method, Optimum, Verdict};
 use super::problem::{Problem, normalise, tolerance};
 use super::root::{Probe, newton};
 use crate::error::Result;
@@ -74,23 +74,24 @@ impl Dual {
         })
     }
 
-    /// h(x) - h(y) - h'(y) (x - y) for h(x) = x^α/α - p x^b/b: the integral of (x - s) h''(s) from y to x.
-    fn excess(&self, p: f64, x: f64, y: f64) -> f64 {
+    /// h(x) - h(y) - h'(y) (x - y) for h(x) = x^α/α - p x^b/b and x = y + `step`: the integral of (x - s) h''(s) from
+    /// y to x.
+    fn excess(&self, p: f64, y: f64, step: f64) -> f64 {
         let Alpha { alpha, b } = self.family;
-        let r = x / y - 1.0;
+        let r = step / y;
         if r.abs() < 0.3 {
-            let (middle, half) = (0.5 * (x + y), 0.5 * (x - y));
+            let half = 0.5 * step;
             return GAUSS
                 .iter()
                 .flat_map(|&(node, weight)| [(node, weight), (-node, weight)])
                 .map(|(node, weight)| {
-                    let s = middle + half * node;
-                    weight * half * (x - s) * pow(s, b - 2.0) * (b * s - (b - 1.0) * p)
+                    let s = y + half * (1.0 + node);
+                    weight * half * half * (1.0 - node) * pow(s, b - 2.0) * (b * s - (b - 1.0) * p)
                 })
                 .sum();
         }
         let (y_b, log_ratio) = (pow(y, b), log1p(r));
-        y_b * (y * expm1(alpha * log_ratio) / alpha - p * expm1(b * log_ratio) / b - (1.0 - p / y) * (x - y))
+        y_b * (y * expm1(alpha * log_ratio) / alpha - p * expm1(b * log_ratio) / b - (1.0 - p / y) * step)
     }
 }
 
@@ -176,9 +177,12 @@ impl Method for Dual {
         }
     }
 
-    fn gain(&self, problem: &mut Problem, k: usize, x: &[f64], y: &[f64]) -> Result<f64> {
+    fn gain(&self, problem: &mut Problem, k: usize, x: Optimum<'_>, y: Optimum<'_>) -> Result<f64> {
         let Alpha { alpha, b } = self.family;
-        let moved: f64 = (0..k).map(|i| self.excess(problem.p[i], x[i], y[i])).sum();
-        Ok(moved + pow(y[k], b) * (b / alpha * y[k] - (b - 1.0) / b * problem.p[k]))
+        // x - p = ν x^(1-b), from ν and not from x: see `Optimum`.
+        let rise = |at: Optimum<'_>, i: usize| at.nu * pow(at.x[i], 1.0 - b);
+        let moved: f64 = (0..k).map(|i| self.excess(problem.p[i], y.x[i], rise(x, i) - rise(y, i))).sum();
+        let last = y.x[k];
+        Ok(moved + pow(last, b) * (b / alpha * last - (b - 1.0) / b * problem.p[k]))
     }
 }

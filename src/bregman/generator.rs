@@ -55,9 +55,17 @@ impl Alpha {
     /// The divergence d(x, y) = φ(x) - φ(y) - f(y)(x - y), for x >= 0 and y > 0; accurate where x is near y
     /// (MATH.md, 4).
     pub fn divergence(self, x: f64, y: f64) -> f64 {
+        if x == 0.0 {
+            return exp(self.alpha * ln(y)) / self.alpha;
+        }
+        let r = x / y - 1.0;
+        self.divergence_of_ratio(y, r, log1p(r))
+    }
+
+    /// d(x, y) for x = y (1 + r), with `log_ratio` = ln(1 + r): as accurate as r is, however small.
+    pub(crate) fn divergence_of_ratio(self, y: f64, r: f64, log_ratio: f64) -> f64 {
         let Self { alpha, b } = self;
         let scale = exp(alpha * ln(y));
-        let r = x / y - 1.0;
         // The series where the closed form would cancel.
         if r.abs() < 0.3 && r.abs() * alpha < 0.5 {
             let mut term = 0.5 * r * r;
@@ -70,10 +78,6 @@ impl Alpha {
             }
             return scale * sum;
         }
-        if x == 0.0 {
-            return scale / alpha;
-        }
-        let log_ratio = log1p(r);
         let power = if b == 0.0 { log_ratio } else { expm1(b * log_ratio) / b };
         scale * ((1.0 + r) * power - r) / alpha
     }

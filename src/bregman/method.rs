@@ -31,6 +31,15 @@ impl Verdict {
     }
 }
 
+/// The solution for some k, as `solve` left it.
+#[derive(Clone, Copy)]
+pub(super) struct Optimum<'a> {
+    pub(super) x: &'a [f64],
+    /// It tells how far x is from p where the difference would be lost in the rounding of x: the gain at a large α is
+    /// far smaller than the square of that rounding.
+    pub(super) nu: f64,
+}
+
 /// A decoder for one divergence, one direction and one λ.
 pub(super) trait Method: Send + Sync {
     /// Fills the problem's powers.
@@ -57,8 +66,8 @@ pub(super) trait Method: Send + Sync {
     /// The A-test for token k + 1.
     fn verdict(&self, problem: &mut Problem, k: usize) -> Result<Verdict>;
 
-    /// The gain of token k + 1, G(k) - G(k + 1), from the optima `x` for k and `y` for k + 1.
-    fn gain(&self, problem: &mut Problem, k: usize, x: &[f64], y: &[f64]) -> Result<f64>;
+    /// The gain of token k + 1, G(k) - G(k + 1), from the optima for k and k + 1.
+    fn gain(&self, problem: &mut Problem, k: usize, x: Optimum<'_>, y: Optimum<'_>) -> Result<f64>;
 
     /// k*, where gains have a closed form and a scan is cheaper than a search.
     fn closed_form(&self, problem: &Problem) -> Option<usize> {

@@ -71,7 +71,7 @@ pub enum Size {
 /// The convex function behind the divergence.
 #[derive(Clone)]
 pub enum Family {
-    /// The α family: α from 0.05 to 64 or infinity for the primal, above 1 up to 16 for the dual.
+    /// The α family: α from 0.05 to 64 or infinity for the primal, from 1.0001 to 16 for the dual.
     Alpha(f64),
     /// A user's generator, with a name for messages.
     Custom(Arc<str>, Arc<dyn Generator>),
@@ -255,11 +255,11 @@ fn check_alpha(alpha: f64, mode: Mode, size: Size) -> Result<()> {
         Mode::Primal if !(0.05..=64.0).contains(&alpha) => untested(
             "outside the range in which the solver is proven to be accurate; the primal takes 0.05 to 64, or inf",
         ),
-        Mode::Dual if alpha <= 1.0 => refuse(
-            "phi'(0) is infinite for alpha <= 1, so no token could ever be dropped; the dual takes alpha > 1, up to 16",
-        ),
-        Mode::Dual if !(1.01..=16.0).contains(&alpha) => {
-            untested("outside the range in which the solver is proven to be accurate; the dual takes 1.01 to 16")
+        Mode::Dual if alpha <= 1.0 => {
+            refuse("phi'(0) is infinite for alpha <= 1, so no token could ever be dropped; the dual takes 1.0001 to 16")
+        }
+        Mode::Dual if !(1.0001..=16.0).contains(&alpha) => {
+            untested("outside the range in which the solver is proven to be accurate; the dual takes 1.0001 to 16")
         }
         _ => Ok(()),
     }

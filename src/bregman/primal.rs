@@ -3,7 +3,7 @@
 //! MATH.md, 3 (closed forms and stable kernels), 4 (gains) and 6 (Newton, the A-test).
 
 use super::generator::Alpha;
-use super::method::{Method, Verdict};
+use super::method::{Method, Optimum, Verdict};
 use super::problem::{Problem, normalise, tolerance};
 use super::root::{Probe, newton};
 use crate::error::Result;
@@ -68,7 +68,7 @@ impl Primal {
                 let (mut sum, mut derivative) = (0.0, 0.0);
                 for (i, x) in x[..k].iter_mut().enumerate() {
                     let y = z + spread(i);
-                    *x = fast_pow(y, 1.0 / b);
+                    *x = fast_pow(y, 1.0 / b).max(p[i]);
                     sum += *x;
                     derivative += *x / y;
                 }
@@ -81,7 +81,12 @@ impl Primal {
             let (mut sum, mut derivative) = (0.0, 0.0);
             for (i, x) in x[..k].iter_mut().enumerate() {
                 let y = power[i] + b * nu;
-                *x = if b.abs() < NEAR_ONE { p[i] * exp(log1p(b * nu / power[i]) / b) } else { fast_pow(y, 1.0 / b) };
+                // Never below p_i: with a large b the power of a tiny p_i is zero, and x_i would be.
+                *x = if b.abs() < NEAR_ONE {
+                    p[i] * exp(log1p(b * nu / power[i]) / b)
+                } else {
+                    fast_pow(y, 1.0 / b).max(p[i])
+                };
                 sum += *x;
                 derivative += *x / y;
             }
@@ -101,7 +106,7 @@ impl Primal {
             let (mut sum, mut derivative) = (0.0, 0.0);
             for (x, log_p) in x[..k].iter_mut().zip(&problem.log_p) {
                 let u = b * (ln(w) - log_p);
-                *x = exp(log_p + softplus(u) / b);
+                *x = exp(log_p + softplus(u) / b).max(f64::MIN_POSITIVE);
                 sum += *x;
                 derivative += *x / (1.0 + exp(-u));
             }
@@ -240,10 +245,20 @@ impl Method for Primal {
         Ok(Verdict::of(sum, self.t, k))
     }
 
-    fn gain(&self, _: &mut Problem, k: usize, x: &[f64], y: &[f64]) -> Result<f64> {
-        let family = self.family;
-        let moved: f64 = (0..k).map(|i| family.divergence(x[i], y[i])).sum();
-        Ok(moved + family.divergence(0.0, y[k]))
+    fn gain(&self, problem: &mut Problem, k: usize, x: Optimum<'_>, y: Optimum<'_>) -> Result<f64> {
+        let Alpha { alpha, b } = self.family;
+        let last = self.family.divergence(0.0, y.x[k]);
+        if alpha <= 2.0 {
+            return Ok(last + (0..k).map(|i| self.family.divergence(x.x[i], y.x[i])).sum::<f64>());
+        }
+        // ln(x_i / p_i) = ln(1 + b ν / p_i^b) / b, from ν and not from x: see `Optimum`.
+        let (log_x, log_y) = (ln(b * x.nu), ln(b * y.nu));
+        let rise = |log_b_nu: f64, i: usize| softplus(log_b_nu - b * problem.log_p[i]) / b;
+        let moved = |i: usize| {
+            let log_ratio = rise(log_x, i) - rise(log_y, i);
+            self.family.divergence_of_ratio(y.x[i], expm1(log_ratio), log_ratio)
+        };
+        Ok(last + (0..k).map(moved).sum::<f64>())
     }
 
     fn closed_form(&self, problem: &Problem) -> Option<usize> {

@@ -4,7 +4,7 @@
 //! the first k whose gain is not above λ: found by a scan where gains have a closed form, else by bisection with the
 //! A-test, which needs no roots.
 
-use super::method::{Method, Verdict};
+use super::method::{Method, Optimum, Verdict};
 use super::problem::Problem;
 use crate::error::Result;
 
@@ -59,7 +59,10 @@ fn exact_gain(method: &dyn Method, problem: &mut Problem, k: usize) -> Result<(f
     let solved = method
         .solve(problem, k, &mut x)
         .and_then(|nu| Ok((nu, method.solve(problem, k + 1, &mut y)?)))
-        .and_then(|nus| Ok((method.gain(problem, k, &x, &y)?, nus)));
+        .and_then(|nus| {
+            let (x, y) = (Optimum { x: &x, nu: nus.0 }, Optimum { x: &y, nu: nus.1 });
+            Ok((method.gain(problem, k, x, y)?, nus))
+        });
     (problem.x, problem.y) = (x, y);
     solved
 }
