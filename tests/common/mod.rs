@@ -1,0 +1,10 @@
+//! What several of the test programs share.
+
+#![allow(dead_code, reason = "no test program uses all of it")]
+
+pub mod abi;
+pub mod golden;
+pub mod oracle;
+pub mod plain;
+pub mod rows;
+pub mod steps;
