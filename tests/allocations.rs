@@ -1,0 +1,257 @@
+//! Once its buffers have grown, a sampler allocates nothing; and what was allocated is given back.
+
+#[path = "boundary/handle.rs"]
+mod handle;
+
+use bregman::Candidate;
+use bregman::ffi::*;
+use handle::{Handle, blank, row};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// The system's allocator, counting.
+struct Counting;
+
+thread_local! {
+    /// Calls that took memory, and the bytes that are held, of this thread.
+    static HERE: Cell<(u64, i64)> = const { Cell::new((0, 0)) };
+}
+
+/// Calls that took memory, of all threads.
+static EVERYWHERE: AtomicU64 = AtomicU64::new(0);
+
+fn count(calls: u64, bytes: i64) {
+    EVERYWHERE.fetch_add(calls, Ordering::Relaxed);
+    // A thread that is ending has no count any more.
+    let _ = HERE.try_with(|here| here.set((here.get().0 + calls, here.get().1 + bytes)));
+}
+
+// SAFETY: everything is the system allocator's; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(1, layout.size() as i64);
+        // SAFETY: as this function's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        count(0, -(layout.size() as i64));
+        // SAFETY: as this function's.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(1, size as i64 - layout.size() as i64);
+        // SAFETY: as this function's.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const VOCAB: usize = 3000;
+
+/// Every stage of the catalogue stands in one of these, which the test below makes sure of.
+const CHAINS: [&str; 16] = [
+    "draw",
+    "greedy",
+    "temperature(0.7) | draw",
+    "temperature(0) | draw",
+    "top_k(40) | draw",
+    "top_k(floor=0.01) | draw",
+    "top_k(lambda=0.01) | draw",
+    "top_p(0.95) | draw",
+    "min_p(0.05) | draw",
+    "bregman(alpha=1.5, floor=0.01) | draw",
+    "bregman(alpha=0.5, lambda=0.001) | draw",
+    "bregman(alpha=inf, floor=0.01) | draw",
+    "bregman(alpha=3, k=20) | draw",
+    "bregman(alpha=2.5, mode=dual, floor=0.01) | draw",
+    "top_k(40) | top_p(0.95) | min_p(0.05) | temperature(0.8) | draw",
+    "temperature(0.8) | bregman(alpha=1.5, floor=0.02) | temperature(1.2) | top_p(0.9) | greedy",
+];
+
+fn assert_none(what: &str, mut call: impl FnMut(u64)) {
+    // The rows differ, and so does what they need: all are seen before anything is counted.
+    (0..24).for_each(&mut call);
+    let before = HERE.get().0;
+    (0..24).for_each(&mut call);
+    assert_eq!(HERE.get().0 - before, 0, "{what} allocates");
+}
+
+#[test]
+fn every_stage_of_the_catalogue_is_here() {
+    for index in 0..bregman_stage_count() {
+        let mut stage = std::mem::MaybeUninit::<bregman_stage>::zeroed();
+        // SAFETY: the size is the struct's first field.
+        unsafe { stage.as_mut_ptr().cast::<u32>().write(size_of::<bregman_stage>() as u32) };
+        // SAFETY: a struct of that size.
+        assert_eq!(unsafe { bregman_stage_info(index, stage.as_mut_ptr()) }, BREGMAN_OK);
+        // SAFETY: written by the call just made, or zero.
+        let stage = unsafe { stage.assume_init() };
+        // SAFETY: a static text.
+        let name = unsafe { CStr::from_ptr(stage.name) }.to_str().expect("names are ASCII");
+        let stands_in = |chain: &str| chain.split(['|', '(', ' ']).any(|word| word == name);
+        assert!(CHAINS.iter().any(|chain| stands_in(chain)), "add a chain with `{name}` here");
+    }
+}
+
+#[test]
+fn decoding_allocates_nothing() {
+    for chain in CHAINS {
+        let (sampler, rows) = (Handle::new(chain, 1), (0..24).map(|i| row(VOCAB, i)).collect::<Vec<_>>());
+        assert_none(&format!("decode, {chain}"), |i| {
+            assert_eq!(sampler.decode(&rows[i as usize]).status, BREGMAN_OK);
+        });
+    }
+}
+
+#[test]
+fn a_distribution_and_a_processed_row_allocate_nothing() {
+    for chain in CHAINS {
+        let (sampler, rows) = (Handle::new(chain, 1), (0..24).map(|i| row(VOCAB, i)).collect::<Vec<_>>());
+        let (mut ids, mut probs, mut len) = (vec![0; VOCAB], vec![0.0; VOCAB], 0);
+        assert_none(&format!("distribution, {chain}"), |i| {
+            let (logits, ids, probs) = (rows[i as usize].as_ptr(), ids.as_mut_ptr(), probs.as_mut_ptr());
+            // SAFETY: a live handle, a row and buffers of that length.
+            let status = unsafe { bregman_distribution(sampler.raw, logits, VOCAB, ids, probs, VOCAB, &mut len) };
+            assert!(status == BREGMAN_OK && len > 0);
+        });
+        let mut own = vec![0.0; VOCAB];
+        assert_none(&format!("process, {chain}"), |i| {
+            own.copy_from_slice(&rows[i as usize]);
+            // SAFETY: a live handle and a row of that length.
+            assert_eq!(unsafe { bregman_process(sampler.raw, own.as_mut_ptr(), VOCAB) }, BREGMAN_OK);
+        });
+    }
+}
+
+#[test]
+fn applying_a_chain_allocates_nothing() {
+    for chain in CHAINS {
+        let (sampler, rows) = (Handle::new(chain, 1), (0..24).map(|i| row(VOCAB, i)).collect::<Vec<_>>());
+        let mut data = vec![Candidate { id: 0, logit: 0.0, p: 0.0 }; VOCAB];
+        for ascending in [true, false] {
+            assert_none(&format!("apply, {chain}"), |i| {
+                for (at, c) in data.iter_mut().enumerate() {
+                    let id = if ascending { at } else { VOCAB - at };
+                    *c = Candidate { id: id as i32, logit: rows[i as usize][at], p: 0.0 };
+                }
+                let mut list =
+                    bregman_candidates { data: data.as_mut_ptr(), size: data.len(), selected: -1, sorted: 0 };
+                // SAFETY: a live handle and an array of that length.
+                assert_eq!(unsafe { bregman_apply(sampler.raw, &mut list) }, BREGMAN_OK);
+            });
+        }
+    }
+}
+
+/// A batch of all chains, every figure wanted, in all number formats, with a mask and a bias.
+fn decode_batch(samplers: &[Handle], logits: &[f32], dtype: u32, mask: &[u32], threads: u32) {
+    let handles: [_; CHAINS.len()] = std::array::from_fn(|r| samplers[r].raw);
+    let mut results = [blank(); CHAINS.len()];
+    let batch = bregman_batch {
+        struct_size: size_of::<bregman_batch>() as u32,
+        dtype,
+        logits: logits.as_ptr().cast(),
+        rows: CHAINS.len(),
+        vocab: VOCAB,
+        row_stride: VOCAB,
+        mask: if mask.is_empty() { std::ptr::null() } else { mask.as_ptr() },
+        mask_stride: mask.len() / CHAINS.len(),
+        flags: BREGMAN_WANT_ENTROPY | BREGMAN_WANT_KEPT_MASS | BREGMAN_WANT_MODEL_LOGPROB,
+        threads,
+    };
+    // SAFETY: live handles, and arrays of so many rows.
+    let status = unsafe { bregman_decode_batch(handles.as_ptr(), &batch, results.as_mut_ptr()) };
+    assert_eq!(status, BREGMAN_OK);
+}
+
+/// Makes of a row of floats one that can be read as halves, too: neither half of a float may be NaN or infinite.
+fn tame(rows: &mut [f32]) {
+    for l in rows {
+        *l = f32::from_bits(l.to_bits() & 0xfffe_0000 | 0x3c00);
+    }
+}
+
+#[test]
+fn a_batch_on_the_callers_thread_allocates_nothing() {
+    let samplers: Vec<_> = CHAINS.iter().map(|chain| Handle::new(chain, 1)).collect();
+    for sampler in &samplers {
+        let (ids, bias) = ([5, 900, 2999], [1.0, f32::NEG_INFINITY, -2.0]);
+        // SAFETY: a live handle and arrays of three.
+        assert_eq!(unsafe { bregman_sampler_set_logit_bias(sampler.raw, ids.as_ptr(), bias.as_ptr(), 3) }, BREGMAN_OK);
+    }
+    let mut rows: Vec<_> = (0..24).map(|i| row(CHAINS.len() * VOCAB, i)).collect();
+    rows.iter_mut().for_each(|rows| tame(rows));
+    let mask = vec![0xdddd_dddd; CHAINS.len() * VOCAB.div_ceil(32)];
+    for dtype in [BREGMAN_F32, BREGMAN_F16, BREGMAN_BF16] {
+        for mask in [&[][..], &mask] {
+            let what = format!("a batch of dtype {dtype} with {} words of mask", mask.len());
+            assert_none(&what, |i| decode_batch(&samplers, &rows[i as usize], dtype, mask, 1));
+        }
+    }
+}
+
+/// Tokens that are accepted are kept: the history grows as a vector does, now and then and by half at the least.
+#[test]
+fn accepting_tokens_seldom_allocates() {
+    let sampler = Handle::new("draw", 1);
+    let before = HERE.get().0;
+    for token in 0..10_000 {
+        // SAFETY: a live handle and one token.
+        assert_eq!(unsafe { bregman_sampler_accept(sampler.raw, &token, 1) }, BREGMAN_OK);
+    }
+    let calls = HERE.get().0 - before;
+    assert!(calls < 40, "{calls} allocations for 10000 tokens");
+}
+
+/// Handing work to the pool goes through its queue, which takes a block of memory for some dozens of batches; a row
+/// itself takes none on any thread.
+#[test]
+fn a_batch_on_two_threads_allocates_next_to_nothing() {
+    let samplers: Vec<_> = CHAINS.iter().map(|chain| Handle::new(chain, 1)).collect();
+    let rows = row(CHAINS.len() * VOCAB, 1);
+    let run = |n: u64| (0..n).for_each(|_| decode_batch(&samplers, &rows, BREGMAN_F32, &[], 2));
+    // Other tests of this binary allocate meanwhile, so a stretch without them has to be found.
+    let (mut fewest, start) = (u64::MAX, Instant::now());
+    while fewest > 2 && start.elapsed() < Duration::from_secs(20) {
+        run(20);
+        let before = EVERYWHERE.load(Ordering::Relaxed);
+        run(20);
+        fewest = fewest.min(EVERYWHERE.load(Ordering::Relaxed) - before);
+    }
+    println!("20 batches on two threads: {fewest} allocations at the least");
+    assert!(fewest <= 2, "{fewest} allocations in 20 batches of {} rows", CHAINS.len());
+}
+
+#[test]
+fn what_is_freed_is_gone() {
+    let live = || {
+        let samplers: Vec<_> = CHAINS.iter().map(|chain| Handle::new(chain, 1)).collect();
+        let logits = row(VOCAB, 3);
+        for sampler in &samplers {
+            assert_eq!(sampler.decode(&logits).status, BREGMAN_OK);
+            assert_eq!(sampler.decode(&[f32::NAN]).status, BREGMAN_INVALID_LOGITS);
+            assert!(!sampler.error().is_empty());
+            let mut copy = std::ptr::null_mut();
+            // SAFETY: a live handle and a place for the copy.
+            assert_eq!(unsafe { bregman_sampler_clone(sampler.raw, &mut copy) }, BREGMAN_OK);
+            let (token, bias) = (7, 0.5);
+            // SAFETY: a live handle and arrays of one.
+            assert_eq!(unsafe { bregman_sampler_accept(copy, &token, 1) }, BREGMAN_OK);
+            // SAFETY: as above.
+            assert_eq!(unsafe { bregman_sampler_set_logit_bias(copy, &token, &bias, 1) }, BREGMAN_OK);
+            // SAFETY: freed once.
+            unsafe { bregman_sampler_free(copy) };
+        }
+    };
+    live(); // whatever is made once and kept
+    let before = HERE.get().1;
+    live();
+    assert_eq!(HERE.get().1 - before, 0, "bytes that nobody gave back");
+}

@@ -1,0 +1,42 @@
+//! No function of the boundary may let a panic out: in the sources each has its `guard`.
+//!
+//! A panic cannot be caused from outside (that would be a defect), so what is read here is what is there.
+
+use std::path::Path;
+
+/// How many `extern "C" fn` have a body, and how many calls of `guard` there are; `source` as far as its tests.
+fn count(source: &str) -> (usize, usize) {
+    let code: Vec<_> = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let code = code.join("\n");
+    let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+    // Types of function pointers (`fn(`) and declarations without a body are no entry points.
+    let has_body = |rest: &&str| rest.find('{') < rest.find(';').or(Some(usize::MAX));
+    let functions = code.split("extern \"C\" fn ").skip(1).filter(has_body).count();
+    (functions, code.matches("guard(").count() - code.matches("fn guard(").count())
+}
+
+#[test]
+fn every_entry_point_is_guarded() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ffi");
+    let mut functions = 0;
+    for entry in std::fs::read_dir(&dir).expect("src/ffi is there") {
+        let path = entry.expect("it can be listed").path();
+        let source = std::fs::read_to_string(&path).expect("it can be read");
+        let (found, guards) = count(&source);
+        assert_eq!(found, guards, "{}: entry points and guards", path.display());
+        functions += found;
+    }
+    let exported = crate::header::functions().len();
+    assert!(exported > 20, "the header was not understood");
+    // The callbacks of the llama.cpp stage are entry points that no header declares.
+    assert!(functions >= exported + 6, "{functions} entry points found, {exported} are declared");
+}
+
+#[test]
+fn the_counting_sees_a_missing_guard() {
+    let good = "pub extern \"C\" fn f() -> u32 {\n    guard(0, || 1)\n}\n";
+    assert_eq!(count(good), (1, 1));
+    assert_eq!(count("unsafe extern \"C\" fn f() {\n    g();\n}\n"), (1, 0));
+    assert_eq!(count("type F = unsafe extern \"C\" fn(u32) -> u32;\nfn guard(f: F) {}\n"), (0, 0));
+    assert_eq!(count("// extern \"C\" fn in_a_comment() {}\nunsafe extern \"C\" { fn declared(); }\n"), (0, 0));
+}

@@ -1,0 +1,81 @@
+//! What include/bregman.h declares, read from its text.
+
+#![allow(dead_code, reason = "not every test that shares this file asks for everything")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A function's name and its parameters as written, such as `const float *logits`.
+pub struct Function {
+    pub name: String,
+    pub parameters: Vec<String>,
+}
+
+impl Function {
+    /// The names of the parameters that are pointers.
+    pub fn pointers(&self) -> impl Iterator<Item = &str> {
+        self.parameters.iter().filter(|p| p.contains('*')).map(|p| last_word(p))
+    }
+}
+
+/// The header without its comments.
+fn code() -> String {
+    let mut text = include_str!("../../include/bregman.h");
+    let mut code = String::new();
+    while let Some((before, rest)) = text.split_once("/*") {
+        code.push_str(before);
+        text = rest.split_once("*/").expect("comments end").1;
+    }
+    code.push_str(text);
+    // `extern "C"` and preprocessor lines stand between declarations.
+    code.lines().map(|line| line.split_once("//").map_or(line, |(before, _)| before)).collect::<Vec<_>>().join("\n")
+}
+
+fn last_word(text: &str) -> &str {
+    text.trim().rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next().expect("rsplit gives something")
+}
+
+/// Every `#define` with a value.
+pub fn defines() -> BTreeMap<String, u64> {
+    let code = code();
+    let define = |line: &str| {
+        let mut words = line.strip_prefix("#define ")?.split_whitespace();
+        let (name, value) = (words.next()?, words.next()?);
+        Some((name.to_owned(), value.parse().unwrap_or_else(|_| panic!("{name} is not a number: {value}"))))
+    };
+    code.lines().filter_map(define).collect()
+}
+
+/// Every function in order.
+pub fn functions() -> Vec<Function> {
+    let code: String = code().lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+    let mut functions = Vec::new();
+    for statement in code.split(';') {
+        let Some((head, tail)) = statement.split_once('(') else { continue };
+        let name = last_word(head);
+        // A typedef of a pointer to a function has its name behind the parenthesis.
+        if !name.starts_with("bregman_") {
+            continue;
+        }
+        let list = tail.rsplit_once(')').expect("a prototype has both parentheses").0;
+        let parameters = list.split(',').map(|p| p.split_whitespace().collect::<Vec<_>>().join(" "));
+        let parameters = parameters.filter(|p| p != "void").collect();
+        functions.push(Function { name: name.to_owned(), parameters });
+    }
+    functions
+}
+
+/// Every field of every struct, as `bregman_result.token`.
+pub fn fields() -> BTreeSet<String> {
+    let code = code();
+    let mut fields = BTreeSet::new();
+    for part in code.split("typedef struct ").skip(1) {
+        let Some((name, rest)) = part.split_once('{') else { continue };
+        if name.contains(';') {
+            continue;
+        }
+        let body = rest.split_once('}').expect("a struct ends").0;
+        let declared = body.split(';').map(last_word).filter(|field| !field.is_empty());
+        fields.extend(declared.map(|field| format!("{}.{field}", name.trim())));
+    }
+    fields
+}

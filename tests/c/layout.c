@@ -1,0 +1,118 @@
+/*
+ * Prints what a C compiler makes of the header: every constant, and every field with its offset and size. The test that
+ * runs this knows from the header's text what must be here.
+ */
+#include "consumer.h"
+
+#include <stdio.h>
+
+#define CONSTANT(name) printf("constant " #name " %lu\n", (unsigned long)(name))
+#define STRUCT(type) printf("struct " #type " %lu\n", (unsigned long)sizeof(type))
+#define FIELD(type, field)                                                                                             \
+    printf("field " #type "." #field " %lu %lu\n", (unsigned long)offsetof(type, field),                               \
+           (unsigned long)sizeof(((type *)0)->field))
+
+static void constants(void)
+{
+    CONSTANT(BREGMAN_ABI_VERSION);
+    CONSTANT(BREGMAN_NUMBER);
+    CONSTANT(BREGMAN_COUNT);
+    CONSTANT(BREGMAN_CHOICE);
+    CONSTANT(BREGMAN_NAME);
+    CONSTANT(BREGMAN_OK);
+    CONSTANT(BREGMAN_INVALID_ARGUMENT);
+    CONSTANT(BREGMAN_INVALID_CHAIN);
+    CONSTANT(BREGMAN_INVALID_LOGITS);
+    CONSTANT(BREGMAN_EMPTY_SUPPORT);
+    CONSTANT(BREGMAN_NO_CONVERGENCE);
+    CONSTANT(BREGMAN_BUFFER_TOO_SMALL);
+    CONSTANT(BREGMAN_UNSUPPORTED);
+    CONSTANT(BREGMAN_INTERNAL);
+    CONSTANT(BREGMAN_F32);
+    CONSTANT(BREGMAN_F16);
+    CONSTANT(BREGMAN_BF16);
+    CONSTANT(BREGMAN_WANT_KEPT_MASS);
+    CONSTANT(BREGMAN_WANT_MODEL_LOGPROB);
+    CONSTANT(BREGMAN_WANT_ENTROPY);
+    CONSTANT(BREGMAN_ACCEPT);
+}
+
+static void candidates(void)
+{
+    STRUCT(bregman_candidate);
+    FIELD(bregman_candidate, id);
+    FIELD(bregman_candidate, logit);
+    FIELD(bregman_candidate, p);
+    STRUCT(bregman_candidates);
+    FIELD(bregman_candidates, data);
+    FIELD(bregman_candidates, size);
+    FIELD(bregman_candidates, selected);
+    FIELD(bregman_candidates, sorted);
+}
+
+static void catalogue(void)
+{
+    STRUCT(bregman_parameter);
+    FIELD(bregman_parameter, name);
+    FIELD(bregman_parameter, aliases);
+    FIELD(bregman_parameter, summary);
+    FIELD(bregman_parameter, default_value);
+    FIELD(bregman_parameter, choices);
+    FIELD(bregman_parameter, min);
+    FIELD(bregman_parameter, max);
+    FIELD(bregman_parameter, kind);
+    FIELD(bregman_parameter, min_excluded);
+    FIELD(bregman_parameter, required);
+    FIELD(bregman_parameter, reserved);
+    STRUCT(bregman_stage);
+    FIELD(bregman_stage, struct_size);
+    FIELD(bregman_stage, draws);
+    FIELD(bregman_stage, name);
+    FIELD(bregman_stage, aliases);
+    FIELD(bregman_stage, summary);
+    FIELD(bregman_stage, source);
+    FIELD(bregman_stage, parameters);
+    FIELD(bregman_stage, parameter_count);
+    FIELD(bregman_stage, parameter_size);
+}
+
+static void rows(void)
+{
+    STRUCT(bregman_result);
+    FIELD(bregman_result, token);
+    FIELD(bregman_result, status);
+    FIELD(bregman_result, support);
+    FIELD(bregman_result, p);
+    FIELD(bregman_result, kept_mass);
+    FIELD(bregman_result, model_logprob);
+    FIELD(bregman_result, entropy);
+    FIELD(bregman_result, reserved);
+    STRUCT(bregman_batch);
+    FIELD(bregman_batch, struct_size);
+    FIELD(bregman_batch, dtype);
+    FIELD(bregman_batch, logits);
+    FIELD(bregman_batch, rows);
+    FIELD(bregman_batch, vocab);
+    FIELD(bregman_batch, row_stride);
+    FIELD(bregman_batch, mask);
+    FIELD(bregman_batch, mask_stride);
+    FIELD(bregman_batch, flags);
+    FIELD(bregman_batch, threads);
+    STRUCT(bregman_generator);
+    FIELD(bregman_generator, struct_size);
+    FIELD(bregman_generator, reserved);
+    FIELD(bregman_generator, name);
+    FIELD(bregman_generator, user);
+    FIELD(bregman_generator, phi);
+    FIELD(bregman_generator, f);
+    FIELD(bregman_generator, f_inverse);
+    FIELD(bregman_generator, f_prime);
+}
+
+void print_layout(void)
+{
+    constants();
+    candidates();
+    catalogue();
+    rows();
+}

@@ -1,0 +1,107 @@
+/* A model that writes: our stage takes the place of each built-in sampler in turn, and the text stays the same. */
+#include "llama_test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ggml-backend.h"
+
+enum { CONTEXT = 256, TOKENS = 50, STAGES = 4 };
+
+static const char *const ours[STAGES] = {"top_k(40)", "top_p(0.95)", "min_p(0.05)", "temperature(0.8)"};
+
+/* llama.cpp's default chain with stage `replaced` as ours; none at STAGES. */
+static struct llama_sampler *defaults(int replaced, uint32_t seed)
+{
+    struct llama_sampler *chain = new_chain();
+    for (int i = 0; i < STAGES; i++) {
+        struct llama_sampler *next;
+        if (i == replaced)
+            next = stage(ours[i], 1);
+        else if (i == 0)
+            next = llama_sampler_init_top_k(40);
+        else if (i == 1)
+            next = llama_sampler_init_top_p(0.95f, 0);
+        else if (i == 2)
+            next = llama_sampler_init_min_p(0.05f, 0);
+        else
+            next = llama_sampler_init_temp(0.8f);
+        llama_sampler_chain_add(chain, next);
+    }
+    llama_sampler_chain_add(chain, llama_sampler_init_dist(seed));
+    return chain;
+}
+
+static void feed(struct llama_context *context, llama_token *tokens, int32_t n)
+{
+    CHECK(llama_decode(context, llama_batch_get_one(tokens, n)) == 0);
+}
+
+static void generate(struct llama_context *context, const struct llama_vocab *vocab, int replaced, int compare)
+{
+    static array a, b, row;
+    static int32_t a_ids[MOST], b_ids[MOST];
+    static double a_p[MOST], b_p[MOST];
+    const char prompt[] = "And it came to pass";
+    llama_token tokens[64];
+    size_t vocabulary = (size_t)llama_vocab_n_tokens(vocab);
+    struct llama_sampler *theirs = defaults(STAGES, 7), *mixed = defaults(replaced, 7);
+    struct llama_sampler *again = llama_sampler_clone(mixed);
+    int32_t n = llama_tokenize(vocab, prompt, (int32_t)strlen(prompt), tokens, 64, true, true);
+    size_t narrowed = 0;
+    CHECK(n > 0 && vocabulary <= MOST);
+    llama_memory_clear(llama_get_memory(context), true);
+    feed(context, tokens, n);
+    for (int t = 0; t < TOKENS; t++) {
+        size_t kept;
+        llama_token token;
+        from_logits(&row, llama_get_logits_ith(context, -1), vocabulary);
+        copy_array(&a, &row);
+        copy_array(&b, &row);
+        llama_sampler_apply(theirs, &a.list);
+        llama_sampler_apply(again, &b.list);
+        kept = distribution(&a, a_ids, a_p);
+        CHECK(kept == distribution(&b, b_ids, b_p) && memcmp(a_ids, b_ids, kept * sizeof *a_ids) == 0);
+        CHECK(same_distribution(&a, &b));
+        narrowed += kept < 40;
+        /* As an engine samples: on its own array, accepting the token. */
+        token = llama_sampler_sample(mixed, context, -1);
+        CHECK(token == a.list.data[a.list.selected].id && token == b.list.data[b.list.selected].id);
+        if (compare)
+            compare_all(&row);
+        feed(context, &token, 1);
+    }
+    CHECK(narrowed > TOKENS / 2); /* top-p and min-p had something to do */
+    llama_sampler_free(theirs);
+    llama_sampler_free(mixed);
+    llama_sampler_free(again);
+}
+
+static void silence(enum ggml_log_level level, const char *text, void *unused)
+{
+    (void)unused;
+    if (level == GGML_LOG_LEVEL_ERROR)
+        fputs(text, stderr);
+}
+
+void test_generate(const char *backends, const char *model_file)
+{
+    struct llama_context_params params = llama_context_default_params();
+    struct llama_model *model;
+    struct llama_context *context;
+    llama_log_set(silence, NULL);
+    ggml_backend_load_all_from_path(backends);
+    llama_backend_init();
+    model = llama_model_load_from_file(model_file, llama_model_default_params());
+    CHECK(model != NULL);
+    params.n_ctx = CONTEXT;
+    params.n_threads = params.n_threads_batch = 1; /* the model is too small for more */
+    context = llama_init_from_model(model, params);
+    CHECK(context != NULL);
+    for (int replaced = 0; replaced < STAGES; replaced++)
+        generate(context, llama_model_get_vocab(model), replaced, 1);
+    printf("generated %d\n", STAGES * TOKENS);
+    llama_free(context);
+    llama_model_free(model);
+    llama_backend_free();
+}

@@ -1,0 +1,223 @@
+/*
+ * Our stage inside a real llama.cpp: its life (attach, name, clone, copy, reset, accept, free), then the comparison with
+ * the built-in samplers, then a model that writes.
+ *
+ * usage: llama_stage life                  no model, no backends
+ *        llama_stage all BACKENDS MODEL    everything
+ */
+#include "llama_test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+unsigned long checks;
+
+void check(int good, const char *what, const char *file, int line)
+{
+    checks++;
+    if (!good) {
+        fprintf(stderr, "%s:%d: not so: %s\n", file, line, what);
+        exit(1);
+    }
+}
+
+static bregman_sampler *make(const char *chain, uint64_t seed)
+{
+    bregman_sampler *sampler = NULL;
+    char error[256];
+    if (bregman_sampler_new(chain, seed, &sampler, error, sizeof error) != BREGMAN_OK) {
+        fprintf(stderr, "%s: %s\n", chain, error);
+        exit(1);
+    }
+    return sampler;
+}
+
+static const void *address_of(struct llama_sampler *(*function)(struct llama_sampler_i *, llama_sampler_context_t))
+{
+    const void *address;
+    memcpy(&address, &function, sizeof address); /* ISO C has no cast from a function to a void pointer */
+    return address;
+}
+
+struct llama_sampler *stage(const char *chain, uint64_t seed)
+{
+    void *out = NULL;
+    CHECK(bregman_llama_attach(address_of(llama_sampler_init), make(chain, seed), &out) == BREGMAN_OK && out != NULL);
+    return out;
+}
+
+struct llama_sampler *new_chain(void)
+{
+    return llama_sampler_chain_init(llama_sampler_chain_default_params());
+}
+
+static const char *message(const struct llama_sampler *stage)
+{
+    return bregman_sampler_error(bregman_llama_sampler(stage));
+}
+
+/* Applies a stage or chain that draws to array `number` of some, and gives the token. */
+static llama_token draw(struct llama_sampler *sampler, unsigned number)
+{
+    static array a;
+    float logits[500];
+    double sum = 0.0;
+    for (unsigned i = 0; i < 500; i++)
+        logits[i] = (float)sin((double)((number + 1) * (i + 17) % 9973)) * 5.0f;
+    from_logits(&a, logits, 500);
+    llama_sampler_apply(sampler, &a.list);
+    CHECK(a.list.selected >= 0 && (size_t)a.list.selected < a.list.size);
+    for (size_t i = 0; i < a.list.size; i++)
+        sum += (double)a.list.data[i].p;
+    CHECK(fabs(sum - 1.0) <= 1e-5 && a.list.data[a.list.selected].p > 0.0f);
+    return a.list.data[a.list.selected].id;
+}
+
+static const char DRAWING[] = "temperature(0.8) | bregman(alpha=1.5, floor=0.005) | draw";
+
+/* A clone of the stage, a clone of a chain around it, and a copy into another stage go on as the original does. */
+static void test_clone(void)
+{
+    struct llama_sampler *original = stage(DRAWING, 5), *chain = new_chain(), *clone, *chain_clone, *copy;
+    llama_token first[40];
+    unsigned i;
+    for (i = 0; i < 10; i++)
+        first[i] = draw(original, i);
+    clone = llama_sampler_clone(original);
+    CHECK(clone != NULL && clone != original && clone->iface == original->iface && clone->ctx != original->ctx);
+    copy = stage("greedy", 1);
+    llama_sampler_copy(original, copy);
+    llama_sampler_chain_add(chain, llama_sampler_clone(original));
+    chain_clone = llama_sampler_clone(chain);
+    for (i = 10; i < 40; i++) {
+        first[i] = draw(original, i);
+        CHECK(draw(clone, i) == first[i] && draw(copy, i) == first[i]);
+        CHECK(draw(chain, i) == first[i] && draw(chain_clone, i) == first[i]);
+    }
+    llama_sampler_reset(original);
+    llama_sampler_reset(chain);
+    for (i = 0; i < 40; i++)
+        CHECK(draw(original, i) == first[i] && draw(chain, i) == first[i]);
+    llama_sampler_free(original); /* the others do not need it */
+    CHECK(draw(clone, 40) == draw(copy, 40));
+    CHECK(bregman_sampler_reseed(bregman_llama_sampler(clone), 5, 20) == BREGMAN_OK);
+    for (i = 20; i < 40; i++)
+        CHECK(draw(clone, i) == first[i]);
+    llama_sampler_free(clone);
+    llama_sampler_free(copy);
+    llama_sampler_free(chain);
+    llama_sampler_free(chain_clone);
+}
+
+static void test_chain(void)
+{
+    struct llama_sampler *chain = new_chain(), *mine = stage("top_k(40)", 1), *back;
+    llama_sampler_chain_add(chain, llama_sampler_init_temp(0.9f));
+    llama_sampler_chain_add(chain, mine);
+    llama_sampler_chain_add(chain, llama_sampler_init_greedy());
+    CHECK(llama_sampler_chain_n(chain) == 3 && llama_sampler_chain_get(chain, 1) == mine);
+    CHECK(strcmp(llama_sampler_name(mine), "bregman") == 0);
+    CHECK(bregman_llama_sampler(mine) != NULL && bregman_llama_sampler(NULL) == NULL);
+    CHECK(bregman_llama_sampler(llama_sampler_chain_get(chain, 0)) == NULL && bregman_llama_sampler(chain) == NULL);
+    llama_sampler_accept(chain, 3);
+    CHECK(*message(mine) == '\0');
+    llama_sampler_accept(mine, -1);
+    CHECK(strstr(message(mine), "tokens[0] is -1") != NULL);
+    back = llama_sampler_chain_remove(chain, 1);
+    CHECK(back == mine && llama_sampler_chain_n(chain) == 2);
+    llama_sampler_free(chain);
+    llama_sampler_free(mine); /* it was given back */
+}
+
+/* llama_sampler_apply has no way to say that it failed: nothing may have changed, and the handle knows why. */
+static void test_failure(void)
+{
+    static array a, before;
+    struct llama_sampler *mine = stage("temperature(0.5) | top_k(3)", 1), *drawing = stage(DRAWING, 5), *fresh;
+    for (int bad = 0; bad < 3; bad++) {
+        memset(&a, 0, sizeof a);
+        random_array(&a, 100);
+        for (size_t i = 0; i < 100; i++) {
+            a.data[i].p = (float)i; /* NaN cannot be compared */
+            if (bad == 2)
+                a.data[i].logit = -INFINITY;
+        }
+        if (bad < 2)
+            a.data[bad == 0 ? 0 : 63].logit = bad == 0 ? NAN : INFINITY;
+        a.list.selected = 7;
+        a.list.sorted = true;
+        memcpy(&before, &a, sizeof a);
+        llama_sampler_apply(mine, &a.list);
+        llama_sampler_apply(drawing, &a.list);
+        CHECK(memcmp(&a, &before, sizeof a) == 0);
+        CHECK(strstr(message(mine), bad == 0 ? "logit 0 is NaN" : bad == 1 ? "logit 63 is inf" : "no token") != NULL);
+    }
+    a.list.size = 0;
+    memcpy(&before, &a, sizeof a);
+    llama_sampler_apply(mine, &a.list);
+    CHECK(memcmp(&a, &before, sizeof a) == 0 && strstr(message(mine), "no token") != NULL);
+    /* And no random number was used up. */
+    fresh = stage(DRAWING, 5);
+    for (unsigned i = 0; i < 10; i++)
+        CHECK(draw(drawing, i) == draw(fresh, i));
+    llama_sampler_free(mine);
+    llama_sampler_free(drawing);
+    llama_sampler_free(fresh);
+}
+
+static struct llama_sampler *out_of_memory(struct llama_sampler_i *iface, llama_sampler_context_t ctx)
+{
+    return iface == NULL && ctx == NULL ? NULL : NULL;
+}
+
+static void test_attach(void)
+{
+    const void *const *slots = bregman_llama_iface();
+    struct llama_sampler *mine = stage(DRAWING, 5);
+    bregman_sampler *sampler = make(DRAWING, 5), *alone = make(DRAWING, 5);
+    void *out = &checks;
+    static array a, b;
+    CHECK((const void *)mine->iface == (const void *)slots);
+    for (int i = 0; i < 32; i++)
+        CHECK((slots[i] != NULL) == (i < 6));
+    CHECK(bregman_llama_attach(address_of(out_of_memory), sampler, &out) == BREGMAN_INTERNAL && out == &checks);
+    bregman_sampler_free(sampler); /* it is still ours */
+    /* The stage does what bregman_apply does. */
+    for (unsigned i = 0; i < 200; i++) {
+        bregman_candidates list;
+        random_array(&a, 1 + i * 5);
+        copy_array(&b, &a);
+        llama_sampler_apply(mine, &a.list);
+        CHECK(sizeof list == sizeof b.list && sizeof *list.data == sizeof *b.data);
+        memcpy(&list, &b.list, sizeof list);
+        CHECK(bregman_apply(alone, &list) == BREGMAN_OK);
+        CHECK(list.size == a.list.size && list.selected == a.list.selected && list.sorted == a.list.sorted);
+        CHECK(memcmp(a.data, b.data, a.list.size * sizeof *a.data) == 0);
+    }
+    bregman_sampler_free(alone);
+    llama_sampler_free(mine);
+}
+
+void test_life(void)
+{
+    test_clone();
+    test_chain();
+    test_failure();
+    test_attach();
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || (strcmp(argv[1], "life") != 0 && argc != 4))
+        return 2;
+    test_life();
+    if (strcmp(argv[1], "life") != 0) {
+        test_compare();
+        test_generate(argv[2], argv[3]);
+        report_compared();
+    }
+    printf("checks %lu\n", checks);
+    return 0;
+}

@@ -1,0 +1,50 @@
+/* What the parts of the program inside llama.cpp share. */
+#ifndef LLAMA_TEST_H
+#define LLAMA_TEST_H
+
+#include "bregman.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "llama.h"
+
+enum { MOST = 32000 };
+
+/* llama_stage.c */
+extern unsigned long checks;
+void check(int good, const char *what, const char *file, int line);
+#define CHECK(condition) check((condition) ? 1 : 0, #condition, __FILE__, __LINE__)
+/* One of our stages inside the host's own `llama_sampler`. */
+struct llama_sampler *stage(const char *chain, uint64_t seed);
+struct llama_sampler *new_chain(void);
+void test_life(void);
+
+/* llama_arrays.c: candidate arrays, and what two arrays have in common. */
+typedef struct array {
+    llama_token_data data[MOST];
+    llama_token_data_array list;
+} array;
+double random_number(void); /* uniform in [0, 1) */
+void from_logits(array *a, const float *logits, size_t n);
+/* Normal logits, some of them -infinity, in some order, with some flag. Never all of them -infinity. */
+void random_array(array *a, size_t n);
+void copy_array(array *to, const array *from);
+void sort_by_id(array *a);
+/* Softmax over what has a finite logit, by id: returns how many those are. */
+size_t distribution(const array *a, int32_t *ids, double *p);
+/* Whether both have the same tokens with the same probabilities up to 1e-5. */
+bool same_distribution(const array *a, const array *b);
+/* What our stage promises of an array it truncated: order, flag, probabilities. */
+void check_truncated(const array *a);
+
+/* llama_compare.c: the built-in samplers and ours on the same arrays. */
+void test_compare(void);
+void compare_all(const array *a);
+void report_compared(void);
+
+/* llama_generate.c: a model that writes. */
+void test_generate(const char *backends, const char *model);
+
+#endif

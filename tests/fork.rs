@@ -1,0 +1,71 @@
+//! A process that forked after a batch with threads: the child has none of the pool's threads and decodes all the same.
+//! Alone in its binary, because a child of a process with other threads at work is in no defined state.
+
+#[path = "boundary/handle.rs"]
+mod handle;
+
+use bregman::ffi::*;
+use handle::{Handle, blank, row};
+use std::time::{Duration, Instant};
+
+const ROWS: usize = 32;
+const VOCAB: usize = 2000;
+
+/// A batch of fresh samplers on two threads.
+fn batch(logits: &[f32]) -> Vec<i32> {
+    let samplers: Vec<_> = (0..ROWS as u64).map(|r| Handle::new("bregman(alpha=1.5, floor=0.01) | draw", r)).collect();
+    let handles: Vec<_> = samplers.iter().map(|s| s.raw).collect();
+    let mut results = vec![blank(); ROWS];
+    let batch = bregman_batch {
+        struct_size: size_of::<bregman_batch>() as u32,
+        dtype: BREGMAN_F32,
+        logits: logits.as_ptr().cast(),
+        rows: ROWS,
+        vocab: VOCAB,
+        row_stride: VOCAB,
+        mask: std::ptr::null(),
+        mask_stride: 0,
+        flags: 0,
+        threads: 2,
+    };
+    // SAFETY: live handles, and arrays of so many rows.
+    let status = unsafe { bregman_decode_batch(handles.as_ptr(), &batch, results.as_mut_ptr()) };
+    assert_eq!(status, BREGMAN_OK);
+    results.iter().map(|r| r.token).collect()
+}
+
+/// The child's exit code; None if it hangs.
+fn wait(child: libc::pid_t) -> Option<i32> {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(20) {
+        let mut status = 0;
+        // SAFETY: our own child, and a place for its status.
+        let done = unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) };
+        if done == child {
+            return Some(if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) });
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // SAFETY: our own child.
+    unsafe { libc::kill(child, libc::SIGKILL) };
+    None
+}
+
+#[test]
+fn a_child_decodes_with_threads_of_its_own() {
+    let logits = row(ROWS * VOCAB, 5);
+    let expected = batch(&logits);
+    for generation in 0..3 {
+        // SAFETY: the child calls the library, compares, and ends without running anything of the parent's.
+        let child = unsafe { libc::fork() };
+        assert!(child >= 0, "fork failed");
+        if child == 0 {
+            // Twice: the pool is made, and then found. A panic must not get out into the parent's test harness.
+            let same = std::panic::catch_unwind(|| batch(&logits) == expected && batch(&logits) == expected);
+            // SAFETY: ends the process.
+            unsafe { libc::_exit(if matches!(same, Ok(true)) { 42 } else { 1 }) };
+        }
+        assert_eq!(wait(child), Some(42), "child {generation}: None is a child that hangs");
+        assert_eq!(batch(&logits), expected, "the parent goes on");
+    }
+}
