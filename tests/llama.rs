@@ -1,0 +1,68 @@
+//! Our stage inside a real, prebuilt llama.cpp, driven by a C program in tests/c.
+//!
+//! The prebuilt library is for x86-64 Linux; elsewhere there is nothing to run.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+#[path = "c/toolchain.rs"]
+mod toolchain;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use toolchain::{compiler, figure, has, library_dir, root, run, scratch, soname_dir};
+
+const UNITS: [&str; 4] = ["llama_stage", "llama_arrays", "llama_compare", "llama_generate"];
+
+/// The prebuilt llama.cpp; nothing is fetched if it is there.
+fn llama() -> PathBuf {
+    let dir = root().join("target/llama");
+    print!("{}", run(Command::new(root().join("ci/llama.sh")).arg(&dir)));
+    dir
+}
+
+fn program(name: &str, llama: &Path) -> Command {
+    let dir = scratch(name);
+    let (program, lib) = (dir.join("llama_stage"), llama.join("lib"));
+    let mut build = compiler("c11");
+    build.args(["-O2", "-o"]).arg(&program).args(UNITS.map(|unit| root().join(format!("tests/c/{unit}.c"))));
+    // Their headers are not ours to keep free of warnings.
+    build.arg("-isystem").arg(llama.join("include")).arg(library_dir().join("libbregman.so")).arg("-L").arg(&lib);
+    run(build.args(["-lllama", "-lggml", "-lggml-base", "-lm"]));
+    let mut command = Command::new(program);
+    let path = std::env::join_paths([soname_dir(&dir), lib]).expect("paths without colons");
+    command.env("LD_LIBRARY_PATH", path);
+    command
+}
+
+#[test]
+fn a_stage_does_what_the_built_in_samplers_do() {
+    let llama = llama();
+    let model = root().join("models/kjv-1.4m/kjv-1.4m-q8_0.gguf");
+    let report = run(program("llama", &llama).arg("all").arg(llama.join("lib")).arg(model));
+    println!("{report}");
+    for (kind, truncating) in [("top_k", true), ("top_p", true), ("min_p", true), ("temp", false), ("defaults", true)] {
+        let (equal, near) = (figure(&report, &format!("{kind} equal")), figure(&report, &format!("{kind} near")));
+        assert!(equal > 2400, "{kind}: only {equal} arrays were compared");
+        // Arrays so near to a cut that single precision decides: few, or the comparison is worth nothing.
+        assert!(near * 10 < equal, "{kind}: {near} arrays were left out, {equal} compared");
+        assert!(!truncating || figure(&report, &format!("{kind} truncated")) > 1000, "{kind} had too little to do");
+    }
+    assert!(figure(&report, "mixed") > 900 && figure(&report, "ordered") > 450);
+    assert_eq!(figure(&report, "generated"), 200);
+    assert!(figure(&report, "checks") > 1_000_000);
+}
+
+#[test]
+fn a_stage_lives_and_dies_without_a_stray_read_or_a_leak() {
+    let plain = program("llama-life", &llama());
+    if !has("valgrind") {
+        println!("valgrind is not installed: the stage's life was not run under it");
+        return;
+    }
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]);
+    valgrind.arg(plain.get_program()).arg("life");
+    for (name, value) in plain.get_envs() {
+        valgrind.env(name, value.expect("a value"));
+    }
+    assert!(figure(&run(&mut valgrind), "checks") > 1000);
+}
