@@ -7,10 +7,9 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Where cargo leaves this profile's libraries: beside the directory of the test binaries.
+/// Where `cargo test` leaves the libraries: beside the test binaries (only `cargo build` puts a copy further up).
 fn libraries() -> PathBuf {
-    let exe = std::env::current_exe().unwrap();
-    exe.parent().and_then(Path::parent).expect("test binaries are in <target>/<profile>/deps").to_path_buf()
+    std::env::current_exe().unwrap().parent().expect("a binary is in a directory").to_path_buf()
 }
 
 fn build() -> PathBuf {

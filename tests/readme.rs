@@ -93,9 +93,9 @@ fn the_c_program_is_the_example_and_runs() {
     let program = std::fs::read_to_string(&source).unwrap();
     assert!(readme.contains(&format!("```c\n{program}```")), "the README shows another program than {source:?}");
 
-    // The test binary is in <target>/<profile>/deps, the static library in <target>/<profile>.
-    let deps = std::env::current_exe().unwrap().parent().unwrap().to_path_buf();
-    let libraries = deps.parent().unwrap();
+    // `cargo test` leaves the libraries beside the test binaries.
+    let exe = std::env::current_exe().unwrap();
+    let libraries = exe.parent().unwrap();
     let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("hello");
     let built = Command::new("cc")
         .args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"])
