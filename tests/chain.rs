@@ -1,0 +1,153 @@
+//! The chain's text: grammar, canonical form, aliases, ranges, and errors that say what was meant.
+
+mod common;
+
+use bregman::{Error, Kind, Sampler, stages};
+
+fn canonical(chain: &str) -> String {
+    Sampler::new(chain, 0).unwrap_or_else(|e| panic!("`{chain}`: {e}")).to_string()
+}
+
+fn refused(chain: &str) -> String {
+    match Sampler::new(chain, 0) {
+        Ok(sampler) => panic!("`{chain}` was taken as `{sampler}`"),
+        Err(Error::InvalidChain(why)) => why,
+        Err(other) => panic!("`{chain}`: {other:?}"),
+    }
+}
+
+#[test]
+fn the_canonical_form_is_the_shortest_that_means_the_same() {
+    for (said, meant) in [
+        (
+            "temperature(0.8)|bregman(alpha=1.5,floor=0.01)|draw",
+            "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw",
+        ),
+        ("  temp ( 0.80 )  |  dist ", "temperature(0.8) | draw"),
+        ("Top-K(k=40) | Nucleus(0.95) | min-p(min_p=5e-2) | SAMPLE()", "top_k(40) | top_p(0.95) | min_p(0.05) | draw"),
+        ("top_k(floor=0.01)", "top_k(floor=0.01)"),
+        ("bregman(k=3, k_min=1, mode=primal, alpha=1)", "bregman(k=3)"),
+        ("bregman(inf, floor=0.1)", "bregman(alpha=inf, floor=0.1)"),
+        (
+            "bregman(mode=dual, alpha=2, lambda=1e-9, k_max=7)",
+            "bregman(alpha=2, mode=dual, lambda=0.000000001, k_max=7)",
+        ),
+        ("top_p(0.9, min_keep=3) | argmax", "top_p(p=0.9, min_keep=3) | greedy"),
+        ("top_k(0) | t(1e-6)", "top_k(0) | temperature(0.000001)"),
+    ] {
+        assert_eq!(canonical(said), meant);
+        assert_eq!(canonical(meant), meant, "the canonical form is its own");
+    }
+}
+
+#[test]
+fn every_stage_answers_to_its_aliases() {
+    for stage in stages() {
+        // Enough to be complete: required parameters at their upper end, and a size for the decoders.
+        let required: Vec<_> =
+            stage.parameters.iter().filter(|p| p.required).map(|p| format!("{}=1", p.name)).collect();
+        let size = if ["bregman", "top_k"].contains(&stage.name) { vec!["k=2".to_owned()] } else { required };
+        let text = |name: &str| format!("{name}({})", size.join(", "));
+        let expected = canonical(&text(stage.name));
+        assert!(expected.starts_with(stage.name));
+        for alias in stage.aliases {
+            assert_eq!(canonical(&text(alias)), expected);
+            assert_eq!(canonical(&text(&alias.to_uppercase().replace('_', "-"))), expected);
+        }
+        for p in stage.parameters {
+            for alias in p.aliases {
+                assert!(stage.parameters.iter().all(|q| q.name != *alias), "`{alias}` means two things");
+            }
+        }
+        assert!(!stage.summary.is_empty() && !stage.source.is_empty());
+    }
+    let mut names: Vec<_> = stages().iter().flat_map(|s| s.aliases.iter().copied().chain([s.name])).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "a name stands for two stages");
+}
+
+#[test]
+fn ranges_hold_at_their_ends() {
+    for stage in stages().iter().filter(|s| !["bregman", "top_k"].contains(&s.name)) {
+        for p in stage.parameters {
+            let with = |value: String| {
+                let first = stage.parameters.iter().find(|q| q.required && q.name != p.name);
+                let rest = first.map_or(String::new(), |q| format!(", {}=0.5", q.name));
+                Sampler::new(&format!("{}({}={value}{rest})", stage.name, p.name), 0)
+            };
+            match p.kind {
+                Kind::Number { min, max, open } => {
+                    assert_eq!(with(min.to_string()).is_ok(), !open, "{} {}", stage.name, p.name);
+                    assert!(with(max.to_string()).is_ok(), "{} {}", stage.name, p.name);
+                    for beyond in [max * 1.001, min - 0.001, f64::NAN] {
+                        let why = with(beyond.to_string()).unwrap_err().to_string();
+                        assert!(why.contains(p.name) && why.contains(stage.name) && why.contains("must be"), "{why}");
+                    }
+                }
+                Kind::Count { min } => {
+                    assert!(with(min.to_string()).is_ok() && with(u32::MAX.to_string()).is_ok());
+                    for bad in ["1.5", "-1", "4294967296", "many", ""] {
+                        assert!(with(bad.into()).unwrap_err().to_string().contains("whole number"), "{bad}");
+                    }
+                }
+                Kind::Choice(_) | Kind::Name => {}
+            }
+            if !p.default.is_empty() {
+                assert!(with(p.default.into()).is_ok(), "{}'s default is out of its range", p.name);
+            }
+        }
+    }
+    // The decoders' own, which depend on each other.
+    for good in ["bregman(k=1)", "bregman(alpha=0.05, lambda=0)", "bregman(alpha=64, floor=1)", "top_k(lambda=1e300)"] {
+        canonical(good);
+    }
+    for (bad, why) in [
+        ("bregman(k=0)", "`k` must be a whole number from 1"),
+        ("bregman(floor=0)", "`floor` must be a number in (0, 1]"),
+        ("bregman(lambda=-1)", "`lambda` must be a number"),
+        ("bregman(lambda=inf)", "`lambda` must be a number"),
+        ("bregman(k=5, k_min=9, k_max=3)", "k_min <= k_max"),
+        ("bregman(alpha=inf, lambda=1)", "give floor or k"),
+        ("bregman(alpha=0, k=2)", "phi(0) is infinite"),
+        ("bregman(alpha=1, mode=dual, k=2)", "phi'(0) is infinite"),
+        ("bregman(alpha=nan, k=2)", "alpha"),
+        ("bregman(mode=triple, k=2)", "one of primal, dual"),
+        ("temperature(1e-7)", "must be 0 or at least 1e-6"),
+    ] {
+        assert!(refused(bad).contains(why), "{}", refused(bad));
+    }
+    for untested in ["bregman(alpha=0.01, k=2)", "bregman(alpha=65, k=2)", "bregman(alpha=17, mode=dual, k=2)"] {
+        let e = Sampler::new(untested, 0).unwrap_err();
+        assert!(matches!(&e, Error::Unsupported(why) if why.contains("proven")), "{e:?}");
+    }
+}
+
+#[test]
+fn what_does_not_parse_is_explained() {
+    for (chain, parts) in [
+        ("", &["empty", "draw"][..]),
+        (" | draw", &["stage 1", "name is missing"]),
+        ("draw | ", &["stage 2", "name is missing"]),
+        ("temperature(0.8) | toop_k(3)", &["stage 2", "`toop_k`", "did you mean `top_k`"]),
+        ("tempreture(1)", &["did you mean `temperature`"]),
+        ("xyzzyxyzzyxyzzy", &["no stage `xyzzyxyzzyxyzzy`", "temperature, bregman"]),
+        ("top_p(p=0.5, min_kep=2)", &["`top_p`", "`min_kep`", "did you mean `min_keep`"]),
+        ("bregman(generator=mine, k=2)", &["no generator `mine`", "when the sampler is created"]),
+        ("draw(3)", &["`draw`", "takes no parameters"]),
+        ("draw(seed=3)", &["no parameter `seed`", "it takes none"]),
+        ("top_p", &["parameter `p` is missing"]),
+        ("top_p(0.5", &["`)` is missing"]),
+        ("top_p(0.5, 2)", &["`2` needs a name"]),
+        ("top_p(0.5, p=0.6)", &["`p` is given twice"]),
+        ("top_k()", &["one of lambda, floor, k must be given"]),
+        ("bregman(k=2, floor=0.1)", &["only one of lambda, floor, k"]),
+        ("draw | top_k(4)", &["stage 1, `draw`", "ends the chain"]),
+        ("greedy | draw", &["stage 1, `greedy`"]),
+    ] {
+        let why = refused(chain);
+        assert!(parts.iter().all(|part| why.contains(part)), "`{chain}`: {why}");
+    }
+    assert!(refused(&"top_k(2) | ".repeat(70)).contains("at most 64"));
+}
