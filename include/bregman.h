@@ -6,8 +6,9 @@
  * Every function that can fail returns a status (BREGMAN_OK or another), writes its outputs only where it says so, and
  * changes nothing when it fails. The message is on the handle: bregman_sampler_error. Pointers are checked for NULL and
  * alignment, lengths, enums and struct sizes for their ranges; what a pointer that is not NULL points to is the
- * caller's word. Nothing that is returned has to be freed but handles. The library never writes to stdout or stderr,
- * starts no threads unless a batch asks for them, and lets no panic out. Do not unload it once a batch had threads.
+ * caller's word. Nothing that is returned has to be freed but handles. The library writes nothing to stdout, and to
+ * stderr only the report of a defect of its own (BREGMAN_INTERNAL); it starts no threads unless a batch asks for them,
+ * and lets no panic out. Do not unload it once a batch had threads.
  *
  * Threads: a handle belongs to one thread at a time, different handles are independent, and functions without a handle
  * may be called from anywhere.
@@ -607,7 +608,8 @@ uint32_t bregman_sampler_accept(struct bregman_sampler *sampler, const int32_t *
 
 /**
  * Replaces the logit bias: `bias[i]` is added to the logit of token `ids[i]` before any stage; -infinity bans the
- * token. `n` = 0 removes it. Ids beyond a row's vocabulary are ignored there. The arrays are copied.
+ * token, whatever its logit is. `n` = 0 removes the bias. Ids beyond a row's vocabulary are ignored there. The arrays
+ * are copied.
  *
  * BREGMAN_INVALID_ARGUMENT if an id is negative or named twice, or a bias is NaN or +infinity; then the old bias
  * stays.

@@ -159,7 +159,8 @@ pub unsafe extern "C" fn bregman_sampler_accept(sampler: *mut bregman_sampler, t
 }
 
 /// Replaces the logit bias: `bias[i]` is added to the logit of token `ids[i]` before any stage; -infinity bans the
-/// token. `n` = 0 removes it. Ids beyond a row's vocabulary are ignored there. The arrays are copied.
+/// token, whatever its logit is. `n` = 0 removes the bias. Ids beyond a row's vocabulary are ignored there. The arrays
+/// are copied.
 ///
 /// BREGMAN_INVALID_ARGUMENT if an id is negative or named twice, or a bias is NaN or +infinity; then the old bias
 /// stays.

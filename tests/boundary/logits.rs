@@ -155,6 +155,23 @@ fn what_is_masked_is_not_looked_at() {
     assert_eq!((status, results[0].status), (BREGMAN_OK, BREGMAN_OK), "{}", sampler.error());
 }
 
+#[test]
+fn what_is_banned_by_a_bias_is_not_looked_at() {
+    for (at, bad) in [(5, f32::NAN), (40, f32::INFINITY), (63, f32::NAN)] {
+        for (name, face) in FACES {
+            let (sampler, mut logits) = (Handle::new("temperature(0.8) | draw", 1), row(64, 1));
+            logits[at] = bad;
+            assert_eq!(face(&sampler, &mut logits.clone()).0, BREGMAN_INVALID_LOGITS, "{name}");
+            // As an index, and as the id that `apply` gives it.
+            let (ids, bias) = ([at as i32, 1000 - at as i32], [f32::NEG_INFINITY; 2]);
+            // SAFETY: a live handle and arrays of two elements.
+            let status = unsafe { bregman_sampler_set_logit_bias(sampler.raw, ids.as_ptr(), bias.as_ptr(), 2) };
+            assert_eq!(status, BREGMAN_OK);
+            assert_eq!(face(&sampler, &mut logits).0, BREGMAN_OK, "{name}: {}", sampler.error());
+        }
+    }
+}
+
 /// No memory stands behind these lengths, so they must be refused before anything is read.
 #[test]
 fn lengths_are_checked_before_anything_is_read() {
