@@ -19,7 +19,7 @@
 //! | [`bregman`] | the decoders: objective, support, renormalisation; plain f64 |
 //! | `stages/` | one file a stage |
 //! | `chain/` | the chain's text, and the catalogue of stages |
-//! | `sampler.rs` | a chain with the state of one sequence |
+//! | `sampler.rs`, `sampler/` | a chain with the state of one sequence; as a stage in an engine's own chain |
 //! | `random.rs` | (seed, position) → uniform |
 //! | `batch.rs` | rows in parallel |
 //! | `diagnostics.rs` | kept mass, entropy, the model's log-probability |

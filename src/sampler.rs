@@ -1,11 +1,15 @@
 //! A sampler: a chain with the state of one sequence.
 
+mod apply;
+
+pub use apply::{Applied, Candidate, Order};
+
 use crate::bregman::{Generator, Problem};
 use crate::chain::Chain;
 use crate::diagnostics;
 use crate::error::{Error, Result};
 use crate::law::{Law, LawScratch};
-use crate::logits::{Row, bias_of, biased};
+use crate::logits::Row;
 use crate::math::exp;
 use crate::stages::Context;
 use crate::vocab::{self, Kernels};
@@ -40,40 +44,6 @@ pub struct Token {
     pub model_logprob: f64,
     /// Entropy of the decoded distribution in nats; NaN unless wanted.
     pub entropy: f64,
-}
-
-/// One candidate of an engine's own array, laid out as llama.cpp's `llama_token_data`.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Candidate {
-    /// Token id.
-    pub id: i32,
-    /// Logit.
-    pub logit: f32,
-    /// Probability; only written, never read.
-    pub p: f32,
-}
-
-/// What [`Sampler::apply`] did to a candidate array.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Applied {
-    /// The first `size` candidates are kept.
-    pub size: usize,
-    /// Position of the token that the chain took, if it ends with a drawing stage.
-    pub selected: Option<usize>,
-    /// What is now known of the order.
-    pub order: Order,
-}
-
-/// The order of a candidate array after [`Sampler::apply`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// Descending by logit.
-    Sorted,
-    /// The array's own, and as sorted as it was.
-    AsBefore,
-    /// The array's own, but a bias may have changed what is larger.
-    Unsorted,
 }
 
 /// A chain and the state of one sequence: random seed and position, history, logit bias.
@@ -277,47 +247,6 @@ impl Sampler {
         processed
     }
 
-    /// Applies the chain to an engine's candidates, in place, as one stage of the engine's own chain.
-    ///
-    /// If the chain drops tokens, the kept ones are moved to the front in descending order and get their probability;
-    /// else the array keeps its order. Logits are the engine's own, divided by the temperature, or ln p̂ after a
-    /// bregman stage with α other than 1. On an error nothing is changed. Advances the position by one.
-    pub fn apply(&mut self, candidates: &mut [Candidate]) -> Result<Applied> {
-        if candidates.is_empty() {
-            return Err(Error::EmptySupport);
-        }
-        if candidates.len() > i32::MAX as usize {
-            return Err(Error::InvalidArgument(format!(
-                "{} candidates: at most {} are taken",
-                candidates.len(),
-                i32::MAX
-            )));
-        }
-        let Self { chain, kernels, seed, position, bias, memory, .. } = self;
-        let Memory { law, problem, row, ids, kept_ids, .. } = &mut **memory;
-        row.clear();
-        // A negative id is no token that could have a bias.
-        let bias_of = |id: i32| u32::try_from(id).map_or(0.0, |id| bias_of(bias, id));
-        row.extend(candidates.iter().map(|c| biased(c.logit, bias_of(c.id))));
-        // Ties go to the lower id, which is the lower index as long as the ids ascend.
-        ids.clear();
-        if !candidates.is_sorted_by(|a, b| a.id < b.id) {
-            ids.extend(candidates.iter().map(|c| c.id));
-        }
-        let ids = (!ids.is_empty()).then_some(&ids[..]);
-        let mut law = Law::open(Row::from_f32(row)?, ids, kernels, law)?;
-        let mut context = Context { seed: *seed, position: *position, problem };
-        chain.transform(&mut law, &mut context)?;
-        chain.draw(&mut law, &context);
-        let applied = if law.is_closed() {
-            write_closed(&law, candidates, kept_ids)
-        } else {
-            write_open(&mut law, candidates, !bias.is_empty())
-        };
-        self.position = self.position.wrapping_add(1);
-        Ok(applied)
-    }
-
     fn with_law<T>(&mut self, row: Row<'_>, f: impl FnOnce(&mut Law<'_>) -> Result<T>) -> Result<T> {
         let Self { chain, kernels, seed, position, bias, memory, .. } = self;
         let mut law = Law::open(row.with_bias(bias), None, kernels, &mut memory.law)?;
@@ -370,34 +299,4 @@ fn probabilities<'l>(law: &'l mut Law<'_>) -> impl Iterator<Item = (u32, f64)> +
     law.reach(usize::MAX);
     let total = law.head_weight();
     law.entries().iter().map(move |e| (e.index, exp(e.x) / total))
-}
-
-/// Moves the kept candidates to the front.
-fn write_closed(law: &Law<'_>, candidates: &mut [Candidate], kept_ids: &mut Vec<i32>) -> Applied {
-    // All ids are read before the first slot is written.
-    kept_ids.clear();
-    kept_ids.extend(law.entries().iter().map(|e| candidates[e.index as usize].id));
-    let total = law.head_weight();
-    for ((slot, e), &id) in candidates.iter_mut().zip(law.entries()).zip(&*kept_ids) {
-        *slot = Candidate { id, logit: law.logit(e) as f32, p: (exp(e.x) / total) as f32 };
-    }
-    Applied { size: kept_ids.len(), selected: law.drawn().map(|d| d.rank), order: Order::Sorted }
-}
-
-/// Leaves all candidates where they are; probabilities are filled in only if a token was taken.
-fn write_open(law: &mut Law<'_>, candidates: &mut [Candidate], biased: bool) -> Applied {
-    let scale = law.scale();
-    let row = law.vocabulary().0.row();
-    if biased || scale != 1.0 {
-        for (i, c) in candidates.iter_mut().enumerate() {
-            c.logit = (f64::from(row.logit(i as u32)) * scale) as f32;
-        }
-    }
-    if law.drawn().is_some() {
-        let vocab = law.vocabulary().0;
-        let total = vocab.total(scale);
-        vocab.for_each_weight(scale, |i, weight| candidates[i].p = (f64::from(weight) / total) as f32);
-    }
-    let selected = law.drawn().map(|d| d.index as usize);
-    Applied { size: candidates.len(), selected, order: if biased { Order::Unsorted } else { Order::AsBefore } }
 }

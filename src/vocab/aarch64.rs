@@ -1,6 +1,6 @@
 //! Sixteen lanes in four 128-bit registers: NEON, which every 64-bit Arm processor has.
 
-use super::lanes::{LANES, Lanes, ROUND};
+use super::lanes::{LANES, Lanes};
 use std::arch::aarch64::*;
 
 /// Sixteen lanes in four 128-bit registers, in order.
@@ -74,12 +74,6 @@ impl Lanes for Neon {
     fn mul(self, other: Self) -> Self {
         // SAFETY: NEON is there.
         self.zip(other, |a, b| unsafe { vmulq_f32(a, b) })
-    }
-
-    #[inline(always)]
-    fn split(self) -> (Self, Self) {
-        let biased = self.add(Self::splat(ROUND));
-        (biased, self.sub(biased.sub(Self::splat(ROUND))))
     }
 
     #[inline(always)]

@@ -25,7 +25,12 @@ pub(crate) trait Lanes: Copy {
     fn mul(self, other: Self) -> Self;
     /// Splits into the nearest integer n (ties to even) and the rest in [-1/2, 1/2], for |self| < 2^22. The integer comes
     /// in whatever form [`Lanes::times_power`] likes.
-    fn split(self) -> (Self, Self);
+    #[inline(always)]
+    fn split(self) -> (Self, Self) {
+        let biased = self.add(Self::splat(ROUND));
+        (biased, self.sub(biased.sub(Self::splat(ROUND))))
+    }
+
     /// `self * 2^n`, for an n from [`Lanes::split`]; exact for a normal result.
     fn times_power(self, n: Self) -> Self;
     fn ge(self, other: Self) -> Self::Mask;
@@ -65,4 +70,4 @@ pub(crate) trait Lanes: Copy {
 }
 
 /// Adding it to a small number rounds that to an integer, which then stands in the low bits: 1.5 * 2^23.
-pub(crate) const ROUND: f32 = 12_582_912.0;
+const ROUND: f32 = 12_582_912.0;

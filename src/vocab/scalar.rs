@@ -1,6 +1,6 @@
 //! Sixteen lanes as an array: the path for machines without vectors, and the reference for those with them.
 
-use super::lanes::{LANES, Lanes, ROUND};
+use super::lanes::{LANES, Lanes};
 
 /// Sixteen lanes as an array.
 #[derive(Clone, Copy)]
@@ -59,12 +59,6 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
         self.zip(other, |a, b| a * b)
-    }
-
-    #[inline(always)]
-    fn split(self) -> (Self, Self) {
-        let biased = self.add(Self::splat(ROUND));
-        (biased, self.sub(biased.sub(Self::splat(ROUND))))
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Sixteen lanes in two 256-bit registers: AVX2 and FMA, as every processor since Haswell and Zen has.
 
-use super::super::lanes::{LANES, Lanes, ROUND};
+use super::super::lanes::{LANES, Lanes};
 use std::arch::x86_64::*;
 
 /// Sixteen lanes in two 256-bit registers, the first eight in the first. Constructed only by kernels that run where
@@ -65,12 +65,6 @@ impl Lanes for Avx2 {
     fn mul(self, other: Self) -> Self {
         // SAFETY: the features are there.
         unsafe { Self(_mm256_mul_ps(self.0, other.0), _mm256_mul_ps(self.1, other.1)) }
-    }
-
-    #[inline(always)]
-    fn split(self) -> (Self, Self) {
-        let biased = self.add(Self::splat(ROUND));
-        (biased, self.sub(biased.sub(Self::splat(ROUND))))
     }
 
     #[inline(always)]
