@@ -25,8 +25,9 @@ pub(crate) struct HeadScratch {
     pool: Vec<Hit>,
 }
 
-/// At a log-weight below this the weight is zero in f64: such a token is never eligible (MATH.md, 7).
-pub(crate) const LOWEST_LOG_WEIGHT: f64 = -745.0;
+/// A token with a log-weight below this is never eligible (MATH.md, 7: a probability that underflows). Chosen so that a
+/// weight, and its share among 2^31 tokens, is a normal number: what a machine does with others does not matter.
+pub(crate) const LOWEST_LOG_WEIGHT: f64 = -680.0;
 
 /// Entries fetched at the least: a smaller head is as dear.
 const LEAST: usize = 32;

@@ -106,7 +106,7 @@ impl Primal {
             let (mut sum, mut derivative) = (0.0, 0.0);
             for (x, log_p) in x[..k].iter_mut().zip(&problem.log_p) {
                 let u = b * (ln(w) - log_p);
-                *x = exp(log_p + softplus(u) / b).max(f64::MIN_POSITIVE);
+                *x = exp(log_p + softplus(u) / b);
                 sum += *x;
                 derivative += *x / (1.0 + exp(-u));
             }
@@ -207,7 +207,7 @@ impl Method for Primal {
             return Ok(0.0);
         }
         let nu = if alpha == 1.0 {
-            -ln(problem.head[k])
+            self.f_of_one_less(problem.head[k], rest)
         } else if alpha == 2.0 {
             let nu = rest / k as f64;
             x.iter_mut().for_each(|x| *x += nu);

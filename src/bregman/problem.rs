@@ -68,10 +68,13 @@ impl Problem {
     }
 }
 
-/// Divides by the sum: the last ulp.
+/// Divides by the sum: the last ulp. Another ulp may stand between tokens that are all but equal: the order is p's.
 pub(super) fn normalise(x: &mut [f64]) {
-    let sum: f64 = x.iter().sum();
-    x.iter_mut().for_each(|x| *x /= sum);
+    let (sum, mut last) = (x.iter().sum::<f64>(), f64::INFINITY);
+    for x in x {
+        last = last.min(*x / sum);
+        *x = last;
+    }
 }
 
 /// Where Newton's iteration may stop for `k` tokens (MATH.md, 6.3).
