@@ -63,10 +63,14 @@ pub fn chain(steps: &[Step]) -> String {
 }
 
 /// How far a probability may be off: what f32 leaves of the mass beyond the head is seen only by a decoder that is
-/// the first to drop tokens.
+/// the first to drop tokens. A temperature after it makes more of that.
 pub fn tolerance(steps: &[Step]) -> f64 {
-    match steps.iter().find(|s| !s.is_off()) {
-        Some(Step::Bregman(_, alpha, ..)) if *alpha != 1.0 => 1e-6,
+    let mut dropping = steps.iter().skip_while(|s| s.is_off());
+    match dropping.next() {
+        Some(Step::Bregman(_, alpha, ..)) if *alpha != 1.0 => dropping.fold(1e-6, |tolerance, step| match step {
+            Step::Temperature(t) if *t > 0.0 => tolerance / t.min(1.0),
+            _ => tolerance,
+        }),
         _ => 1e-9,
     }
 }
@@ -78,13 +82,16 @@ pub fn run(steps: &[Step], row: &[f32]) -> Vec<(u32, f64)> {
 
 /// The same, or None if a threshold moved by 1e-4 would change the support somewhere: then f32 may differ.
 pub fn run_clear(steps: &[Step], row: &[f32]) -> Option<Vec<(u32, f64)>> {
+    if tolerance(steps) > 2e-5 {
+        return None;
+    }
     let exact = run(steps, row);
     let same = |slack| with_slack(steps, row, slack).iter().map(|e| e.0).eq(exact.iter().map(|e| e.0));
     (same(1e-4) && same(-1e-4)).then_some(exact)
 }
 
-/// A weight below the smallest positive f64 is not eligible.
-const LOWEST: f64 = -745.0;
+/// A token with a smaller log-weight is not eligible: src/head.rs says why.
+const LOWEST: f64 = -680.0;
 
 fn with_slack(steps: &[Step], row: &[f32], slack: f64) -> Vec<(u32, f64)> {
     let max = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
@@ -148,7 +155,14 @@ fn decode(mode: Mode, alpha: f64, size: Size, limits: Limits, law: &mut Vec<(u32
         fixed => fixed,
     };
     let decoder = Decoder::new(Family::Alpha(alpha), mode, size, limits).expect("the steps are valid");
-    let p_hat = decoder.decode(weights).expect("weights in descending order").p_hat;
+    // Two probabilities an ulp apart may have logarithms and weights the other way round.
+    let mut last = f64::INFINITY;
+    let descending = |w: &f64| {
+        last = last.min(*w);
+        last
+    };
+    let weights: Vec<f64> = weights.iter().map(descending).collect();
+    let p_hat = decoder.decode(&weights).expect("weights in descending order").p_hat;
     law.truncate(p_hat.len());
     // At α = 1 the weights stay as they are, and with them those that are all but nothing.
     if alpha != 1.0 {
