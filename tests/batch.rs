@@ -91,7 +91,7 @@ fn shape() -> impl Strategy<Value = (usize, usize, usize, &'static str, u64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(common::random_cases::config(300))]
 
     #[test]
     fn a_row_in_a_batch_is_a_row_alone(steps in drawing(), (rows, vocab, gap, kind, seed) in shape(), masked: bool) {

@@ -49,12 +49,8 @@ fn same(ours: &[(u32, f64)], theirs: &[(u32, f64)], tolerance: f64) -> Result<()
     Ok(())
 }
 
-fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(config(20000))]
+    #![proptest_config(common::random_cases::config(6000))]
 
     #[test]
     fn a_distribution_it_is(steps in transforming(), recipe in row()) {
@@ -166,13 +162,16 @@ proptest! {
         prop_assert_eq!(one.len(), two.len());
         for (a, b) in one.iter().zip(&two) {
             prop_assert_eq!(a.id, b.id);
-            prop_assert!((a.p - b.p).abs() <= tolerance(&steps) as f32 + 1e-6 && (a.logit == b.logit || (a.logit - b.logit).abs() <= 1e-5));
+            prop_assert!((a.p - b.p).abs() <= tolerance(&steps) as f32 + 1e-6);
+            // Which logits share a block decides the last bits of the tail, and the share of a token that lives on the
+            // tail alone with it (MATH.md, 6.3: its relative error is not controlled).
+            prop_assert!(a.logit == b.logit || (a.logit - b.logit).abs() <= 1e-5 || a.p < 1e-6);
         }
     }
 }
 
 proptest! {
-    #![proptest_config(config(60))]
+    #![proptest_config(common::random_cases::config(200))]
 
     /// Rows of the size that models have, where the passes take short cuts.
     #[test]

@@ -52,7 +52,7 @@ fn lambda_max(mode: Mode, alpha: f64) -> f64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(common::random_cases::config(4000))]
 
     #[test]
     fn the_solution_is_a_distribution_above_p((mode, alpha) in divergence(), size in size(), p in probabilities(400)) {

@@ -49,7 +49,8 @@ impl Primal {
         let level = |j: usize| self.family.f_step(p[j], -ln(k as f64) - log_p[j]);
         let (first, last) = (share(0), share(k - 1));
         let low = first.min(last).max(level(0)).max(0.0);
-        let high = first.max(last).min(level(k - 1)).min(self.f_of_one_less(p[0], problem.rest[1]));
+        // Where nearly nothing is to be spread, rounding may leave a bound below zero.
+        let high = first.max(last).min(level(k - 1)).min(self.f_of_one_less(p[0], problem.rest[1])).max(0.0);
         let (low, high) = (low.min(high) * (1.0 - 1e-13), high * (1.0 + 1e-13));
         // The step from ν = 0, where x = p.
         let slope: f64 = (0..k).map(|i| p[i] / power[i]).sum::<f64>() * exp((b - 1.0) * ln(head));

@@ -13,7 +13,7 @@ pub(super) struct Probe {
 /// Newton's steps, kept inside `[low, high]` by a step to the middle (MATH.md, 6.3). The last point that was probed is
 /// the one returned, so that what `probe` left behind belongs to it.
 pub(super) fn newton(start: f64, low: f64, high: f64, tolerance: f64, mut probe: impl FnMut(f64) -> Probe) -> f64 {
-    let (mut low, mut high, mut v) = (low, high, start.clamp(low, high));
+    let (mut low, mut high, mut v) = (low, high, start.min(high).max(low));
     for _ in 0..60 {
         let at = probe(v);
         if at.excess.abs() <= tolerance {

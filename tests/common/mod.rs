@@ -6,5 +6,6 @@ pub mod abi;
 pub mod golden;
 pub mod oracle;
 pub mod plain;
+pub mod random_cases;
 pub mod rows;
 pub mod steps;
