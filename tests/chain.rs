@@ -2,7 +2,11 @@
 
 mod common;
 
-use bregman::{Error, Kind, Sampler, stages};
+use bregman::{Error, Kind, Row, Sampler, stages};
+use common::plain::chain;
+use common::rows::{Random, logits};
+use common::steps::drawing;
+use proptest::prelude::*;
 
 fn canonical(chain: &str) -> String {
     Sampler::new(chain, 0).unwrap_or_else(|e| panic!("`{chain}`: {e}")).to_string()
@@ -150,4 +154,88 @@ fn what_does_not_parse_is_explained() {
         assert!(parts.iter().all(|part| why.contains(part)), "`{chain}`: {why}");
     }
     assert!(refused(&"top_k(2) | ".repeat(70)).contains("at most 64"));
+}
+
+proptest! {
+    #![proptest_config(common::random_cases::config(2000))]
+
+    /// The canonical form is the chain: it parses to the same text and decodes to the same bits.
+    #[test]
+    fn the_canonical_form_goes_round(steps in drawing(), seed: u64) {
+        let said = chain(&steps);
+        let mut sampler = Sampler::new(&said, 0).unwrap();
+        let canonical = sampler.to_string();
+        let mut again = Sampler::new(&canonical, 0).unwrap();
+        prop_assert_eq!(again.to_string(), canonical);
+        let row = logits("normal", 100, &mut Random(seed));
+        let law = |sampler: &mut Sampler| sampler.distribution(Row::from_f32(&row).unwrap()).unwrap();
+        prop_assert_eq!(law(&mut sampler), law(&mut again));
+    }
+
+    /// Whatever the text, it is a chain or there is a reason: no panic, and no silence.
+    #[test]
+    fn any_text_is_a_chain_or_an_error(text in "[a-z_(),=|.0-9 -]{0,40}|(top_k|draw|t|bregman)[(][a-z=0-9.,]{0,12}[)]?") {
+        match Sampler::new(&text, 0) {
+            Ok(sampler) => prop_assert!(Sampler::new(&sampler.to_string(), 0).is_ok()),
+            Err(e) => prop_assert!(!e.to_string().is_empty()),
+        }
+    }
+}
+
+/// The parameters that the decoders share: both stages take them at their ends, and no further.
+#[test]
+fn the_decoders_parameters_hold_at_their_ends() {
+    for stage in ["bregman", "top_k"] {
+        let least = if stage == "bregman" { 1 } else { 0 };
+        for (good, bad) in [
+            ("lambda=0", "lambda=-1e-300"),
+            ("lambda=1.7976931348623157e308", "lambda=1.8e308"),
+            ("floor=5e-324", "floor=0"),
+            ("floor=1", "floor=1.0000000000000002"),
+            (&format!("k={least}"), "k=-1"),
+            ("k=4294967295", "k=4294967296"),
+            ("k=9, k_min=1, k_max=1", "k=9, k_min=0"),
+            ("k=9, k_min=4294967295, k_max=4294967295", "k=9, k_max=0"),
+            ("k=9, min_keep=2", "k=9, k_min=2, min_keep=2"),
+        ] {
+            canonical(&format!("{stage}({good})"));
+            let why = refused(&format!("{stage}({bad})"));
+            let last =
+                bad.rsplit(", ").next().and_then(|p| p.split('=').next()).expect("a name").replace("min_keep", "k_min");
+            assert!(why.contains(stage) && why.contains(&last), "{bad}: {why}");
+        }
+        for (given, what) in [
+            ("", "one of lambda, floor, k must be given"),
+            ("k_min=2", "one of lambda, floor, k must be given"),
+            ("lambda=1, floor=1", "only one of lambda, floor, k may be given"),
+            ("lambda=1, k=1", "only one of lambda, floor, k may be given"),
+            ("floor=1, k=1", "only one of lambda, floor, k may be given"),
+            ("lambda=1, floor=1, k=1", "only one of lambda, floor, k may be given"),
+        ] {
+            let why = refused(&format!("{stage}({given})"));
+            assert!(why.contains(what) && why.contains(stage), "{stage}({given}): {why}");
+        }
+    }
+    for (mode, least, most) in [("primal", 0.05, 64.0), ("dual", 1.0001, 16.0)] {
+        let alpha = |alpha: f64| Sampler::new(&format!("bregman(alpha={alpha}, mode={mode}, k=2)"), 0);
+        assert!(alpha(least).is_ok() && alpha(most).is_ok());
+        for beyond in [least * 0.99999, most * 1.00001] {
+            assert!(matches!(alpha(beyond), Err(Error::Unsupported(_))), "{mode} {beyond}");
+        }
+    }
+}
+
+/// Every default is a value that may as well be said, and saying it changes nothing.
+#[test]
+fn defaults_may_be_said() {
+    for stage in stages() {
+        for p in stage.parameters.iter().filter(|p| !p.default.is_empty()) {
+            let needed = match stage.name {
+                "bregman" | "top_k" => "k=5".to_owned(),
+                _ => stage.parameters.iter().filter(|p| p.required).map(|p| format!("{}=0.5", p.name)).collect(),
+            };
+            let without = canonical(&format!("{}({needed})", stage.name));
+            assert_eq!(canonical(&format!("{}({needed}, {}={})", stage.name, p.name, p.default)), without);
+        }
+    }
 }

@@ -60,7 +60,8 @@ fn penalties(first: &[&Best]) -> Vec<f64> {
     let gains: Vec<f64> = first
         .windows(2)
         .map(|w| (w[0].at_zero - w[1].at_zero, w[0].size))
-        .take_while(|(gain, size)| *gain > 1e-9 * size)
+        // Where the gain is lost in rounding, or is no normal number, nothing is decided.
+        .take_while(|(gain, size)| *gain > (1e-9 * size).max(1e-290))
         .map(|(gain, _)| gain)
         .collect();
     let mut lambdas = vec![1.5 * gains.first().copied().unwrap_or(0.1)];
@@ -144,7 +145,7 @@ fn no_support_beats_the_dual() {
 
 #[test]
 fn no_size_beats_the_primal() {
-    assert!(every_size(Mode::Primal, &PRIMAL, &[20, 60, 150]) > 10_000);
+    assert!(every_size(Mode::Primal, &PRIMAL, &[20, 50, 120]) > 10_000);
 }
 
 #[test]

@@ -143,7 +143,6 @@ fn the_family_by_callbacks_is_the_family() {
     }
 }
 
-/// 1 where it has a slope everywhere, and where it is steep at 0.
 const LOGARITHM: Shape = Shape {
     phi: |x| -(x + 0.1).ln(),
     f: |x| -1.0 / (x + 0.1),
@@ -276,6 +275,9 @@ fn a_chain_names_its_generators() {
     assert!(refused("bregman(generator=mine)").contains("one of lambda, floor, k must be given"));
     let canonical = through_c(&two, "bregman(k=3,generator=mine)", 0).unwrap().describe();
     assert_eq!(canonical, "bregman(k=3, generator=mine)");
+    // What the chain does not use is not called.
+    let never = Shape { phi: |_| panic!(), f: |_| panic!(), inverse: |_| panic!(), prime: None };
+    assert!(through_c(&never, "top_k(3)", 0).is_ok());
 }
 
 /// Sound on the grid, but not between its points: a probability of 0.9 to 0.99 gets NaN.

@@ -193,3 +193,34 @@ proptest! {
         }
     }
 }
+
+/// Exactly on a boundary, where the random rows above do not say: MATH.md, 7, and each stage's own rule.
+#[test]
+fn boundaries_are_as_specified() {
+    let four = [1.5f32; 4];
+    let skewed = [0.0f32, 1.0, 1.0, f32::NEG_INFINITY, 1.0, -1.0];
+    for (chain, row, kept) in [
+        // A prefix that reaches p exactly is enough.
+        ("top_p(0.5)", &four[..], &[0, 1][..]),
+        ("top_p(0.75)", &four, &[0, 1, 2]),
+        ("top_p(0)", &four, &[0]),
+        ("top_p(1)", &four, &[0, 1, 2, 3]),
+        // Exactly p times the largest stays.
+        ("min_p(1)", &skewed, &[1, 2, 4]),
+        ("min_p(0)", &skewed, &[1, 2, 4, 0, 5]),
+        // Ties go to the lower id.
+        ("top_k(2)", &skewed, &[1, 2]),
+        ("bregman(alpha=1.5, k=4)", &skewed, &[1, 2, 4, 0]),
+        // What cannot be sampled is not kept, however many are asked for.
+        ("top_k(100)", &skewed, &[1, 2, 4, 0, 5]),
+        ("bregman(alpha=3, k=100)", &skewed, &[1, 2, 4, 0, 5]),
+        ("bregman(alpha=0.5, floor=0.9, k_min=100)", &skewed, &[1, 2, 4, 0, 5]),
+        // A tie of costs is the smaller support's.
+        ("bregman(alpha=2, lambda=0.25)", &four[..2], &[0]),
+        ("temperature(0)", &skewed, &[1]),
+        ("greedy", &skewed, &[1]),
+    ] {
+        let mut sampler = Sampler::new(chain, 0).unwrap();
+        assert_eq!(ids(&distribution(&mut sampler, row)), kept, "{chain}");
+    }
+}

@@ -41,8 +41,8 @@ impl Random {
 }
 
 /// The kinds that [`distribution`] knows.
-pub const DISTRIBUTIONS: [&str; 9] =
-    ["dirichlet", "sparse", "peaked", "spike", "tied", "zipf", "geometric", "tiny", "uniform"];
+pub const DISTRIBUTIONS: [&str; 10] =
+    ["dirichlet", "sparse", "peaked", "spike", "tied", "zipf", "geometric", "tiny", "uniform", "plateau"];
 
 /// Probabilities in descending order, all positive, with sum 1 up to rounding.
 pub fn distribution(kind: &str, vocab: usize, random: &mut Random) -> Vec<f64> {
@@ -60,6 +60,9 @@ pub fn distribution(kind: &str, vocab: usize, random: &mut Random) -> Vec<f64> {
             "geometric" => ratio.powi(i as i32),
             "tiny" => 10f64.powf(-30.0 * (i as f64 / (vocab - 1).max(1) as f64)),
             "uniform" => 1.0,
+            // Equal tokens with all the mass but a rounding error.
+            "plateau" if i <= vocab / 2 => 1.0,
+            "plateau" => 1e-17 * random.unit(),
             other => panic!("no kind {other}"),
         })
         .collect();
