@@ -16,7 +16,8 @@ pub(crate) fn for_each<T: Send>(items: &mut [T], threads: usize, work: impl Fn(u
     Ok(())
 }
 
-/// Halves the items among the threads; `join` keeps its jobs on the stack, so nothing is allocated.
+/// Halves the items among the threads; `join` keeps its jobs on the stack, so that no row allocates (rayon's own queue
+/// takes a block now and then).
 fn split<T: Send>(items: &mut [T], first: usize, threads: usize, work: &(impl Fn(usize, &mut T) + Sync)) {
     if threads <= 1 || items.len() <= 1 {
         items.iter_mut().enumerate().for_each(|(i, item)| work(first + i, item));
