@@ -45,7 +45,7 @@ pub(crate) fn model_logprob(
     if !row.is_touched() {
         return logprob(vocab, token);
     }
-    match Vocabulary::open(row.untouched(), kernels, scratch) {
+    match Vocabulary::open(row.untouched(), Some(1.0), kernels, scratch) {
         Ok(mut model) => logprob(&mut model, token),
         Err(_) => f64::NAN,
     }

@@ -46,14 +46,16 @@ pub(crate) struct Law<'r> {
 }
 
 impl<'r> Law<'r> {
-    /// Reads the row once. `ids` are the tokens of a candidate array that is not in order of id.
+    /// Reads the row once. `ids` are the tokens of a candidate array that is not in order of id; `weighed_at` is the
+    /// scale at which the chain will ask for the total, if it will.
     pub(crate) fn open(
         row: Row<'r>,
         ids: Option<&'r [i32]>,
+        weighed_at: Option<f64>,
         kernels: &'static Kernels,
         scratch: &'r mut LawScratch,
     ) -> Result<Self> {
-        let vocab = Vocabulary::open(row, kernels, &mut scratch.vocab)?;
+        let vocab = Vocabulary::open(row, weighed_at, kernels, &mut scratch.vocab)?;
         let mut head = Head::new(&mut scratch.head, ids);
         head.rescale(vocab.max(), 1.0);
         Ok(Self { vocab, head, scale: 1.0, closed_at: None, renormalised: None, drawn: None })
@@ -107,10 +109,14 @@ impl<'r> Law<'r> {
         self.vocab.total_without(indices, self.scale)
     }
 
+    /// The scale after a temperature of 1/`factor`: beyond some bounds nothing changes any more, and products stay finite.
+    pub(crate) fn scaled(scale: f64, factor: f64) -> f64 {
+        (scale * factor).clamp(1e-100, 1e100)
+    }
+
     /// Multiplies all log-weights: a temperature of 1/`factor`.
     pub(crate) fn scale_by(&mut self, factor: f64) {
-        // Beyond these bounds nothing changes any more, and products stay finite.
-        self.scale = (self.scale * factor).clamp(1e-100, 1e100);
+        self.scale = Self::scaled(self.scale, factor);
         if self.is_closed() {
             let entries = self.head.entries_mut();
             entries.iter_mut().for_each(|e| e.x *= factor);

@@ -1,16 +1,19 @@
 //! A borrowed row of logits as the model left it: its number format, its mask, its bias.
 //!
-//! The passes over the vocabulary see only contiguous `f32`; this file makes them so. A plain `f32` row is handed
-//! over as it is. A block that needs work (half precision, a mask, a biased token) is first written to a tile that
-//! stays in the L1 cache.
+//! The passes over the vocabulary read a row in place, tile by tile, in its own format and through its mask. Only a tile
+//! with a biased token is first written to memory of its own, which stays in the L1 cache.
 
 use crate::error::{Error, Result};
+use crate::vocab::{LANES, Run, Vector};
 
 /// Logits that the passes take at a time: every sum and maximum is formed per block, in this order, everywhere.
 pub(crate) const BLOCK: usize = 256;
 
-/// Logits in a tile: a few blocks, 16 KiB.
-const TILE: usize = 16 * BLOCK;
+/// Blocks in a tile: 16 KiB of `f32`.
+pub(crate) const TILE_BLOCKS: usize = 16;
+
+/// Logits in a tile.
+const TILE: usize = TILE_BLOCKS * BLOCK;
 
 /// The memory that holds blocks while they are read.
 pub(crate) struct Tile(Box<[f32; TILE]>);
@@ -32,11 +35,20 @@ pub enum Values<'a> {
     Bf16(&'a [u16]),
 }
 
-impl Values<'_> {
-    fn len(&self) -> usize {
+impl<'a> Values<'a> {
+    /// Number of logits.
+    pub(crate) fn len(&self) -> usize {
         match self {
             Values::F32(v) => v.len(),
             Values::F16(v) | Values::Bf16(v) => v.len(),
+        }
+    }
+
+    fn slice(self, start: usize, end: usize) -> Self {
+        match self {
+            Values::F32(v) => Values::F32(&v[start..end]),
+            Values::F16(v) => Values::F16(&v[start..end]),
+            Values::Bf16(v) => Values::Bf16(&v[start..end]),
         }
     }
 
@@ -132,56 +144,37 @@ impl<'a> Row<'a> {
         biased(self.values.get(i), bias_of(self.bias, token))
     }
 
-    /// Calls `visit(first block, logits)` for runs of whole blocks that cover the row in order.
-    pub(crate) fn for_each_run(&self, tile: &mut Tile, mut visit: impl FnMut(usize, &[f32])) {
-        let vocab = self.vocab();
-        let mut start = 0;
-        while start < vocab {
-            let direct = self.direct_until(start);
-            if let (Values::F32(v), true) = (self.values, direct > start) {
-                visit(start / BLOCK, &v[start..direct]);
-                start = direct;
-                continue;
-            }
-            // With plain f32 only the blocks that are biased go through the tile.
-            let span = if matches!(self.values, Values::F32(_)) && self.mask.is_none() { BLOCK } else { TILE };
-            let end = (start + span).min(vocab);
-            let out = &mut tile.0[..end - start];
-            self.write(start, out);
-            visit(start / BLOCK, out);
-            start = end;
-        }
-    }
-
-    /// One block, without a copy where none is needed.
-    pub(crate) fn block<'t>(&'t self, block: usize, tile: &'t mut Tile) -> &'t [f32] {
-        let start = block * BLOCK;
-        let end = (start + BLOCK).min(self.vocab());
-        if let (Values::F32(v), true) = (self.values, self.direct_until(start) > start) {
-            return &v[start..end];
-        }
-        self.block_mut(block, tile)
-    }
-
-    /// One block as a copy that may be changed.
-    pub(crate) fn block_mut<'t>(&self, block: usize, tile: &'t mut Tile) -> &'t mut [f32] {
-        let start = block * BLOCK;
-        let end = (start + BLOCK).min(self.vocab());
-        let out = &mut tile.0[..end - start];
-        self.write(start, out);
-        out
-    }
-
-    /// The end of the run of blocks from `start` on that can be read in place.
-    fn direct_until(&self, start: usize) -> usize {
-        if !matches!(self.values, Values::F32(_)) || self.mask.is_some() {
-            return start;
-        }
+    /// `n` blocks, or as many as there are, in place unless one of their tokens has a bias. At most a tile.
+    pub(crate) fn run<'t>(&'t self, block: usize, n: usize, memory: &'t mut Tile) -> Run<'t> {
+        let (start, end) = self.span(block, n);
         let next = self.bias.partition_point(|&(id, _)| (id as usize) < start);
-        match self.bias.get(next) {
-            Some(&(id, _)) if (id as usize) < self.vocab() => id as usize / BLOCK * BLOCK,
-            _ => self.vocab(),
+        if self.bias.get(next).is_some_and(|&(id, _)| (id as usize) < end) {
+            return self.shifted_run(block, n, 0.0, memory);
         }
+        let mask = self.mask.map(|words| words.get(start / 32..).unwrap_or(&[]));
+        Run { values: self.values.slice(start, end), mask }
+    }
+
+    /// The same less `shift`, as a copy.
+    pub(crate) fn shifted_run<'t>(&self, block: usize, n: usize, shift: f32, memory: &'t mut Tile) -> Run<'t> {
+        let (start, end) = self.span(block, n);
+        let out = &mut memory.0[..end - start];
+        self.write(start, out);
+        out.iter_mut().for_each(|l| *l -= shift);
+        Run::plain(out)
+    }
+
+    /// The logits of one lane of a block, after bias and mask, -infinity beyond the row's end.
+    pub(crate) fn column(&self, block: usize, lane: usize) -> Vector {
+        let first = block * BLOCK + lane;
+        std::array::from_fn(|v| {
+            let token = first + v * LANES;
+            if token < self.vocab() { self.logit(token as u32) } else { f32::NEG_INFINITY }
+        })
+    }
+
+    fn span(&self, block: usize, n: usize) -> (usize, usize) {
+        (block * BLOCK, ((block + n) * BLOCK).min(self.vocab()))
     }
 
     /// Writes the logits from `start` on, after bias and mask.

@@ -13,7 +13,7 @@ mod parse;
 use crate::bregman::Generator;
 use crate::error::{Error, Result};
 use crate::law::Law;
-use crate::stages::{Context, Stage};
+use crate::stages::{Context, Need, Stage};
 use arguments::Arguments;
 use std::fmt;
 use std::sync::Arc;
@@ -51,6 +51,19 @@ impl Chain {
     /// Whether the chain ends with a drawing stage.
     pub(crate) fn draws(&self) -> bool {
         self.draws
+    }
+
+    /// The scale (1/T) at which the first stage that looks at the row will ask for its total, if it will.
+    pub(crate) fn weighed_at(&self) -> Option<f64> {
+        let mut scale = 1.0;
+        for stage in &self.stages {
+            match stage.need() {
+                Need::Scale(factor) => scale = Law::scaled(scale, factor),
+                Need::Total => return Some(scale),
+                Need::Largest => return None,
+            }
+        }
+        None
     }
 
     /// Every stage's change of the law, in order; nothing is drawn.

@@ -70,7 +70,7 @@ impl Sampler {
             ids.extend(candidates.iter().map(|c| c.id));
         }
         let ids = (!ids.is_empty()).then_some(&ids[..]);
-        let mut law = Law::open(Row::from_f32(row)?, ids, kernels, law)?;
+        let mut law = Law::open(Row::from_f32(row)?, ids, chain.weighed_at(), kernels, law)?;
         let mut context = Context { seed: *seed, position: *position, problem };
         chain.transform(&mut law, &mut context)?;
         chain.draw(&mut law, &context);
@@ -108,7 +108,7 @@ fn write_open(law: &mut Law<'_>, candidates: &mut [Candidate], biased: bool) -> 
     if law.drawn().is_some() {
         let vocab = law.vocabulary().0;
         let total = vocab.total(scale);
-        vocab.for_each_weight(scale, |i, weight| candidates[i].p = (f64::from(weight) / total) as f32);
+        vocab.for_each_weight(scale, |i, weight| candidates[i].p = (weight / total) as f32);
     }
     let selected = law.drawn().map(|d| d.index as usize);
     Applied { size: candidates.len(), selected, order: if biased { Order::Unsorted } else { Order::AsBefore } }

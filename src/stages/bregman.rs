@@ -1,6 +1,6 @@
 //! The Bregman decoder as a stage: finds the candidates in the law, lets the decoder choose, writes p̂ back.
 
-use super::{Context, Stage};
+use super::{Context, Need, Stage};
 use crate::bregman::{Decoder, Family, Limits, Mode, Problem, Size};
 use crate::chain::Generators;
 use crate::chain::arguments::Arguments;
@@ -194,6 +194,15 @@ impl Bregman {
 }
 
 impl Stage for Bregman {
+    fn need(&self) -> Need {
+        match self.decoder.fixed_size() {
+            Some(usize::MAX) => Need::Scale(1.0),
+            Some(_) if self.decoder.is_plain() => Need::Largest,
+            None if self.decoder.ratio().is_some() => Need::Largest,
+            _ => Need::Total,
+        }
+    }
+
     fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
         match self.decoder.fixed_size() {
             // λ = 0 without a limit: p̂ = p.

@@ -1,6 +1,6 @@
 //! Draw: one token from the law, by inverting its cumulative distribution.
 
-use super::{Context, Stage};
+use super::{Context, Need, Stage};
 use crate::chain::Generators;
 use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::StageInfo;
@@ -25,6 +25,10 @@ fn build(_: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
 struct Draw;
 
 impl Stage for Draw {
+    fn need(&self) -> Need {
+        Need::Total
+    }
+
     fn transform(&self, _: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
         Ok(())
     }

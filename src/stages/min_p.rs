@@ -1,6 +1,6 @@
 //! Min-p: every token that is at least some fraction as likely as the first.
 
-use super::{Context, MIN_KEEP, Stage};
+use super::{Context, Need, MIN_KEEP, Stage};
 use crate::chain::Generators;
 use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
@@ -38,6 +38,10 @@ struct MinP {
 }
 
 impl Stage for MinP {
+    fn need(&self) -> Need {
+        if self.p > 0.0 { Need::Largest } else { Need::Scale(1.0) }
+    }
+
     fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
         if self.p <= 0.0 {
             return Ok(());

@@ -13,10 +13,26 @@ use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
 use crate::error::Result;
 use crate::law::Law;
 
+/// What a stage will ask of a law that is still the whole vocabulary: it decides what the first pass over the row does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Need {
+    /// The largest tokens: the maxima suffice.
+    Largest,
+    /// The total of the weights.
+    Total,
+    /// Nothing: the next stage decides, at a scale changed by this factor.
+    Scale(f64),
+}
+
 /// One step of a chain: immutable, so that a sampler and its clones share it.
 pub(crate) trait Stage: Send + Sync {
     /// Changes the law; takes no token and consumes no randomness.
     fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()>;
+
+    /// What it asks first.
+    fn need(&self) -> Need {
+        Need::Largest
+    }
 
     /// Takes a token from the law, if this is a drawing stage.
     fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) {

@@ -1,6 +1,6 @@
 //! Temperature: logits divided by T.
 
-use super::{Context, Stage};
+use super::{Context, Need, Stage};
 use crate::chain::Generators;
 use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
@@ -37,6 +37,10 @@ struct Temperature {
 }
 
 impl Stage for Temperature {
+    fn need(&self) -> Need {
+        if self.t == 0.0 { Need::Largest } else { Need::Scale(1.0 / self.t) }
+    }
+
     fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
         if self.t == 0.0 {
             law.keep_first();

@@ -1,7 +1,7 @@
 //! Top-k: the α = 1 decoder under the name that everybody knows, with a fixed k or an adaptive one.
 
 use super::bregman::{self, Bregman};
-use super::{Context, Stage};
+use super::{Context, Need, Stage};
 use crate::bregman::{Family, Mode};
 use crate::chain::Generators;
 use crate::chain::arguments::Arguments;
@@ -43,6 +43,10 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
 struct Off;
 
 impl Stage for Off {
+    fn need(&self) -> Need {
+        Need::Scale(1.0)
+    }
+
     fn transform(&self, _: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
         Ok(())
     }

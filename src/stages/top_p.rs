@@ -1,6 +1,6 @@
 //! Top-p (nucleus): the smallest prefix with at least this much mass.
 
-use super::{Context, MIN_KEEP, Stage};
+use super::{Context, Need, MIN_KEEP, Stage};
 use crate::chain::Generators;
 use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
@@ -42,6 +42,10 @@ struct TopP {
 const FIRST_LOOK: usize = 64;
 
 impl Stage for TopP {
+    fn need(&self) -> Need {
+        if self.p < 1.0 { Need::Total } else { Need::Scale(1.0) }
+    }
+
     fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
         if self.p >= 1.0 {
             return Ok(());

@@ -1,6 +1,6 @@
 //! Sixteen lanes in four 128-bit registers: NEON, which every 64-bit Arm processor has.
 
-use super::lanes::{LANES, Lanes};
+use super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
 use std::arch::aarch64::*;
 
 /// Sixteen lanes in four 128-bit registers, in order.
@@ -30,19 +30,33 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
-    fn load(x: &[f32; LANES]) -> Self {
+    fn load(x: &Vector) -> Self {
         // SAFETY: NEON is there, and four floats can be read from each quarter.
         Self(std::array::from_fn(|i| unsafe { vld1q_f32(x[4 * i..].as_ptr()) }))
     }
 
     #[inline(always)]
-    fn to_array(self) -> [f32; LANES] {
-        let mut out = [0.0; LANES];
+    fn store(self, out: &mut Vector) {
         for (quarter, lanes) in out.as_chunks_mut::<4>().0.iter_mut().zip(self.0) {
             // SAFETY: NEON is there, and four floats can be written.
             unsafe { vst1q_f32(quarter.as_mut_ptr(), lanes) };
         }
-        out
+    }
+
+    #[inline(always)]
+    fn load_f16(x: &[u16; LANES]) -> Self {
+        Self(std::array::from_fn(|i| {
+            // SAFETY: NEON is there, and four halves can be read from each quarter.
+            unsafe { widen_f16(vmovl_u16(vld1_u16(x[4 * i..].as_ptr()))) }
+        }))
+    }
+
+    #[inline(always)]
+    fn load_bf16(x: &[u16; LANES]) -> Self {
+        Self(std::array::from_fn(|i| {
+            // SAFETY: NEON is there, and four halves can be read from each quarter.
+            unsafe { vreinterpretq_f32_u32(vshlq_n_u32::<16>(vmovl_u16(vld1_u16(x[4 * i..].as_ptr())))) }
+        }))
     }
 
     /// By comparison: the instruction for the maximum would pass a NaN on.
@@ -50,6 +64,12 @@ impl Lanes for Neon {
     fn max(self, other: Self) -> Self {
         // SAFETY: NEON is there.
         self.zip(other, |a, b| unsafe { vbslq_f32(vcgtq_f32(a, b), a, b) })
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        // SAFETY: NEON is there.
+        self.zip(other, |a, b| unsafe { vbslq_f32(vcltq_f32(a, b), a, b) })
     }
 
     #[inline(always)]
@@ -76,15 +96,23 @@ impl Lanes for Neon {
         self.zip(other, |a, b| unsafe { vmulq_f32(a, b) })
     }
 
+    /// The conversion saturates below, where x86 has -2^31 too; a NaN becomes 0, whose weight nobody asks for.
     #[inline(always)]
-    fn times_power(self, n: Self) -> Self {
-        self.zip(n, |x, n| {
+    fn split(self) -> (Self, Self) {
+        let whole = self.0.map(|x| {
             // SAFETY: NEON is there.
-            unsafe {
-                let n = vshlq_n_u32::<23>(vreinterpretq_u32_f32(n));
-                vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(x), n))
-            }
-        })
+            unsafe { vreinterpretq_u32_s32(vcvtnq_s32_f32(x)) }
+        });
+        (
+            Self(whole.map(|i| {
+                // SAFETY: NEON is there.
+                unsafe { vreinterpretq_f32_u32(vorrq_u32(vandq_u32(i, vdupq_n_u32(FRACTION)), vdupq_n_u32(UNIT))) }
+            })),
+            Self(whole.map(|i| {
+                // SAFETY: NEON is there.
+                unsafe { vreinterpretq_f32_u32(vandq_u32(i, vdupq_n_u32(!FRACTION))) }
+            })),
+        )
     }
 
     #[inline(always)]
@@ -100,10 +128,20 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
-    fn keep(self, mask: Self::Mask) -> Self {
+    fn ordered(self, other: Self) -> Self::Mask {
+        // SAFETY: NEON is there.
+        self.compare(other, |a, b| unsafe { vandq_u32(vceqq_f32(a, a), vceqq_f32(b, b)) })
+    }
+
+    #[inline(always)]
+    fn only(self, bits: u16) -> Self {
+        const LANE: [u32; 4] = [1, 2, 4, 8];
         Self(std::array::from_fn(|i| {
-            // SAFETY: NEON is there.
-            unsafe { vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(self.0[i]), mask[i])) }
+            // SAFETY: NEON is there, and four words can be read.
+            unsafe {
+                let set = vtstq_u32(vdupq_n_u32(u32::from(bits) >> (4 * i)), vld1q_u32(LANE.as_ptr()));
+                vbslq_f32(set, self.0[i], vdupq_n_f32(f32::NEG_INFINITY))
+            }
         }))
     }
 
@@ -120,5 +158,21 @@ impl Lanes for Neon {
             // SAFETY: NEON is there, and four words can be read.
             bits | unsafe { vaddvq_u32(vandq_u32(mask[i], vld1q_u32(WEIGHTS.as_ptr()))) } << (4 * i)
         })
+    }
+}
+
+/// Half precision in the low halves of four words: the magnitude's bits, moved under a float's exponent, are the number
+/// times 2^-112; infinities and NaN get an exponent of their own.
+#[inline(always)]
+fn widen_f16(bits: uint32x4_t) -> float32x4_t {
+    const INFINITY: u32 = 0x7c00 << 13;
+    // SAFETY: NEON is there.
+    unsafe {
+        let magnitude = vshlq_n_u32::<13>(vandq_u32(bits, vdupq_n_u32(0x7fff)));
+        let finite = vmulq_n_f32(vreinterpretq_f32_u32(magnitude), f32::from_bits((127 + 112) << 23));
+        let special = vorrq_u32(magnitude, vdupq_n_u32(0x7f80_0000));
+        let is_special = vcgeq_u32(magnitude, vdupq_n_u32(INFINITY));
+        let sign = vshlq_n_u32::<16>(vandq_u32(bits, vdupq_n_u32(0x8000)));
+        vreinterpretq_f32_u32(vorrq_u32(sign, vbslq_u32(is_special, special, vreinterpretq_u32_f32(finite))))
     }
 }

@@ -1,6 +1,9 @@
 //! Which instruction set runs, decided once: the table of kernels that a sampler holds.
 
-use super::passes::{self, Hit, Weighting};
+use super::exponential::Weighting;
+use super::lanes::Vector;
+use super::passes::{self, Extent, Hit};
+use super::run::{All, Bf16, F16, F32, Packed, Run, Source, with_source};
 use crate::error::{Error, Result};
 use once_cell::sync::OnceCell;
 use std::ffi::CStr;
@@ -10,74 +13,78 @@ use std::sync::LazyLock;
 pub(crate) struct Kernels {
     /// The level's name, as `BREGMAN_SIMD` spells it; NUL-terminated for C.
     pub(crate) level: &'static CStr,
-    pub(crate) block_maxima: fn(&[f32], &mut [f32]) -> bool,
-    pub(crate) block_sums: fn(&[f32], Weighting, &mut [f64]),
-    pub(crate) moment: fn(&[f32], Weighting) -> f64,
-    pub(crate) weights: fn(&[f32], Weighting, &mut [f32]),
-    pub(crate) collect: fn(&[f32], u32, f32, f32, &mut Vec<Hit>),
-    pub(crate) count: fn(&[f32], f32) -> u64,
+    pub(crate) maxima: fn(Run<'_>, &mut [Vector]) -> Extent,
+    pub(crate) sums: fn(Run<'_>, Weighting, &mut [Vector], &mut [Vector]) -> Extent,
+    pub(crate) total: fn(&[Vector]) -> f64,
+    pub(crate) moment: fn(Run<'_>, Weighting, f32) -> f64,
+    pub(crate) weights: fn(Run<'_>, Weighting, &mut [f32]),
+    pub(crate) collect: fn(Run<'_>, u32, f32, f32, &mut Vec<Hit>),
+    pub(crate) count: fn(Run<'_>, f32) -> u64,
+    pub(crate) reaching: fn(&[Vector], f32, &mut Vec<u32>),
+    pub(crate) lanes_reaching: fn(&[Vector], f32) -> u64,
+    pub(crate) columns: fn(&[Vector], &mut Vec<Vector>),
 }
 
-/// The table of one level: each pass for its lanes, inside a function that has its features.
+/// The table of one level: each pass for its lanes, inside a function that has its features. The first list are passes
+/// over a run, whose format and mask are made types there; the second are passes over what those left.
 macro_rules! kernels {
     ($module:ident, $lanes:ty, $level:literal $(, features $features:literal)?) => {
+        kernels! {
+            @ $module, $lanes, $level, [$($features)?],
+            [
+                maxima(run, maxima: &mut [Vector]) -> Extent,
+                sums(run, weighting: Weighting, maxima: &mut [Vector], sums: &mut [Vector]) -> Extent,
+                moment(run, weighting: Weighting, max: f32) -> f64,
+                weights(run, weighting: Weighting, out: &mut [f32]) -> (),
+                collect(run, first: u32, low: f32, high: f32, hits: &mut Vec<Hit>) -> (),
+                count(run, low: f32) -> u64
+            ],
+            [
+                total(blocks: &[Vector]) -> f64,
+                reaching(maxima: &[Vector], low: f32, blocks: &mut Vec<u32>) -> (),
+                lanes_reaching(maxima: &[Vector], low: f32) -> u64,
+                columns(maxima: &[Vector], columns: &mut Vec<Vector>) -> ()
+            ]
+        }
+    };
+    (
+        @ $module:ident, $lanes:ty, $level:literal, $features:tt,
+        [$($over_run:ident(run $(, $a:ident: $at:ty)*) -> $ar:ty),*],
+        [$($over_lanes:ident($($b:ident: $bt:ty),*) -> $br:ty),*]
+    ) => {
         mod $module {
-            use super::{Hit, Kernels, Weighting, passes};
+            use super::*;
 
-            $(#[target_feature(enable = $features)])?
-            fn block_maxima(run: &[f32], maxima: &mut [f32]) -> bool {
-                passes::block_maxima::<$lanes>(run, maxima)
-            }
-
-            $(#[target_feature(enable = $features)])?
-            fn block_sums(run: &[f32], weighting: Weighting, sums: &mut [f64]) {
-                passes::block_sums::<$lanes>(run, weighting, sums);
-            }
-
-            $(#[target_feature(enable = $features)])?
-            fn moment(run: &[f32], weighting: Weighting) -> f64 {
-                passes::moment::<$lanes>(run, weighting)
-            }
-
-            $(#[target_feature(enable = $features)])?
-            fn weights(run: &[f32], weighting: Weighting, out: &mut [f32]) {
-                passes::weights::<$lanes>(run, weighting, out);
-            }
-
-            $(#[target_feature(enable = $features)])?
-            fn collect(run: &[f32], first: u32, low: f32, high: f32, hits: &mut Vec<Hit>) {
-                passes::collect::<$lanes>(run, first, low, high, hits);
-            }
-
-            $(#[target_feature(enable = $features)])?
-            fn count(run: &[f32], low: f32) -> u64 {
-                passes::count::<$lanes>(run, low)
-            }
+            $(with_features! { $features fn $over_run(run: Run<'_> $(, $a: $at)*) -> $ar {
+                with_source!(run, |source| passes::$over_run::<$lanes, _, _>(source $(, $a)*))
+            }})*
+            $(with_features! { $features fn $over_lanes($($b: $bt),*) -> $br {
+                passes::$over_lanes::<$lanes>($($b),*)
+            }})*
 
             #[allow(unused_unsafe, reason = "the portable level needs no features")]
-            // SAFETY, for each: `levels` has this table only on a machine that has the features.
             pub(super) static KERNELS: Kernels = Kernels {
                 level: $level,
+                // SAFETY, for each: `levels` has this table only on a machine that has the features.
+                $($over_run: |run $(, $a)*| unsafe { self::$over_run(run $(, $a)*) },)*
                 // SAFETY: as above.
-                block_maxima: |run, maxima| unsafe { block_maxima(run, maxima) },
-                // SAFETY: as above.
-                block_sums: |run, weighting, sums| unsafe { block_sums(run, weighting, sums) },
-                // SAFETY: as above.
-                moment: |run, weighting| unsafe { moment(run, weighting) },
-                // SAFETY: as above.
-                weights: |run, weighting, out| unsafe { weights(run, weighting, out) },
-                // SAFETY: as above.
-                collect: |run, first, low, high, hits| unsafe { collect(run, first, low, high, hits) },
-                // SAFETY: as above.
-                count: |run, low| unsafe { count(run, low) },
+                $($over_lanes: |$($b),*| unsafe { self::$over_lanes($($b),*) },)*
             };
         }
     };
 }
 
+macro_rules! with_features {
+    ([] $($function:tt)*) => { $($function)* };
+    ([$features:literal] $($function:tt)*) => {
+        #[target_feature(enable = $features)]
+        $($function)*
+    };
+}
+
 kernels!(scalar, crate::vocab::scalar::Scalar, c"scalar");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, crate::vocab::x86::avx2::Avx2, c"avx2", features "avx2,fma");
+kernels!(avx2, crate::vocab::x86::avx2::Avx2, c"avx2", features "avx2,fma,f16c");
 #[cfg(target_arch = "x86_64")]
 kernels!(avx512, crate::vocab::x86::avx512::Avx512, c"avx512", features "avx512f,avx512bw,avx512dq,avx512vl");
 #[cfg(target_arch = "aarch64")]
@@ -89,7 +96,10 @@ pub(crate) fn levels() -> &'static [&'static Kernels] {
         let mut levels = vec![&scalar::KERNELS];
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            if is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("fma")
+                && is_x86_feature_detected!("f16c")
+            {
                 levels.push(&avx2::KERNELS);
             }
             if is_x86_feature_detected!("avx512f")
@@ -130,8 +140,10 @@ pub(crate) fn by_name(name: &str) -> Result<&'static Kernels> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::exponential::binary_scale;
+    use super::super::lanes::LANES;
     use super::*;
-    use crate::logits::BLOCK;
+    use crate::logits::{BLOCK, Values};
 
     #[test]
     fn an_unknown_level_is_named_in_the_error() {
@@ -146,7 +158,7 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as u32
         };
-        let special = [0.0, -0.0, f32::NEG_INFINITY, 1e-40, -1e-40, f32::MIN, 3e38, -87.4, 20.0];
+        let special = [0.0, -0.0, f32::NEG_INFINITY, 1e-40, -1e-40, f32::MIN, -3e38, -87.4, 20.0];
         let lengths = (1..=67).chain([BLOCK - 1, BLOCK, BLOCK + 1, 4 * BLOCK + 13, 10_007]);
         lengths
             .flat_map(|n| [(n, 0), (n, 8), (n, 2)])
@@ -161,43 +173,99 @@ mod tests {
             .collect()
     }
 
+    /// A row in every format, plain and behind a mask that bans here and there, whole blocks and its end.
+    fn in_every_form(row: &[f32], mut check: impl FnMut(Run<'_>, &str)) {
+        let f16: Vec<u16> = row.iter().map(|&x| half::f16::from_f32(x).to_bits()).collect();
+        let bf16: Vec<u16> = row.iter().map(|&x| half::bf16::from_f32(x).to_bits()).collect();
+        let mask: Vec<u32> = (0..row.len().div_ceil(40)).map(|i| (i as u32).wrapping_mul(0x9e37_79b9) | 1).collect();
+        for (values, format) in [(Values::F32(row), "f32"), (Values::F16(&f16), "f16"), (Values::Bf16(&bf16), "bf16")] {
+            for mask in [None, Some(&mask[..])] {
+                check(Run { values, mask }, format);
+            }
+        }
+    }
+
     #[test]
     fn every_level_gives_the_same_bits() {
         for level in &levels()[1..] {
             for row in rows() {
-                let blocks = row.len().div_ceil(BLOCK);
-                let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                for scale in [1.0, 1.0 / 0.7, 3.0, 1e30] {
-                    let weighting = Weighting::new(max.max(f32::MIN), scale);
-                    let all = |k: &Kernels| {
-                        let (mut maxima, mut sums) = (vec![0.0; blocks], vec![0.0; blocks]);
-                        let (mut weights, mut hits) = (vec![0.0; row.len()], vec![]);
-                        let valid = (k.block_maxima)(&row, &mut maxima);
-                        (k.block_sums)(&row, weighting, &mut sums);
-                        (k.weights)(&row, weighting, &mut weights);
-                        (k.collect)(&row, 5, -3.0, 9.0, &mut hits);
-                        // The sign of a zero maximum is nobody's.
-                        let maxima: Vec<u32> = maxima.iter().map(|m| (m + 0.0f32).to_bits()).collect();
-                        let sums: Vec<u64> = sums.iter().map(|s| s.to_bits()).collect();
-                        let weights: Vec<u32> = weights.iter().map(|w| w.to_bits()).collect();
-                        let moment = (k.moment)(&row, weighting).to_bits();
-                        (valid, maxima, sums, weights, hits, moment, (k.count)(&row, 0.0))
-                    };
-                    assert_eq!(all(level), all(&scalar::KERNELS), "{:?}, {} logits", level.level, row.len());
+                in_every_form(&row, |run, format| {
+                    let blocks = run.len().div_ceil(BLOCK);
+                    let max = row.iter().copied().filter(|x| x.abs() < 1e4).fold(-20.0, f32::max);
+                    for scale in [1.0, 1.0 / 0.7, 3.0, 60.0] {
+                        let weighting = Weighting::new(max, binary_scale(scale));
+                        let all = |k: &Kernels| {
+                            let (mut maxima, mut sums) = (vec![[0.0; LANES]; blocks], vec![[0.0; LANES]; blocks]);
+                            let (mut weights, mut hits) = (vec![0.0; row.len()], vec![]);
+                            let (mut reaching, mut columns) = (vec![], vec![]);
+                            let extents =
+                                [(k.maxima)(run, &mut maxima), (k.sums)(run, weighting, &mut maxima, &mut sums)];
+                            (k.weights)(run, weighting, &mut weights);
+                            (k.collect)(run, 5, -3.0, 9.0, &mut hits);
+                            (k.reaching)(&maxima, 9.0, &mut reaching);
+                            (k.columns)(&maxima, &mut columns);
+                            let numbers = [(k.total)(&sums), (k.moment)(run, weighting, max)].map(f64::to_bits);
+                            let counts = [(k.count)(run, 0.0), (k.lanes_reaching)(&maxima, 9.0)];
+                            // The sign of a zero maximum is nobody's.
+                            let bits = |v: &[Vector]| -> Vec<u32> {
+                                v.as_flattened().iter().map(|x| (x + 0.0f32).to_bits()).collect()
+                            };
+                            let weights: Vec<u32> = weights.iter().map(|w| w.to_bits()).collect();
+                            let lanes = [bits(&maxima), bits(&sums), bits(&columns)];
+                            (extents, lanes, weights, hits, reaching, numbers, counts)
+                        };
+                        let (theirs, ours) = (all(level), all(&scalar::KERNELS));
+                        assert_eq!(theirs, ours, "{:?}, {} logits, {format}", level.level, row.len());
+                    }
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn every_level_reads_every_half() {
+        let all: Vec<u16> = (0..=u16::MAX).collect();
+        for level in levels() {
+            for (values, exact) in [
+                (Values::F16(&all[..]), &(|h| half::f16::from_bits(h).to_f32()) as &dyn Fn(u16) -> f32),
+                (Values::Bf16(&all[..]), &|h| half::bf16::from_bits(h).to_f32()),
+            ] {
+                let mut hits = vec![];
+                (level.collect)(Run { values, mask: None }, 0, f32::NEG_INFINITY, f32::INFINITY, &mut hits);
+                let expected: Vec<_> =
+                    all.iter().map(|&h| (u32::from(h), exact(h))).filter(|(_, x)| *x < f32::INFINITY).collect();
+                assert_eq!(hits.len(), expected.len(), "{:?}", level.level);
+                for (hit, (index, x)) in hits.iter().zip(expected) {
+                    assert_eq!((hit.index, hit.logit.to_bits()), (index, x.to_bits()), "{:?}", level.level);
                 }
             }
         }
     }
 
     #[test]
-    fn every_level_refuses_what_is_not_a_logit() {
+    fn every_level_sees_what_is_not_a_logit() {
         for level in levels() {
             for bad in [f32::NAN, -f32::NAN, f32::INFINITY] {
                 for at in [0, 15, 16, 300, 516] {
-                    let mut row = vec![1.0; 517];
-                    assert!((level.block_maxima)(&row, &mut [0.0; 3]));
+                    let (mut row, mut maxima) = (vec![1.0; 517], [[0.0; LANES]; 3]);
+                    let mut sees = |row: &[f32], mask: Option<&[u32]>| {
+                        let run = Run { values: Values::F32(row), mask };
+                        let weighting = Weighting::new(1.0, 1.0);
+                        let seen = [
+                            (level.maxima)(run, &mut maxima),
+                            (level.sums)(run, weighting, &mut maxima, &mut [[0.0; LANES]; 3]),
+                        ];
+                        let bad = seen.map(|s| !s.ordered || s.max == f32::INFINITY);
+                        assert_eq!(bad[0], bad[1]);
+                        bad[0]
+                    };
+                    assert!(!sees(&row, None));
                     row[at] = bad;
-                    assert!(!(level.block_maxima)(&row, &mut [0.0; 3]), "{:?} at {at}", level.level);
+                    assert!(sees(&row, None), "{:?} at {at}", level.level);
+                    let mut mask = [u32::MAX; 17];
+                    assert!(sees(&row, Some(&mask)));
+                    mask[at / 32] ^= 1 << (at % 32);
+                    assert!(!sees(&row, Some(&mask)), "a banned token is not looked at");
                 }
             }
         }

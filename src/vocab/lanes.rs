@@ -1,11 +1,14 @@
 //! The vector that every pass is written over: sixteen `f32` lanes, whatever the registers are.
 //!
 //! One 512-bit register, two of 256 bits, four of 128 or an array of 16: an instruction set that implements this
-//! trait gets every pass in `passes.rs`, and because each operation is a single correctly rounded IEEE operation on
+//! trait gets every pass in `passes/`, and because each operation is a single correctly rounded IEEE operation on
 //! each lane, it gets them bit for bit.
 
 /// Lanes in a vector.
 pub(crate) const LANES: usize = 16;
+
+/// A vector in memory.
+pub(crate) type Vector = [f32; LANES];
 
 /// Sixteen `f32` lanes. Implementations mark every method `#[inline(always)]`: the function that carries the target
 /// feature is the leaf in the kernel table, not the method.
@@ -14,50 +17,77 @@ pub(crate) trait Lanes: Copy {
     type Mask: Copy;
 
     fn splat(x: f32) -> Self;
-    fn load(x: &[f32; LANES]) -> Self;
-    fn to_array(self) -> [f32; LANES];
+    fn load(x: &Vector) -> Self;
+    fn store(self, out: &mut Vector);
     /// `self > other ? self : other`, so a NaN in `self` is passed over.
     fn max(self, other: Self) -> Self;
+    /// `self < other ? self : other`, so a NaN in `self` is passed over.
+    fn min(self, other: Self) -> Self;
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
     /// `self * b + c`, rounded once.
     fn fma(self, b: Self, c: Self) -> Self;
-    fn mul(self, other: Self) -> Self;
-    /// Splits into the nearest integer n (ties to even) and the rest in [-1/2, 1/2], for |self| < 2^22. The integer comes
-    /// in whatever form [`Lanes::times_power`] likes.
-    #[inline(always)]
-    fn split(self) -> (Self, Self) {
-        let biased = self.add(Self::splat(ROUND));
-        (biased, self.sub(biased.sub(Self::splat(ROUND))))
-    }
-
-    /// `self * 2^n`, for an n from [`Lanes::split`]; exact for a normal result.
-    fn times_power(self, n: Self) -> Self;
     fn ge(self, other: Self) -> Self::Mask;
     fn lt(self, other: Self) -> Self::Mask;
-    /// The lanes of `self` whose bit is set, zero elsewhere.
-    fn keep(self, mask: Self::Mask) -> Self;
+    /// The lanes in which neither is NaN.
+    fn ordered(self, other: Self) -> Self::Mask;
     fn and(a: Self::Mask, b: Self::Mask) -> Self::Mask;
     fn bits(mask: Self::Mask) -> u32;
+    /// The lanes whose bit is set, -infinity elsewhere.
+    fn only(self, bits: u16) -> Self;
 
-    /// A last, short vector: missing lanes are -infinity, which no pass counts.
+    /// Splits t * 2^23, rounded to a whole number (ties to even), into the fraction f of t and its floor n, for t < -1:
+    /// returns `(1 + f) * 2^-6` and `-2^(n + 129)`. The second is the whole number's upper nine bits read as a float,
+    /// and so falls to -0 at n = -256, where everything below, and a NaN, ends too.
+    fn split(self) -> (Self, Self);
+
+    /// Half precision, as bits.
     #[inline(always)]
-    fn load_partial(x: &[f32]) -> Self {
-        let mut full = [f32::NEG_INFINITY; LANES];
-        full[..x.len()].copy_from_slice(x);
-        Self::load(&full)
+    fn load_f16(x: &[u16; LANES]) -> Self {
+        Self::load(&x.map(|bits| half::f16::from_bits(bits).to_f32()))
+    }
+
+    /// bfloat16, as bits.
+    #[inline(always)]
+    fn load_bf16(x: &[u16; LANES]) -> Self {
+        Self::load(&x.map(|bits| f32::from_bits(u32::from(bits) << 16)))
+    }
+
+    /// Writes the lanes whose bit is set to the front of `out`, in order, each beside the index of its lane plus `first`;
+    /// returns their number. What lies behind them in `out` is spoilt.
+    #[inline(always)]
+    fn compress(self, mask: Self::Mask, first: u32, indices: &mut [u32; LANES], lanes: &mut Vector) -> usize {
+        let mut bits = Self::bits(mask);
+        if bits == 0 {
+            return 0;
+        }
+        let mut all = [0.0; LANES];
+        self.store(&mut all);
+        let mut n = 0;
+        while bits != 0 {
+            let lane = bits.trailing_zeros() as usize & (LANES - 1);
+            (indices[n & (LANES - 1)], lanes[n & (LANES - 1)]) = (first + lane as u32, all[lane]);
+            n += 1;
+            bits &= bits - 1;
+        }
+        n
     }
 
     /// The largest lane.
     #[inline(always)]
     fn largest(self) -> f32 {
-        self.to_array().into_iter().fold(f32::NEG_INFINITY, |m, x| if x > m { x } else { m })
+        let mut lanes = [0.0; LANES];
+        self.store(&mut lanes);
+        lanes.into_iter().fold(f32::NEG_INFINITY, |m, x| if x > m { x } else { m })
     }
 
-    /// The sum of the lanes in f64, by halves: the same tree on every instruction set.
+    /// Adds the lanes in f64, by halves: the same tree on every instruction set.
     #[inline(always)]
     fn sum(self) -> f64 {
-        let mut lanes = self.to_array().map(f64::from);
+        let mut lanes = [0.0; LANES];
+        self.store(&mut lanes);
+        let mut lanes = lanes.map(f64::from);
         let mut half = LANES / 2;
         while half > 0 {
             for i in 0..half {
@@ -69,5 +99,9 @@ pub(crate) trait Lanes: Copy {
     }
 }
 
-/// Adding it to a small number rounds that to an integer, which then stands in the low bits: 1.5 * 2^23.
-const ROUND: f32 = 12_582_912.0;
+/// The bits of the fraction in a whole number of units of 2^-23.
+pub(crate) const FRACTION: u32 = 0x007f_ffff;
+
+/// The exponent of 2^-6: with the fraction's bits below it, a float in [2^-6, 2^-5). So small that a product with the
+/// largest power is finite, and one with a power of 2^-100 is still a normal number.
+pub(crate) const UNIT: u32 = 0x3c80_0000;

@@ -1,26 +1,20 @@
 //! The passes over the vocabulary, each with one job, written once over [`Lanes`].
 //!
-//! A pass takes a run of whole blocks (`crate::logits::BLOCK`; only the row's last block may be short) and leaves one
-//! number a block, so that a block can be done again later and its number taken back exactly.
+//! A pass takes a run of whole blocks (only the row's last block may be short) in whatever format and behind whatever
+//! mask the model left it. Maxima and sums stay in their sixteen lanes, one vector a block: a lane of a block is a
+//! column of sixteen tokens, which can be looked at or summed again alone, and nothing is added up across lanes where
+//! the row is read.
 
-use super::lanes::{LANES, Lanes};
+use super::exponential::{Weigh, Weighting};
+use super::lanes::{LANES, Lanes, Vector};
+use super::run::{Allowed, Format, Source};
 use crate::logits::BLOCK;
 
-/// How a logit becomes a weight: `exp((l - max) / T)`, as `2^((l - max) * c)`.
-#[derive(Clone, Copy)]
-pub(crate) struct Weighting {
-    max: f32,
-    /// log2(e) / T.
-    c: f32,
-}
+/// Vectors in a block.
+pub(crate) const ROWS: usize = BLOCK / LANES;
 
-impl Weighting {
-    /// `scale` is 1/T, positive.
-    pub(crate) fn new(max: f32, scale: f64) -> Self {
-        // At 1e30 any two different logits near 1 are already certain; more would make 0 * inf of the maximum itself.
-        Self { max, c: (std::f64::consts::LOG2_E * scale).min(1e30) as f32 }
-    }
-}
+/// Vectors worked on side by side, so that none waits for another.
+const UNROLL: usize = 4;
 
 /// A token met by [`collect`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,189 +24,204 @@ pub(crate) struct Hit {
     pub(crate) logit: f32,
 }
 
-/// The maximum of each block. False if a logit is NaN or +infinity.
-#[inline(always)]
-pub(super) fn block_maxima<L: Lanes>(run: &[f32], maxima: &mut [f32]) -> bool {
-    let infinity = L::splat(f32::INFINITY);
-    let mut valid = L::splat(0.0).lt(infinity);
-    for (block, out) in run.chunks(BLOCK).zip(maxima) {
-        let mut max = L::splat(f32::NEG_INFINITY);
-        for x in vectors::<L>(block) {
-            max = x.max(max);
-            valid = L::and(valid, x.lt(infinity));
-        }
-        *out = max.largest();
-    }
-    L::bits(valid) == u32::from(u16::MAX)
+/// What a pass saw of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Extent {
+    pub(crate) max: f32,
+    /// The smallest logit; -infinity where that was not asked for.
+    pub(crate) min: f32,
+    /// Whether no logit is NaN. (+infinity shows in the maximum.)
+    pub(crate) ordered: bool,
 }
 
-/// The sum of the weights of each block.
+/// The maximum of each lane of each block.
 #[inline(always)]
-pub(super) fn block_sums<L: Lanes>(run: &[f32], weighting: Weighting, sums: &mut [f64]) {
-    let weigh = Weigh::<L>::new(weighting);
-    for (block, out) in run.chunks(BLOCK).zip(sums) {
-        let mut sum = L::splat(0.0);
-        for x in vectors::<L>(block) {
-            sum = sum.add(weigh.weight(x));
+pub(super) fn maxima<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, maxima: &mut [Vector]) -> Extent {
+    let mut ordered = L::splat(0.0).ordered(L::splat(0.0));
+    let mut all = L::splat(f32::NEG_INFINITY);
+    for (b, out) in maxima.iter_mut().enumerate().take(run.blocks()) {
+        let mut padded = F::padded();
+        let block = run.block(b, &mut padded);
+        let (mut even, mut odd) = (L::splat(f32::NEG_INFINITY), L::splat(f32::NEG_INFINITY));
+        for v in (0..ROWS).step_by(2) {
+            let (x, y) = (run.vector::<L>(block, b, v), run.vector::<L>(block, b, v + 1));
+            (even, odd) = (x.max(even), y.max(odd));
+            ordered = L::and(ordered, x.ordered(y));
         }
-        *out = sum.sum();
+        let max = even.max(odd);
+        all = max.max(all);
+        max.store(out);
     }
+    Extent { max: all.largest(), min: f32::NEG_INFINITY, ordered: L::bits(ordered) == u32::from(u16::MAX) }
+}
+
+/// The maximum and the sum of the weights of each lane of each block.
+#[inline(always)]
+pub(super) fn sums<L: Lanes, F: Format, A: Allowed>(
+    run: Source<'_, F, A>,
+    weighting: Weighting,
+    maxima: &mut [Vector],
+    sums: &mut [Vector],
+) -> Extent {
+    let weigh = Weigh::<L>::new(weighting);
+    let mut ordered = L::splat(0.0).ordered(L::splat(0.0));
+    let (mut largest, mut smallest) = (L::splat(f32::NEG_INFINITY), L::splat(f32::INFINITY));
+    for (b, (out_max, out_sum)) in maxima.iter_mut().zip(sums).enumerate().take(run.blocks()) {
+        let mut padded = F::padded();
+        let block = run.block(b, &mut padded);
+        let (mut max, mut sum) = (L::splat(f32::NEG_INFINITY), L::splat(0.0));
+        for v in (0..ROWS).step_by(UNROLL) {
+            let mut x = [L::splat(0.0); UNROLL];
+            let mut weight = [(L::splat(0.0), L::splat(0.0)); UNROLL];
+            for i in 0..UNROLL {
+                x[i] = run.vector::<L>(block, b, v + i);
+                weight[i] = weigh.factors(x[i]);
+            }
+            for i in 0..UNROLL {
+                sum = weight[i].0.fma(weight[i].1, sum);
+                max = x[i].max(max);
+                smallest = x[i].min(smallest);
+            }
+            for i in (0..UNROLL).step_by(2) {
+                ordered = L::and(ordered, x[i].ordered(x[i + 1]));
+            }
+        }
+        largest = max.max(largest);
+        max.store(out_max);
+        // The product of the factors is negative.
+        L::splat(0.0).sub(sum).store(out_sum);
+    }
+    let mut lanes = [0.0; LANES];
+    smallest.store(&mut lanes);
+    Extent {
+        max: largest.largest(),
+        min: lanes.into_iter().fold(f32::INFINITY, f32::min),
+        ordered: L::bits(ordered) == u32::from(u16::MAX),
+    }
+}
+
+/// The sum over blocks and lanes, in f64: each lane over the blocks, then the lanes.
+#[inline(always)]
+pub(super) fn total<L: Lanes>(blocks: &[Vector]) -> f64 {
+    let mut lanes = [0.0f64; LANES];
+    for block in blocks {
+        for (lane, &x) in lanes.iter_mut().zip(block) {
+            *lane += f64::from(x);
+        }
+    }
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] += lanes[i + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
 }
 
 /// The sum over the run of weight times (logit - max), which the entropy needs.
 #[inline(always)]
-pub(super) fn moment<L: Lanes>(run: &[f32], weighting: Weighting) -> f64 {
+pub(super) fn moment<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, weighting: Weighting, max: f32) -> f64 {
     let weigh = Weigh::<L>::new(weighting);
     // A weight of zero meets a finite factor: -infinity would make it NaN.
-    let lowest = L::splat(f32::MIN);
+    let (max, lowest) = (L::splat(max), L::splat(f32::MIN));
     let mut total = 0.0;
-    for block in run.chunks(BLOCK) {
+    for b in 0..run.blocks() {
+        let mut padded = F::padded();
+        let block = run.block(b, &mut padded);
         let mut sum = L::splat(0.0);
-        for x in vectors::<L>(block) {
-            sum = weigh.weight(x).fma(x.sub(weigh.max).max(lowest), sum);
+        for v in 0..ROWS {
+            let x = run.vector::<L>(block, b, v);
+            let (p, power) = weigh.factors(x);
+            sum = p.mul(power).fma(x.sub(max).max(lowest), sum);
         }
-        total += sum.sum();
+        total -= sum.sum();
     }
     total
 }
 
 /// The weight of each token.
 #[inline(always)]
-pub(super) fn weights<L: Lanes>(run: &[f32], weighting: Weighting, out: &mut [f32]) {
+pub(super) fn weights<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, weighting: Weighting, out: &mut [f32]) {
     let weigh = Weigh::<L>::new(weighting);
-    for (x, out) in vectors::<L>(run).zip(out.chunks_mut(LANES)) {
-        let lanes = weigh.weight(x).to_array();
-        out.copy_from_slice(&lanes[..out.len()]);
+    for (b, out) in out.chunks_mut(BLOCK).enumerate() {
+        let mut padded = F::padded();
+        let block = run.block(b, &mut padded);
+        for (v, out) in out.chunks_mut(LANES).enumerate() {
+            let (p, power) = weigh.factors(run.vector::<L>(block, b, v));
+            let mut lanes = [0.0; LANES];
+            L::splat(0.0).sub(p.mul(power)).store(&mut lanes);
+            out.copy_from_slice(&lanes[..out.len()]);
+        }
     }
 }
 
 /// Appends the tokens with `low <= logit < high`; `first` is the index of the run's first token.
 #[inline(always)]
-pub(super) fn collect<L: Lanes>(run: &[f32], first: u32, low: f32, high: f32, hits: &mut Vec<Hit>) {
+pub(super) fn collect<L: Lanes, F: Format, A: Allowed>(
+    run: Source<'_, F, A>,
+    first: u32,
+    low: f32,
+    high: f32,
+    hits: &mut Vec<Hit>,
+) {
     let (low, high) = (L::splat(low), L::splat(high));
-    for (v, x) in vectors::<L>(run).enumerate() {
-        let mut bits = L::bits(L::and(x.ge(low), x.lt(high)));
-        while bits != 0 {
-            let at = v * LANES + bits.trailing_zeros() as usize;
-            hits.push(Hit { index: first + at as u32, logit: run[at] });
-            bits &= bits - 1;
+    let (mut indices, mut logits) = ([0; LANES], [0.0; LANES]);
+    for b in 0..run.blocks() {
+        let mut padded = F::padded();
+        let block = run.block(b, &mut padded);
+        for v in 0..ROWS {
+            let x = run.vector::<L>(block, b, v);
+            let inside = L::and(x.ge(low), x.lt(high));
+            if L::bits(inside) != 0 {
+                let n = x.compress(inside, first + (b * BLOCK + v * LANES) as u32, &mut indices, &mut logits);
+                hits.extend((0..n.min(LANES)).map(|i| Hit { index: indices[i], logit: logits[i] }));
+            }
         }
     }
 }
 
 /// The number of tokens with `logit >= low`.
 #[inline(always)]
-pub(super) fn count<L: Lanes>(run: &[f32], low: f32) -> u64 {
+pub(super) fn count<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, low: f32) -> u64 {
     let low = L::splat(low);
     let mut n = 0;
-    for x in vectors::<L>(run) {
-        n += u64::from(L::bits(x.ge(low)).count_ones());
+    for b in 0..run.blocks() {
+        let mut padded = F::padded();
+        let block = run.block(b, &mut padded);
+        for v in 0..ROWS {
+            n += u64::from(L::bits(run.vector::<L>(block, b, v).ge(low)).count_ones());
+        }
     }
     n
 }
 
-/// The vectors of a run, the last one filled up. An iterator and not a closure, because a closure cannot be told to be
-/// inlined into the function that has the target's features.
-struct Vectors<'a, L> {
-    whole: std::slice::Iter<'a, [f32; LANES]>,
-    rest: &'a [f32],
-    lanes: std::marker::PhantomData<L>,
-}
-
+/// Appends the numbers of the blocks with a lane that reaches `low`.
 #[inline(always)]
-fn vectors<L: Lanes>(run: &[f32]) -> Vectors<'_, L> {
-    let (whole, rest) = run.as_chunks::<LANES>();
-    Vectors { whole: whole.iter(), rest, lanes: std::marker::PhantomData }
-}
-
-impl<L: Lanes> Iterator for Vectors<'_, L> {
-    type Item = L;
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<L> {
-        if let Some(x) = self.whole.next() {
-            return Some(L::load(x));
+pub(super) fn reaching<L: Lanes>(maxima: &[Vector], low: f32, blocks: &mut Vec<u32>) {
+    let low = L::splat(low);
+    for (b, max) in maxima.iter().enumerate() {
+        if L::bits(L::load(max).ge(low)) != 0 {
+            blocks.push(b as u32);
         }
-        if self.rest.is_empty() {
-            return None;
-        }
-        Some(L::load_partial(std::mem::take(&mut self.rest)))
     }
 }
 
-/// The exponential: 2^(n + f), n the nearest integer, 2^f by a minimax polynomial of degree 5 on [-1/2, 1/2] (2.02 ulp;
-/// fitted to the relative error, constant term 1 so that the maximum weighs exactly 1). With the rounding of c and of the
-/// product a weight is right to 2 ulp + |t| 2^-23, t its binary logarithm: what MATH.md, 8 allows for the tail.
-struct Weigh<L> {
-    max: L,
-    c: L,
+/// The number of lanes that reach `low`.
+#[inline(always)]
+pub(super) fn lanes_reaching<L: Lanes>(maxima: &[Vector], low: f32) -> u64 {
+    let low = L::splat(low);
+    maxima.iter().map(|max| u64::from(L::bits(L::load(max).ge(low)).count_ones())).sum()
 }
 
-impl<L: Lanes> Weigh<L> {
-    /// Highest power first: 0.0013264727, 0.009671513, 0.055507336, 0.24022242, 0.693147.
-    const POLYNOMIAL: [f32; 5] = [
-        f32::from_bits(0x3aad_dd0a),
-        f32::from_bits(0x3c1e_7544),
-        f32::from_bits(0x3d63_5ba9),
-        f32::from_bits(0x3e75_fcde),
-        f32::from_bits(0x3f31_7215),
-    ];
-
-    #[inline(always)]
-    fn new(w: Weighting) -> Self {
-        Self { max: L::splat(w.max), c: L::splat(w.c) }
-    }
-
-    #[inline(always)]
-    fn weight(&self, x: L) -> L {
-        let t = x.sub(self.max).mul(self.c);
-        let (n, f) = t.split();
-        let mut p = L::splat(Self::POLYNOMIAL[0]);
-        for c in &Self::POLYNOMIAL[1..] {
-            p = p.fma(f, L::splat(*c));
-        }
-        p = p.fma(f, L::splat(1.0));
-        // Below 2^-125 the weight is zero on every machine, whatever it does with subnormal numbers.
-        p.times_power(n).keep(t.ge(L::splat(-125.0)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::scalar::Scalar;
-    use super::*;
-
-    #[test]
-    fn weights_are_as_exact_as_they_say() {
-        let max = 3.25f32;
-        for scale in [0.5, 1.0, 1.0 / 0.7, 3.0] {
-            let logits: Vec<f32> = (0..200_000).map(|i| max - i as f32 * 4e-4).collect();
-            let mut out = vec![0.0; logits.len()];
-            weights::<Scalar>(&logits, Weighting::new(max, scale), &mut out);
-            for (&l, &w) in logits.iter().zip(&out) {
-                // The difference is taken in f32 here as there: what is tested is the exponential.
-                let exact = (f64::from(l - max) * scale).exp();
-                if exact < 2f64.powi(-124) {
-                    continue;
-                }
-                let ulp = f64::from(f32::from_bits((exact as f32).to_bits() + 1) - exact as f32);
-                let rounding = exact * exact.log2().abs() * 2f64.powi(-23);
-                assert!(
-                    (f64::from(w) - exact).abs() <= 2.5 * ulp + rounding,
-                    "exp of {} / {scale}: {w:e}, {exact:e}",
-                    l - max
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn infinite_and_far_logits_weigh_nothing() {
-        let logits = [0.0, f32::NEG_INFINITY, -1e38, -87.5, -1.0];
-        let mut out = [9.0; 5];
-        weights::<Scalar>(&logits, Weighting::new(0.0, 1.0), &mut out);
-        assert_eq!(out[..4], [1.0, 0.0, 0.0, 0.0]);
-        weights::<Scalar>(&logits, Weighting::new(0.0, 1e300), &mut out);
-        assert_eq!(out, [1.0, 0.0, 0.0, 0.0, 0.0]);
+/// The maximum of each lane over sixteen blocks at a time: as many groups of tokens as there are blocks.
+#[inline(always)]
+pub(super) fn columns<L: Lanes>(maxima: &[Vector], columns: &mut Vec<Vector>) {
+    columns.clear();
+    for blocks in maxima.chunks(LANES) {
+        let max = blocks.iter().fold(L::splat(f32::NEG_INFINITY), |max, block| L::load(block).max(max));
+        let mut out = [0.0; LANES];
+        max.store(&mut out);
+        columns.push(out);
     }
 }

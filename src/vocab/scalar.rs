@@ -1,6 +1,6 @@
 //! Sixteen lanes as an array: the path for machines without vectors, and the reference for those with them.
 
-use super::lanes::{LANES, Lanes};
+use super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
 
 /// Sixteen lanes as an array.
 #[derive(Clone, Copy)]
@@ -27,18 +27,23 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn load(x: &[f32; LANES]) -> Self {
+    fn load(x: &Vector) -> Self {
         Self(*x)
     }
 
     #[inline(always)]
-    fn to_array(self) -> [f32; LANES] {
-        self.0
+    fn store(self, out: &mut Vector) {
+        *out = self.0;
     }
 
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         self.zip(other, |a, b| if a > b { a } else { b })
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a < b { a } else { b })
     }
 
     #[inline(always)]
@@ -62,11 +67,6 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn times_power(self, n: Self) -> Self {
-        self.zip(n, |x, n| f32::from_bits(x.to_bits().wrapping_add(n.to_bits() << 23)))
-    }
-
-    #[inline(always)]
     fn ge(self, other: Self) -> u16 {
         self.compare(other, |a, b| a >= b)
     }
@@ -77,8 +77,8 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn keep(self, mask: u16) -> Self {
-        Self(std::array::from_fn(|i| if mask >> i & 1 == 1 { self.0[i] } else { 0.0 }))
+    fn ordered(self, other: Self) -> u16 {
+        self.compare(other, |a, b| !(a.is_nan() || b.is_nan()))
     }
 
     #[inline(always)]
@@ -90,6 +90,30 @@ impl Lanes for Scalar {
     fn bits(mask: u16) -> u32 {
         u32::from(mask)
     }
+
+    #[inline(always)]
+    fn only(self, bits: u16) -> Self {
+        Self(std::array::from_fn(|i| if bits >> i & 1 == 1 { self.0[i] } else { f32::NEG_INFINITY }))
+    }
+
+    #[inline(always)]
+    fn split(self) -> (Self, Self) {
+        let whole = self.0.map(round_to_i32);
+        (
+            Self(whole.map(|i| f32::from_bits(i as u32 & FRACTION | UNIT))),
+            Self(whole.map(|i| f32::from_bits(i as u32 & !FRACTION))),
+        )
+    }
+}
+
+/// The nearest whole number (ties to even), from -2^31 for what is below and for a NaN; `x` is below 2^31. Adding
+/// 1.5 * 2^52 leaves it in the low bits, which vectorises where the instruction for it is missing.
+#[inline(always)]
+fn round_to_i32(x: f32) -> i32 {
+    const SHIFT: f64 = 6_755_399_441_055_744.0;
+    let lowest = -2_147_483_648.0;
+    let x = f64::from(x);
+    ((if x > lowest { x } else { lowest }) + SHIFT).to_bits() as i32
 }
 
 /// `a * b + c`, rounded once. Where the target has no such instruction, std would call the system's `fmaf`, one lane

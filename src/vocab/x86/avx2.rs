@@ -1,6 +1,6 @@
-//! Sixteen lanes in two 256-bit registers: AVX2 and FMA, as every processor since Haswell and Zen has.
+//! Sixteen lanes in two 256-bit registers: AVX2, FMA and F16C, as every processor since Haswell and Zen has.
 
-use super::super::lanes::{LANES, Lanes};
+use super::super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
 use std::arch::x86_64::*;
 
 /// Sixteen lanes in two 256-bit registers, the first eight in the first. Constructed only by kernels that run where
@@ -21,26 +21,51 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn load(x: &[f32; LANES]) -> Self {
+    fn load(x: &Vector) -> Self {
         // SAFETY: the features are there, and sixteen floats can be read.
         unsafe { Self(_mm256_loadu_ps(x.as_ptr()), _mm256_loadu_ps(x.as_ptr().add(8))) }
     }
 
     #[inline(always)]
-    fn to_array(self) -> [f32; LANES] {
-        let mut out = [0.0; LANES];
+    fn store(self, out: &mut Vector) {
         // SAFETY: the features are there, and sixteen floats can be written.
         unsafe {
             _mm256_storeu_ps(out.as_mut_ptr(), self.0);
             _mm256_storeu_ps(out.as_mut_ptr().add(8), self.1);
         }
-        out
+    }
+
+    #[inline(always)]
+    fn load_f16(x: &[u16; LANES]) -> Self {
+        // SAFETY: the features are there, and sixteen halves can be read.
+        unsafe {
+            let half = |at: usize| _mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().add(at).cast()));
+            Self(half(0), half(8))
+        }
+    }
+
+    #[inline(always)]
+    fn load_bf16(x: &[u16; LANES]) -> Self {
+        // SAFETY: the features are there, and sixteen halves can be read.
+        unsafe {
+            let half = |at: usize| {
+                let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(x.as_ptr().add(at).cast()));
+                _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16))
+            };
+            Self(half(0), half(8))
+        }
     }
 
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         // SAFETY: the features are there.
         unsafe { Self(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        // SAFETY: the features are there.
+        unsafe { Self(_mm256_min_ps(self.0, other.0), _mm256_min_ps(self.1, other.1)) }
     }
 
     #[inline(always)]
@@ -68,16 +93,15 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn times_power(self, n: Self) -> Self {
-        #[inline(always)]
-        fn half(x: __m256, biased: __m256) -> __m256 {
-            // SAFETY: the features are there.
-            unsafe {
-                let n = _mm256_slli_epi32(_mm256_castps_si256(biased), 23);
-                _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), n))
-            }
+    fn split(self) -> (Self, Self) {
+        // SAFETY: the features are there.
+        unsafe {
+            let (low, high) = (_mm256_cvtps_epi32(self.0), _mm256_cvtps_epi32(self.1));
+            let (fraction, unit) = (_mm256_set1_epi32(FRACTION as i32), _mm256_set1_epi32(UNIT as i32));
+            let mantissa = |i| _mm256_castsi256_ps(_mm256_or_si256(_mm256_and_si256(i, fraction), unit));
+            let power = |i| _mm256_castsi256_ps(_mm256_andnot_si256(fraction, i));
+            (Self(mantissa(low), mantissa(high)), Self(power(low), power(high)))
         }
-        Self(half(self.0, n.0), half(self.1, n.1))
     }
 
     #[inline(always)]
@@ -93,9 +117,24 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn keep(self, mask: Self::Mask) -> Self {
+    fn ordered(self, other: Self) -> Self::Mask {
         // SAFETY: the features are there.
-        unsafe { Self(_mm256_and_ps(self.0, mask.0), _mm256_and_ps(self.1, mask.1)) }
+        unsafe { (_mm256_cmp_ps(self.0, other.0, _CMP_ORD_Q), _mm256_cmp_ps(self.1, other.1, _CMP_ORD_Q)) }
+    }
+
+    #[inline(always)]
+    fn only(self, bits: u16) -> Self {
+        // SAFETY: the features are there.
+        unsafe {
+            // Each lane's bit of the byte, compared with itself: all ones where it is set.
+            let lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+            let banned = _mm256_set1_ps(f32::NEG_INFINITY);
+            let half = |x, byte: u16| {
+                let set = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(i32::from(byte)), lane), lane);
+                _mm256_blendv_ps(banned, x, _mm256_castsi256_ps(set))
+            };
+            Self(half(self.0, bits & 0xff), half(self.1, bits >> 8))
+        }
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Sixteen lanes in one 512-bit register: AVX-512 F, BW, DQ and VL, as every processor since Skylake-X and Zen 4 has.
 
-use super::super::lanes::{LANES, Lanes};
+use super::super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
 use std::arch::x86_64::*;
 
 /// Sixteen lanes in one 512-bit register. Constructed only by kernels that run where the features are.
@@ -19,23 +19,42 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn load(x: &[f32; LANES]) -> Self {
+    fn load(x: &Vector) -> Self {
         // SAFETY: the features are there, and sixteen floats can be read.
         Self(unsafe { _mm512_loadu_ps(x.as_ptr()) })
     }
 
     #[inline(always)]
-    fn to_array(self) -> [f32; LANES] {
-        let mut out = [0.0; LANES];
+    fn store(self, out: &mut Vector) {
         // SAFETY: the features are there, and sixteen floats can be written.
         unsafe { _mm512_storeu_ps(out.as_mut_ptr(), self.0) };
-        out
+    }
+
+    #[inline(always)]
+    fn load_f16(x: &[u16; LANES]) -> Self {
+        // SAFETY: the features are there, and sixteen halves can be read.
+        Self(unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(x.as_ptr().cast())) })
+    }
+
+    #[inline(always)]
+    fn load_bf16(x: &[u16; LANES]) -> Self {
+        // SAFETY: the features are there, and sixteen halves can be read.
+        unsafe {
+            let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(x.as_ptr().cast()));
+            Self(_mm512_castsi512_ps(_mm512_slli_epi32(wide, 16)))
+        }
     }
 
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         // SAFETY: the features are there.
         Self(unsafe { _mm512_max_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        // SAFETY: the features are there.
+        Self(unsafe { _mm512_min_ps(self.0, other.0) })
     }
 
     #[inline(always)]
@@ -65,14 +84,14 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn split(self) -> (Self, Self) {
         // SAFETY: the features are there.
-        let n = Self(unsafe { _mm512_roundscale_ps(self.0, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC) });
-        (n, self.sub(n))
-    }
-
-    #[inline(always)]
-    fn times_power(self, n: Self) -> Self {
-        // SAFETY: the features are there.
-        Self(unsafe { _mm512_scalef_ps(self.0, n.0) })
+        unsafe {
+            let whole = _mm512_cvtps_epi32(self.0);
+            let (fraction, unit) = (_mm512_set1_epi32(FRACTION as i32), _mm512_set1_epi32(UNIT as i32));
+            // whole & fraction | unit, in one instruction.
+            let mantissa = _mm512_ternarylogic_epi32(whole, fraction, unit, 0xea);
+            let power = _mm512_and_si512(whole, _mm512_set1_epi32(!FRACTION as i32));
+            (Self(_mm512_castsi512_ps(mantissa)), Self(_mm512_castsi512_ps(power)))
+        }
     }
 
     #[inline(always)]
@@ -88,9 +107,27 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn keep(self, mask: __mmask16) -> Self {
+    fn ordered(self, other: Self) -> __mmask16 {
         // SAFETY: the features are there.
-        Self(unsafe { _mm512_maskz_mov_ps(mask, self.0) })
+        unsafe { _mm512_cmp_ps_mask(self.0, other.0, _CMP_ORD_Q) }
+    }
+
+    #[inline(always)]
+    fn only(self, bits: u16) -> Self {
+        // SAFETY: the features are there.
+        Self(unsafe { _mm512_mask_mov_ps(_mm512_set1_ps(f32::NEG_INFINITY), bits, self.0) })
+    }
+
+    #[inline(always)]
+    fn compress(self, mask: __mmask16, first: u32, indices: &mut [u32; LANES], lanes: &mut Vector) -> usize {
+        // SAFETY: the features are there, and sixteen numbers can be written to each.
+        unsafe {
+            let lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            let index = _mm512_add_epi32(lane, _mm512_set1_epi32(first as i32));
+            _mm512_storeu_si512(indices.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(mask, index));
+            _mm512_storeu_ps(lanes.as_mut_ptr(), _mm512_maskz_compress_ps(mask, self.0));
+        }
+        mask.count_ones() as usize
     }
 
     #[inline(always)]

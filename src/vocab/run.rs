@@ -1,0 +1,172 @@
+//! A run of logits as the passes read it: some format, behind some mask, in blocks of vectors.
+
+use super::lanes::{LANES, Lanes};
+use super::passes::ROWS;
+use crate::logits::{BLOCK, Values};
+
+/// Logits from a block's first on, and the mask's words from the same token on.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a> {
+    pub(crate) values: Values<'a>,
+    /// Bit set: allowed. Tokens beyond the last word are banned.
+    pub(crate) mask: Option<&'a [u32]>,
+}
+
+impl<'a> Run<'a> {
+    /// Plain logits.
+    pub(crate) fn plain(logits: &'a [f32]) -> Self {
+        Self { values: Values::F32(logits), mask: None }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+}
+
+/// A format in which logits come.
+pub(super) trait Format: Copy {
+    type Bits: Copy;
+    const NOTHING: Self::Bits;
+
+    fn load<L: Lanes>(x: &[Self::Bits; LANES]) -> L;
+
+    #[inline(always)]
+    fn padded() -> [[Self::Bits; LANES]; ROWS] {
+        [[Self::NOTHING; LANES]; ROWS]
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct F32;
+#[derive(Clone, Copy)]
+pub(super) struct F16;
+#[derive(Clone, Copy)]
+pub(super) struct Bf16;
+
+impl Format for F32 {
+    type Bits = f32;
+    const NOTHING: f32 = f32::NEG_INFINITY;
+
+    #[inline(always)]
+    fn load<L: Lanes>(x: &[f32; LANES]) -> L {
+        L::load(x)
+    }
+}
+
+impl Format for F16 {
+    type Bits = u16;
+    const NOTHING: u16 = 0xfc00;
+
+    #[inline(always)]
+    fn load<L: Lanes>(x: &[u16; LANES]) -> L {
+        L::load_f16(x)
+    }
+}
+
+impl Format for Bf16 {
+    type Bits = u16;
+    const NOTHING: u16 = 0xff80;
+
+    #[inline(always)]
+    fn load<L: Lanes>(x: &[u16; LANES]) -> L {
+        L::load_bf16(x)
+    }
+}
+
+/// Which tokens may be looked at.
+pub(super) trait Allowed: Copy {
+    /// Bans what is not allowed in the run's vector `v`.
+    fn ban<L: Lanes>(self, x: L, v: usize) -> L;
+}
+
+/// All of them.
+#[derive(Clone, Copy)]
+pub(super) struct All;
+
+impl Allowed for All {
+    #[inline(always)]
+    fn ban<L: Lanes>(self, x: L, _: usize) -> L {
+        x
+    }
+}
+
+/// Those whose bit is set.
+#[derive(Clone, Copy)]
+pub(super) struct Packed<'a>(pub(super) &'a [u32]);
+
+impl Allowed for Packed<'_> {
+    #[inline(always)]
+    fn ban<L: Lanes>(self, x: L, v: usize) -> L {
+        let word = self.0.get(v / 2).copied().unwrap_or(0);
+        x.only((word >> (v % 2 * LANES)) as u16)
+    }
+}
+
+/// A run whose format and mask are known to the compiler.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a, F: Format, A> {
+    pub(super) values: &'a [F::Bits],
+    pub(super) allowed: A,
+}
+
+/// A block of vectors in memory.
+pub(super) type Block<F> = [[<F as Format>::Bits; LANES]; ROWS];
+
+impl<'a, F: Format, A: Allowed> Source<'a, F, A> {
+    #[inline(always)]
+    pub(super) fn blocks(&self) -> usize {
+        self.values.len().div_ceil(BLOCK)
+    }
+
+    /// Block `b`; a short one is filled up with -infinity, which no pass counts, so that there is no tail with another
+    /// order of operations.
+    #[inline(always)]
+    pub(super) fn block<'b>(&'b self, b: usize, padded: &'b mut Block<F>) -> &'b Block<F> {
+        let values = &self.values[b * BLOCK..];
+        if values.len() < BLOCK {
+            padded.as_flattened_mut()[..values.len()].copy_from_slice(values);
+            return padded;
+        }
+        let (vectors, _) = values.as_chunks::<LANES>();
+        vectors[..ROWS].try_into().expect("a block has as many vectors")
+    }
+
+    /// Vector `v` of block `b`, after the mask.
+    #[inline(always)]
+    pub(super) fn vector<L: Lanes>(&self, block: &Block<F>, b: usize, v: usize) -> L {
+        self.allowed.ban(F::load(&block[v]), b * ROWS + v)
+    }
+}
+
+/// Calls a pass with the run's format and mask as types.
+macro_rules! with_source {
+    ($run:expr, |$source:ident| $call:expr) => {
+        match ($run.values, $run.mask) {
+            ($crate::logits::Values::F32(values), None) => {
+                let $source = Source::<F32, All> { values, allowed: All };
+                $call
+            }
+            ($crate::logits::Values::F16(values), None) => {
+                let $source = Source::<F16, All> { values, allowed: All };
+                $call
+            }
+            ($crate::logits::Values::Bf16(values), None) => {
+                let $source = Source::<Bf16, All> { values, allowed: All };
+                $call
+            }
+            ($crate::logits::Values::F32(values), Some(words)) => {
+                let $source = Source::<F32, Packed<'_>> { values, allowed: Packed(words) };
+                $call
+            }
+            ($crate::logits::Values::F16(values), Some(words)) => {
+                let $source = Source::<F16, Packed<'_>> { values, allowed: Packed(words) };
+                $call
+            }
+            ($crate::logits::Values::Bf16(values), Some(words)) => {
+                let $source = Source::<Bf16, Packed<'_>> { values, allowed: Packed(words) };
+                $call
+            }
+        }
+    };
+}
+pub(super) use with_source;

@@ -1,0 +1,87 @@
+//! The largest tokens: bounds that certify a selection, and the collection above them.
+
+use super::{LANES, Run, Vector, Vocabulary};
+use crate::logits::BLOCK;
+use crate::vocab::Hit;
+
+/// Logits in a sample of the row.
+const SAMPLE: usize = 4096;
+
+/// Steps of the search for a bound: each halves what the bound may miss.
+const STEPS: usize = 14;
+
+impl Vocabulary<'_> {
+    /// A logit that about `k` tokens reach and no more than some multiple: where to look for the k largest.
+    ///
+    /// While `k` is small against the number of blocks, at least k disjoint groups of tokens have a maximum that reaches
+    /// it, and so at least k tokens certainly do: first groups as large as blocks, then the lanes of blocks. Beyond, it
+    /// is a rank in a sample of the row, with slack that grows with each `attempt`: the caller counts what it finds, and
+    /// asks again. -infinity once the sample has nothing lower.
+    pub(crate) fn reached_by(&mut self, k: usize, attempt: u32) -> f32 {
+        let scratch = &mut *self.scratch;
+        if attempt == 0 && k <= scratch.maxima.len() / 4 {
+            (self.kernels.columns)(&scratch.maxima, &mut scratch.columns);
+            return self.bound(k, &self.scratch.columns);
+        }
+        if attempt == 0 && k <= scratch.maxima.len() * LANES / 4 {
+            return self.bound(k, &self.scratch.maxima);
+        }
+        let vocab = self.row.vocab();
+        let step = vocab.div_ceil(SAMPLE);
+        let sample = &mut scratch.sample;
+        sample.clear();
+        sample.extend((0..vocab as u32).step_by(step).map(|i| self.row.logit(i)));
+        // The expected rank and four standard deviations above it.
+        let rank = k as f64 / step as f64;
+        let rank = (rank + 4.0 * rank.sqrt() + 4.0) * f64::from(1u32 << (2 * attempt).min(30));
+        if rank >= sample.len() as f64 { f32::NEG_INFINITY } else { nth_largest(sample, rank as usize) }
+    }
+
+    /// A number that at least `k` of the groups' maxima reach, and not many more: by bisection, which reads the maxima a
+    /// few times but moves none. -infinity if fewer than `k` groups have a finite maximum.
+    fn bound(&self, k: usize, groups: &[Vector]) -> f32 {
+        let reach = |low: f32| (self.kernels.lanes_reaching)(groups, low) as usize;
+        // Between the two there is always the k-th largest. Most maxima are near the largest: look there first.
+        let (mut low, mut high) = (self.max - 1.0, self.max);
+        let mut step = 4.0;
+        while reach(low) < k {
+            if low == f32::MIN {
+                return f32::NEG_INFINITY;
+            }
+            (low, high) = ((low - step).max(f32::MIN), low);
+            step *= 4.0;
+        }
+        for _ in 0..STEPS {
+            let middle = low + (high - low) * 0.5;
+            if middle <= low || middle >= high {
+                break;
+            }
+            match reach(middle) {
+                n if n < k => high = middle,
+                n => {
+                    low = middle;
+                    if n <= k + k / 4 {
+                        break;
+                    }
+                }
+            }
+        }
+        low
+    }
+
+    /// Appends the tokens with `low <= logit < high` in order of index, reading only blocks that reach `low`.
+    pub(crate) fn collect(&mut self, low: f32, high: f32, hits: &mut Vec<Hit>) {
+        let Self { row, kernels, scratch, .. } = self;
+        scratch.blocks.clear();
+        (kernels.reaching)(&scratch.maxima, low, &mut scratch.blocks);
+        for &block in &scratch.blocks {
+            let run: Run<'_> = row.run(block as usize, 1, &mut scratch.tile);
+            (kernels.collect)(run, block * BLOCK as u32, low, high, hits);
+        }
+    }
+}
+
+/// The k-th largest, counted from 1.
+fn nth_largest(values: &mut [f32], k: usize) -> f32 {
+    *values.select_nth_unstable_by(k.max(1) - 1, |a, b| b.total_cmp(a)).1
+}
