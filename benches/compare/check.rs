@@ -1,0 +1,99 @@
+//! Nothing is timed that does not answer rightly: against the plain way in f64, against llama.cpp's own samplers, and
+//! all levels and faces of the library against one another.
+
+use crate::llama::{Llama, Stage, fill};
+use crate::plain;
+use crate::work::Work;
+use bregman::{Candidate, Row, Sampler, Token, Values, Want};
+
+/// How much of the mass llama.cpp may have elsewhere: it adds up the vocabulary in f32, token by token.
+const LLAMA: f64 = 1e-3;
+
+/// Whether the library of today has the work's stages.
+pub fn knows(work: &Work) -> bool {
+    Sampler::new(work.chain, 0).is_ok()
+}
+
+pub fn sampler(work: &Work, level: &str) -> Sampler {
+    let sampler = Sampler::new(work.chain, 42).unwrap_or_else(|e| panic!("{}: {e}", work.chain));
+    sampler.with_simd_level(level).expect("one of the machine's levels")
+}
+
+pub fn decode(sampler: &mut Sampler, values: Values<'_>) -> Token {
+    let row = Row::new(values).expect("a row is not empty");
+    sampler.decode(row, Want::default()).expect("the row is valid")
+}
+
+/// One row by one piece of work, everywhere.
+pub fn row(work: &Work, logits: &[f32], levels: &[&'static str], llama: Option<&Llama>) {
+    let fail = |what: &str| -> ! { panic!("`{}`, V = {}: {what}", work.chain, logits.len()) };
+    let law = sampler(work, levels[0]).distribution(Row::from_f32(logits).unwrap()).expect("the row is valid");
+    if let Some(steps) = (work.plain)()
+        && let Some(plain) = plain::run_clear(&steps, logits)
+    {
+        let tolerance = plain::tolerance(&steps);
+        let same = law.len() == plain.len()
+            && law.iter().zip(&plain).all(|(a, b)| a.0 == b.0 && (a.1 - b.1).abs() <= tolerance);
+        if !same {
+            fail("not the plain distribution");
+        }
+    }
+    let token = decode(&mut sampler(work, levels[0]), Values::F32(logits));
+    if token.support != law.len() || !law.iter().any(|e| e.0 == token.token) {
+        fail("the token is not from the distribution");
+    }
+    for &level in levels {
+        if bits(decode(&mut sampler(work, level), Values::F32(logits))) != bits(token) {
+            fail(&format!("another token on {level}"));
+        }
+        in_chain(work, level, logits, &law).unwrap_or_else(|why| fail(&why));
+    }
+    if let (Some(llama), false) = (llama, work.llama.is_empty()) {
+        against(llama, work, logits, &law).unwrap_or_else(|why| fail(&why));
+    }
+}
+
+/// What must not depend on the level.
+fn bits(token: Token) -> (u32, usize, u64) {
+    (token.token, token.support, token.p.to_bits())
+}
+
+/// The same work on candidates.
+fn in_chain(work: &Work, level: &str, logits: &[f32], law: &[(u32, f64)]) -> Result<(), String> {
+    let mut candidates = vec![Candidate { id: 0, logit: 0.0, p: 0.0 }; logits.len()];
+    fill(&mut candidates, logits);
+    let applied = sampler(work, level).apply(&mut candidates).map_err(|e| e.to_string())?;
+    let ours: Vec<(u32, f64)> = law.to_vec();
+    differ(&candidates[..applied.size], &ours, 1e-5).map_err(|why| format!("in chain on {level}: {why}"))?;
+    match applied.selected {
+        Some(at) if at < applied.size => Ok(()),
+        _ => Err(format!("in chain on {level}: no token")),
+    }
+}
+
+/// llama.cpp's samplers against the law.
+fn against(llama: &Llama, work: &Work, logits: &[f32], law: &[(u32, f64)]) -> Result<(), String> {
+    let mut candidates = vec![Candidate { id: 0, logit: 0.0, p: 0.0 }; logits.len()];
+    fill(&mut candidates, logits);
+    let (size, selected) = llama.sampler(work.llama).apply(&mut candidates);
+    let selected = selected.ok_or("llama.cpp took no token")?;
+    if work.llama == [Stage::Greedy] {
+        let same = candidates[selected].id as u32 == law[0].0;
+        return same.then_some(()).ok_or_else(|| "llama.cpp is greedy for another token".into());
+    }
+    differ(&candidates[..size], law, LLAMA).map_err(|why| format!("llama.cpp: {why}"))
+}
+
+/// The candidates' probabilities against the law's: the mass that is elsewhere may not exceed the tolerance, which
+/// covers tokens that single precision puts on the other side of a threshold.
+fn differ(candidates: &[Candidate], law: &[(u32, f64)], tolerance: f64) -> Result<(), String> {
+    let vocab = 1 + candidates.iter().map(|c| c.id as u32).chain(law.iter().map(|e| e.0)).max().unwrap_or(0);
+    let mut p = vec![0.0f64; vocab as usize];
+    law.iter().for_each(|&(id, q)| p[id as usize] += q);
+    candidates.iter().for_each(|c| p[c.id as usize] -= f64::from(c.p));
+    let elsewhere: f64 = p.iter().map(|d| d.abs()).sum();
+    let near = elsewhere <= tolerance;
+    near.then_some(()).ok_or_else(|| {
+        format!("{} tokens, not {}; {elsewhere:.1e} of the mass is elsewhere", candidates.len(), law.len())
+    })
+}

@@ -1,0 +1,139 @@
+//! The record: one line for each figure, with what it needs to be understood later.
+
+use crate::contest::{Face, Times, median, min};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::process::Command;
+
+/// A figure.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Line {
+    pub date: String,
+    pub machine: String,
+    pub commit: String,
+    pub bregman: String,
+    pub llama: String,
+    pub rustc: String,
+    pub vocab: usize,
+    pub rows: String,
+    /// "hot" (in the cache) or "cold" (from memory).
+    pub heat: String,
+    pub dtype: String,
+    pub batch: usize,
+    pub threads: usize,
+    pub work: String,
+    pub chain: String,
+    pub face: String,
+    pub level: String,
+    pub rounds: usize,
+    /// Nanoseconds a call: median and minimum over the rounds.
+    pub median_ns: f64,
+    pub min_ns: f64,
+    /// The floor's minimum: one f32 read of the same rows.
+    pub floor_ns: f64,
+    /// Times the floor: median over the rounds, and minimum by minimum.
+    pub floors: f64,
+    pub floors_min: f64,
+    /// The same without the array's filling; none where nothing is filled.
+    pub net_floors: Option<f64>,
+    /// How many times as fast as llama.cpp's samplers: all for all from raw logits, in the chain without the filling.
+    pub faster: Option<f64>,
+}
+
+/// What a table is about: everything but who and how fast.
+#[derive(Debug, Clone)]
+pub struct Case {
+    pub vocab: usize,
+    pub rows: String,
+    pub heat: &'static str,
+    pub dtype: &'static str,
+    pub batch: usize,
+    pub threads: usize,
+}
+
+impl Case {
+    /// The case in a word, for filters and messages.
+    pub fn name(&self) -> String {
+        let Self { vocab, rows, heat, dtype, batch, threads } = self;
+        format!("V={vocab}/{rows}/{heat}/{dtype}/{batch}x{threads}")
+    }
+}
+
+/// The lines of one contest.
+pub fn lines(run: &Line, case: &Case, (work, chain): (&str, &str), times: &[Times]) -> Vec<Line> {
+    let of = |face: Face| times.iter().find(|t| t.face == face);
+    let (fill, llama) = (of(Face::Fill), of(Face::Llama));
+    // Round by round, with or without the filling.
+    let net = |t: &Times| -> Option<Vec<f64>> {
+        let fill = fill.filter(|_| t.face.fills())?;
+        Some(t.own.iter().zip(&fill.own).map(|(own, fill)| own - fill).collect())
+    };
+    let ratio = |a: &[f64], b: &[f64]| median(a.iter().zip(b).map(|(a, b)| a / b));
+    times
+        .iter()
+        .map(|t| Line {
+            vocab: case.vocab,
+            rows: case.rows.clone(),
+            heat: case.heat.into(),
+            dtype: case.dtype.into(),
+            batch: case.batch,
+            threads: case.threads,
+            work: work.into(),
+            chain: chain.into(),
+            face: t.face.name().into(),
+            level: t.level.into(),
+            rounds: t.own.len(),
+            median_ns: round(median(t.own.iter().copied())),
+            min_ns: round(min(&t.own)),
+            floor_ns: round(min(&t.floor)),
+            floors: round(ratio(&t.own, &t.floor)),
+            floors_min: round(min(&t.own) / min(&t.floor)),
+            net_floors: net(t).map(|net| round(ratio(&net, &t.floor))),
+            faster: llama.and_then(|l| match t.face {
+                Face::Raw => Some(round(ratio(&l.own, &t.own))),
+                Face::Chain => Some(round(ratio(&net(l)?, &net(t)?))),
+                Face::Llama | Face::Fill => None,
+            }),
+            ..run.clone()
+        })
+        .collect()
+}
+
+/// Four digits say more than a shared machine knows.
+fn round(x: f64) -> f64 {
+    format!("{x:.3e}").parse().unwrap_or(x)
+}
+
+impl Line {
+    /// Of this run: machine, date and versions, and nothing measured yet.
+    pub fn of_now(llama: Option<&str>) -> Self {
+        let dirty = if said("git", &["status", "--porcelain", "--untracked-files=no"]).is_empty() { "" } else { "+" };
+        let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let machine = cpu.lines().find_map(|l| l.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
+        Self {
+            date: said("date", &["-u", "+%F"]),
+            machine: machine.unwrap_or(std::env::consts::ARCH).trim().to_owned(),
+            commit: said("git", &["rev-parse", "--short=12", "HEAD"]) + dirty,
+            bregman: env!("CARGO_PKG_VERSION").into(),
+            llama: llama.unwrap_or_default().into(),
+            rustc: said("rustc", &["--version"]).split(' ').nth(1).unwrap_or_default().into(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What a command says in a line; nothing if it cannot be run.
+fn said(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    output.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned()).unwrap_or_default()
+}
+
+pub fn write(path: &Path, lines: &[Line]) -> Result<(), csv::Error> {
+    let mut writer = csv::Writer::from_path(path)?;
+    lines.iter().try_for_each(|line| writer.serialize(line))?;
+    Ok(writer.flush()?)
+}
+
+pub fn read(path: &Path) -> Result<Vec<Line>, csv::Error> {
+    csv::Reader::from_path(path)?.deserialize().collect()
+}

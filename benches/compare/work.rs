@@ -1,0 +1,156 @@
+//! What is measured: each piece of work as a chain of bregman's and, where it has one, as llama.cpp's samplers.
+
+use crate::llama::Stage;
+use crate::plain::Step;
+use bregman::bregman::{Limits, Mode, Size};
+
+/// A piece of work.
+pub struct Work {
+    /// Its name in the record.
+    pub key: &'static str,
+    /// Its name in a table.
+    pub title: &'static str,
+    pub chain: &'static str,
+    /// The same for the plain way in f64; None where that has no such stage.
+    pub plain: fn() -> Option<Vec<Step>>,
+    /// The same in llama.cpp; empty where it has nothing of the kind.
+    pub llama: &'static [Stage],
+    /// Where the table of the headline shows it.
+    pub headline: bool,
+}
+
+const NO_LIMITS: Limits = Limits { k_min: 1, k_max: usize::MAX };
+
+fn bregman(mode: Mode, alpha: f64, size: Size) -> Option<Vec<Step>> {
+    Some(vec![Step::Bregman(mode, alpha, size, NO_LIMITS)])
+}
+
+pub const ALL: [Work; 15] = [
+    Work {
+        key: "greedy",
+        title: "greedy",
+        chain: "greedy",
+        plain: || Some(vec![Step::Greedy]),
+        llama: &[Stage::Greedy],
+        headline: true,
+    },
+    Work {
+        key: "top_k",
+        title: "top-k 40 + draw",
+        chain: "top_k(40) | draw",
+        plain: || Some(vec![Step::TopK(Size::Fixed(40), NO_LIMITS)]),
+        llama: &[Stage::TopK(40), Stage::Dist],
+        headline: true,
+    },
+    Work {
+        key: "default",
+        title: "llama.cpp's default chain",
+        chain: "top_k(40) | top_p(0.95) | min_p(0.05) | temperature(0.8) | draw",
+        plain: || {
+            Some(vec![
+                Step::TopK(Size::Fixed(40), NO_LIMITS),
+                Step::TopP { p: 0.95, min_keep: 1 },
+                Step::MinP { p: 0.05, min_keep: 1 },
+                Step::Temperature(0.8),
+            ])
+        },
+        llama: &[Stage::TopK(40), Stage::TopP(0.95), Stage::MinP(0.05), Stage::Temp(0.8), Stage::Dist],
+        headline: true,
+    },
+    Work {
+        key: "min_p",
+        title: "min-p 0.05 first + draw",
+        chain: "min_p(0.05) | draw",
+        plain: || Some(vec![Step::MinP { p: 0.05, min_keep: 1 }]),
+        llama: &[Stage::MinP(0.05), Stage::Dist],
+        headline: true,
+    },
+    Work {
+        key: "adaptive",
+        title: "adaptive top-k (α = 1) + draw",
+        chain: "top_k(floor=0.01) | draw",
+        plain: || Some(vec![Step::TopK(Size::Floor(0.01), NO_LIMITS)]),
+        llama: &[],
+        headline: true,
+    },
+    Work {
+        key: "alpha_1.5",
+        title: "Bregman α = 1.5, adaptive, + draw",
+        chain: "bregman(alpha=1.5, floor=0.01) | draw",
+        plain: || bregman(Mode::Primal, 1.5, Size::Floor(0.01)),
+        llama: &[],
+        headline: true,
+    },
+    Work {
+        key: "alpha_2",
+        title: "Bregman α = 2, adaptive, + draw",
+        chain: "bregman(alpha=2, floor=0.01) | draw",
+        plain: || bregman(Mode::Primal, 2.0, Size::Floor(0.01)),
+        llama: &[],
+        headline: true,
+    },
+    Work {
+        key: "alpha_0.5",
+        title: "Bregman α = 0.5, adaptive, + draw",
+        chain: "bregman(alpha=0.5, floor=0.01) | draw",
+        plain: || bregman(Mode::Primal, 0.5, Size::Floor(0.01)),
+        llama: &[],
+        headline: false,
+    },
+    Work {
+        key: "dual_2",
+        title: "Bregman dual α = 2, adaptive, + draw",
+        chain: "bregman(alpha=2, mode=dual, floor=0.01) | draw",
+        plain: || bregman(Mode::Dual, 2.0, Size::Floor(0.01)),
+        llama: &[],
+        headline: true,
+    },
+    Work {
+        key: "k_100",
+        title: "Bregman α = 3, k = 100, + draw",
+        chain: "bregman(alpha=3, k=100) | draw",
+        plain: || bregman(Mode::Primal, 3.0, Size::Fixed(100)),
+        llama: &[],
+        headline: true,
+    },
+    Work {
+        key: "temperature",
+        title: "temperature 0.8 + draw",
+        chain: "temperature(0.8) | draw",
+        plain: || Some(vec![Step::Temperature(0.8)]),
+        llama: &[Stage::Temp(0.8), Stage::Dist],
+        headline: true,
+    },
+    Work {
+        key: "top_p",
+        title: "top-p 0.95 first + draw",
+        chain: "top_p(0.95) | draw",
+        plain: || Some(vec![Step::TopP { p: 0.95, min_keep: 1 }]),
+        llama: &[Stage::TopP(0.95), Stage::Dist],
+        headline: true,
+    },
+    Work {
+        key: "typical",
+        title: "typical 0.95 + draw",
+        chain: "typical(0.95) | draw",
+        plain: || None,
+        llama: &[Stage::Typical(0.95), Stage::Dist],
+        headline: true,
+    },
+    Work {
+        key: "top_k_1000",
+        title: "top-k 1000 + draw",
+        chain: "top_k(1000) | draw",
+        plain: || Some(vec![Step::TopK(Size::Fixed(1000), NO_LIMITS)]),
+        llama: &[Stage::TopK(1000), Stage::Dist],
+        headline: false,
+    },
+    Work {
+        key: "top_k_100000",
+        title: "top-k 100 000 + draw",
+        chain: "top_k(100000) | draw",
+        plain: || Some(vec![Step::TopK(Size::Fixed(100_000), NO_LIMITS)]),
+        llama: &[Stage::TopK(100_000), Stage::Dist],
+        headline: false,
+    },
+];
