@@ -5,7 +5,6 @@
 //! sorted: the vocabulary never is.
 
 use crate::vocab::{Hit, Vocabulary};
-use std::cmp::Ordering;
 
 /// A token of the head.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,7 +29,7 @@ pub(crate) struct HeadScratch {
 pub(crate) const LOWEST_LOG_WEIGHT: f64 = -680.0;
 
 /// Entries fetched at the least: a smaller head is as dear.
-const LEAST: usize = 32;
+const LEAST: usize = 16;
 
 /// The tokens of a row in descending order of logit, ties by ascending id, as far down as anybody looked.
 pub(crate) struct Head<'r> {
@@ -108,9 +107,18 @@ impl<'r> Head<'r> {
         if bound < self.floor {
             self.fetch(bound, vocab);
         }
-        let in_pool = self.scratch.pool.iter().filter(|hit| hit.logit >= bound).count();
+        let in_pool = self.scratch.pool.iter().filter(|hit| hit.logit() >= bound).count();
         self.take(in_pool, vocab.max());
         self.scratch.entries.partition_point(|e| e.x >= x)
+    }
+
+    /// Fetches what `reach_down_to` would, without putting it in order.
+    pub(crate) fn look_down_to(&mut self, x: f64, vocab: &mut Vocabulary<'_>) -> usize {
+        let bound = logit_at(vocab.max(), self.scale, x).max(self.lowest);
+        if bound < self.floor {
+            self.fetch(bound, vocab);
+        }
+        self.scratch.entries.len() + self.scratch.pool.len()
     }
 
     fn fetch(&mut self, bound: f32, vocab: &mut Vocabulary<'_>) {
@@ -118,32 +126,43 @@ impl<'r> Head<'r> {
         self.floor = bound;
     }
 
-    /// Moves the `n` first of the pool, sorted, to the end of the entries.
+    /// Moves the `n` first of the pool, sorted, to the end of the entries; with ids, also those that tie with the last.
     fn take(&mut self, n: usize, max: f32) {
         let HeadScratch { entries, pool } = &mut *self.scratch;
         let n = n.min(pool.len());
         if n == 0 {
             return;
         }
-        // The best go to the end of the pool, whence they leave without moving the others.
-        let last_first = |a: &Hit, b: &Hit| order(b, a, self.ids);
-        let split = pool.len() - n;
+        // The best are at the end of the pool, whence they leave without moving the others.
+        let mut split = pool.len() - n;
         if split > 0 {
-            pool.select_nth_unstable_by(split, last_first);
+            let (worse, last, _) = pool.select_nth_unstable(split);
+            if self.ids.is_some() {
+                let (last, mut at) = (last.logit(), 0);
+                // The ties for the last move up beside it.
+                while at < split {
+                    if worse[at].logit() == last {
+                        split -= 1;
+                        worse.swap(at, split);
+                    } else {
+                        at += 1;
+                    }
+                }
+            }
         }
-        pool[split..].sort_unstable_by(last_first);
+        pool[split..].sort_unstable();
+        let first = entries.len();
         entries.extend(pool.drain(split..).rev().map(|hit| Entry {
-            index: hit.index,
-            raw: hit.logit,
-            x: (f64::from(hit.logit) - f64::from(max)) * self.scale,
+            index: hit.index(),
+            raw: hit.logit(),
+            x: (f64::from(hit.logit()) - f64::from(max)) * self.scale,
         }));
+        if let Some(ids) = self.ids {
+            for ties in entries[first..].chunk_by_mut(|a, b| a.raw == b.raw) {
+                ties.sort_unstable_by_key(|e| ids[e.index as usize]);
+            }
+        }
     }
-}
-
-/// Descending logit, then ascending id.
-fn order(a: &Hit, b: &Hit, ids: Option<&[i32]>) -> Ordering {
-    let id = |hit: &Hit| ids.map_or(i64::from(hit.index), |ids| i64::from(ids[hit.index as usize]));
-    b.logit.partial_cmp(&a.logit).unwrap_or(Ordering::Equal).then_with(|| id(a).cmp(&id(b)))
 }
 
 /// The smallest f32 logit whose log-weight `(l - max) * scale` is at least `x`; finite.

@@ -95,18 +95,24 @@ impl<'r> Law<'r> {
         }
     }
 
+    /// Finds every token with a log-weight of at least `x`, without putting them in order; returns how many tokens are
+    /// known then.
+    pub(crate) fn look_down_to(&mut self, x: f64) -> usize {
+        if self.is_closed() { self.entries().len() } else { self.head.look_down_to(x, &mut self.vocab) }
+    }
+
     /// The weight of the whole law, the first token's being 1: to f32's precision while it is the whole vocabulary.
     pub(crate) fn rough_total(&mut self) -> f64 {
         if self.is_closed() { self.head_weight() } else { self.vocab.total(self.scale) }
     }
 
-    /// The weight of the tokens that are not among the entries.
-    pub(crate) fn beyond(&mut self) -> f64 {
-        if self.is_closed() {
-            return 0.0;
+    /// The weight of the tokens that are not among the first `n` entries.
+    pub(crate) fn beyond(&mut self, n: usize) -> f64 {
+        let entries = self.head.entries();
+        if self.closed_at.is_some() {
+            return entries[n..].iter().rev().map(|e| exp(e.x)).sum();
         }
-        let indices = self.head.entries().iter().map(|e| e.index);
-        self.vocab.total_without(indices, self.scale)
+        self.vocab.total_without(entries[..n].iter().map(|e| e.index), self.scale)
     }
 
     /// The scale after a temperature of 1/`factor`: beyond some bounds nothing changes any more, and products stay finite.

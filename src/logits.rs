@@ -1,26 +1,21 @@
 //! A borrowed row of logits as the model left it: its number format, its mask, its bias.
 //!
-//! The passes over the vocabulary read a row in place, tile by tile, in its own format and through its mask. Only a tile
-//! with a biased token is first written to memory of its own, which stays in the L1 cache.
+//! The passes over the vocabulary read a row in place, in its own format and through its mask. Only a block with a biased
+//! token is copied first.
 
 use crate::error::{Error, Result};
 use crate::vocab::{LANES, Run, Vector};
+use std::ops::Range;
 
 /// Logits that the passes take at a time: every sum and maximum is formed per block, in this order, everywhere.
 pub(crate) const BLOCK: usize = 256;
 
-/// Blocks in a tile: 16 KiB of `f32`.
-pub(crate) const TILE_BLOCKS: usize = 16;
+/// The memory that holds a block that has to be copied.
+pub(crate) struct Copied(Box<[f32; BLOCK]>);
 
-/// Logits in a tile.
-const TILE: usize = TILE_BLOCKS * BLOCK;
-
-/// The memory that holds blocks while they are read.
-pub(crate) struct Tile(Box<[f32; TILE]>);
-
-impl Tile {
+impl Copied {
     pub(crate) fn new() -> Self {
-        Self(Box::new([0.0; TILE]))
+        Self(Box::new([0.0; BLOCK]))
     }
 }
 
@@ -144,21 +139,40 @@ impl<'a> Row<'a> {
         biased(self.values.get(i), bias_of(self.bias, token))
     }
 
-    /// `n` blocks, or as many as there are, in place unless one of their tokens has a bias. At most a tile.
-    pub(crate) fn run<'t>(&'t self, block: usize, n: usize, memory: &'t mut Tile) -> Run<'t> {
-        let (start, end) = self.span(block, n);
+    /// A run from `block` on, of at most `most` blocks: as long as it can be read in place, else one block, copied.
+    pub(crate) fn run<'t>(&'t self, block: usize, most: usize, memory: &'t mut Copied) -> Run<'t> {
+        let start = block * BLOCK;
+        let mut end = (start + most * BLOCK).min(self.vocab());
         let next = self.bias.partition_point(|&(id, _)| (id as usize) < start);
-        if self.bias.get(next).is_some_and(|&(id, _)| (id as usize) < end) {
-            return self.shifted_run(block, n, 0.0, memory);
+        if let Some(&(id, _)) = self.bias.get(next) {
+            end = end.min(id as usize / BLOCK * BLOCK);
+        }
+        if end <= start {
+            return self.shifted_block(block, 0.0, memory);
         }
         let mask = self.mask.map(|words| words.get(start / 32..).unwrap_or(&[]));
         Run { values: self.values.slice(start, end), mask }
     }
 
-    /// The same less `shift`, as a copy.
-    pub(crate) fn shifted_run<'t>(&self, block: usize, n: usize, shift: f32, memory: &'t mut Tile) -> Run<'t> {
-        let (start, end) = self.span(block, n);
-        let out = &mut memory.0[..end - start];
+    /// Calls `visit(first block, run)` for runs that cover some blocks, in order.
+    pub(crate) fn for_each_run(
+        &self,
+        blocks: Range<usize>,
+        memory: &mut Copied,
+        mut visit: impl FnMut(usize, Run<'_>),
+    ) {
+        let mut block = blocks.start;
+        while block < blocks.end {
+            let run = self.run(block, blocks.end - block, memory);
+            visit(block, run);
+            block += run.blocks();
+        }
+    }
+
+    /// One block as a copy, less `shift`.
+    pub(crate) fn shifted_block<'t>(&self, block: usize, shift: f32, memory: &'t mut Copied) -> Run<'t> {
+        let start = block * BLOCK;
+        let out = &mut memory.0[..BLOCK.min(self.vocab() - start)];
         self.write(start, out);
         out.iter_mut().for_each(|l| *l -= shift);
         Run::plain(out)
@@ -171,10 +185,6 @@ impl<'a> Row<'a> {
             let token = first + v * LANES;
             if token < self.vocab() { self.logit(token as u32) } else { f32::NEG_INFINITY }
         })
-    }
-
-    fn span(&self, block: usize, n: usize) -> (usize, usize) {
-        (block * BLOCK, ((block + n) * BLOCK).min(self.vocab()))
     }
 
     /// Writes the logits from `start` on, after bias and mask.

@@ -141,8 +141,11 @@ impl Bregman {
     /// law is read no deeper than k* + 1.
     fn keep_by_ratio(&self, law: &mut Law<'_>, ratio: f64) {
         let Limits { k_min, k_max } = self.decoder.limits();
+        // The first weight is 1: what does not exceed the multiple itself is dropped, whatever the sum.
+        let known = law.look_down_to(ln(ratio) - 1e-12);
+        let most = known.max(k_min).min(k_max);
         let (mut k, mut sum) = (0, 0.0);
-        while k < k_max && (k < law.entries().len() || k < law.reach(k + 1)) {
+        while k < most && (k < law.entries().len() || k < law.reach(k + 1)) {
             let weight = exp(law.entries()[k].x);
             if k >= k_min && weight <= ratio * sum {
                 break;
@@ -153,42 +156,45 @@ impl Bregman {
         law.truncate(k);
     }
 
-    /// How many candidates the bounds of MATH.md, 5 ask for, from a total that is right to f32's precision.
+    /// How many candidates the bounds of MATH.md, 5 allow, from a total that is right to f32's precision.
     fn candidates(&self, law: &mut Law<'_>) -> usize {
         /// What f32 may have got wrong in the total and in a weight.
         const SLACK: f64 = 1.0 - 1e-5;
+        /// How much further down than the threshold candidates are fetched, in nats: most of the kept ones lie there.
+        const FURTHER: f64 = 1.5;
         let Limits { k_min, k_max } = self.decoder.limits();
         let total = law.rough_total();
         let mut most = usize::MAX;
         if let Some(p) = self.decoder.rule_four(1.0 / total) {
             most = law.reach_down_to(ln(p * total * SLACK)) + 1;
         } else if let Some(t) = self.decoder.floor() {
-            let above = law.reach_down_to(ln(t * total * SLACK));
+            let x = ln(t * total * SLACK);
+            law.look_down_to(x - FURTHER);
+            let above = law.reach_down_to(x);
             let mass: f64 = law.entries()[..above].iter().map(|e| exp(e.x)).sum::<f64>() / total;
             let room = ((1.0 - mass).max(0.0) / (t * SLACK)).min(1e15);
             most = above + 2 + room as usize;
-        } else {
-            // No bound: look at some, and at more if all of them are kept.
-            most = most.min(law.entries().len().max(64));
         }
         // One more than can be kept, so that a support that ends before it is known to be complete.
         (most.max(k_min).min(k_max)).saturating_add(1)
     }
 
     fn solve(&self, law: &mut Law<'_>, problem: &mut Problem) -> Result<()> {
-        let k_max = self.decoder.limits().k_max;
-        let mut wanted = self.decoder.fixed_size().unwrap_or_else(|| self.candidates(law));
+        let Limits { k_min, k_max } = self.decoder.limits();
+        let fixed = self.decoder.fixed_size();
+        let most = fixed.unwrap_or_else(|| self.candidates(law));
+        // Usually far fewer are kept than the bounds allow: begin with about as many as were met on the way.
+        let mut wanted = fixed.unwrap_or_else(|| most.min((2 * law.entries().len() + 8).max(k_min + 1)));
         loop {
-            let n = law.reach(wanted);
-            let beyond = law.beyond();
-            problem.set(law.entries().iter().map(|e| exp(e.x)), beyond);
+            let n = law.reach(wanted).min(wanted);
+            let beyond = law.beyond(n);
+            problem.set(law.entries()[..n].iter().map(|e| exp(e.x)), beyond);
             let (k, _) = self.decoder.solve(problem)?;
-            let complete = k < n || n < wanted || law.is_closed();
-            if complete || k >= k_max || self.decoder.fixed_size().is_some() {
+            if k < n || n < wanted || n >= most || k >= k_max {
                 law.renormalise(Decoder::solution(problem));
                 return Ok(());
             }
-            wanted = n * 2;
+            wanted = most.min(2 * n);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Min-p: every token that is at least some fraction as likely as the first.
 
-use super::{Context, Need, MIN_KEEP, Stage};
+use super::{Context, MIN_KEEP, Need, Stage};
 use crate::chain::Generators;
 use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};

@@ -1,6 +1,6 @@
 //! Top-p (nucleus): the smallest prefix with at least this much mass.
 
-use super::{Context, Need, MIN_KEEP, Stage};
+use super::{Context, MIN_KEEP, Need, Stage};
 use crate::chain::Generators;
 use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
@@ -50,9 +50,9 @@ impl Stage for TopP {
         if self.p >= 1.0 {
             return Ok(());
         }
-        law.reach(FIRST_LOOK);
+        let known = law.reach(FIRST_LOOK);
         // The head in f64 and only the rest in f32: so close to 1 as p may be, the error is relative to the rest.
-        let target = self.p * (law.head_weight() + law.beyond());
+        let target = self.p * (law.head_weight() + law.beyond(known));
         let (mut k, mut sum) = (0, 0.0);
         while k < law.entries().len() || k < law.reach(k + 1) {
             sum += exp(law.entries()[k].x);

@@ -1,6 +1,6 @@
 //! Sixteen lanes in four 128-bit registers: NEON, which every 64-bit Arm processor has.
 
-use super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
+use super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector, WideArray, sum_by_halves};
 use std::arch::aarch64::*;
 
 /// Sixteen lanes in four 128-bit registers, in order.
@@ -22,6 +22,7 @@ impl Neon {
 // SAFETY, for every block below: NEON is part of the architecture.
 impl Lanes for Neon {
     type Mask = [uint32x4_t; 4];
+    type Sums = WideArray;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -158,6 +159,23 @@ impl Lanes for Neon {
             // SAFETY: NEON is there, and four words can be read.
             bits | unsafe { vaddvq_u32(vandq_u32(mask[i], vld1q_u32(WEIGHTS.as_ptr()))) } << (4 * i)
         })
+    }
+
+    #[inline(always)]
+    fn no_sums() -> WideArray {
+        [0.0; LANES]
+    }
+
+    #[inline(always)]
+    fn add_to(self, sums: &mut WideArray) {
+        let mut lanes = [0.0; LANES];
+        self.store(&mut lanes);
+        sums.iter_mut().zip(lanes).for_each(|(sum, x)| *sum += f64::from(x));
+    }
+
+    #[inline(always)]
+    fn sum(sums: WideArray) -> f64 {
+        sum_by_halves(sums)
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) struct Kernels {
     pub(crate) maxima: fn(Run<'_>, &mut [Vector]) -> Extent,
     pub(crate) sums: fn(Run<'_>, Weighting, &mut [Vector], &mut [Vector]) -> Extent,
     pub(crate) total: fn(&[Vector]) -> f64,
+    pub(crate) column: fn(&Vector, Weighting) -> f64,
     pub(crate) moment: fn(Run<'_>, Weighting, f32) -> f64,
     pub(crate) weights: fn(Run<'_>, Weighting, &mut [f32]),
     pub(crate) collect: fn(Run<'_>, u32, f32, f32, &mut Vec<Hit>),
@@ -41,6 +42,7 @@ macro_rules! kernels {
             ],
             [
                 total(blocks: &[Vector]) -> f64,
+                column(logits: &Vector, weighting: Weighting) -> f64,
                 reaching(maxima: &[Vector], low: f32, blocks: &mut Vec<u32>) -> (),
                 lanes_reaching(maxima: &[Vector], low: f32) -> u64,
                 columns(maxima: &[Vector], columns: &mut Vec<Vector>) -> ()
@@ -96,10 +98,7 @@ pub(crate) fn levels() -> &'static [&'static Kernels] {
         let mut levels = vec![&scalar::KERNELS];
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2")
-                && is_x86_feature_detected!("fma")
-                && is_x86_feature_detected!("f16c")
-            {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c") {
                 levels.push(&avx2::KERNELS);
             }
             if is_x86_feature_detected!("avx512f")
@@ -236,7 +235,8 @@ mod tests {
                     all.iter().map(|&h| (u32::from(h), exact(h))).filter(|(_, x)| *x < f32::INFINITY).collect();
                 assert_eq!(hits.len(), expected.len(), "{:?}", level.level);
                 for (hit, (index, x)) in hits.iter().zip(expected) {
-                    assert_eq!((hit.index, hit.logit.to_bits()), (index, x.to_bits()), "{:?}", level.level);
+                    let x = (x + 0.0).to_bits();
+                    assert_eq!((hit.index(), hit.logit().to_bits()), (index, x), "{:?}", level.level);
                 }
             }
         }

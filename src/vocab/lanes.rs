@@ -15,6 +15,8 @@ pub(crate) type Vector = [f32; LANES];
 pub(crate) trait Lanes: Copy {
     /// The outcome of a comparison, one bit a lane.
     type Mask: Copy;
+    /// Each lane summed up in f64.
+    type Sums;
 
     fn splat(x: f32) -> Self;
     fn load(x: &Vector) -> Self;
@@ -82,21 +84,26 @@ pub(crate) trait Lanes: Copy {
         lanes.into_iter().fold(f32::NEG_INFINITY, |m, x| if x > m { x } else { m })
     }
 
-    /// Adds the lanes in f64, by halves: the same tree on every instruction set.
-    #[inline(always)]
-    fn sum(self) -> f64 {
-        let mut lanes = [0.0; LANES];
-        self.store(&mut lanes);
-        let mut lanes = lanes.map(f64::from);
-        let mut half = LANES / 2;
-        while half > 0 {
-            for i in 0..half {
-                lanes[i] += lanes[i + half];
-            }
-            half /= 2;
+    fn no_sums() -> Self::Sums;
+    fn add_to(self, sums: &mut Self::Sums);
+    /// The lanes added by halves: the same tree on every instruction set.
+    fn sum(sums: Self::Sums) -> f64;
+}
+
+/// Lanes in f64, where they need no registers of their own.
+pub(crate) type WideArray = [f64; LANES];
+
+/// [`Lanes::sum`] of an array.
+#[inline(always)]
+pub(crate) fn sum_by_halves(mut lanes: WideArray) -> f64 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] += lanes[i + half];
         }
-        lanes[0]
+        half /= 2;
     }
+    lanes[0]
 }
 
 /// The bits of the fraction in a whole number of units of 2^-23.

@@ -32,12 +32,13 @@ pub(crate) use passes::Hit;
 pub(crate) use run::Run;
 
 use crate::error::{Error, Result};
-use crate::logits::{BLOCK, Row, TILE_BLOCKS, Tile};
+use crate::logits::{BLOCK, Copied, Row};
+use passes::Extent;
 use sums::Sums;
 
 /// The memory that the passes work in, kept from call to call so that none is allocated.
 pub(crate) struct Scratch {
-    tile: Tile,
+    copied: Copied,
     /// The maximum of each lane of each block.
     maxima: Vec<Vector>,
     sums: Sums,
@@ -49,7 +50,7 @@ pub(crate) struct Scratch {
 impl Scratch {
     pub(crate) fn new() -> Self {
         Self {
-            tile: Tile::new(),
+            copied: Copied::new(),
             maxima: Vec::new(),
             sums: Sums::default(),
             columns: Vec::new(),
@@ -107,26 +108,24 @@ impl<'r> Vocabulary<'r> {
             return self.row.vocab() as u64;
         }
         let Self { row, kernels, scratch, .. } = self;
-        (0..row.blocks())
-            .step_by(TILE_BLOCKS)
-            .map(|block| (kernels.count)(row.run(block, TILE_BLOCKS, &mut scratch.tile), low))
-            .sum()
+        let mut n = 0;
+        row.for_each_run(0..row.blocks(), &mut scratch.copied, |_, run| n += (kernels.count)(run, low));
+        n
     }
 
     fn find_maxima(&mut self) -> Result<()> {
         let Self { row, kernels, scratch, .. } = self;
-        let (mut max, mut ordered) = (f32::NEG_INFINITY, true);
-        for (tile, maxima) in scratch.maxima.chunks_mut(TILE_BLOCKS).enumerate() {
-            let extent = (kernels.maxima)(row.run(tile * TILE_BLOCKS, TILE_BLOCKS, &mut scratch.tile), maxima);
-            max = max.max(extent.max);
-            ordered &= extent.ordered;
-        }
-        self.max = max;
-        self.refuse_unless(ordered && max < f32::INFINITY)
+        let (maxima, mut seen) = (&mut scratch.maxima, Extent::NOTHING);
+        row.for_each_run(0..row.blocks(), &mut scratch.copied, |block, run| {
+            seen = seen.and((kernels.maxima)(run, &mut maxima[block..]));
+        });
+        self.see(seen)
     }
 
-    fn refuse_unless(&self, valid: bool) -> Result<()> {
-        if valid {
+    /// Takes note of the row's extent, unless it shows what is no logit.
+    fn see(&mut self, seen: Extent) -> Result<()> {
+        if seen.ordered && seen.max < f32::INFINITY {
+            (self.max, self.min) = (seen.max, seen.min);
             return Ok(());
         }
         let (index, value) = (0..self.row.vocab())

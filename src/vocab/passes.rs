@@ -7,7 +7,7 @@
 
 use super::exponential::{Weigh, Weighting};
 use super::lanes::{LANES, Lanes, Vector};
-use super::run::{Allowed, Format, Source};
+use super::run::{Allowed, Format, Source, for_each_block};
 use crate::logits::BLOCK;
 
 /// Vectors in a block.
@@ -16,12 +16,29 @@ pub(crate) const ROWS: usize = BLOCK / LANES;
 /// Vectors worked on side by side, so that none waits for another.
 const UNROLL: usize = 4;
 
-/// A token met by [`collect`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Hit {
+/// A token met by [`collect`]: its logit, so ordered as a whole number, above the complement of its index. The larger is
+/// the token that comes first, by descending logit and then by ascending index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Hit(u64);
+
+impl Hit {
+    #[inline(always)]
+    pub(crate) fn new(index: u32, logit: f32) -> Self {
+        // -0 becomes 0, which it is a tie for.
+        let bits = (logit + 0.0).to_bits();
+        let ordered = bits ^ ((bits as i32 >> 31) as u32 | 0x8000_0000);
+        Self(u64::from(ordered) << 32 | u64::from(!index))
+    }
+
     /// Position in the row.
-    pub(crate) index: u32,
-    pub(crate) logit: f32,
+    pub(crate) fn index(self) -> u32 {
+        !(self.0 as u32)
+    }
+
+    pub(crate) fn logit(self) -> f32 {
+        let ordered = (self.0 >> 32) as u32;
+        f32::from_bits(ordered ^ (!(ordered as i32 >> 31) as u32 | 0x8000_0000))
+    }
 }
 
 /// What a pass saw of a run.
@@ -34,24 +51,43 @@ pub(crate) struct Extent {
     pub(crate) ordered: bool,
 }
 
+impl Extent {
+    /// Of nothing.
+    pub(super) const NOTHING: Self = Self { max: f32::NEG_INFINITY, min: f32::INFINITY, ordered: true };
+
+    /// Of this and that.
+    pub(super) fn and(self, other: Self) -> Self {
+        let (max, min) = (self.max.max(other.max), self.min.min(other.min));
+        Self { max, min, ordered: self.ordered && other.ordered }
+    }
+}
+
+/// The lanes in which no logit is NaN: sums pass a NaN on, and are cheaper than as many comparisons. Of infinities, only
+/// +infinity could make one, which is no logit either.
+#[inline(always)]
+fn all_ordered<L: Lanes>(x: [L; UNROLL]) -> L::Mask {
+    x[0].add(x[1]).ordered(x[2].add(x[3]))
+}
+
 /// The maximum of each lane of each block.
 #[inline(always)]
 pub(super) fn maxima<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, maxima: &mut [Vector]) -> Extent {
     let mut ordered = L::splat(0.0).ordered(L::splat(0.0));
     let mut all = L::splat(f32::NEG_INFINITY);
-    for (b, out) in maxima.iter_mut().enumerate().take(run.blocks()) {
-        let mut padded = F::padded();
-        let block = run.block(b, &mut padded);
-        let (mut even, mut odd) = (L::splat(f32::NEG_INFINITY), L::splat(f32::NEG_INFINITY));
-        for v in (0..ROWS).step_by(2) {
-            let (x, y) = (run.vector::<L>(block, b, v), run.vector::<L>(block, b, v + 1));
-            (even, odd) = (x.max(even), y.max(odd));
-            ordered = L::and(ordered, x.ordered(y));
+    for_each_block!(run, |b, block| {
+        let mut max = [L::splat(f32::NEG_INFINITY); UNROLL];
+        for v in (0..ROWS).step_by(UNROLL) {
+            let mut x = [L::splat(0.0); UNROLL];
+            for i in 0..UNROLL {
+                x[i] = run.vector::<L>(block, b, v + i);
+                max[i] = x[i].max(max[i]);
+            }
+            ordered = L::and(ordered, all_ordered(x));
         }
-        let max = even.max(odd);
+        let max = max[0].max(max[1]).max(max[2].max(max[3]));
         all = max.max(all);
-        max.store(out);
-    }
+        max.store(&mut maxima[b]);
+    });
     Extent { max: all.largest(), min: f32::NEG_INFINITY, ordered: L::bits(ordered) == u32::from(u16::MAX) }
 }
 
@@ -66,9 +102,7 @@ pub(super) fn sums<L: Lanes, F: Format, A: Allowed>(
     let weigh = Weigh::<L>::new(weighting);
     let mut ordered = L::splat(0.0).ordered(L::splat(0.0));
     let (mut largest, mut smallest) = (L::splat(f32::NEG_INFINITY), L::splat(f32::INFINITY));
-    for (b, (out_max, out_sum)) in maxima.iter_mut().zip(sums).enumerate().take(run.blocks()) {
-        let mut padded = F::padded();
-        let block = run.block(b, &mut padded);
+    for_each_block!(run, |b, block| {
         let (mut max, mut sum) = (L::splat(f32::NEG_INFINITY), L::splat(0.0));
         for v in (0..ROWS).step_by(UNROLL) {
             let mut x = [L::splat(0.0); UNROLL];
@@ -82,15 +116,13 @@ pub(super) fn sums<L: Lanes, F: Format, A: Allowed>(
                 max = x[i].max(max);
                 smallest = x[i].min(smallest);
             }
-            for i in (0..UNROLL).step_by(2) {
-                ordered = L::and(ordered, x[i].ordered(x[i + 1]));
-            }
+            ordered = L::and(ordered, all_ordered(x));
         }
         largest = max.max(largest);
-        max.store(out_max);
+        max.store(&mut maxima[b]);
         // The product of the factors is negative.
-        L::splat(0.0).sub(sum).store(out_sum);
-    }
+        L::splat(0.0).sub(sum).store(&mut sums[b]);
+    });
     let mut lanes = [0.0; LANES];
     smallest.store(&mut lanes);
     Extent {
@@ -100,23 +132,23 @@ pub(super) fn sums<L: Lanes, F: Format, A: Allowed>(
     }
 }
 
-/// The sum over blocks and lanes, in f64: each lane over the blocks, then the lanes.
+/// The sum over blocks and lanes, in f64: each lane over the blocks, then the lanes by halves.
 #[inline(always)]
 pub(super) fn total<L: Lanes>(blocks: &[Vector]) -> f64 {
-    let mut lanes = [0.0f64; LANES];
+    let mut sum = L::no_sums();
     for block in blocks {
-        for (lane, &x) in lanes.iter_mut().zip(block) {
-            *lane += f64::from(x);
-        }
+        L::load(block).add_to(&mut sum);
     }
-    let mut half = LANES / 2;
-    while half > 0 {
-        for i in 0..half {
-            lanes[i] += lanes[i + half];
-        }
-        half /= 2;
-    }
-    lanes[0]
+    L::sum(sum)
+}
+
+/// The sum of the weights of sixteen tokens.
+#[inline(always)]
+pub(super) fn column<L: Lanes>(logits: &Vector, weighting: Weighting) -> f64 {
+    let (p, power) = Weigh::<L>::new(weighting).factors(L::load(logits));
+    let mut sum = L::no_sums();
+    p.mul(power).add_to(&mut sum);
+    -L::sum(sum)
 }
 
 /// The sum over the run of weight times (logit - max), which the entropy needs.
@@ -125,35 +157,32 @@ pub(super) fn moment<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, wei
     let weigh = Weigh::<L>::new(weighting);
     // A weight of zero meets a finite factor: -infinity would make it NaN.
     let (max, lowest) = (L::splat(max), L::splat(f32::MIN));
-    let mut total = 0.0;
-    for b in 0..run.blocks() {
-        let mut padded = F::padded();
-        let block = run.block(b, &mut padded);
+    let mut total = L::no_sums();
+    for_each_block!(run, |b, block| {
         let mut sum = L::splat(0.0);
         for v in 0..ROWS {
             let x = run.vector::<L>(block, b, v);
             let (p, power) = weigh.factors(x);
             sum = p.mul(power).fma(x.sub(max).max(lowest), sum);
         }
-        total -= sum.sum();
-    }
-    total
+        sum.add_to(&mut total);
+    });
+    -L::sum(total)
 }
 
 /// The weight of each token.
 #[inline(always)]
 pub(super) fn weights<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, weighting: Weighting, out: &mut [f32]) {
     let weigh = Weigh::<L>::new(weighting);
-    for (b, out) in out.chunks_mut(BLOCK).enumerate() {
-        let mut padded = F::padded();
-        let block = run.block(b, &mut padded);
-        for (v, out) in out.chunks_mut(LANES).enumerate() {
+    for_each_block!(run, |b, block| {
+        let end = out.len().min((b + 1) * BLOCK);
+        for (v, out) in out[b * BLOCK..end].chunks_mut(LANES).enumerate() {
             let (p, power) = weigh.factors(run.vector::<L>(block, b, v));
             let mut lanes = [0.0; LANES];
             L::splat(0.0).sub(p.mul(power)).store(&mut lanes);
             out.copy_from_slice(&lanes[..out.len()]);
         }
-    }
+    });
 }
 
 /// Appends the tokens with `low <= logit < high`; `first` is the index of the run's first token.
@@ -167,18 +196,16 @@ pub(super) fn collect<L: Lanes, F: Format, A: Allowed>(
 ) {
     let (low, high) = (L::splat(low), L::splat(high));
     let (mut indices, mut logits) = ([0; LANES], [0.0; LANES]);
-    for b in 0..run.blocks() {
-        let mut padded = F::padded();
-        let block = run.block(b, &mut padded);
+    for_each_block!(run, |b, block| {
         for v in 0..ROWS {
             let x = run.vector::<L>(block, b, v);
             let inside = L::and(x.ge(low), x.lt(high));
             if L::bits(inside) != 0 {
                 let n = x.compress(inside, first + (b * BLOCK + v * LANES) as u32, &mut indices, &mut logits);
-                hits.extend((0..n.min(LANES)).map(|i| Hit { index: indices[i], logit: logits[i] }));
+                hits.extend((0..n.min(LANES)).map(|i| Hit::new(indices[i], logits[i])));
             }
         }
-    }
+    });
 }
 
 /// The number of tokens with `logit >= low`.
@@ -186,13 +213,11 @@ pub(super) fn collect<L: Lanes, F: Format, A: Allowed>(
 pub(super) fn count<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, low: f32) -> u64 {
     let low = L::splat(low);
     let mut n = 0;
-    for b in 0..run.blocks() {
-        let mut padded = F::padded();
-        let block = run.block(b, &mut padded);
+    for_each_block!(run, |b, block| {
         for v in 0..ROWS {
             n += u64::from(L::bits(run.vector::<L>(block, b, v).ge(low)).count_ones());
         }
-    }
+    });
     n
 }
 

@@ -21,6 +21,10 @@ impl<'a> Run<'a> {
     pub(crate) fn len(&self) -> usize {
         self.values.len()
     }
+
+    pub(crate) fn blocks(&self) -> usize {
+        self.len().div_ceil(BLOCK)
+    }
 }
 
 /// A format in which logits come.
@@ -29,11 +33,6 @@ pub(super) trait Format: Copy {
     const NOTHING: Self::Bits;
 
     fn load<L: Lanes>(x: &[Self::Bits; LANES]) -> L;
-
-    #[inline(always)]
-    fn padded() -> [[Self::Bits; LANES]; ROWS] {
-        [[Self::NOTHING; LANES]; ROWS]
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -113,22 +112,24 @@ pub(super) struct Source<'a, F: Format, A> {
 pub(super) type Block<F> = [[<F as Format>::Bits; LANES]; ROWS];
 
 impl<'a, F: Format, A: Allowed> Source<'a, F, A> {
+    /// The whole blocks.
     #[inline(always)]
-    pub(super) fn blocks(&self) -> usize {
-        self.values.len().div_ceil(BLOCK)
+    pub(super) fn whole(&self) -> &'a [Block<F>] {
+        let (vectors, _) = self.values.as_chunks::<LANES>();
+        vectors.as_chunks::<ROWS>().0
     }
 
-    /// Block `b`; a short one is filled up with -infinity, which no pass counts, so that there is no tail with another
-    /// order of operations.
+    /// A short last block, filled up with -infinity, which no pass counts, so that there is no tail with another order of
+    /// operations.
     #[inline(always)]
-    pub(super) fn block<'b>(&'b self, b: usize, padded: &'b mut Block<F>) -> &'b Block<F> {
-        let values = &self.values[b * BLOCK..];
-        if values.len() < BLOCK {
-            padded.as_flattened_mut()[..values.len()].copy_from_slice(values);
-            return padded;
+    pub(super) fn last(&self) -> Option<Block<F>> {
+        let rest = &self.values[self.whole().len() * BLOCK..];
+        if rest.is_empty() {
+            return None;
         }
-        let (vectors, _) = values.as_chunks::<LANES>();
-        vectors[..ROWS].try_into().expect("a block has as many vectors")
+        let mut last = [[F::NOTHING; LANES]; ROWS];
+        last.as_flattened_mut()[..rest.len()].copy_from_slice(rest);
+        Some(last)
     }
 
     /// Vector `v` of block `b`, after the mask.
@@ -137,6 +138,19 @@ impl<'a, F: Format, A: Allowed> Source<'a, F, A> {
         self.allowed.ban(F::load(&block[v]), b * ROWS + v)
     }
 }
+
+/// Runs a body for each block: a macro, because a closure cannot be told to be inlined into the function that has the
+/// target's features.
+macro_rules! for_each_block {
+    ($source:ident, |$b:ident, $block:ident| $body:block) => {
+        for ($b, $block) in $source.whole().iter().enumerate() $body
+        if let Some(last) = $source.last() {
+            let ($b, $block) = ($source.whole().len(), &last);
+            $body
+        }
+    };
+}
+pub(super) use for_each_block;
 
 /// Calls a pass with the run's format and mask as types.
 macro_rules! with_source {

@@ -1,6 +1,6 @@
 //! Sixteen lanes as an array: the path for machines without vectors, and the reference for those with them.
 
-use super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
+use super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector, WideArray, sum_by_halves};
 
 /// Sixteen lanes as an array.
 #[derive(Clone, Copy)]
@@ -20,6 +20,7 @@ impl Scalar {
 
 impl Lanes for Scalar {
     type Mask = u16;
+    type Sums = WideArray;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -103,6 +104,23 @@ impl Lanes for Scalar {
             Self(whole.map(|i| f32::from_bits(i as u32 & FRACTION | UNIT))),
             Self(whole.map(|i| f32::from_bits(i as u32 & !FRACTION))),
         )
+    }
+
+    #[inline(always)]
+    fn no_sums() -> WideArray {
+        [0.0; LANES]
+    }
+
+    #[inline(always)]
+    fn add_to(self, sums: &mut WideArray) {
+        let mut lanes = [0.0; LANES];
+        self.store(&mut lanes);
+        sums.iter_mut().zip(lanes).for_each(|(sum, x)| *sum += f64::from(x));
+    }
+
+    #[inline(always)]
+    fn sum(sums: WideArray) -> f64 {
+        sum_by_halves(sums)
     }
 }
 

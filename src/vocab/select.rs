@@ -75,7 +75,7 @@ impl Vocabulary<'_> {
         scratch.blocks.clear();
         (kernels.reaching)(&scratch.maxima, low, &mut scratch.blocks);
         for &block in &scratch.blocks {
-            let run: Run<'_> = row.run(block as usize, 1, &mut scratch.tile);
+            let run: Run<'_> = row.run(block as usize, 1, &mut scratch.copied);
             (kernels.collect)(run, block * BLOCK as u32, low, high, hits);
         }
     }

@@ -5,9 +5,14 @@
 //! exactly. Only a row with logits so large that t would lose its fraction is weighed in a second pass, less its maximum.
 
 use super::exponential::{LARGEST_EXPONENT, Weighting, binary_scale, power};
+use super::passes::Extent;
 use super::{LANES, Run, Vector, Vocabulary, place};
 use crate::error::Result;
-use crate::logits::{BLOCK, Row, TILE_BLOCKS, Tile};
+use crate::logits::{BLOCK, Copied, Row};
+use std::ops::Range;
+
+/// Blocks in a tile: the part of a row that is weighed with one exponent.
+const TILE_BLOCKS: usize = 32;
 
 /// The sums of a row at one scale.
 #[derive(Default)]
@@ -46,9 +51,18 @@ impl Sums {
         (0..self.tiles.len()).map(|tile| self.tiles[tile].total * self.factor(tile))
     }
 
-    /// The logits that were weighed.
-    fn run<'t>(&self, row: &'t Row<'_>, block: usize, n: usize, memory: &'t mut Tile) -> Run<'t> {
-        if self.shift == 0.0 { row.run(block, n, memory) } else { row.shifted_run(block, n, self.shift, memory) }
+    /// Calls `visit(first block, run)` for the logits of some blocks as they are weighed.
+    fn for_each_run(
+        &self,
+        row: &Row<'_>,
+        blocks: Range<usize>,
+        memory: &mut Copied,
+        mut visit: impl FnMut(usize, Run<'_>),
+    ) {
+        if self.shift == 0.0 {
+            return row.for_each_run(blocks, memory, visit);
+        }
+        blocks.for_each(|block| visit(block, row.shifted_block(block, self.shift, memory)));
     }
 }
 
@@ -102,9 +116,8 @@ impl Vocabulary<'_> {
             for &token in tokens {
                 column[token as usize % BLOCK / LANES] = f32::NEG_INFINITY;
             }
-            let mut weights = [0.0; LANES];
-            (kernels.weights)(Run::plain(&column), sums.tiles[block / TILE_BLOCKS].weighting, &mut weights);
-            sums.lanes[block][lane] = weights.iter().map(|&w| f64::from(w)).sum::<f64>() as f32;
+            let weighting = sums.tiles[block / TILE_BLOCKS].weighting;
+            sums.lanes[block][lane] = (kernels.column)(&column, weighting) as f32;
         }
     }
 
@@ -114,9 +127,12 @@ impl Vocabulary<'_> {
         let Self { row, kernels, scratch, max, .. } = self;
         let sums = &scratch.sums;
         let mut total = 0.0;
-        for tile in 0..sums.tiles.len() {
-            let run = sums.run(row, tile * TILE_BLOCKS, TILE_BLOCKS, &mut scratch.tile);
-            total += (kernels.moment)(run, sums.tiles[tile].weighting, *max - sums.shift) * sums.factor(tile);
+        for (tile, TileSum { weighting, .. }) in sums.tiles.iter().enumerate() {
+            let mut moment = 0.0;
+            sums.for_each_run(row, blocks_of(row, tile), &mut scratch.copied, |_, run| {
+                moment += (kernels.moment)(run, *weighting, *max - sums.shift);
+            });
+            total += moment * sums.factor(tile);
         }
         total * sums.unit
     }
@@ -157,9 +173,11 @@ impl Vocabulary<'_> {
     fn weigh_block(&mut self, block: usize) {
         let Self { row, kernels, scratch, .. } = self;
         let mut weights = std::mem::take(&mut scratch.sums.weights);
-        let run = scratch.sums.run(row, block, 1, &mut scratch.tile);
-        weights.resize(run.len(), 0.0);
-        (kernels.weights)(run, scratch.sums.tiles[block / TILE_BLOCKS].weighting, &mut weights);
+        let weighting = scratch.sums.tiles[block / TILE_BLOCKS].weighting;
+        scratch.sums.for_each_run(row, block..block + 1, &mut scratch.copied, |_, run| {
+            weights.resize(run.len(), 0.0);
+            (kernels.weights)(run, weighting, &mut weights);
+        });
         scratch.sums.weights = weights;
     }
 
@@ -190,56 +208,74 @@ impl Vocabulary<'_> {
     /// False if a logit is too large for it.
     fn sum_tiles(&mut self, c: f32) -> Result<bool> {
         let is_too_large = |max: f32| f64::from(max).abs() * f64::from(c) > LARGEST_EXPONENT;
-        let Self { row, kernels, scratch, .. } = self;
-        let sums = &mut scratch.sums;
-        let (mut max, mut min, mut ordered) = (f32::NEG_INFINITY, f32::INFINITY, true);
-        let mut weighting = None;
-        for (tile, maxima) in scratch.maxima.chunks_mut(TILE_BLOCKS).enumerate() {
-            let run = row.run(tile * TILE_BLOCKS, TILE_BLOCKS, &mut scratch.tile);
-            let lanes = &mut sums.lanes[tile * TILE_BLOCKS..][..maxima.len()];
+        let (mut seen, mut weighting) = (Extent::NOTHING, None);
+        for tile in 0..self.row.blocks().div_ceil(TILE_BLOCKS) {
             let mut used = match weighting {
                 Some(weighting) => weighting,
                 None => {
-                    max = (kernels.maxima)(run, maxima).max;
+                    let max = self.largest_of(tile);
                     // Without a logit that weighs anything, any exponent will do.
                     Weighting::new(if is_too_large(max) { 0.0 } else { max }, c)
                 }
             };
-            let mut extent = (kernels.sums)(run, used, maxima, lanes);
-            max = max.max(extent.max);
+            let mut extent = self.sum_tile(tile, used);
+            let max = seen.max.max(extent.max);
             if max > f32::NEG_INFINITY {
                 if is_too_large(max) {
                     return Ok(false);
                 }
                 if !used.has_room_for(max, c) {
                     used = Weighting::new(max, c);
-                    extent = (kernels.sums)(run, used, maxima, lanes);
+                    extent = self.sum_tile(tile, used);
                 }
                 weighting = Some(used);
             }
-            min = min.min(extent.min);
-            ordered &= extent.ordered;
-            sums.tiles.push(TileSum { weighting: used, total: (kernels.total)(lanes) });
+            seen = seen.and(extent);
+            let sums = &mut self.scratch.sums;
+            let total = (self.kernels.total)(&sums.lanes[blocks_of(&self.row, tile)]);
+            sums.tiles.push(TileSum { weighting: used, total });
         }
-        (self.max, self.min) = (max, min);
-        self.refuse_unless(ordered && max < f32::INFINITY)?;
+        self.see(seen)?;
         Ok(true)
+    }
+
+    /// The largest logit of a tile.
+    fn largest_of(&mut self, tile: usize) -> f32 {
+        let Self { row, kernels, scratch, .. } = self;
+        let (maxima, mut seen) = (&mut scratch.maxima, Extent::NOTHING);
+        row.for_each_run(blocks_of(row, tile), &mut scratch.copied, |block, run| {
+            seen = seen.and((kernels.maxima)(run, &mut maxima[block..]));
+        });
+        seen.max
+    }
+
+    fn sum_tile(&mut self, tile: usize, weighting: Weighting) -> Extent {
+        let Self { row, kernels, scratch, .. } = self;
+        let (maxima, lanes, mut seen) = (&mut scratch.maxima, &mut scratch.sums.lanes, Extent::NOTHING);
+        row.for_each_run(blocks_of(row, tile), &mut scratch.copied, |block, run| {
+            seen = seen.and((kernels.sums)(run, weighting, &mut maxima[block..], &mut lanes[block..]));
+        });
+        seen
     }
 
     /// With every logit less the maximum, which is known.
     fn sum_shifted(&mut self, c: f32) {
         let Self { row, kernels, scratch, max, .. } = self;
-        let sums = &mut scratch.sums;
+        let Sums { lanes, tiles, .. } = &mut scratch.sums;
         let weighting = Weighting::new(0.0, c);
-        (sums.shift, sums.unit) = (*max, weighting.unit(0.0, c));
-        sums.tiles.clear();
-        for (tile, lanes) in sums.lanes.chunks_mut(TILE_BLOCKS).enumerate() {
-            let run = row.shifted_run(tile * TILE_BLOCKS, TILE_BLOCKS, *max, &mut scratch.tile);
-            let mut maxima = [[0.0; LANES]; TILE_BLOCKS];
-            (kernels.sums)(run, weighting, &mut maxima[..lanes.len()], lanes);
-            sums.tiles.push(TileSum { weighting, total: (kernels.total)(lanes) });
+        for (block, lanes) in lanes.iter_mut().enumerate() {
+            let run = row.shifted_block(block, *max, &mut scratch.copied);
+            (kernels.sums)(run, weighting, &mut [[0.0; LANES]], std::slice::from_mut(lanes));
         }
+        tiles.clear();
+        tiles.extend(lanes.chunks(TILE_BLOCKS).map(|lanes| TileSum { weighting, total: (kernels.total)(lanes) }));
+        (scratch.sums.shift, scratch.sums.unit) = (*max, weighting.unit(0.0, c));
     }
+}
+
+/// The blocks of a tile.
+fn blocks_of(row: &Row<'_>, tile: usize) -> Range<usize> {
+    tile * TILE_BLOCKS..((tile + 1) * TILE_BLOCKS).min(row.blocks())
 }
 
 /// The first part at which the running sum exceeds the target, and the sum before it. Rounding may leave the target at

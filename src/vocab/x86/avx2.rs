@@ -12,6 +12,7 @@ pub(crate) struct Avx2(__m256, __m256);
 // only of a machine that has the features.
 impl Lanes for Avx2 {
     type Mask = (__m256, __m256);
+    type Sums = [__m256d; 4];
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -160,16 +161,28 @@ impl Lanes for Avx2 {
         }
     }
 
-    /// The tree of [`Lanes::sum`] in registers.
     #[inline(always)]
-    fn sum(self) -> f64 {
+    fn no_sums() -> Self::Sums {
+        // SAFETY: the features are there.
+        [unsafe { _mm256_setzero_pd() }; 4]
+    }
+
+    #[inline(always)]
+    fn add_to(self, sums: &mut Self::Sums) {
         // SAFETY: the features are there.
         unsafe {
-            // Lanes i and i + 8, for i in 0..4 and in 4..8.
-            let wide = |x: __m128| _mm256_cvtps_pd(x);
-            let low = _mm256_add_pd(wide(_mm256_castps256_ps128(self.0)), wide(_mm256_castps256_ps128(self.1)));
-            let high = _mm256_add_pd(wide(_mm256_extractf128_ps(self.0, 1)), wide(_mm256_extractf128_ps(self.1, 1)));
-            let four = _mm256_add_pd(low, high);
+            sums[0] = _mm256_add_pd(sums[0], _mm256_cvtps_pd(_mm256_castps256_ps128(self.0)));
+            sums[1] = _mm256_add_pd(sums[1], _mm256_cvtps_pd(_mm256_extractf128_ps(self.0, 1)));
+            sums[2] = _mm256_add_pd(sums[2], _mm256_cvtps_pd(_mm256_castps256_ps128(self.1)));
+            sums[3] = _mm256_add_pd(sums[3], _mm256_cvtps_pd(_mm256_extractf128_ps(self.1, 1)));
+        }
+    }
+
+    #[inline(always)]
+    fn sum(sums: Self::Sums) -> f64 {
+        // SAFETY: the features are there.
+        unsafe {
+            let four = _mm256_add_pd(_mm256_add_pd(sums[0], sums[2]), _mm256_add_pd(sums[1], sums[3]));
             let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
             _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
         }

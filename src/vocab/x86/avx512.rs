@@ -11,6 +11,7 @@ pub(crate) struct Avx512(__m512);
 // only of a machine that has the features.
 impl Lanes for Avx512 {
     type Mask = __mmask16;
+    type Sums = [__m512d; 2];
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -146,14 +147,26 @@ impl Lanes for Avx512 {
         unsafe { _mm512_reduce_max_ps(self.0) }
     }
 
-    /// The tree of [`Lanes::sum`] in registers.
     #[inline(always)]
-    fn sum(self) -> f64 {
+    fn no_sums() -> Self::Sums {
+        // SAFETY: the features are there.
+        [unsafe { _mm512_setzero_pd() }; 2]
+    }
+
+    #[inline(always)]
+    fn add_to(self, sums: &mut Self::Sums) {
         // SAFETY: the features are there.
         unsafe {
-            let low = _mm512_cvtps_pd(_mm512_castps512_ps256(self.0));
-            let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(self.0, 1));
-            let eight = _mm512_add_pd(low, high);
+            sums[0] = _mm512_add_pd(sums[0], _mm512_cvtps_pd(_mm512_castps512_ps256(self.0)));
+            sums[1] = _mm512_add_pd(sums[1], _mm512_cvtps_pd(_mm512_extractf32x8_ps(self.0, 1)));
+        }
+    }
+
+    #[inline(always)]
+    fn sum(sums: Self::Sums) -> f64 {
+        // SAFETY: the features are there.
+        unsafe {
+            let eight = _mm512_add_pd(sums[0], sums[1]);
             let four = _mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1));
             let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
             _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
