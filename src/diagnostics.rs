@@ -2,7 +2,7 @@
 
 use crate::law::Law;
 use crate::math::{exp, ln};
-use crate::vocab::{self, Kernels, Vocabulary};
+use crate::vocab::{self, First, Kernels, Vocabulary};
 
 /// The model's mass on the law's support, at the temperature that the first dropping stage saw: S_k of the paper, and
 /// 1 where nothing was dropped.
@@ -45,7 +45,7 @@ pub(crate) fn model_logprob(
     if !row.is_touched() {
         return logprob(vocab, token);
     }
-    match Vocabulary::open(row.untouched(), Some(1.0), kernels, scratch) {
+    match Vocabulary::open(row.untouched(), First::Total(1.0), kernels, scratch) {
         Ok(mut model) => logprob(&mut model, token),
         Err(_) => f64::NAN,
     }

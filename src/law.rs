@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::head::{Entry, Head, HeadScratch, LOWEST_LOG_WEIGHT};
 use crate::logits::Row;
 use crate::math::{exp, ln};
-use crate::vocab::{self, Kernels, Vocabulary};
+use crate::vocab::{self, First, Kernels, Vocabulary};
 
 /// The memory of a law, kept from call to call.
 pub(crate) struct LawScratch {
@@ -46,16 +46,16 @@ pub(crate) struct Law<'r> {
 }
 
 impl<'r> Law<'r> {
-    /// Reads the row once. `ids` are the tokens of a candidate array that is not in order of id; `weighed_at` is the
-    /// scale at which the chain will ask for the total, if it will.
+    /// Reads the row once. `ids` are the tokens of a candidate array that is not in order of id; `first` is what
+    /// the chain will ask of it.
     pub(crate) fn open(
         row: Row<'r>,
         ids: Option<&'r [i32]>,
-        weighed_at: Option<f64>,
+        first: First,
         kernels: &'static Kernels,
         scratch: &'r mut LawScratch,
     ) -> Result<Self> {
-        let vocab = Vocabulary::open(row, weighed_at, kernels, &mut scratch.vocab)?;
+        let vocab = Vocabulary::open(row, first, kernels, &mut scratch.vocab)?;
         let mut head = Head::new(&mut scratch.head, ids);
         head.rescale(vocab.max(), 1.0);
         Ok(Self { vocab, head, scale: 1.0, closed_at: None, renormalised: None, drawn: None })

@@ -180,7 +180,7 @@ impl Sampler {
         self.check_draws()?;
         let Self { chain, kernels, seed, position, bias, memory, .. } = self;
         let row = row.with_bias(bias);
-        let mut law = Law::open(row, None, chain.weighed_at(), kernels, &mut memory.law)?;
+        let mut law = Law::open(row, None, chain.first_pass(), kernels, &mut memory.law)?;
         let mut context = Context { seed: *seed, position: *position, problem: &mut memory.problem };
         chain.transform(&mut law, &mut context)?;
         chain.draw(&mut law, &context);
@@ -249,7 +249,7 @@ impl Sampler {
 
     fn with_law<T>(&mut self, row: Row<'_>, f: impl FnOnce(&mut Law<'_>) -> Result<T>) -> Result<T> {
         let Self { chain, kernels, seed, position, bias, memory, .. } = self;
-        let mut law = Law::open(row.with_bias(bias), None, chain.weighed_at(), kernels, &mut memory.law)?;
+        let mut law = Law::open(row.with_bias(bias), None, chain.first_pass(), kernels, &mut memory.law)?;
         let mut context = Context { seed: *seed, position: *position, problem: &mut memory.problem };
         chain.transform(&mut law, &mut context)?;
         f(&mut law)

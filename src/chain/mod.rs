@@ -14,6 +14,7 @@ use crate::bregman::Generator;
 use crate::error::{Error, Result};
 use crate::law::Law;
 use crate::stages::{Context, Need, Stage};
+use crate::vocab::First;
 use arguments::Arguments;
 use std::fmt;
 use std::sync::Arc;
@@ -53,17 +54,18 @@ impl Chain {
         self.draws
     }
 
-    /// The scale (1/T) at which the first stage that looks at the row will ask for its total, if it will.
-    pub(crate) fn weighed_at(&self) -> Option<f64> {
+    /// What the first pass over a row is to find: what the first stage that looks at the row will ask.
+    pub(crate) fn first_pass(&self) -> First {
         let mut scale = 1.0;
         for stage in &self.stages {
             match stage.need() {
                 Need::Scale(factor) => scale = Law::scaled(scale, factor),
-                Need::Total => return Some(scale),
-                Need::Largest => return None,
+                Need::Largest => return First::Maxima,
+                Need::Total => return First::Total(scale),
+                Need::Whole => return First::Whole(scale),
             }
         }
-        None
+        First::Whole(scale)
     }
 
     /// Every stage's change of the law, in order; nothing is drawn.

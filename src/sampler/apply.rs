@@ -70,7 +70,7 @@ impl Sampler {
             ids.extend(candidates.iter().map(|c| c.id));
         }
         let ids = (!ids.is_empty()).then_some(&ids[..]);
-        let mut law = Law::open(Row::from_f32(row)?, ids, chain.weighed_at(), kernels, law)?;
+        let mut law = Law::open(Row::from_f32(row)?, ids, chain.first_pass(), kernels, law)?;
         let mut context = Context { seed: *seed, position: *position, problem };
         chain.transform(&mut law, &mut context)?;
         chain.draw(&mut law, &context);

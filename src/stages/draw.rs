@@ -26,7 +26,7 @@ struct Draw;
 
 impl Stage for Draw {
     fn need(&self) -> Need {
-        Need::Total
+        Need::Whole
     }
 
     fn transform(&self, _: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {

@@ -20,6 +20,8 @@ pub(crate) enum Need {
     Largest,
     /// The total of the weights.
     Total,
+    /// The total, and how many tokens there are.
+    Whole,
     /// Nothing: the next stage decides, at a scale changed by this factor.
     Scale(f64),
 }

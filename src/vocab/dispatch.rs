@@ -14,7 +14,7 @@ pub(crate) struct Kernels {
     /// The level's name, as `BREGMAN_SIMD` spells it; NUL-terminated for C.
     pub(crate) level: &'static CStr,
     pub(crate) maxima: fn(Run<'_>, &mut [Vector]) -> Extent,
-    pub(crate) sums: fn(Run<'_>, Weighting, &mut [Vector], &mut [Vector]) -> Extent,
+    pub(crate) sums: fn(Run<'_>, Weighting, bool, &mut [Vector], &mut [Vector]) -> Extent,
     pub(crate) total: fn(&[Vector]) -> f64,
     pub(crate) column: fn(&Vector, Weighting) -> f64,
     pub(crate) moment: fn(Run<'_>, Weighting, f32) -> f64,
@@ -34,7 +34,7 @@ macro_rules! kernels {
             @ $module, $lanes, $level, [$($features)?],
             [
                 maxima(run, maxima: &mut [Vector]) -> Extent,
-                sums(run, weighting: Weighting, maxima: &mut [Vector], sums: &mut [Vector]) -> Extent,
+                sums(run, weighting: Weighting, want_min: bool, maxima: &mut [Vector], sums: &mut [Vector]) -> Extent,
                 moment(run, weighting: Weighting, max: f32) -> f64,
                 weights(run, weighting: Weighting, out: &mut [f32]) -> (),
                 collect(run, first: u32, low: f32, high: f32, hits: &mut Vec<Hit>) -> (),
@@ -198,7 +198,7 @@ mod tests {
                             let (mut weights, mut hits) = (vec![0.0; row.len()], vec![]);
                             let (mut reaching, mut columns) = (vec![], vec![]);
                             let extents =
-                                [(k.maxima)(run, &mut maxima), (k.sums)(run, weighting, &mut maxima, &mut sums)];
+                                [(k.maxima)(run, &mut maxima), (k.sums)(run, weighting, true, &mut maxima, &mut sums)];
                             (k.weights)(run, weighting, &mut weights);
                             (k.collect)(run, 5, -3.0, 9.0, &mut hits);
                             (k.reaching)(&maxima, 9.0, &mut reaching);
@@ -253,7 +253,7 @@ mod tests {
                         let weighting = Weighting::new(1.0, 1.0);
                         let seen = [
                             (level.maxima)(run, &mut maxima),
-                            (level.sums)(run, weighting, &mut maxima, &mut [[0.0; LANES]; 3]),
+                            (level.sums)(run, weighting, false, &mut maxima, &mut [[0.0; LANES]; 3]),
                         ];
                         let bad = seen.map(|s| !s.ordered || s.max == f32::INFINITY);
                         assert_eq!(bad[0], bad[1]);

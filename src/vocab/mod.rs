@@ -60,6 +60,17 @@ impl Scratch {
     }
 }
 
+/// What the first pass over a row is to find besides the maxima.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum First {
+    /// Nothing else.
+    Maxima,
+    /// The total at this scale (1/T).
+    Total(f64),
+    /// The total at this scale, and the smallest logit.
+    Whole(f64),
+}
+
 /// A row of logits with what is known of it so far.
 pub(crate) struct Vocabulary<'r> {
     row: Row<'r>,
@@ -73,19 +84,19 @@ pub(crate) struct Vocabulary<'r> {
 }
 
 impl<'r> Vocabulary<'r> {
-    /// One pass: the maxima, and with a `scale` (1/T) at which it will be asked for, the total as well. Refuses NaN and
-    /// +infinity, and a row without any finite logit.
+    /// One pass. Refuses NaN and +infinity, and a row without any finite logit.
     pub(crate) fn open(
         row: Row<'r>,
-        scale: Option<f64>,
+        first: First,
         kernels: &'static Kernels,
         scratch: &'r mut Scratch,
     ) -> Result<Self> {
         scratch.maxima.resize(row.blocks(), [0.0; LANES]);
         let mut vocab = Self { row, kernels, scratch, max: f32::NEG_INFINITY, min: f32::NEG_INFINITY, summed_at: None };
-        match scale {
-            Some(scale) => vocab.sum_at(scale)?,
-            None => vocab.find_maxima()?,
+        match first {
+            First::Maxima => vocab.find_maxima()?,
+            First::Total(scale) => vocab.sum_at(scale, false)?,
+            First::Whole(scale) => vocab.sum_at(scale, true)?,
         }
         if vocab.max == f32::NEG_INFINITY {
             return Err(Error::EmptySupport);

@@ -91,9 +91,25 @@ pub(super) fn maxima<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, max
     Extent { max: all.largest(), min: f32::NEG_INFINITY, ordered: L::bits(ordered) == u32::from(u16::MAX) }
 }
 
-/// The maximum and the sum of the weights of each lane of each block.
+/// The maximum and the sum of the weights of each lane of each block; the smallest logit if somebody wants it.
 #[inline(always)]
 pub(super) fn sums<L: Lanes, F: Format, A: Allowed>(
+    run: Source<'_, F, A>,
+    weighting: Weighting,
+    want_min: bool,
+    maxima: &mut [Vector],
+    sums: &mut [Vector],
+) -> Extent {
+    // Made a constant: the pass is bound by the number of its instructions.
+    if want_min {
+        sums_of::<L, F, A, true>(run, weighting, maxima, sums)
+    } else {
+        sums_of::<L, F, A, false>(run, weighting, maxima, sums)
+    }
+}
+
+#[inline(always)]
+fn sums_of<L: Lanes, F: Format, A: Allowed, const MIN: bool>(
     run: Source<'_, F, A>,
     weighting: Weighting,
     maxima: &mut [Vector],
@@ -114,7 +130,9 @@ pub(super) fn sums<L: Lanes, F: Format, A: Allowed>(
             for i in 0..UNROLL {
                 sum = weight[i].0.fma(weight[i].1, sum);
                 max = x[i].max(max);
-                smallest = x[i].min(smallest);
+                if MIN {
+                    smallest = x[i].min(smallest);
+                }
             }
             ordered = L::and(ordered, all_ordered(x));
         }
@@ -127,7 +145,7 @@ pub(super) fn sums<L: Lanes, F: Format, A: Allowed>(
     smallest.store(&mut lanes);
     Extent {
         max: largest.largest(),
-        min: lanes.into_iter().fold(f32::INFINITY, f32::min),
+        min: if MIN { lanes.into_iter().fold(f32::INFINITY, f32::min) } else { f32::NEG_INFINITY },
         ordered: L::bits(ordered) == u32::from(u16::MAX),
     }
 }

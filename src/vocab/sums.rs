@@ -184,16 +184,16 @@ impl Vocabulary<'_> {
     /// Makes sure of the sums at a scale; the row was found valid when it was opened.
     fn weigh(&mut self, scale: f64) {
         if self.summed_at != Some(scale) {
-            self.sum_at(scale).expect("the row was valid when it was opened");
+            self.sum_at(scale, false).expect("the row was valid when it was opened");
         }
     }
 
     /// The pass that finds maxima and sums together.
-    pub(super) fn sum_at(&mut self, scale: f64) -> Result<()> {
+    pub(super) fn sum_at(&mut self, scale: f64, want_min: bool) -> Result<()> {
         let c = binary_scale(scale);
         self.scratch.sums.lanes.resize(self.row.blocks(), [0.0; LANES]);
         self.scratch.sums.tiles.clear();
-        if self.sum_tiles(c)? {
+        if self.sum_tiles(c, want_min)? {
             let sums = &mut self.scratch.sums;
             sums.shift = 0.0;
             sums.unit = sums.tiles.last().map_or(0.0, |t| t.weighting.unit(self.max, c));
@@ -206,7 +206,7 @@ impl Vocabulary<'_> {
     }
 
     /// False if a logit is too large for it.
-    fn sum_tiles(&mut self, c: f32) -> Result<bool> {
+    fn sum_tiles(&mut self, c: f32, want_min: bool) -> Result<bool> {
         let is_too_large = |max: f32| f64::from(max).abs() * f64::from(c) > LARGEST_EXPONENT;
         let (mut seen, mut weighting) = (Extent::NOTHING, None);
         for tile in 0..self.row.blocks().div_ceil(TILE_BLOCKS) {
@@ -218,7 +218,7 @@ impl Vocabulary<'_> {
                     Weighting::new(if is_too_large(max) { 0.0 } else { max }, c)
                 }
             };
-            let mut extent = self.sum_tile(tile, used);
+            let mut extent = self.sum_tile(tile, used, want_min);
             let max = seen.max.max(extent.max);
             if max > f32::NEG_INFINITY {
                 if is_too_large(max) {
@@ -226,7 +226,7 @@ impl Vocabulary<'_> {
                 }
                 if !used.has_room_for(max, c) {
                     used = Weighting::new(max, c);
-                    extent = self.sum_tile(tile, used);
+                    extent = self.sum_tile(tile, used, want_min);
                 }
                 weighting = Some(used);
             }
@@ -249,11 +249,11 @@ impl Vocabulary<'_> {
         seen.max
     }
 
-    fn sum_tile(&mut self, tile: usize, weighting: Weighting) -> Extent {
+    fn sum_tile(&mut self, tile: usize, weighting: Weighting, want_min: bool) -> Extent {
         let Self { row, kernels, scratch, .. } = self;
         let (maxima, lanes, mut seen) = (&mut scratch.maxima, &mut scratch.sums.lanes, Extent::NOTHING);
         row.for_each_run(blocks_of(row, tile), &mut scratch.copied, |block, run| {
-            seen = seen.and((kernels.sums)(run, weighting, &mut maxima[block..], &mut lanes[block..]));
+            seen = seen.and((kernels.sums)(run, weighting, want_min, &mut maxima[block..], &mut lanes[block..]));
         });
         seen
     }
@@ -265,7 +265,7 @@ impl Vocabulary<'_> {
         let weighting = Weighting::new(0.0, c);
         for (block, lanes) in lanes.iter_mut().enumerate() {
             let run = row.shifted_block(block, *max, &mut scratch.copied);
-            (kernels.sums)(run, weighting, &mut [[0.0; LANES]], std::slice::from_mut(lanes));
+            (kernels.sums)(run, weighting, false, &mut [[0.0; LANES]], std::slice::from_mut(lanes));
         }
         tiles.clear();
         tiles.extend(lanes.chunks(TILE_BLOCKS).map(|lanes| TileSum { weighting, total: (kernels.total)(lanes) }));
