@@ -50,8 +50,8 @@ mod vocab;
 
 pub use chain::catalogue::{Kind, ParameterInfo, StageInfo, stages};
 pub use error::{Error, Result};
-pub use logits::{Row, Values};
-pub use sampler::{Applied, Candidate, Order, Sampler, Token, Want};
+pub use logits::{Candidate, Row, Values};
+pub use sampler::{Applied, Order, Sampler, Token, Want};
 
 /// Decodes one row with each sampler, on up to `threads` threads (0 or 1: the caller's). No row's failure is another's,
 /// and neither the number of threads nor the company a row is in changes its token.

@@ -72,6 +72,18 @@ impl<'a> Values<'a> {
     }
 }
 
+/// One candidate of an engine's own array, laid out as llama.cpp's `llama_token_data`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// Token id.
+    pub id: i32,
+    /// Logit.
+    pub logit: f32,
+    /// Probability; only written, never read.
+    pub p: f32,
+}
+
 /// One row of logits, borrowed: index `i` belongs to token `i`.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {

@@ -2,7 +2,7 @@
 
 mod apply;
 
-pub use apply::{Applied, Candidate, Order};
+pub use apply::{Applied, Order};
 
 use crate::bregman::{Generator, Problem};
 use crate::chain::Chain;

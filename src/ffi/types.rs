@@ -1,7 +1,7 @@
 //! The structs and constants of the C ABI: fixed-width, no `bool`, no bit-field.
 
 use crate::error::Error;
-use crate::sampler::Candidate;
+use crate::logits::Candidate;
 use std::ffi::c_void;
 
 /// Version of the binary interface; the shared library's SONAME follows it. Functions and trailing struct fields may

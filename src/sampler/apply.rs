@@ -3,21 +3,10 @@
 use super::{Memory, Sampler};
 use crate::error::{Error, Result};
 use crate::law::Law;
-use crate::logits::{Row, bias_of, biased};
+use crate::logits::{BLOCK, Candidate, Row, bias_of, biased};
 use crate::math::exp;
 use crate::stages::Context;
-
-/// One candidate of an engine's own array, laid out as llama.cpp's `llama_token_data`.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Candidate {
-    /// Token id.
-    pub id: i32,
-    /// Logit.
-    pub logit: f32,
-    /// Probability; only written, never read.
-    pub p: f32,
-}
+use crate::vocab::{Field, Kernels};
 
 /// What [`Sampler::apply`] did to a candidate array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,13 +49,16 @@ impl Sampler {
         }
         let Self { chain, kernels, seed, position, bias, memory, .. } = self;
         let Memory { law, problem, row, ids, kept_ids, .. } = &mut **memory;
-        row.clear();
-        // A negative id is no token that could have a bias.
-        let bias_of = |id: i32| u32::try_from(id).map_or(0.0, |id| bias_of(bias, id));
-        row.extend(candidates.iter().map(|c| biased(c.logit, bias_of(c.id))));
+        row.resize(candidates.len(), 0.0);
+        let in_order = (kernels.unpack)(candidates, row);
+        if !bias.is_empty() {
+            // A negative id is no token that could have a bias.
+            let bias_of = |id: i32| u32::try_from(id).map_or(0.0, |id| bias_of(bias, id));
+            row.iter_mut().zip(&*candidates).for_each(|(l, c)| *l = biased(*l, bias_of(c.id)));
+        }
         // Ties go to the lower id, which is the lower index as long as the ids ascend.
         ids.clear();
-        if !candidates.is_sorted_by(|a, b| a.id < b.id) {
+        if !in_order && !candidates.is_sorted_by(|a, b| a.id < b.id) {
             ids.extend(candidates.iter().map(|c| c.id));
         }
         let ids = (!ids.is_empty()).then_some(&ids[..]);
@@ -77,7 +69,7 @@ impl Sampler {
         let applied = if law.is_closed() {
             write_closed(&law, candidates, kept_ids)
         } else {
-            write_open(&mut law, candidates, !bias.is_empty())
+            write_open(&mut law, row, kernels, candidates, !bias.is_empty())
         };
         self.position = self.position.wrapping_add(1);
         Ok(applied)
@@ -97,18 +89,23 @@ fn write_closed(law: &Law<'_>, candidates: &mut [Candidate], kept_ids: &mut Vec<
 }
 
 /// Leaves all candidates where they are; probabilities are filled in only if a token was taken.
-fn write_open(law: &mut Law<'_>, candidates: &mut [Candidate], biased: bool) -> Applied {
+fn write_open(
+    law: &mut Law<'_>,
+    logits: &[f32],
+    kernels: &Kernels,
+    candidates: &mut [Candidate],
+    biased: bool,
+) -> Applied {
     let scale = law.scale();
-    let row = law.vocabulary().0.row();
     if biased || scale != 1.0 {
-        for (i, c) in candidates.iter_mut().enumerate() {
-            c.logit = (f64::from(row.logit(i as u32)) * scale) as f32;
-        }
+        (kernels.pack)(logits, scale, Field::Logit, candidates);
     }
     if law.drawn().is_some() {
-        let vocab = law.vocabulary().0;
-        let total = vocab.total(scale);
-        vocab.for_each_weight(scale, |i, weight| candidates[i].p = (weight / total) as f32);
+        let (vocab, _) = law.vocabulary();
+        let share = 1.0 / vocab.total(scale);
+        vocab.for_each_weighed_block(scale, |block, weights, unit| {
+            (kernels.pack)(weights, unit * share, Field::P, &mut candidates[block * BLOCK..]);
+        });
     }
     let selected = law.drawn().map(|d| d.index as usize);
     Applied { size: candidates.len(), selected, order: if biased { Order::Unsorted } else { Order::AsBefore } }

@@ -1,10 +1,12 @@
 //! Which instruction set runs, decided once: the table of kernels that a sampler holds.
 
 use super::exponential::Weighting;
-use super::lanes::Vector;
+use super::lanes::{Field, Vector};
 use super::passes::{self, Extent, Hit};
+
 use super::run::{All, Bf16, F16, F32, Packed, Run, Source, with_source};
 use crate::error::{Error, Result};
+use crate::logits::Candidate;
 use once_cell::sync::OnceCell;
 use std::ffi::CStr;
 use std::sync::LazyLock;
@@ -24,6 +26,8 @@ pub(crate) struct Kernels {
     pub(crate) reaching: fn(&[Vector], f32, &mut Vec<u32>),
     pub(crate) lanes_reaching: fn(&[Vector], f32) -> u64,
     pub(crate) columns: fn(&[Vector], &mut Vec<Vector>),
+    pub(crate) unpack: fn(&[Candidate], &mut [f32]) -> bool,
+    pub(crate) pack: fn(&[f32], f64, Field, &mut [Candidate]),
 }
 
 /// The table of one level: each pass for its lanes, inside a function that has its features. The first list are passes
@@ -45,7 +49,9 @@ macro_rules! kernels {
                 column(logits: &Vector, weighting: Weighting) -> f64,
                 reaching(maxima: &[Vector], low: f32, blocks: &mut Vec<u32>) -> (),
                 lanes_reaching(maxima: &[Vector], low: f32) -> u64,
-                columns(maxima: &[Vector], columns: &mut Vec<Vector>) -> ()
+                columns(maxima: &[Vector], columns: &mut Vec<Vector>) -> (),
+                unpack(candidates: &[Candidate], logits: &mut [f32]) -> bool,
+                pack(numbers: &[f32], unit: f64, field: Field, candidates: &mut [Candidate]) -> ()
             ]
         }
     };

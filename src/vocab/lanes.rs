@@ -4,6 +4,8 @@
 //! trait gets every pass in `passes/`, and because each operation is a single correctly rounded IEEE operation on
 //! each lane, it gets them bit for bit.
 
+use crate::logits::Candidate;
+
 /// Lanes in a vector.
 pub(crate) const LANES: usize = 16;
 
@@ -76,6 +78,34 @@ pub(crate) trait Lanes: Copy {
         n
     }
 
+    /// Each lane times `factor`, in f64, rounded once more.
+    #[inline(always)]
+    fn times(self, factor: f64) -> Self {
+        let mut lanes = [0.0; LANES];
+        self.store(&mut lanes);
+        Self::load(&lanes.map(|x| (f64::from(x) * factor) as f32))
+    }
+
+    /// The logits of an engine's candidates; whether their ids count up from `first` by one.
+    #[inline(always)]
+    fn unpack(candidates: &[Candidate; LANES], first: i32) -> (Self, bool) {
+        let in_order = candidates.iter().zip(0..).fold(0, |wrong, (c, i)| wrong | (c.id ^ first.wrapping_add(i))) == 0;
+        (Self::load(&candidates.map(|c| c.logit)), in_order)
+    }
+
+    /// Writes the lanes into an engine's candidates.
+    #[inline(always)]
+    fn pack(self, candidates: &mut [Candidate; LANES], field: Field) {
+        let mut lanes = [0.0; LANES];
+        self.store(&mut lanes);
+        for (c, x) in candidates.iter_mut().zip(lanes) {
+            *match field {
+                Field::Logit => &mut c.logit,
+                Field::P => &mut c.p,
+            } = x;
+        }
+    }
+
     /// The largest lane.
     #[inline(always)]
     fn largest(self) -> f32 {
@@ -88,6 +118,13 @@ pub(crate) trait Lanes: Copy {
     fn add_to(self, sums: &mut Self::Sums);
     /// The lanes added by halves: the same tree on every instruction set.
     fn sum(sums: Self::Sums) -> f64;
+}
+
+/// What of a candidate is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    Logit,
+    P,
 }
 
 /// Lanes in f64, where they need no registers of their own.

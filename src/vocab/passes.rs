@@ -6,9 +6,9 @@
 //! the row is read.
 
 use super::exponential::{Weigh, Weighting};
-use super::lanes::{LANES, Lanes, Vector};
+use super::lanes::{Field, LANES, Lanes, Vector};
 use super::run::{Allowed, Format, Source, for_each_block};
-use crate::logits::BLOCK;
+use crate::logits::{BLOCK, Candidate};
 
 /// Vectors in a block.
 pub(crate) const ROWS: usize = BLOCK / LANES;
@@ -266,5 +266,41 @@ pub(super) fn columns<L: Lanes>(maxima: &[Vector], columns: &mut Vec<Vector>) {
         let mut out = [0.0; LANES];
         max.store(&mut out);
         columns.push(out);
+    }
+}
+
+/// Takes the logits out of an engine's candidates; whether their ids count up from the first one's by one.
+#[inline(always)]
+pub(super) fn unpack<L: Lanes>(candidates: &[Candidate], logits: &mut [f32]) -> bool {
+    let (vectors, rest) = candidates.as_chunks::<LANES>();
+    let (out, out_rest) = logits.as_chunks_mut::<LANES>();
+    let mut expected = candidates.first().map_or(0, |c| c.id);
+    let mut in_order = true;
+    for (candidates, out) in vectors.iter().zip(out) {
+        let (logits, follow) = L::unpack(candidates, expected);
+        logits.store(out);
+        in_order &= follow;
+        expected = expected.wrapping_add(LANES as i32);
+    }
+    for (i, (c, out)) in rest.iter().zip(out_rest).enumerate() {
+        *out = c.logit;
+        in_order &= c.id == expected.wrapping_add(i as i32);
+    }
+    in_order
+}
+
+/// Writes numbers times `unit`, rounded once more than they were, into an engine's candidates.
+#[inline(always)]
+pub(super) fn pack<L: Lanes>(numbers: &[f32], unit: f64, field: Field, candidates: &mut [Candidate]) {
+    let (vectors, rest) = numbers.as_chunks::<LANES>();
+    let (out, out_rest) = candidates.as_chunks_mut::<LANES>();
+    for (numbers, candidates) in vectors.iter().zip(out) {
+        L::load(numbers).times(unit).pack(candidates, field);
+    }
+    for (&x, c) in rest.iter().zip(out_rest) {
+        *match field {
+            Field::Logit => &mut c.logit,
+            Field::P => &mut c.p,
+        } = (f64::from(x) * unit) as f32;
     }
 }

@@ -156,16 +156,13 @@ impl Vocabulary<'_> {
         (block * BLOCK + token) as u32
     }
 
-    /// Calls `visit(index, exp((l - max) * scale))` for every token in order of index.
-    pub(crate) fn for_each_weight(&mut self, scale: f64, mut visit: impl FnMut(usize, f64)) {
+    /// Calls `visit(block, weights, unit)` for every block in order: `exp((l - max) * scale)` is weight times unit.
+    pub(crate) fn for_each_weighed_block(&mut self, scale: f64, mut visit: impl FnMut(usize, &[f32], f64)) {
         self.weigh(scale);
         for block in 0..self.row.blocks() {
             self.weigh_block(block);
             let sums = &self.scratch.sums;
-            let unit = sums.factor(block / TILE_BLOCKS) * sums.unit;
-            for (i, &w) in sums.weights.iter().enumerate() {
-                visit(block * BLOCK + i, f64::from(w) * unit);
-            }
+            visit(block, &sums.weights, sums.factor(block / TILE_BLOCKS) * sums.unit);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Sixteen lanes in two 256-bit registers: AVX2, FMA and F16C, as every processor since Haswell and Zen has.
 
 use super::super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
+use crate::logits::Candidate;
 use std::arch::x86_64::*;
 
 /// Sixteen lanes in two 256-bit registers, the first eight in the first. Constructed only by kernels that run where
@@ -148,6 +149,42 @@ impl Lanes for Avx2 {
     fn bits(mask: Self::Mask) -> u32 {
         // SAFETY: the features are there.
         unsafe { _mm256_movemask_ps(mask.0) as u32 | (_mm256_movemask_ps(mask.1) as u32) << 8 }
+    }
+
+    #[inline(always)]
+    fn times(self, factor: f64) -> Self {
+        // SAFETY: the features are there.
+        unsafe {
+            let factor = _mm256_set1_pd(factor);
+            let quarter = |x: __m128| _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtps_pd(x), factor));
+            let half =
+                |x: __m256| _mm256_set_m128(quarter(_mm256_extractf128_ps(x, 1)), quarter(_mm256_castps256_ps128(x)));
+            Self(half(self.0), half(self.1))
+        }
+    }
+
+    /// Eight candidates are three registers, in which the logits stand in lanes of their own: blended and put in order.
+    #[inline(always)]
+    fn unpack(candidates: &[Candidate; LANES], first: i32) -> (Self, bool) {
+        // SAFETY: the features are there, and three times sixteen words can be read.
+        unsafe {
+            let words = candidates.as_ptr().cast::<i32>();
+            let load = |i: usize| _mm256_loadu_si256(words.add(8 * i).cast());
+            let order_of_logits = _mm256_setr_epi32(1, 4, 7, 2, 5, 0, 3, 6);
+            let order_of_ids = _mm256_setr_epi32(0, 3, 6, 1, 4, 7, 2, 5);
+            let count = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            let half = |i: usize| {
+                let (a, b, c) = (load(3 * i), load(3 * i + 1), load(3 * i + 2));
+                let logits = _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0b0010_0100), c, 0b0100_1001);
+                let ids = _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0b1001_0010), c, 0b0010_0100);
+                let expected = _mm256_add_epi32(count, _mm256_set1_epi32(first.wrapping_add(8 * i as i32)));
+                let same = _mm256_cmpeq_epi32(_mm256_permutevar8x32_epi32(ids, order_of_ids), expected);
+                (_mm256_castsi256_ps(_mm256_permutevar8x32_epi32(logits, order_of_logits)), same)
+            };
+            let ((low, same_low), (high, same_high)) = (half(0), half(1));
+            let same = _mm256_movemask_epi8(_mm256_and_si256(same_low, same_high));
+            (Self(low, high), same == -1)
+        }
     }
 
     #[inline(always)]

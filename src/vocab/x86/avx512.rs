@@ -1,6 +1,7 @@
 //! Sixteen lanes in one 512-bit register: AVX-512 F, BW, DQ and VL, as every processor since Skylake-X and Zen 4 has.
 
-use super::super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
+use super::super::lanes::{FRACTION, Field, LANES, Lanes, UNIT, Vector};
+use crate::logits::Candidate;
 use std::arch::x86_64::*;
 
 /// Sixteen lanes in one 512-bit register. Constructed only by kernels that run where the features are.
@@ -142,6 +143,49 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn times(self, factor: f64) -> Self {
+        // SAFETY: the features are there.
+        unsafe {
+            let factor = _mm512_set1_pd(factor);
+            let half = |x: __m256| _mm512_cvtpd_ps(_mm512_mul_pd(_mm512_cvtps_pd(x), factor));
+            let low = half(_mm512_castps512_ps256(self.0));
+            Self(_mm512_insertf32x8(_mm512_castps256_ps512(low), half(_mm512_extractf32x8_ps(self.0, 1)), 1))
+        }
+    }
+
+    /// Sixteen candidates are three registers, in which the logits stand in lanes of their own: blended and put in order.
+    #[inline(always)]
+    fn unpack(candidates: &[Candidate; LANES], first: i32) -> (Self, bool) {
+        // SAFETY: the features are there, and three times sixteen words can be read.
+        unsafe {
+            let words = |i: usize| _mm512_loadu_si512(candidates.as_ptr().cast::<i32>().add(LANES * i).cast());
+            let (a, b, c) = (words(0), words(1), words(2));
+            let pick =
+                |[_, in_b, in_c]: [u16; 3]| _mm512_mask_blend_epi32(in_c, _mm512_mask_blend_epi32(in_b, a, b), c);
+            let logits = _mm512_permutexvar_epi32(order(1), pick(lanes_of(1)));
+            let ids = _mm512_permutexvar_epi32(order(0), pick(lanes_of(0)));
+            let count = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            let expected = _mm512_add_epi32(count, _mm512_set1_epi32(first));
+            (Self(_mm512_castsi512_ps(logits)), _mm512_cmpeq_epi32_mask(ids, expected) == u16::MAX)
+        }
+    }
+
+    #[inline(always)]
+    fn pack(self, candidates: &mut [Candidate; LANES], field: Field) {
+        let at = if field == Field::Logit { 1 } else { 2 };
+        let words = candidates.as_mut_ptr().cast::<f32>();
+        for (i, lanes) in lanes_of(at).into_iter().enumerate() {
+            // Lane j of register i is the field of candidate (16 i + j - at) / 3.
+            let from: [i32; LANES] = std::array::from_fn(|j| (LANES * i + j).wrapping_sub(at) as i32 / 3);
+            // SAFETY: the features are there, and three times sixteen words can be written.
+            unsafe {
+                let x = _mm512_permutexvar_ps(_mm512_loadu_si512(from.as_ptr().cast()), self.0);
+                _mm512_mask_storeu_ps(words.add(LANES * i), lanes, x);
+            }
+        }
+    }
+
+    #[inline(always)]
     fn largest(self) -> f32 {
         // SAFETY: the features are there.
         unsafe { _mm512_reduce_max_ps(self.0) }
@@ -172,4 +216,22 @@ impl Lanes for Avx512 {
             _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
         }
     }
+}
+
+/// In three registers of candidates, the lanes that hold each one's word `at` (id, logit, p).
+const fn lanes_of(at: usize) -> [u16; 3] {
+    let (mut lanes, mut word) = ([0; 3], at);
+    while word < 3 * LANES {
+        lanes[word / LANES] |= 1 << (word % LANES);
+        word += 3;
+    }
+    lanes
+}
+
+/// Where in the blended register word `at` of each candidate stands.
+#[inline(always)]
+fn order(at: usize) -> __m512i {
+    let lanes: [i32; LANES] = std::array::from_fn(|j| ((at + 3 * j) % LANES) as i32);
+    // SAFETY: the features are there, and sixteen words can be read.
+    unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) }
 }
