@@ -1,77 +1,118 @@
-//! Every instruction set gives the same answer, whole pipeline, bit for bit; and those that ran are the ones expected.
+//! Every instruction set gives the same answers, whole pipeline, bit for bit; and those that ran are the ones expected.
+//!
+//! In one process the levels of this machine are compared. `ci/levels.sh` runs the same on other processors under
+//! emulation and compares the digests, which `BREGMAN_DIGESTS=FILE` writes.
+
+#[path = "levels/answers.rs"]
+mod answers;
+#[path = "common/chains.rs"]
+mod chains;
+#[path = "../benches/common/profile.rs"]
+mod profile;
+#[path = "levels/rows.rs"]
+mod rows;
 
 use bregman::{Row, Sampler, Want, simd_level, simd_levels};
-
-const CHAINS: [&str; 10] = [
-    "greedy",
-    "draw",
-    "temperature(0.7) | draw",
-    "top_k(40) | temperature(0.8) | draw",
-    "top_p(0.95) | draw",
-    "temperature(1.5) | min_p(0.02) | draw",
-    "top_k(floor=0.001) | draw",
-    "bregman(alpha=0.5, floor=0.01) | draw",
-    "temperature(0.9) | bregman(alpha=1.5, floor=0.005) | draw",
-    "bregman(alpha=3, mode=dual, floor=0.002, k_max=100) | draw",
-];
-
-fn rows() -> Vec<Vec<f32>> {
-    let mut state = 11u64;
-    let mut uniform = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1u64 << 24) as f32
-    };
-    let mut rows = vec![vec![0.5; 3001], (0..5000).map(|i| i as f32 / 100.0).collect(), vec![-3.0]];
-    rows.push((0..4096).map(|i| if i % 409 == 0 { 1.0 } else { f32::NEG_INFINITY }).collect());
-    for (vocab, spread) in [(1000, 1.0), (32_000, 4.0), (50_257, 9.0), (4099, 100.0)] {
-        rows.push((0..vocab).map(|_| (uniform() + uniform() + uniform() - 1.5) * spread).collect());
-    }
-    rows
-}
-
-/// Everything that a decode says, as bits.
-fn answers(chain: &str, level: &str, row: &[f32]) -> (Vec<u64>, Vec<(u32, u64)>) {
-    let want = Want { kept_mass: true, model_logprob: true, entropy: true, accept: false };
-    let mut sampler = Sampler::new(chain, 3).unwrap().with_simd_level(level).unwrap();
-    let said = (0..5)
-        .flat_map(|_| {
-            let t = sampler.decode(Row::from_f32(row).unwrap(), want).unwrap();
-            let figures = [t.p, t.kept_mass, t.model_logprob, t.entropy].map(f64::to_bits);
-            [u64::from(t.token), t.support as u64].into_iter().chain(figures)
-        })
-        .collect();
-    let law = sampler.distribution(Row::from_f32(row).unwrap()).unwrap();
-    (said, law.into_iter().map(|(id, p)| (id, p.to_bits())).collect())
-}
+use chains::CHAINS;
+use std::env::consts::ARCH;
+use std::process::Command;
 
 #[test]
-fn the_whole_pipeline_is_bit_identical() {
-    let rows = rows();
+fn every_stage_of_the_catalogue_is_here() {
+    assert_eq!(chains::missing(), [""; 0], "add a chain with these to tests/common/chains.rs");
+}
+
+/// The table of digests: a line for each chain.
+#[test]
+fn every_level_gives_the_same_answers() {
+    let (rows, mut digests) = (rows::all(), String::new());
     for chain in CHAINS {
-        for row in &rows {
-            let reference = answers(chain, "scalar", row);
-            for level in &simd_levels()[1..] {
-                assert!(answers(chain, level, row) == reference, "`{chain}` differs on {level}, V = {}", row.len());
+        let reference: Vec<u64> = rows.iter().map(|row| answers::digest(chain, "scalar", row)).collect();
+        for level in &simd_levels()[1..] {
+            for (row, expected) in rows.iter().zip(&reference) {
+                assert!(
+                    answers::digest(chain, level, row) == *expected,
+                    "`{chain}` differs on {level}, row {}",
+                    row.name
+                );
+            }
+        }
+        digests += &format!("{:016x} {chain}\n", answers::combined(&reference));
+    }
+    println!("{ARCH}, {}: {} rows by {} chains\n{digests}", simd_levels().join(" "), rows.len(), CHAINS.len());
+    if let Some(file) = std::env::var_os("BREGMAN_DIGESTS") {
+        std::fs::write(file, digests).unwrap();
+    }
+}
+
+/// Wherever in memory a row begins.
+#[test]
+fn no_answer_depends_on_alignment() {
+    let row = rows::all().into_iter().find(|row| row.logits.len() == 1025).expect("a row of this length");
+    let n = row.logits.len();
+    for level in simd_levels() {
+        for chain in ["draw", "top_k(40) | draw", "bregman(alpha=1.5, floor=0.01) | draw", "top_p(0.95) | draw"] {
+            let mut shifted = vec![f32::NAN; n + 40];
+            let answer = |logits: &[f32]| {
+                let mut sampler = Sampler::new(chain, 1).unwrap().with_simd_level(level).unwrap();
+                let token = sampler.decode(Row::from_f32(logits).unwrap(), Want::default()).unwrap();
+                (token.token, token.support, token.p.to_bits())
+            };
+            let expected = answer(&row.logits);
+            for offset in 0..40 {
+                shifted.fill(f32::NAN);
+                shifted[offset..offset + n].copy_from_slice(&row.logits);
+                assert_eq!(answer(&shifted[offset..offset + n]), expected, "`{chain}`, {level}, {offset} floats on");
             }
         }
     }
 }
 
-/// What the machine has, asked in another way than the library does.
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-#[test]
-fn the_levels_are_those_of_the_processor() {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap();
-    let flags: Vec<&str> = cpu.lines().find(|l| l.starts_with("flags")).unwrap().split_whitespace().collect();
-    let mut expected = vec!["scalar"];
-    if ["avx2", "fma"].iter().all(|f| flags.contains(f)) {
+/// What there is to expect: what the caller says (`BREGMAN_EXPECT="aarch64 scalar neon"`), or what the processor has,
+/// asked in another way than the library does.
+fn expected() -> Option<String> {
+    if let Ok(expected) = std::env::var("BREGMAN_EXPECT") {
+        return Some(expected);
+    }
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let flags: Vec<&str> = cpu.lines().find(|l| l.starts_with("flags"))?.split_whitespace().collect();
+    let has = |all: &[&str]| all.iter().all(|f| flags.contains(f));
+    let mut expected = vec![ARCH, "scalar"];
+    if has(&["avx2", "fma"]) {
         expected.push("avx2");
     }
-    if ["avx512f", "avx512bw", "avx512dq", "avx512vl"].iter().all(|f| flags.contains(f)) {
+    if has(&["avx512f", "avx512bw", "avx512dq", "avx512vl"]) {
         expected.push("avx512");
     }
-    println!("levels: {}", simd_levels().join(", "));
-    assert_eq!(simd_levels(), expected);
+    Some(expected.join(" "))
+}
+
+#[test]
+fn the_levels_are_those_of_the_processor() {
+    let levels = format!("{ARCH} {}", simd_levels().join(" "));
+    println!("levels: {levels}");
+    match expected() {
+        Some(expected) => assert_eq!(levels, expected),
+        None => assert!(cfg!(not(all(target_arch = "x86_64", target_os = "linux"))), "what to expect is not known"),
+    }
+    if std::env::var_os("BREGMAN_SIMD").is_none() {
+        assert_eq!(simd_level().unwrap(), *simd_levels().last().unwrap());
+    }
+}
+
+/// This program once more, under the emulator that cargo was told to run it with, if any.
+fn again() -> Command {
+    let this = std::env::current_exe().unwrap();
+    let runner = std::env::var(format!("CARGO_TARGET_{}_UNKNOWN_LINUX_GNU_RUNNER", ARCH.to_uppercase()));
+    let mut words = runner.as_deref().unwrap_or_default().split_whitespace();
+    match words.next() {
+        Some(program) => {
+            let mut command = Command::new(program);
+            command.args(words).arg(this);
+            command
+        }
+        None => Command::new(this),
+    }
 }
 
 #[test]
@@ -80,19 +121,20 @@ fn the_environment_lowers_the_level() {
     if let Ok(expected) = std::env::var("EXPECT_LEVEL") {
         let created = Sampler::new("draw", 0);
         match simd_level() {
-            Ok(level) => assert!(level == expected && created.is_ok()),
+            Ok(level) => assert!(level == expected && created.is_ok(), "{level}"),
             Err(e) => assert!(expected.is_empty() && e.to_string().contains("`mmx`") && created.is_err(), "{e}"),
         }
         return;
     }
     let child = |level: &str, expected: &str| {
-        let done = std::process::Command::new(std::env::current_exe().unwrap())
+        let done = again()
             .args(["--exact", "the_environment_lowers_the_level"])
             .env("BREGMAN_SIMD", level)
             .env("EXPECT_LEVEL", expected)
             .output()
             .unwrap();
-        assert!(done.status.success(), "BREGMAN_SIMD={level}: {}", String::from_utf8_lossy(&done.stdout));
+        let said = String::from_utf8_lossy(&done.stdout);
+        assert!(done.status.success() && said.contains("1 passed"), "BREGMAN_SIMD={level}: {said}");
     };
     for level in simd_levels() {
         child(level, level);

@@ -47,13 +47,13 @@ impl Profile {
             let at = (random(seed, row << 32 | i) >> 40) * (self.nodes as u64 - 1);
             let (node, fraction) = ((at >> 24) as usize, (at >> 8 & 0xFFFF) as i64);
             let [low, high] = [nodes[node], nodes[node + 1]].map(i64::from);
-            *logit = units((((low + ((high - low) * fraction >> 16)) * gain16) >> 4) - shift);
+            *logit = units((((low + (((high - low) * fraction) >> 16)) * gain16) >> 4) - shift);
         }
         for entry in head.chunks_exact(2) {
             let source = u64::from(entry[0] as u32);
             let [low, high] = [source, source + 1].map(|id| (id * vocab).div_ceil(self.source_vocab));
             let at = low + random(seed ^ 0xA5A5_A5A5_A5A5_A5A5, row << 32 | source) % (high - low);
-            out[at as usize] = units(i64::from(entry[1]) * gain16 >> 4);
+            out[at as usize] = units((i64::from(entry[1]) * gain16) >> 4);
         }
         Some(())
     }

@@ -4,12 +4,14 @@
 //! ```text
 //! ci/bench.sh [--quick] [--levels a,b] [--faces raw,chain,llama.cpp] [--csv FILE]
 //! ci/bench.sh --table FILE.csv [--into README.md]
+//! ci/instructions.sh                                  (which calls this with --count WORK LEVEL)
 //! ```
 //! `BENCH_FILTER="top_p 128256 hot"` runs what has all these words in its name. Without `--bench` (`cargo test`) every
 //! answer of the small vocabulary is checked and nothing is timed.
 
 mod check;
 mod contest;
+mod count;
 mod llama;
 mod options;
 mod plan;
@@ -32,6 +34,10 @@ fn main() {
     let options = Options::from_arguments().unwrap_or_else(|why| fail(&why));
     if let Some(csv) = &options.table {
         table::headline(csv, options.into.as_deref()).unwrap_or_else(|why| fail(&why));
+        return;
+    }
+    if let Some((key, level)) = &options.count {
+        count::run(key, level).unwrap_or_else(|why| fail(&why));
         return;
     }
     let llama = match Llama::open(&llama_dir()) {

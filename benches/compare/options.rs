@@ -16,6 +16,8 @@ pub struct Options {
     pub csv: Option<PathBuf>,
     /// Makes the headline's table of a record, and measures nothing.
     pub table: Option<PathBuf>,
+    /// Decodes a few rows by this work on this level for an instruction counter, and measures nothing.
+    pub count: Option<(String, String)>,
     /// The file that has the table between two marks.
     pub into: Option<PathBuf>,
 }
@@ -31,6 +33,7 @@ impl Options {
             filter: std::env::var("BENCH_FILTER").map(words).unwrap_or_default(),
             csv: None,
             table: None,
+            count: None,
             into: None,
         };
         let mut arguments = std::env::args().skip(1);
@@ -43,6 +46,7 @@ impl Options {
                 "--faces" => options.faces = words(value()?),
                 "--csv" => options.csv = Some(value()?.into()),
                 "--table" => options.table = Some(value()?.into()),
+                "--count" => options.count = Some((value()?, value()?)),
                 "--into" => options.into = Some(value()?.into()),
                 // What `cargo test` says to every test program.
                 "--quiet" | "-q" | "--nocapture" => {}

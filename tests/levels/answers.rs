@@ -1,0 +1,102 @@
+//! All that the library says of a row, by every face and in every number format, as one number.
+
+use crate::rows::Named;
+use bregman::{Candidate, Order, Result, Row, Sampler, Token, Values, Want};
+
+/// FNV-1a over 64-bit words.
+struct Digest(u64);
+
+impl Digest {
+    fn word(&mut self, word: u64) {
+        for byte in word.to_le_bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+
+    /// The bits of a number; which NaN it is is the processor's own.
+    fn number(&mut self, x: f64) {
+        self.word(if x.is_nan() { u64::MAX } else { x.to_bits() });
+    }
+
+    fn token(&mut self, token: Result<Token>) {
+        match token {
+            Ok(t) => {
+                self.word(t.token.into());
+                self.word(t.support as u64);
+                [t.p, t.kept_mass, t.model_logprob, t.entropy].into_iter().for_each(|x| self.number(x));
+            }
+            Err(e) => e.to_string().bytes().for_each(|b| self.word(b.into())),
+        }
+    }
+}
+
+pub fn combined(digests: &[u64]) -> u64 {
+    let mut all = Digest(0xcbf2_9ce4_8422_2325);
+    digests.iter().for_each(|&d| all.word(d));
+    all.0
+}
+
+const WANT: Want = Want { kept_mass: true, model_logprob: true, entropy: true, accept: true };
+
+/// The answers of one chain on one level.
+pub fn digest(chain: &str, level: &str, row: &Named) -> u64 {
+    let mut digest = Digest(0xcbf2_9ce4_8422_2325);
+    let mut sampler = Sampler::new(chain, 3).unwrap().with_simd_level(level).unwrap();
+    // Something for the stages that look back.
+    sampler.accept(&[3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5]).unwrap();
+    // One element on, so that no vector of the row is aligned.
+    let memory: Vec<f32> = [f32::NAN].into_iter().chain(row.logits.iter().copied()).collect();
+    let logits = &memory[1..];
+    let mask: Vec<u32> = (0..logits.len() as u32 / 32 + 1).map(|i| 0x9999_7531_u32.rotate_left(i) | 1).collect();
+    formats(&mut digest, &mut sampler, logits, &mask);
+    faces(&mut digest, &mut sampler, logits);
+    sampler.set_logit_bias(&[(0, 1.5), (7, -3.0), (11, f32::NEG_INFINITY), (300, 4.0), (1024, 0.25)]).unwrap();
+    formats(&mut digest, &mut sampler, logits, &mask);
+    faces(&mut digest, &mut sampler, logits);
+    digest.0
+}
+
+/// Decodes in f32, f16 and bf16, with and without a mask.
+fn formats(digest: &mut Digest, sampler: &mut Sampler, logits: &[f32], mask: &[u32]) {
+    // The largest number of f16 is 65504.
+    let fits = |l: f32| if l.is_finite() { l.clamp(-6e4, 6e4) } else { l };
+    let f16: Vec<u16> = logits.iter().map(|&l| half::f16::from_f32(fits(l)).to_bits()).collect();
+    let bf16: Vec<u16> = logits.iter().map(|&l| half::bf16::from_f32(fits(l)).to_bits()).collect();
+    for values in [Values::F32(logits), Values::F16(&f16), Values::Bf16(&bf16)] {
+        let row = Row::new(values).unwrap();
+        digest.token(sampler.decode(row, WANT));
+        digest.token(sampler.decode(row.with_mask(mask), WANT));
+    }
+}
+
+/// The distribution, the processed row, and the candidates in two orders.
+fn faces(digest: &mut Digest, sampler: &mut Sampler, logits: &[f32]) {
+    // Under emulation a sort of a whole vocabulary takes its time, and tells nothing that a smaller one does not.
+    if logits.len() > 5000 {
+        return;
+    }
+    for (id, p) in sampler.distribution(Row::from_f32(logits).unwrap()).into_iter().flatten() {
+        digest.word(id.into());
+        digest.number(p);
+    }
+    let mut processed = logits.to_vec();
+    digest.word(sampler.process(&mut processed).is_ok().into());
+    processed.iter().for_each(|&l| digest.number(l.into()));
+    for turned in [false, true] {
+        let place = |at: usize| if turned { logits.len() - 1 - at } else { at };
+        let candidate = |at| Candidate { id: place(at) as i32, logit: logits[place(at)], p: 0.0 };
+        let mut candidates: Vec<_> = (0..logits.len()).map(candidate).collect();
+        let Ok(applied) = sampler.apply(&mut candidates) else {
+            digest.word(u64::MAX);
+            continue;
+        };
+        digest.word(applied.size as u64);
+        digest.word(applied.selected.map_or(u64::MAX, |at| at as u64));
+        digest.word((applied.order == Order::Sorted).into());
+        for c in &candidates[..applied.size] {
+            digest.word(c.id as u64);
+            digest.number(c.logit.into());
+            digest.number(c.p.into());
+        }
+    }
+}
