@@ -6,7 +6,7 @@ use crate::law::Law;
 use crate::logits::{BLOCK, Candidate, Row, bias_of, biased};
 use crate::math::exp;
 use crate::stages::Context;
-use crate::vocab::{Field, Kernels};
+use crate::vocab::Kernels;
 
 /// What [`Sampler::apply`] did to a candidate array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,14 +97,22 @@ fn write_open(
     biased: bool,
 ) -> Applied {
     let scale = law.scale();
-    if biased || scale != 1.0 {
-        (kernels.pack)(logits, scale, Field::Logit, candidates);
-    }
-    if law.drawn().is_some() {
+    let changed = biased || scale != 1.0;
+    if law.drawn().is_none() {
+        if changed {
+            (kernels.pack_logits)(logits, scale, candidates);
+        }
+    } else {
+        // Block by block, so that an array larger than a cache is gone through once.
         let (vocab, _) = law.vocabulary();
         let share = 1.0 / vocab.total(scale);
         vocab.for_each_weighed_block(scale, |block, weights, unit| {
-            (kernels.pack)(weights, unit * share, Field::P, &mut candidates[block * BLOCK..]);
+            let start = block * BLOCK;
+            let candidates = &mut candidates[start..][..weights.len()];
+            if changed {
+                (kernels.pack_logits)(&logits[start..], scale, candidates);
+            }
+            (kernels.pack_probabilities)(weights, unit * share, candidates);
         });
     }
     let selected = law.drawn().map(|d| d.index as usize);

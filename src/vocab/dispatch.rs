@@ -1,7 +1,7 @@
 //! Which instruction set runs, decided once: the table of kernels that a sampler holds.
 
 use super::exponential::Weighting;
-use super::lanes::{Field, Vector};
+use super::lanes::Vector;
 use super::passes::{self, Extent, Hit};
 
 use super::run::{All, Bf16, F16, F32, Packed, Run, Source, with_source};
@@ -27,7 +27,8 @@ pub(crate) struct Kernels {
     pub(crate) lanes_reaching: fn(&[Vector], f32) -> u64,
     pub(crate) columns: fn(&[Vector], &mut Vec<Vector>),
     pub(crate) unpack: fn(&[Candidate], &mut [f32]) -> bool,
-    pub(crate) pack: fn(&[f32], f64, Field, &mut [Candidate]),
+    pub(crate) pack_logits: fn(&[f32], f64, &mut [Candidate]),
+    pub(crate) pack_probabilities: fn(&[f32], f64, &mut [Candidate]),
 }
 
 /// The table of one level: each pass for its lanes, inside a function that has its features. The first list are passes
@@ -51,7 +52,8 @@ macro_rules! kernels {
                 lanes_reaching(maxima: &[Vector], low: f32) -> u64,
                 columns(maxima: &[Vector], columns: &mut Vec<Vector>) -> (),
                 unpack(candidates: &[Candidate], logits: &mut [f32]) -> bool,
-                pack(numbers: &[f32], unit: f64, field: Field, candidates: &mut [Candidate]) -> ()
+                pack_logits(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) -> (),
+                pack_probabilities(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) -> ()
             ]
         }
     };

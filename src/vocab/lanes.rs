@@ -93,16 +93,13 @@ pub(crate) trait Lanes: Copy {
         (Self::load(&candidates.map(|c| c.logit)), in_order)
     }
 
-    /// Writes the lanes into an engine's candidates.
+    /// Writes the lanes into an engine's candidates: as logits (`WORD` 1) or as probabilities (`WORD` 2).
     #[inline(always)]
-    fn pack(self, candidates: &mut [Candidate; LANES], field: Field) {
+    fn pack<const WORD: usize>(self, candidates: &mut [Candidate; LANES]) {
         let mut lanes = [0.0; LANES];
         self.store(&mut lanes);
         for (c, x) in candidates.iter_mut().zip(lanes) {
-            *match field {
-                Field::Logit => &mut c.logit,
-                Field::P => &mut c.p,
-            } = x;
+            *(if WORD == 1 { &mut c.logit } else { &mut c.p }) = x;
         }
     }
 
@@ -118,13 +115,6 @@ pub(crate) trait Lanes: Copy {
     fn add_to(self, sums: &mut Self::Sums);
     /// The lanes added by halves: the same tree on every instruction set.
     fn sum(sums: Self::Sums) -> f64;
-}
-
-/// What of a candidate is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Field {
-    Logit,
-    P,
 }
 
 /// Lanes in f64, where they need no registers of their own.

@@ -27,7 +27,7 @@ mod sums;
 mod x86;
 
 pub(crate) use dispatch::{Kernels, by_name, kernels, levels};
-pub(crate) use lanes::{Field, LANES, Vector};
+pub(crate) use lanes::{LANES, Vector};
 pub(crate) use passes::Hit;
 pub(crate) use run::Run;
 

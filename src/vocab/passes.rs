@@ -6,7 +6,7 @@
 //! the row is read.
 
 use super::exponential::{Weigh, Weighting};
-use super::lanes::{Field, LANES, Lanes, Vector};
+use super::lanes::{LANES, Lanes, Vector};
 use super::run::{Allowed, Format, Source, for_each_block};
 use crate::logits::{BLOCK, Candidate};
 
@@ -289,18 +289,26 @@ pub(super) fn unpack<L: Lanes>(candidates: &[Candidate], logits: &mut [f32]) -> 
     in_order
 }
 
-/// Writes numbers times `unit`, rounded once more than they were, into an engine's candidates.
+/// Writes numbers times `unit`, rounded once more than they were, into an engine's candidates as logits.
 #[inline(always)]
-pub(super) fn pack<L: Lanes>(numbers: &[f32], unit: f64, field: Field, candidates: &mut [Candidate]) {
+pub(super) fn pack_logits<L: Lanes>(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) {
+    pack::<L, 1>(numbers, unit, candidates);
+}
+
+/// The same as probabilities.
+#[inline(always)]
+pub(super) fn pack_probabilities<L: Lanes>(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) {
+    pack::<L, 2>(numbers, unit, candidates);
+}
+
+#[inline(always)]
+fn pack<L: Lanes, const WORD: usize>(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) {
     let (vectors, rest) = numbers.as_chunks::<LANES>();
     let (out, out_rest) = candidates.as_chunks_mut::<LANES>();
     for (numbers, candidates) in vectors.iter().zip(out) {
-        L::load(numbers).times(unit).pack(candidates, field);
+        L::load(numbers).times(unit).pack::<WORD>(candidates);
     }
     for (&x, c) in rest.iter().zip(out_rest) {
-        *match field {
-            Field::Logit => &mut c.logit,
-            Field::P => &mut c.p,
-        } = (f64::from(x) * unit) as f32;
+        *(if WORD == 1 { &mut c.logit } else { &mut c.p }) = (f64::from(x) * unit) as f32;
     }
 }

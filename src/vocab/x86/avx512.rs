@@ -1,6 +1,6 @@
 //! Sixteen lanes in one 512-bit register: AVX-512 F, BW, DQ and VL, as every processor since Skylake-X and Zen 4 has.
 
-use super::super::lanes::{FRACTION, Field, LANES, Lanes, UNIT, Vector};
+use super::super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
 use crate::logits::Candidate;
 use std::arch::x86_64::*;
 
@@ -171,16 +171,17 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn pack(self, candidates: &mut [Candidate; LANES], field: Field) {
-        let at = if field == Field::Logit { 1 } else { 2 };
+    fn pack<const WORD: usize>(self, candidates: &mut [Candidate; LANES]) {
         let words = candidates.as_mut_ptr().cast::<f32>();
-        for (i, lanes) in lanes_of(at).into_iter().enumerate() {
-            // Lane j of register i is the field of candidate (16 i + j - at) / 3.
-            let from: [i32; LANES] = std::array::from_fn(|j| (LANES * i + j).wrapping_sub(at) as i32 / 3);
-            // SAFETY: the features are there, and three times sixteen words can be written.
+        for (i, lanes) in const { lanes_of(WORD) }.into_iter().enumerate() {
+            // Lane j of register i is the word of candidate (16 i + j - WORD) / 3.
+            let from: [i32; LANES] = std::array::from_fn(|j| (LANES * i + j).wrapping_sub(WORD) as i32 / 3);
+            // SAFETY: the features are there, and three times sixteen words can be read and written. (A store behind a
+            // mask is many times slower on some processors.)
             unsafe {
                 let x = _mm512_permutexvar_ps(_mm512_loadu_si512(from.as_ptr().cast()), self.0);
-                _mm512_mask_storeu_ps(words.add(LANES * i), lanes, x);
+                let all = _mm512_mask_mov_ps(_mm512_loadu_ps(words.add(LANES * i)), lanes, x);
+                _mm512_storeu_ps(words.add(LANES * i), all);
             }
         }
     }
