@@ -36,7 +36,7 @@ def decode_batch(
     No row's failure is another's; neither the rows' order nor the number of threads changes a token.
 
     Args:
-        samplers: one a row, each another.
+        samplers: one a row, each another: of one that stands twice only the first row is decoded.
         logits: rows x vocabulary of float32, float16 or bfloat16 (ml_dtypes, torch, or its bits as uint16). Each row is
             contiguous; rows may be any distance apart. Nothing is copied.
         mask: rows x words of uint32 or int32, as in `Sampler.decode`.
@@ -50,8 +50,8 @@ def decode_batch(
         and its sampler's `last_error` has the message; it has advanced nothing.
 
     Raises:
-        InvalidArgumentError: wrong shapes or strides, not one sampler a row, or one that stands twice, is closed or in
-            use: then nothing was decoded.
+        InvalidArgumentError: wrong shapes or strides, not one sampler a row, or one that is closed or in use: then
+            nothing was decoded.
         BregmanError: as `Sampler.decode`, for the first row that failed.
         TypeError: wrong dtype, or no array.
     """
@@ -59,18 +59,18 @@ def decode_batch(
     if len(samplers) != batch.rows:
         raise InvalidArgumentError(f"{len(samplers)} samplers for {batch.rows} rows: each row has its own")
     results: Results = np.zeros(batch.rows, RESULT)
-    entered: list[Sampler] = []
+    if not samplers:
+        return results
+    entered: dict[int, Sampler] = {}
     failure: BregmanError | None = None
     try:
-        handles = ffi.new(
-            "bregman_sampler *[]", [_enter(sampler, r, samplers, entered) for r, sampler in enumerate(samplers)]
-        )
+        handles = ffi.new("bregman_sampler *[]", [_enter(s, row, entered) for row, s in enumerate(samplers)])
         status = lib.bregman_decode_batch(handles, batch, ffi.from_buffer("bregman_result[]", results))
         del owners
         if check and status:
-            failure = _first_failure(entered, results)
+            failure = _first_failure(samplers, results)
     finally:
-        for sampler in entered:
+        for sampler in entered.values():
             sampler._lock.release()
     if failure is not None:
         failure.results = results
@@ -78,14 +78,14 @@ def decode_batch(
     return results
 
 
-def _enter(sampler: Sampler, row: int, samplers: Sequence[Sampler], entered: list[Sampler]) -> Any:
+def _enter(sampler: Sampler, row: int, entered: dict[int, Sampler]) -> Any:
+    if id(sampler) in entered:  # the library says what it thinks of that
+        return sampler._handle
     try:
         handle = sampler._enter()
     except InvalidArgumentError as e:
-        if sampler in samplers[:row]:
-            raise InvalidArgumentError(f"the sampler of row {row} stands twice in the batch") from None
         raise InvalidArgumentError(f"row {row}: {e}") from None
-    entered.append(sampler)
+    entered[id(sampler)] = sampler
     return handle
 
 

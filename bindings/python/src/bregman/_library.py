@@ -1,14 +1,16 @@
-"""The shared library that the wheel carries: loaded once, its version checked."""
+"""The shared library: the one that the wheel carries, or BREGMAN_LIBRARY; loaded once, its version checked."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from bregman import _native
 
 #: cffi's view of include/bregman.h, from which every constant and layout of this package is taken.
 ffi: Any = _native.ffi
-lib: Any = _native.lib
+#: The environment variable names another build of the library, for a distribution's or an engine's own.
+lib: Any = ffi.dlopen(os.environ["BREGMAN_LIBRARY"]) if os.environ.get("BREGMAN_LIBRARY") else _native.lib
 
 #: Version of the binary interface that this package was built for.
 ABI_VERSION: int = lib.BREGMAN_ABI_VERSION

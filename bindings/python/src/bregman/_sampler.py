@@ -35,6 +35,9 @@ class Want(IntFlag):
     ENTROPY = lib.BREGMAN_WANT_ENTROPY
 
 
+_EVERYTHING = Want.KEPT_MASS | Want.MODEL_LOGPROB | Want.ENTROPY
+
+
 class Result(NamedTuple):
     """One row's answer; what was not asked for is NaN."""
 
@@ -80,8 +83,8 @@ def _uint64(value: SupportsIndex, name: str) -> int:
 
 
 def _int32s(tokens: Any, name: str) -> npt.NDArray[np.int32]:
-    """Token ids as contiguous int32; no other type or value is quietly made one."""
-    ids = np.asarray(tokens)
+    """One token id or several as contiguous int32; no other type or value is quietly made one."""
+    ids = np.atleast_1d(np.asarray(tokens))
     if ids.size == 0:
         return np.empty(0, np.int32)
     if ids.dtype.kind not in "iu":
@@ -117,7 +120,7 @@ class Sampler:
 
     def __init__(self, chain: str, seed: SupportsIndex = 0, *, generators: Iterable[Generator] = ()) -> None:
         """Creates the sampler at position 0 of the random numbers of `seed`."""
-        self._handle = None
+        self._prepare()
         if not isinstance(chain, str):
             raise TypeError(f"chain is a {type(chain).__name__}: it must be a str")
         if "\0" in chain:
@@ -134,12 +137,16 @@ class Sampler:
             raise error(status, text(message)) from _generator.first_error(given)
         self._own(handle[0], given)
 
-    def _own(self, handle: Any, generators: tuple[Generator, ...]) -> None:
-        self._handle = ffi.gc(handle, lib.bregman_sampler_free)
-        self._generators = generators
+    def _prepare(self) -> None:
+        self._handle = None
+        self._generators = ()
         # Entered by every call without waiting: two threads on one sampler are a mistake, not a queue.
         self._lock = threading.Lock()
         self._out = ffi.new("bregman_result *")
+
+    def _own(self, handle: Any, generators: tuple[Generator, ...]) -> None:
+        self._handle = ffi.gc(handle, lib.bregman_sampler_free)
+        self._generators = generators
 
     def _enter(self) -> Any:
         """The handle, for this call alone; `self._lock.release()` must follow."""
@@ -271,7 +278,7 @@ class Sampler:
         Those are the prompt's, and each token that the sequence went on with (`decode(accept=True)` does that for the
         drawn one). Raises InvalidArgumentError if one is negative; then none is taken.
         """
-        ids = _int32s([operator.index(tokens)] if isinstance(tokens, SupportsIndex) else tokens, "tokens")
+        ids = _int32s(tokens, "tokens")
         self._call(lib.bregman_sampler_accept, ffi.from_buffer("int32_t[]", ids), len(ids))
 
     def reset(self) -> None:
@@ -286,15 +293,18 @@ class Sampler:
         """
         self._call(lib.bregman_sampler_reseed, _uint64(seed, "seed"), _uint64(position, "position"))
 
-    def set_logit_bias(self, bias: Mapping[int, float]) -> None:
+    def set_logit_bias(self, bias: Mapping[int, float] | Iterable[tuple[int, float]]) -> None:
         """Replaces the logit bias: what is added to the logits of these tokens before any stage.
 
         -inf bans the token, whatever its logit is. An empty mapping removes the bias. Ids beyond a row's vocabulary
-        are ignored there. Raises InvalidArgumentError if an id is negative, or a bias is NaN or +inf; then the old bias
-        stays.
+        are ignored there. The bias may be pairs of id and value instead of a mapping.
+
+        Raises:
+            InvalidArgumentError: an id is negative or named twice, or a bias is NaN or +inf; then the old bias stays.
         """
-        ids = _int32s(list(bias.keys()), "ids")
-        values = np.fromiter(bias.values(), np.float32, len(bias))
+        pairs = list(bias.items() if isinstance(bias, Mapping) else bias)
+        ids = _int32s([token for token, _ in pairs], "ids")
+        values = np.array([value for _, value in pairs], np.float32)
         ids_c, values_c = ffi.from_buffer("int32_t[]", ids), ffi.from_buffer("float[]", values)
         self._call(lib.bregman_sampler_set_logit_bias, ids_c, values_c, len(ids))
 
@@ -323,6 +333,7 @@ class Sampler:
         out = ffi.new("bregman_sampler **")
         self._call(lib.bregman_sampler_clone, out)
         copy = object.__new__(type(self))
+        copy._prepare()
         copy._own(out[0], self._generators)
         return copy
 
@@ -354,6 +365,11 @@ class Sampler:
         finally:
             self._lock.release()
 
+    def _give_up(self) -> None:
+        """Closes the sampler without freeing the handle, which has another owner now."""
+        ffi.gc(self._handle, None)
+        self._handle = None
+
     def __enter__(self) -> Sampler:
         """The sampler itself; the end of the block closes it."""
         if self._handle is None:
@@ -381,11 +397,13 @@ def batch_of(logits: Array, mask: Array | None, want: Want, accept: bool, thread
     rows = _arrays.logits_rows(logits, "logits")
     if not 0 <= operator.index(threads) < 1 << 32:
         raise InvalidArgumentError(f"threads is {threads}: it is from 0 to 2**32 - 1")
+    if operator.index(want) & ~_EVERYTHING:
+        raise InvalidArgumentError(f"want is {want!r}: it is made of the members of bregman.Want")
     batch = ffi.new("bregman_batch *")
     batch.struct_size = ffi.sizeof("bregman_batch")
     batch.dtype = rows.dtype
     batch.logits, batch.rows, batch.vocab, batch.row_stride = rows.pointer, rows.rows, rows.columns, rows.stride
-    batch.flags = Want(want) | (lib.BREGMAN_ACCEPT if accept else 0)
+    batch.flags = want | (lib.BREGMAN_ACCEPT if accept else 0)
     batch.threads = threads
     words = None
     if mask is not None:
