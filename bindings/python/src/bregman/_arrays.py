@@ -118,10 +118,10 @@ class Rows(NamedTuple):
 def _strided(array: npt.NDArray[Any], dtype: int, name: str) -> Rows:
     check_dimensions(array, 2, name)
     (rows, columns), (step, element) = array.shape, array.strides
-    if columns > 1 and element != array.itemsize:
+    # A stride over a single element, or none, is any number.
+    if array.size and columns > 1 and element != array.itemsize:
         raise _not_contiguous(array, name)
-    # With a single row, numpy may leave any number where the step to the next would stand.
-    stride, rest = divmod(step, array.itemsize) if rows > 1 else (columns, 0)
+    stride, rest = divmod(step, array.itemsize) if array.size and rows > 1 else (columns, 0)
     if rest or stride < columns:
         raise InvalidArgumentError(
             f"{name} has rows that are {step} bytes apart: they overlap, run backwards or are unaligned"

@@ -35,7 +35,7 @@ class Want(IntFlag):
     ENTROPY = lib.BREGMAN_WANT_ENTROPY
 
 
-_EVERYTHING = Want.KEPT_MASS | Want.MODEL_LOGPROB | Want.ENTROPY
+_KNOWN = int(Want.KEPT_MASS | Want.MODEL_LOGPROB | Want.ENTROPY)
 
 
 class Result(NamedTuple):
@@ -397,7 +397,7 @@ def batch_of(logits: Array, mask: Array | None, want: Want, accept: bool, thread
     rows = _arrays.logits_rows(logits, "logits")
     if not 0 <= operator.index(threads) < 1 << 32:
         raise InvalidArgumentError(f"threads is {threads}: it is from 0 to 2**32 - 1")
-    if operator.index(want) & ~_EVERYTHING:
+    if operator.index(want) & ~_KNOWN:
         raise InvalidArgumentError(f"want is {want!r}: it is made of the members of bregman.Want")
     batch = ffi.new("bregman_batch *")
     batch.struct_size = ffi.sizeof("bregman_batch")
