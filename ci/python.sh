@@ -28,7 +28,7 @@ environment() {
 
 install_wheel() {
     rm -rf "$work/wheels"
-    (cd "$binding" && PATH="$venv/bin:$PATH" maturin --quiet build --release --out "$work/wheels") || fail "no wheel"
+    (cd "$binding" && PATH="$venv/bin:$PATH" maturin build --quiet --release --out "$work/wheels") || fail "no wheel"
     "$venv/bin/pip" --disable-pip-version-check install --quiet --no-deps --force-reinstall "$work"/wheels/bregman-*.whl
 }
 

@@ -89,8 +89,11 @@ def _sampler(stage: int) -> Any:
 
 
 def _address(function: Any) -> Any:
-    if not isinstance(function, (int, ffi.CData)):  # a function from ctypes
+    # ctypes casts texts and bytes as well, whose addresses nobody may call.
+    if isinstance(function, ctypes.c_void_p) or hasattr(function, "argtypes"):
         function = ctypes.cast(function, ctypes.c_void_p).value or 0
+    elif not isinstance(function, (int, ffi.CData)):
+        raise TypeError(f"llama_sampler_init is a {type(function).__name__}: it must be a function or its address")
     pointer = ffi.cast("void *", function)
     if pointer == ffi.NULL:
         raise InvalidArgumentError("llama_sampler_init is NULL")
