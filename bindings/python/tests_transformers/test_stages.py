@@ -65,8 +65,6 @@ def test_the_real_rows_are_there() -> None:
 def test_a_stage_does_what_transformers_does(stage: Stage) -> None:
     real, random = real_rows(), random_rows()
     same = [compare(stage, row) for row in real + random]
-    print(
-        f"{stage.chain}: the same tokens in {sum(same)} of {len(same)} rows ({len(real)} real), a near thing in the others"
-    )
+    print(f"{stage.chain}: the same tokens in {sum(same)} of {len(same)} rows, {len(real)} of them real")
     # A fourth of the random rows is full of ties; more near things, and the comparison would be worth little.
     assert sum(same) >= 0.75 * len(same)
