@@ -28,7 +28,10 @@ environment() {
 
 install_wheel() {
     rm -rf "$work/wheels"
-    (cd "$binding" && PATH="$venv/bin:$PATH" maturin build --quiet --release --out "$work/wheels") || fail "no wheel"
+    (cd "$binding" && PATH="$venv/bin:$PATH" maturin build --release --out "$work/wheels" >"$work/maturin.log" 2>&1) || {
+        cat "$work/maturin.log" >&2
+        fail "maturin could not build the wheel"
+    }
     "$venv/bin/pip" --disable-pip-version-check install --quiet --no-deps --force-reinstall "$work"/wheels/bregman-*.whl
 }
 

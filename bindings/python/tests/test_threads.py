@@ -79,16 +79,22 @@ def test_two_threads_on_one_sampler_are_refused() -> None:
         except bregman.InvalidArgumentError as e:
             refusals.add(str(e))
 
+    done, deadline = threading.Event(), time.monotonic() + 60
+
     def batches() -> None:
-        for _ in range(20):
+        while not done.is_set():
             call(lambda: bregman.decode_batch(samplers, logits), there)
 
     other = threading.Thread(target=batches)
     other.start()
     calls = [lambda: shared.decode(logits[0]), shared.reset, shared.clone, shared.describe, lambda: shared.last_error]
-    while other.is_alive():
-        for function in calls:
-            call(function, here)
+    try:
+        while not here and time.monotonic() < deadline:
+            for function in calls:
+                call(function, here)
+    finally:
+        done.set()
+        other.join()
     assert here == {"the sampler is in use by another call"}
     # The batch may have come second, too.
     assert there <= {"row 5: the sampler is in use by another call"}

@@ -9,12 +9,13 @@ same token, bit for bit, on every instruction set, with any number of threads, i
 For other hosts: `bregman.transformers`, `bregman.vllm.v1`, `bregman.vllm.v2`, `bregman.llama_cpp`.
 """
 
+from bregman._answers import CANDIDATE, Applied, Distribution, Result, Want
 from bregman._arrays import pack_mask
 from bregman._batch import RESULT, decode_batch
 from bregman._catalogue import Kind, Parameter, Stage, stages
 from bregman._generator import Generator
 from bregman._library import ABI_VERSION, simd_level, version
-from bregman._sampler import CANDIDATE, Applied, Distribution, Result, Sampler, Want
+from bregman._sampler import Sampler
 from bregman.errors import (
     BregmanError,
     BufferTooSmallError,

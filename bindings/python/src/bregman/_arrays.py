@@ -35,7 +35,7 @@ Array = Union["npt.NDArray[Any]", Tensor]
 
 F32 = np.dtype(np.float32)
 U32 = np.dtype(np.uint32)
-_FLOATS = ffi.typeof("float[]")
+_FLOATS, _VOID = ffi.typeof("float[]"), ffi.typeof("void *")
 _DTYPES: dict[np.dtype[Any], int] = {
     F32: lib.BREGMAN_F32,
     np.dtype(np.float16): lib.BREGMAN_F16,
@@ -60,8 +60,9 @@ def struct_dtype(struct: str) -> np.dtype[Any]:
 def as_numpy(array: Any, name: str) -> npt.NDArray[Any]:
     """The array itself, or a view of a CPU tensor; bfloat16 as its bits, in uint16."""
     if isinstance(array, np.ndarray):
-        # ml_dtypes' bfloat16 is a dtype of its own.
-        return array.view(np.uint16) if array.dtype.name == "bfloat16" else array
+        # ml_dtypes' bfloat16 is a dtype of its own (2: numpy's mark for those).
+        foreign = array.dtype.isbuiltin == 2 and array.dtype.name == "bfloat16"
+        return array.view(np.uint16) if foreign else array
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(array, torch.Tensor):
         raise TypeError(f"{name} is a {type(array).__name__}: it must be a numpy array or a torch tensor")
@@ -126,7 +127,9 @@ def _strided(array: npt.NDArray[Any], dtype: int, name: str) -> Rows:
         raise InvalidArgumentError(
             f"{name} has rows that are {step} bytes apart: they overlap, run backwards or are unaligned"
         )
-    return Rows(ffi.cast("void *", array.ctypes.data), dtype, rows, columns, stride, array)
+    # from_buffer is the faster way, but takes no gaps.
+    pointer = ffi.from_buffer(array) if array.flags.c_contiguous else ffi.cast(_VOID, array.ctypes.data)
+    return Rows(pointer, dtype, rows, columns, stride, array)
 
 
 def logits_rows(array: Any, name: str) -> Rows:

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bregman import _arrays
+from bregman._answers import Want
 from bregman._arrays import Array
 from bregman._library import ffi, lib
-from bregman._sampler import Sampler, Want, batch_of
+from bregman._sampler import Sampler, batch_of
 from bregman.errors import BregmanError, InvalidArgumentError
 
 #: One row's answer: `token`, `status`, `support`, `p`, `kept_mass`, `model_logprob`, `entropy`.

@@ -5,74 +5,28 @@ from __future__ import annotations
 import operator
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from enum import IntFlag
 from types import TracebackType
-from typing import Any, NamedTuple, NoReturn, SupportsIndex
+from typing import Any, NoReturn, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
 
 from bregman import _arrays, _generator
+from bregman._answers import CANDIDATE, Applied, Distribution, Result, Want
 from bregman._arrays import Array
 from bregman._generator import Generator
 from bregman._library import ffi, lib, text
 from bregman.errors import BregmanError, BufferTooSmallError, InvalidArgumentError, error
-
-#: One candidate of an engine's own array: `id` (int32), `logit` and `p` (float32), 12 bytes.
-CANDIDATE = _arrays.struct_dtype("bregman_candidate")
 
 #: Where the first guess of a support's size is too small, the library says what is needed.
 _FIRST_CAPACITY = 1024
 _LONGEST_MESSAGE = 4096
 
 
-class Want(IntFlag):
-    """What a decode works out beyond the token; each costs some time."""
-
-    NOTHING = 0
-    KEPT_MASS = lib.BREGMAN_WANT_KEPT_MASS
-    MODEL_LOGPROB = lib.BREGMAN_WANT_MODEL_LOGPROB
-    ENTROPY = lib.BREGMAN_WANT_ENTROPY
-
-
+_BATCH, _WORDS = ffi.typeof("bregman_batch *"), ffi.typeof("uint32_t *")
+_HANDLES = ffi.typeof("bregman_sampler *[]")
+_BATCH_SIZE = ffi.sizeof("bregman_batch")
 _KNOWN = int(Want.KEPT_MASS | Want.MODEL_LOGPROB | Want.ENTROPY)
-
-
-class Result(NamedTuple):
-    """One row's answer; what was not asked for is NaN."""
-
-    #: The token's id.
-    token: int
-    #: Its probability under the decoded distribution, in (0, 1].
-    p: float
-    #: Number of tokens with positive probability.
-    support: int
-    #: The model's mass on the support, at the temperature that the first truncating stage saw (`Want.KEPT_MASS`).
-    kept_mass: float
-    #: Natural logarithm of the token's probability under the untouched logits (`Want.MODEL_LOGPROB`).
-    model_logprob: float
-    #: Entropy of the decoded distribution in nats (`Want.ENTROPY`).
-    entropy: float
-
-
-class Distribution(NamedTuple):
-    """A decoded distribution, in descending order of probability (ties: ascending id)."""
-
-    #: Token ids, int32.
-    ids: npt.NDArray[np.int32]
-    #: Their probabilities, float32; they sum to 1 up to rounding.
-    p: npt.NDArray[np.float32]
-
-
-class Applied(NamedTuple):
-    """What `Sampler.apply` made of an array of candidates."""
-
-    #: A view of the candidates that are left.
-    candidates: npt.NDArray[Any]
-    #: Position of the token that a drawing stage took; None without one.
-    selected: int | None
-    #: Whether the candidates are in descending order of logit.
-    sorted: bool
 
 
 def _uint64(value: SupportsIndex, name: str) -> int:
@@ -192,7 +146,7 @@ class Sampler:
             InvalidArgumentError: wrong shape or not contiguous; the sampler is closed or in use.
             TypeError: wrong dtype, or no array.
         """
-        if mask is None and not want and not accept and getattr(logits, "dtype", None) == _arrays.F32:
+        if mask is None and want == 0 and not accept and getattr(logits, "dtype", None) == _arrays.F32:
             row = _arrays.f32_row(logits, "logits")
             self._enter()
             try:
@@ -218,7 +172,7 @@ class Sampler:
         batch, owners = batch_of(row[None], words, want, accept, 0)
         handle = self._enter()
         try:
-            status = lib.bregman_decode_batch(ffi.new("bregman_sampler *[]", [handle]), batch, self._out)
+            status = lib.bregman_decode_batch(ffi.new(_HANDLES, [handle]), batch, self._out)
             del owners
             return self._decoded(status)
         finally:
@@ -397,16 +351,17 @@ def batch_of(logits: Array, mask: Array | None, want: Want, accept: bool, thread
     rows = _arrays.logits_rows(logits, "logits")
     if not 0 <= operator.index(threads) < 1 << 32:
         raise InvalidArgumentError(f"threads is {threads}: it is from 0 to 2**32 - 1")
-    if operator.index(want) & ~_KNOWN:
+    flags = operator.index(want)
+    if flags & ~_KNOWN:
         raise InvalidArgumentError(f"want is {want!r}: it is made of the members of bregman.Want")
-    batch = ffi.new("bregman_batch *")
-    batch.struct_size = ffi.sizeof("bregman_batch")
+    batch = ffi.new(_BATCH)
+    batch.struct_size = _BATCH_SIZE
     batch.dtype = rows.dtype
     batch.logits, batch.rows, batch.vocab, batch.row_stride = rows.pointer, rows.rows, rows.columns, rows.stride
-    batch.flags = want | (lib.BREGMAN_ACCEPT if accept else 0)
+    batch.flags = flags | lib.BREGMAN_ACCEPT if accept else flags
     batch.threads = threads
     words = None
     if mask is not None:
         words = _arrays.mask_rows(mask, "mask", rows.rows, rows.columns)
-        batch.mask, batch.mask_stride = ffi.cast("uint32_t *", words.pointer), words.stride
+        batch.mask, batch.mask_stride = ffi.cast(_WORDS, words.pointer), words.stride
     return batch, (rows, words)
