@@ -78,6 +78,6 @@ case $what in
         lint
         echo "== python: tests"
         cd "$binding"
-        "$venv/bin/python" -m pytest --quiet
+        "$venv/bin/python" -m pytest --quiet -rs
         ;;
 esac

@@ -177,7 +177,7 @@ def main() -> None:
     (path,) = map(Path, sys.argv[1:])
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
     driver = Driver(path.parent)
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):
         if line and not line.startswith("#"):
             for written in driver.run(line):
                 print(number, written)
