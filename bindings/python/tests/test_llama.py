@@ -155,6 +155,9 @@ def test_a_stage_that_fails_leaves_the_candidates_and_a_message(llama: ModuleTyp
     assert array.tobytes() == before
     assert (given.size, given.selected) == (3, -1)
     assert "logit 1 is NaN" in bregman.llama_cpp.last_error(stage)
+    for seed, position in ((-1, 0), (2**64, 0), (0, -1)):
+        with pytest.raises(ValueError, match="2\\*\\*64"):
+            bregman.llama_cpp.reseed(stage, seed, position)
     llama.llama_sampler_accept(cast(stage), -1)
     assert "tokens[0]" in bregman.llama_cpp.last_error(stage)
     llama.llama_sampler_free(cast(stage))

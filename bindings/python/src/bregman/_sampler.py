@@ -22,14 +22,14 @@ from bregman.errors import BregmanError, BufferTooSmallError, InvalidArgumentErr
 _FIRST_CAPACITY = 1024
 _LONGEST_MESSAGE = 4096
 
-
 _BATCH, _WORDS = ffi.typeof("bregman_batch *"), ffi.typeof("uint32_t *")
 _HANDLES = ffi.typeof("bregman_sampler *[]")
 _BATCH_SIZE = ffi.sizeof("bregman_batch")
 _KNOWN = int(Want.KEPT_MASS | Want.MODEL_LOGPROB | Want.ENTROPY)
 
 
-def _uint64(value: SupportsIndex, name: str) -> int:
+def uint64(value: SupportsIndex, name: str) -> int:
+    """A seed or position, or InvalidArgumentError."""
     number = operator.index(value)
     if not 0 <= number < 1 << 64:
         raise InvalidArgumentError(f"{name} is {number}: it is from 0 to 2**64 - 1")
@@ -84,7 +84,7 @@ class Sampler:
         handle = ffi.new("bregman_sampler **")
         message = ffi.new("char[]", _LONGEST_MESSAGE)
         status = lib.bregman_sampler_new_with_generators(
-            chain.encode(), _uint64(seed, "seed"), array, len(given), handle, message, len(message)
+            chain.encode(), uint64(seed, "seed"), array, len(given), handle, message, len(message)
         )
         del names  # the library has copied them
         if status:
@@ -245,7 +245,7 @@ class Sampler:
         The position counts the calls of `decode` and `apply` that succeeded. So `position` = number of tokens so far
         resumes a sequence, on any machine.
         """
-        self._call(lib.bregman_sampler_reseed, _uint64(seed, "seed"), _uint64(position, "position"))
+        self._call(lib.bregman_sampler_reseed, uint64(seed, "seed"), uint64(position, "position"))
 
     def set_logit_bias(self, bias: Mapping[int, float] | Iterable[tuple[int, float]]) -> None:
         """Replaces the logit bias: what is added to the logits of these tokens before any stage.

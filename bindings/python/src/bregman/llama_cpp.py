@@ -16,7 +16,7 @@ import ctypes
 from typing import Any
 
 from bregman._library import ffi, lib, text
-from bregman._sampler import Sampler
+from bregman._sampler import Sampler, uint64
 from bregman.errors import InvalidArgumentError, UnsupportedError, error
 
 
@@ -76,7 +76,7 @@ def last_error(stage: int) -> str:
 
 def reseed(stage: int, seed: int, position: int = 0) -> None:
     """Continues the stage with the random numbers of `seed` at `position`. Not while llama.cpp uses the stage."""
-    status = lib.bregman_sampler_reseed(_sampler(stage), seed, position)
+    status = lib.bregman_sampler_reseed(_sampler(stage), uint64(seed, "seed"), uint64(position, "position"))
     if status:
         raise error(status, last_error(stage))
 
