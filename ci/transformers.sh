@@ -27,4 +27,4 @@ echo "== transformers: generate, stages, tensors"
 cd "$binding"
 # Nothing is to be fetched from a hub of models.
 export HF_HUB_OFFLINE=1
-"$venv/bin/python" -m pytest --quiet --capture=no tests_transformers tests/test_vllm.py "$@"
+"$venv/bin/python" -m pytest --quiet -rs --capture=no tests_transformers tests/test_vllm.py "$@"
