@@ -3,7 +3,7 @@
 # usage: ci/setup.sh
 set -eu
 
-# What to look for (a command, or a file when it begins with /) and the Debian package that brings it.
+# What to look for (a command, a file when it begins with /, a module after python:) and the Debian package that brings it.
 needs='
 cc                                  gcc
 g++                                 g++
@@ -13,6 +13,8 @@ npm                                 npm
 flock                               util-linux
 readelf                             binutils
 valgrind                            valgrind
+python3                             python3
+python:ensurepip                    python3-venv
 /etc/ssl/certs/ca-certificates.crt  ca-certificates
 '
 
@@ -27,6 +29,7 @@ missing=$(echo "$needs" | while read -r probe package; do
     case $probe in
         '') ;;
         /*) [ -e "$probe" ] || printf ' %s' "$package" ;;
+        python:*) python3 -c "import ${probe#python:}" 2>/dev/null || printf ' %s' "$package" ;;
         *) command -v "$probe" >/dev/null || printf ' %s' "$package" ;;
     esac
 done)

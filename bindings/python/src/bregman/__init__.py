@@ -1,0 +1,62 @@
+"""bregman turns rows of LLM logits into tokens: Bregman decoders and the usual samplers.
+
+    sampler = bregman.Sampler("temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", seed=42)
+    token = sampler.decode(logits).token
+
+Logits are numpy arrays or torch tensors on the CPU, read in place. The same chain, seed, position and logits give the
+same token, bit for bit, on every instruction set, with any number of threads, in any batch.
+
+For other hosts: `bregman.transformers`, `bregman.vllm.v1`, `bregman.vllm.v2`, `bregman.llama_cpp`.
+"""
+
+from bregman._answers import CANDIDATE, Applied, Distribution, Result, Want
+from bregman._arrays import pack_mask
+from bregman._batch import RESULT, decode_batch
+from bregman._catalogue import Kind, Parameter, Stage, stages
+from bregman._generator import Generator
+from bregman._library import ABI_VERSION, simd_level, version
+from bregman._sampler import Sampler
+from bregman.errors import (
+    BregmanError,
+    BufferTooSmallError,
+    EmptySupportError,
+    InternalError,
+    InvalidArgumentError,
+    InvalidChainError,
+    InvalidLogitsError,
+    NoConvergenceError,
+    Status,
+    UnsupportedError,
+)
+
+__version__ = version()
+
+__all__ = [
+    "ABI_VERSION",
+    "CANDIDATE",
+    "RESULT",
+    "Applied",
+    "BregmanError",
+    "BufferTooSmallError",
+    "Distribution",
+    "EmptySupportError",
+    "Generator",
+    "InternalError",
+    "InvalidArgumentError",
+    "InvalidChainError",
+    "InvalidLogitsError",
+    "Kind",
+    "NoConvergenceError",
+    "Parameter",
+    "Result",
+    "Sampler",
+    "Stage",
+    "Status",
+    "UnsupportedError",
+    "Want",
+    "decode_batch",
+    "pack_mask",
+    "simd_level",
+    "stages",
+    "version",
+]

@@ -1,0 +1,61 @@
+"""What calls answer, and what can be asked for."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from bregman import _arrays
+from bregman._library import lib
+
+#: One candidate of an engine's own array: `id` (int32), `logit` and `p` (float32), 12 bytes.
+CANDIDATE = _arrays.struct_dtype("bregman_candidate")
+
+
+class Want(IntFlag):
+    """What a decode works out beyond the token; each costs some time."""
+
+    NOTHING = 0
+    KEPT_MASS = lib.BREGMAN_WANT_KEPT_MASS
+    MODEL_LOGPROB = lib.BREGMAN_WANT_MODEL_LOGPROB
+    ENTROPY = lib.BREGMAN_WANT_ENTROPY
+
+
+class Result(NamedTuple):
+    """One row's answer; what was not asked for is NaN."""
+
+    #: The token's id.
+    token: int
+    #: Its probability under the decoded distribution, in (0, 1].
+    p: float
+    #: Number of tokens with positive probability.
+    support: int
+    #: The model's mass on the support, at the temperature that the first truncating stage saw (`Want.KEPT_MASS`).
+    kept_mass: float
+    #: Natural logarithm of the token's probability under the untouched logits (`Want.MODEL_LOGPROB`).
+    model_logprob: float
+    #: Entropy of the decoded distribution in nats (`Want.ENTROPY`).
+    entropy: float
+
+
+class Distribution(NamedTuple):
+    """A decoded distribution, in descending order of probability (ties: ascending id)."""
+
+    #: Token ids, int32.
+    ids: npt.NDArray[np.int32]
+    #: Their probabilities, float32; they sum to 1 up to rounding.
+    p: npt.NDArray[np.float32]
+
+
+class Applied(NamedTuple):
+    """What `Sampler.apply` made of an array of candidates."""
+
+    #: A view of the candidates that are left.
+    candidates: npt.NDArray[Any]
+    #: Position of the token that a drawing stage took; None without one.
+    selected: int | None
+    #: Whether the candidates are in descending order of logit.
+    sorted: bool

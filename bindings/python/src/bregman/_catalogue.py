@@ -1,0 +1,107 @@
+"""The stages that a chain can name, as the library describes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from bregman._library import ffi, lib, text
+from bregman.errors import error
+
+
+class Kind(IntEnum):
+    """What values a parameter takes."""
+
+    #: A number from `min` to `max`.
+    NUMBER = lib.BREGMAN_NUMBER
+    #: A whole number from `min` to `max`.
+    COUNT = lib.BREGMAN_COUNT
+    #: One of `choices`.
+    CHOICE = lib.BREGMAN_CHOICE
+    #: The name of a `Generator`.
+    NAME = lib.BREGMAN_NAME
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a stage."""
+
+    name: str
+    #: Other names that are accepted.
+    aliases: tuple[str, ...]
+    #: What it does, in a sentence.
+    summary: str
+    kind: Kind
+    #: What it is if it is not given; None if there is no default.
+    default: str | None
+    #: Whether it must be given.
+    required: bool
+    choices: tuple[str, ...]
+    min: float
+    max: float
+    #: Whether `min` itself is excluded.
+    min_excluded: bool
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage that a chain can name."""
+
+    name: str
+    #: Other names that are accepted.
+    aliases: tuple[str, ...]
+    #: What it does, in a sentence.
+    summary: str
+    #: The paper or project that defines it.
+    source: str
+    #: Whether it takes a token and so ends a chain.
+    draws: bool
+    #: The first may be given without its name.
+    parameters: tuple[Parameter, ...]
+
+
+def stages() -> tuple[Stage, ...]:
+    """All stages that a chain can name."""
+    return tuple(_stage(i) for i in range(lib.bregman_stage_count()))
+
+
+def _words(pointer: Any) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text(pointer).split(",") if word)
+
+
+def _stage(index: int) -> Stage:
+    info = ffi.new("bregman_stage *")
+    info.struct_size = ffi.sizeof("bregman_stage")
+    status = lib.bregman_stage_info(index, info)
+    if status:
+        raise error(status, f"there is no stage {index}")
+    # A later library may have longer parameters than the header that this package was built with.
+    first = ffi.cast("const char *", info.parameters)
+    parameters = tuple(
+        _parameter(ffi.cast("const bregman_parameter *", first + i * info.parameter_size))
+        for i in range(info.parameter_count)
+    )
+    return Stage(
+        name=text(info.name),
+        aliases=_words(info.aliases),
+        summary=text(info.summary),
+        source=text(info.source),
+        draws=bool(info.draws),
+        parameters=parameters,
+    )
+
+
+def _parameter(info: Any) -> Parameter:
+    return Parameter(
+        name=text(info.name),
+        aliases=_words(info.aliases),
+        summary=text(info.summary),
+        kind=Kind(info.kind),
+        default=text(info.default_value) or None,
+        required=bool(info.required),
+        choices=_words(info.choices),
+        min=info.min,
+        max=info.max,
+        min_excluded=bool(info.min_excluded),
+    )

@@ -1,0 +1,88 @@
+"""Divergences of the user's own: numpy functions as C callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from bregman._library import ffi
+
+#: A function of a vector of float64, element by element; it must not keep or change its argument.
+VectorFunction = Callable[["npt.NDArray[np.float64]"], "npt.ArrayLike"]
+
+
+class Generator:
+    """The generator φ of a Bregman divergence on [0, 1], by whose name a chain can ask for it.
+
+    Strictly convex, with φ(0) finite; constants and linear terms do not matter. Every function is given a read-only
+    vector of float64 and returns the values at its elements. They must be pure functions: a batch with threads calls
+    them from several threads (each call takes the interpreter's lock).
+
+    Args:
+        name: what the chain says in `bregman(generator=name, ...)`.
+        phi: φ(x).
+        f: φ'(x), strictly increasing; f(0) may be -inf for the primal and must be finite for the dual.
+        f_inverse: the inverse of f, on [f(0), f(1)].
+        f_prime: φ''(x), with x φ''(x) nondecreasing: for the dual only.
+    """
+
+    __slots__ = ("_error", "_functions", "name")
+
+    def __init__(
+        self,
+        name: str,
+        phi: VectorFunction,
+        f: VectorFunction,
+        f_inverse: VectorFunction,
+        f_prime: VectorFunction | None = None,
+    ) -> None:
+        """Checks nothing yet: a sampler's creation does, on a grid."""
+        self.name = name
+        self._error: BaseException | None = None
+        self._functions: dict[str, Any] = {"phi": self._callback(phi), "f": self._callback(f)}
+        self._functions["f_inverse"] = self._callback(f_inverse)
+        self._functions["f_prime"] = ffi.NULL if f_prime is None else self._callback(f_prime)
+
+    def _callback(self, function: VectorFunction) -> Any:
+        def call(_user: Any, x: Any, out: Any, n: int) -> None:
+            if n == 0:
+                return
+            arguments = np.frombuffer(ffi.buffer(x, n * 8), dtype=np.float64)
+            arguments.flags.writeable = False
+            values = np.frombuffer(ffi.buffer(out, n * 8), dtype=np.float64)
+            try:
+                values[:] = function(arguments)
+            except BaseException as e:  # nothing may leave a callback; NaN makes the library's call fail
+                self._error = e
+                values.fill(np.nan)
+
+        return ffi.callback("bregman_vector_fn", call)
+
+    def _take_error(self) -> BaseException | None:
+        """What a function raised since the last time."""
+        error, self._error = self._error, None
+        return error
+
+    def __repr__(self) -> str:
+        return f"Generator({self.name!r})"
+
+
+def to_c(generators: Sequence[Generator]) -> tuple[Any, list[Any]]:
+    """The generators as a C array, and what must live as long as it is read."""
+    array = ffi.new("bregman_generator[]", len(generators))
+    names = [ffi.new("char[]", g.name.encode()) for g in generators]
+    for c, generator, name in zip(array, generators, names):
+        c.struct_size = ffi.sizeof("bregman_generator")
+        c.name = name
+        for field, function in generator._functions.items():
+            setattr(c, field, function)
+    return array, names
+
+
+def first_error(generators: Sequence[Generator]) -> BaseException | None:
+    """What the user's functions raised in the last call, if one did."""
+    errors = [e for e in (g._take_error() for g in generators) if e is not None]
+    return errors[0] if errors else None

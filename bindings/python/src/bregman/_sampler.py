@@ -1,0 +1,367 @@
+"""A chain with the state of one sequence."""
+
+from __future__ import annotations
+
+import operator
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, NoReturn, SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
+
+from bregman import _arrays, _generator
+from bregman._answers import CANDIDATE, Applied, Distribution, Result, Want
+from bregman._arrays import Array
+from bregman._generator import Generator
+from bregman._library import ffi, lib, text
+from bregman.errors import BregmanError, BufferTooSmallError, InvalidArgumentError, error
+
+#: Where the first guess of a support's size is too small, the library says what is needed.
+_FIRST_CAPACITY = 1024
+_LONGEST_MESSAGE = 4096
+
+_BATCH, _WORDS = ffi.typeof("bregman_batch *"), ffi.typeof("uint32_t *")
+_HANDLES = ffi.typeof("bregman_sampler *[]")
+_BATCH_SIZE = ffi.sizeof("bregman_batch")
+_KNOWN = int(Want.KEPT_MASS | Want.MODEL_LOGPROB | Want.ENTROPY)
+
+
+def uint64(value: SupportsIndex, name: str) -> int:
+    """A seed or position, or InvalidArgumentError."""
+    number = operator.index(value)
+    if not 0 <= number < 1 << 64:
+        raise InvalidArgumentError(f"{name} is {number}: it is from 0 to 2**64 - 1")
+    return number
+
+
+def _int32s(tokens: Any, name: str) -> npt.NDArray[np.int32]:
+    """One token id or several as contiguous int32; no other type or value is quietly made one."""
+    ids = np.atleast_1d(np.asarray(tokens))
+    if ids.size == 0:
+        return np.empty(0, np.int32)
+    if ids.dtype.kind not in "iu":
+        raise TypeError(f"{name} has dtype {ids.dtype}: token ids are whole numbers")
+    _arrays.check_dimensions(ids, 1, name)
+    if ids.dtype != np.int32 and not (np.iinfo(np.int32).min <= ids.min() and ids.max() <= np.iinfo(np.int32).max):
+        raise InvalidArgumentError(f"{name} has ids that do not fit 32 bits")
+    return np.ascontiguousarray(ids, np.int32)
+
+
+class Sampler:
+    """A chain of stages and the state of one sequence: random seed and position, history, logit bias.
+
+    One thread at a time may use a sampler: a call that finds it in use raises `InvalidArgumentError` and changes
+    nothing. Different samplers are independent, also copies. Calls release the interpreter's lock. `close` frees the
+    memory, as the end of a `with` block and the garbage collector do. A sampler cannot be pickled; `copy.copy` and
+    `clone` make an independent one in the same state.
+
+    Args:
+        chain: the stages, such as "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw".
+        seed: from 0 to 2**64 - 1. No seed means "random": the same seed gives the same tokens, always.
+        generators: divergences of your own that the chain names.
+
+    Raises:
+        InvalidChainError: the message names the stage, the parameter and its range.
+        UnsupportedError: an alpha outside the range in which the solver is proven, or BREGMAN_SIMD names no level.
+    """
+
+    __slots__ = ("__weakref__", "_generators", "_handle", "_lock", "_out")
+
+    _handle: Any
+    _generators: tuple[Generator, ...]
+
+    def __init__(self, chain: str, seed: SupportsIndex = 0, *, generators: Iterable[Generator] = ()) -> None:
+        """Creates the sampler at position 0 of the random numbers of `seed`."""
+        self._prepare()
+        if not isinstance(chain, str):
+            raise TypeError(f"chain is a {type(chain).__name__}: it must be a str")
+        if "\0" in chain:
+            raise InvalidArgumentError("chain has a NUL in it")
+        given = tuple(generators)
+        array, names = _generator.to_c(given)
+        handle = ffi.new("bregman_sampler **")
+        message = ffi.new("char[]", _LONGEST_MESSAGE)
+        status = lib.bregman_sampler_new_with_generators(
+            chain.encode(), uint64(seed, "seed"), array, len(given), handle, message, len(message)
+        )
+        del names  # the library has copied them
+        if status:
+            raise error(status, text(message)) from _generator.first_error(given)
+        self._own(handle[0], given)
+
+    def _prepare(self) -> None:
+        self._handle = None
+        self._generators = ()
+        # Entered by every call without waiting: two threads on one sampler are a mistake, not a queue.
+        self._lock = threading.Lock()
+        self._out = ffi.new("bregman_result *")
+
+    def _own(self, handle: Any, generators: tuple[Generator, ...]) -> None:
+        self._handle = ffi.gc(handle, lib.bregman_sampler_free)
+        self._generators = generators
+
+    def _enter(self) -> Any:
+        """The handle, for this call alone; `self._lock.release()` must follow."""
+        if not self._lock.acquire(False):
+            raise InvalidArgumentError("the sampler is in use by another call")
+        if self._handle is None:
+            self._lock.release()
+            raise InvalidArgumentError("the sampler is closed")
+        return self._handle
+
+    def _failure(self, status: int) -> BregmanError:
+        """The exception for a call that failed, between `_enter` and the release."""
+        failure = error(status, text(lib.bregman_sampler_error(self._handle)))
+        failure.__cause__ = _generator.first_error(self._generators)
+        return failure
+
+    def _call(self, function: Any, *arguments: Any) -> None:
+        handle = self._enter()
+        try:
+            status = function(handle, *arguments)
+            if status:
+                raise self._failure(status)
+        finally:
+            self._lock.release()
+
+    def decode(
+        self, logits: Array, *, mask: Array | None = None, want: Want = Want.NOTHING, accept: bool = False
+    ) -> Result:
+        """Decodes one row of logits into a token and advances the random position by one.
+
+        Args:
+            logits: one row, contiguous: float32, float16 or bfloat16 (ml_dtypes, torch, or its bits as uint16).
+            mask: words of 32 tokens, uint32 or int32: token t is bit t % 32 of word t // 32, and a set bit allows it.
+                Tokens beyond the mask are banned. `pack_mask` makes one from booleans.
+            want: what to work out beyond the token.
+            accept: whether the token is accepted into the history.
+
+        Raises:
+            InvalidLogitsError: a logit is NaN or +inf.
+            EmptySupportError: every token is masked or -inf.
+            NoConvergenceError: a user's generator led to no solution.
+            UnsupportedError: the chain has no drawing stage.
+            InvalidArgumentError: wrong shape or not contiguous; the sampler is closed or in use.
+            TypeError: wrong dtype, or no array.
+        """
+        if mask is None and want == 0 and not accept and getattr(logits, "dtype", None) == _arrays.F32:
+            row = _arrays.f32_row(logits, "logits")
+            self._enter()
+            try:
+                return self._decoded(lib.bregman_decode(self._handle, row, len(row), self._out))
+            finally:
+                self._lock.release()
+        return self._decode_one_of_a_batch(logits, mask, want, accept)
+
+    def _decoded(self, status: int) -> Result:
+        if status:
+            raise self._failure(status)
+        out = self._out
+        return Result(out.token, out.p, out.support, out.kept_mass, out.model_logprob, out.entropy)
+
+    def _decode_one_of_a_batch(self, logits: Array, mask: Array | None, want: Want, accept: bool) -> Result:
+        row = _arrays.as_numpy(logits, "logits")
+        _arrays.check_dimensions(row, 1, "logits")
+        words = None
+        if mask is not None:
+            words = _arrays.as_numpy(mask, "mask")
+            _arrays.check_dimensions(words, 1, "mask")
+            words = words[None]
+        batch, owners = batch_of(row[None], words, want, accept, 0)
+        handle = self._enter()
+        try:
+            status = lib.bregman_decode_batch(ffi.new(_HANDLES, [handle]), batch, self._out)
+            del owners
+            return self._decoded(status)
+        finally:
+            self._lock.release()
+
+    def distribution(self, logits: Array) -> Distribution:
+        """The decoded distribution of one row of float32: what a drawing stage at the chain's end would draw from.
+
+        Draws nothing and advances nothing. A chain that drops no token has a support as large as the vocabulary, which
+        this call sorts. Raises as `decode` does.
+        """
+        row = _arrays.f32_row(logits, "logits")
+        length = ffi.new("size_t *")
+        capacity = min(max(len(row), 1), _FIRST_CAPACITY)
+        while True:
+            ids, p = np.empty(capacity, np.int32), np.empty(capacity, np.float32)
+            ids_c, p_c = ffi.from_buffer("int32_t[]", ids), ffi.from_buffer("float[]", p)
+            try:
+                self._call(lib.bregman_distribution, row, len(row), ids_c, p_c, capacity, length)
+            except BufferTooSmallError:
+                capacity = length[0]
+                continue
+            return Distribution(ids[: length[0]], p[: length[0]])
+
+    def process(self, logits: Array) -> None:
+        """Replaces one row of float32, in place, by ln p of the decoded distribution, and -inf off its support.
+
+        For hosts that draw for themselves. Draws nothing and advances nothing; a failed call leaves the logits as they
+        were. Temperature belongs into the chain, not behind it. Raises as `decode` does.
+        """
+        row = _arrays.f32_row(logits, "logits", writable=True)
+        self._call(lib.bregman_process, row, len(row))
+
+    def apply(self, candidates: npt.NDArray[Any]) -> Applied:
+        """Applies the chain to an engine's candidates in place, and advances the random position by one.
+
+        Args:
+            candidates: at least one, of dtype `CANDIDATE`, contiguous and writable, in any order and any subset of the
+                vocabulary; `p` is not read. See include/bregman.h, bregman_apply, for what is left in them.
+
+        Raises as `decode` does, but takes a chain without a drawing stage too.
+        """
+        if not isinstance(candidates, np.ndarray) or candidates.dtype != CANDIDATE:
+            raise TypeError("candidates must be a numpy array of dtype bregman.CANDIDATE")
+        _arrays.check_dimensions(candidates, 1, "candidates")
+        if not candidates.flags.c_contiguous or not candidates.flags.writeable:
+            raise InvalidArgumentError("candidates are not contiguous, or read-only: they are changed in place")
+        memory = ffi.from_buffer("bregman_candidate[]", candidates)
+        array = ffi.new("bregman_candidates *", {"data": memory, "size": len(candidates), "selected": -1})
+        self._call(lib.bregman_apply, array)
+        selected = int(array.selected)
+        return Applied(candidates[: array.size], selected if selected >= 0 else None, bool(array.sorted))
+
+    def accept(self, tokens: SupportsIndex | Sequence[int] | npt.NDArray[Any]) -> None:
+        """Appends a token, or several, to the history that stages about repetition look at.
+
+        Those are the prompt's, and each token that the sequence went on with (`decode(accept=True)` does that for the
+        drawn one). Raises InvalidArgumentError if one is negative; then none is taken.
+        """
+        ids = _int32s(tokens, "tokens")
+        self._call(lib.bregman_sampler_accept, ffi.from_buffer("int32_t[]", ids), len(ids))
+
+    def reset(self) -> None:
+        """Back to as created: the seed of creation, position 0, no history, no logit bias."""
+        self._call(lib.bregman_sampler_reset)
+
+    def reseed(self, seed: SupportsIndex, position: SupportsIndex = 0) -> None:
+        """Continues with the random numbers of `seed` at `position`.
+
+        The position counts the calls of `decode` and `apply` that succeeded. So `position` = number of tokens so far
+        resumes a sequence, on any machine.
+        """
+        self._call(lib.bregman_sampler_reseed, uint64(seed, "seed"), uint64(position, "position"))
+
+    def set_logit_bias(self, bias: Mapping[int, float] | Iterable[tuple[int, float]]) -> None:
+        """Replaces the logit bias: what is added to the logits of these tokens before any stage.
+
+        -inf bans the token, whatever its logit is. An empty mapping removes the bias. Ids beyond a row's vocabulary
+        are ignored there. The bias may be pairs of id and value instead of a mapping.
+
+        Raises:
+            InvalidArgumentError: an id is negative or named twice, or a bias is NaN or +inf; then the old bias stays.
+        """
+        pairs = list(bias.items() if isinstance(bias, Mapping) else bias)
+        ids = _int32s([token for token, _ in pairs], "ids")
+        values = np.array([value for _, value in pairs], np.float32)
+        ids_c, values_c = ffi.from_buffer("int32_t[]", ids), ffi.from_buffer("float[]", values)
+        self._call(lib.bregman_sampler_set_logit_bias, ids_c, values_c, len(ids))
+
+    def describe(self) -> str:
+        """The chain in its canonical form, from which a sampler can be created again."""
+        handle = self._enter()
+        try:
+            length = lib.bregman_sampler_describe(handle, ffi.NULL, 0)
+            chain = ffi.new("char[]", length + 1)
+            lib.bregman_sampler_describe(handle, chain, length + 1)
+            return text(chain)
+        finally:
+            self._lock.release()
+
+    @property
+    def last_error(self) -> str:
+        """The message of the last call on this sampler that failed; "" if none has."""
+        handle = self._enter()
+        try:
+            return text(lib.bregman_sampler_error(handle))
+        finally:
+            self._lock.release()
+
+    def clone(self) -> Sampler:
+        """An independent sampler in the same state: chain, seed, random position, history and logit bias included."""
+        out = ffi.new("bregman_sampler **")
+        self._call(lib.bregman_sampler_clone, out)
+        copy = object.__new__(type(self))
+        copy._prepare()
+        copy._own(out[0], self._generators)
+        return copy
+
+    def __copy__(self) -> Sampler:
+        """As `clone`."""
+        return self.clone()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Sampler:
+        """As `clone`: nothing is shared but the generators, which are functions."""
+        return self.clone()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuses: a history cannot be read back."""
+        raise TypeError("a Sampler cannot be pickled: send its chain and seed, then reseed(seed, position) and accept")
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._handle is None
+
+    def close(self) -> None:
+        """Frees the sampler; any later call on it raises InvalidArgumentError. Closing twice is fine."""
+        if self._handle is None:
+            return
+        handle = self._enter()
+        try:
+            self._handle = None
+            ffi.release(handle)
+        finally:
+            self._lock.release()
+
+    def _give_up(self) -> None:
+        """Closes the sampler without freeing the handle, which has another owner now."""
+        ffi.gc(self._handle, None)
+        self._handle = None
+
+    def __enter__(self) -> Sampler:
+        """The sampler itself; the end of the block closes it."""
+        if self._handle is None:
+            raise InvalidArgumentError("the sampler is closed")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes the sampler."""
+        self.close()
+
+    def __repr__(self) -> str:
+        try:
+            return f"<bregman.Sampler {self.describe()!r}>"
+        except InvalidArgumentError as e:
+            return f"<bregman.Sampler: {e}>"
+
+
+def batch_of(logits: Array, mask: Array | None, want: Want, accept: bool, threads: int) -> tuple[Any, Any]:
+    """A `bregman_batch` of these rows, and what owns the memory that it points to."""
+    rows = _arrays.logits_rows(logits, "logits")
+    if not 0 <= operator.index(threads) < 1 << 32:
+        raise InvalidArgumentError(f"threads is {threads}: it is from 0 to 2**32 - 1")
+    flags = operator.index(want)
+    if flags & ~_KNOWN:
+        raise InvalidArgumentError(f"want is {want!r}: it is made of the members of bregman.Want")
+    batch = ffi.new(_BATCH)
+    batch.struct_size = _BATCH_SIZE
+    batch.dtype = rows.dtype
+    batch.logits, batch.rows, batch.vocab, batch.row_stride = rows.pointer, rows.rows, rows.columns, rows.stride
+    batch.flags = flags | lib.BREGMAN_ACCEPT if accept else flags
+    batch.threads = threads
+    words = None
+    if mask is not None:
+        words = _arrays.mask_rows(mask, "mask", rows.rows, rows.columns)
+        batch.mask, batch.mask_stride = ffi.cast(_WORDS, words.pointer), words.stride
+    return batch, (rows, words)

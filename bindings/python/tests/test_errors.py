@@ -1,0 +1,132 @@
+"""Exceptions say the status, and the library's message."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+import bregman
+from bregman.errors import error
+
+
+@pytest.mark.parametrize(
+    ("chain", "says"),
+    [
+        ("", "empty"),
+        ("tempratur(0.8)", "did you mean `temperature`"),
+        ("top_k(-1) | draw", "top_k"),
+        ("top_p(1.5) | draw", "[0, 1]"),
+        ("bregman(alpha=1.5) | draw", "lambda"),
+        ("draw | greedy", "draw"),
+    ],
+)
+def test_a_chain_that_is_none(chain: str, says: str) -> None:
+    with pytest.raises(bregman.InvalidChainError) as caught:
+        bregman.Sampler(chain)
+    assert says in str(caught.value)
+    assert caught.value.status is bregman.Status.INVALID_CHAIN
+    assert caught.value.message == str(caught.value)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_an_alpha_beyond_the_solver() -> None:
+    with pytest.raises(bregman.UnsupportedError) as caught:
+        bregman.Sampler("bregman(alpha=100, floor=0.1)")
+    assert caught.value.status is bregman.Status.UNSUPPORTED
+    assert not isinstance(caught.value, ValueError)
+
+
+def test_a_chain_without_a_drawing_stage_decodes_nothing() -> None:
+    with pytest.raises(bregman.UnsupportedError, match="draw"):
+        bregman.Sampler("top_k(3)").decode(np.zeros(4, np.float32))
+
+
+@pytest.mark.parametrize(("spoilt", "says"), [(np.nan, "logit 2 is NaN"), (np.inf, "logit 2 is inf")])
+def test_the_message_stays_on_the_sampler(spoilt: float, says: str) -> None:
+    sampler = bregman.Sampler("draw")
+    assert sampler.last_error == ""
+    logits = np.array([0, 1, spoilt, 3], np.float32)
+    for call in (sampler.decode, sampler.distribution, sampler.process):
+        with pytest.raises(bregman.InvalidLogitsError, match=says):
+            call(logits)
+        assert says in sampler.last_error
+
+
+@pytest.mark.parametrize("status", [s for s in bregman.Status if s])
+def test_every_status_has_an_exception(status: bregman.Status) -> None:
+    raised = error(status, "why")
+    assert raised.status is status
+    assert type(raised) is not bregman.BregmanError
+    assert raised.message == "why"
+    assert raised.row is None
+    assert raised.results is None
+
+
+def test_an_unknown_status_is_reported_as_a_defect() -> None:
+    assert isinstance(error(99, "?"), bregman.InternalError)
+    assert "99" in str(error(99, "?"))
+
+
+def test_exceptions_go_through_processes() -> None:
+    samplers = [bregman.Sampler("draw"), bregman.Sampler("draw")]
+    with pytest.raises(bregman.InvalidLogitsError) as caught:
+        bregman.decode_batch(samplers, np.array([[1, 2], [3, np.nan]], np.float32))
+    again: Any = pickle.loads(pickle.dumps(caught.value))
+    assert type(again) is bregman.InvalidLogitsError
+    assert again.message == caught.value.message
+    assert again.row == 1
+    assert again.results["token"][1] == -1
+
+
+@pytest.mark.parametrize("chain", [None, 3, b"draw"])
+def test_a_chain_is_text(chain: Any) -> None:
+    with pytest.raises(TypeError, match="str"):
+        bregman.Sampler(chain)
+
+
+def test_a_long_chain_has_a_message_too() -> None:
+    with pytest.raises(bregman.InvalidChainError):
+        bregman.Sampler("x" * 60_000)
+    with pytest.raises(bregman.InvalidArgumentError, match="longer"):
+        bregman.Sampler("x" * 100_000)
+    with pytest.raises(bregman.InvalidArgumentError, match="NUL"):
+        bregman.Sampler("draw\0")
+
+
+def test_the_catalogue_names_what_a_chain_takes() -> None:
+    stages = bregman.stages()
+    assert {"temperature", "bregman", "top_k", "top_p", "min_p", "draw", "greedy"} <= {s.name for s in stages}
+    for stage in stages:
+        assert stage.summary
+        assert stage.source
+        needed = {p.name: _value(p) for p in stage.parameters if p.required}
+        if stage.name in {"bregman", "top_k"}:
+            needed["k"] = "3"
+        text = f"({', '.join(f'{k}={v}' for k, v in needed.items())})" if needed else ""
+        for name in (stage.name, *stage.aliases):
+            described = bregman.Sampler(name + text).describe()
+            assert described.split("(")[0] == stage.name
+
+
+def _value(parameter: bregman.Parameter) -> str:
+    if parameter.kind is bregman.Kind.CHOICE:
+        return parameter.choices[0]
+    assert parameter.kind in (bregman.Kind.NUMBER, bregman.Kind.COUNT)
+    assert parameter.min <= parameter.max
+    return str(int(parameter.max)) if parameter.max <= 1 else "1"
+
+
+def test_parameters_are_described() -> None:
+    stage = next(s for s in bregman.stages() if s.name == "bregman")
+    by_name = {p.name: p for p in stage.parameters}
+    assert by_name["mode"].choices == ("primal", "dual")
+    assert by_name["mode"].default == "primal"
+    assert by_name["floor"].min_excluded
+    assert by_name["floor"].default is None
+    assert by_name["k"].kind is bregman.Kind.COUNT
+    assert by_name["generator"].kind is bregman.Kind.NAME
+    assert not stage.draws
+    assert next(s for s in bregman.stages() if s.name == "greedy").draws

@@ -1,0 +1,107 @@
+"""One truth: the binding's constants and layouts are those that a C compiler sees in include/bregman.h."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+import cffi
+import numpy as np
+import pytest
+from cffi import recompiler
+from conftest import ROOT, missing
+
+import bregman
+from bregman._library import ffi, lib
+
+HEADER = ROOT / "include/bregman.h"
+
+
+def declarations() -> str:
+    """The header without what cffi has no ear for: comments, includes, guards and what is for C++."""
+    text = re.sub(r"/\*.*?\*/|//[^\n]*", "", HEADER.read_text(), flags=re.DOTALL)
+    text = re.sub(r"#ifdef __cplusplus.*?#endif", "", text, flags=re.DOTALL)
+    return re.sub(r"#(ifndef|endif|include|define BREGMAN_H\b)[^\n]*", "", text)
+
+
+def structs(of: Any) -> dict[str, Any]:
+    """All structs with fields, by their names."""
+    return {name: of.typeof(name) for name in re.findall(r"typedef struct (\w+) {", HEADER.read_text())}
+
+
+def constants() -> list[str]:
+    return re.findall(r"#define (BREGMAN_\w+) \d+", HEADER.read_text())
+
+
+def test_the_installed_declarations_are_the_headers(tmp_path: Path) -> None:
+    parsed = cffi.FFI()
+    parsed.cdef(declarations())
+    recompiler.make_py_source(parsed, "ffi", str(tmp_path / "ffi.py"))
+    installed = Path(bregman.__file__).with_name("_native") / "ffi.py"
+    assert (tmp_path / "ffi.py").read_text() == installed.read_text()
+    assert len(structs(parsed)) == len(structs(ffi)) == 7
+    assert len(constants()) > 20
+
+
+def test_a_c_compiler_agrees(tmp_path: Path) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        missing("there is no C compiler")
+    expected = {name: getattr(lib, name) for name in constants()}
+    for name, struct in structs(ffi).items():
+        expected[f"sizeof({name})"] = ffi.sizeof(name)
+        expected[f"_Alignof({name})"] = ffi.alignof(name)
+        expected |= {f"offsetof({name}, {field})": info.offset for field, info in struct.fields}
+        expected |= {f"sizeof((({name} *)0)->{field})": ffi.sizeof(info.type) for field, info in struct.fields}
+    prints = "\n".join(f'printf("%lld\\n", (long long)({expression}));' for expression in expected)
+    (tmp_path / "a.c").write_text(
+        f"#include <stdio.h>\n#include <bregman.h>\nint main(void) {{\n{prints}\nreturn 0;\n}}\n"
+    )
+    command = [compiler, "-std=c11", "-Wall", "-Werror", f"-I{HEADER.parent}", "a.c", "-o", "a"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    printed = subprocess.run([tmp_path / "a"], check=True, capture_output=True, text=True).stdout.split()
+    assert dict(zip(expected, map(int, printed))) == expected
+
+
+@pytest.mark.parametrize(
+    ("dtype", "struct"), [(bregman.RESULT, "bregman_result"), (bregman.CANDIDATE, "bregman_candidate")]
+)
+def test_numpys_layouts_are_cffis(dtype: np.dtype[Any], struct: str) -> None:
+    assert dtype.itemsize == ffi.sizeof(struct)
+    assert dtype.fields is not None
+    assert set(dtype.fields) == {name for name, _ in ffi.typeof(struct).fields} - {"reserved"}
+    for name, (field, offset, *_) in dtype.fields.items():
+        assert offset == ffi.offsetof(struct, name)
+        assert field.itemsize == 4
+
+
+def test_every_constant_has_a_name_in_python() -> None:
+    names = {f"BREGMAN_{member.name}": int(member) for group in (bregman.Status, bregman.Kind) for member in group}
+    names |= {f"BREGMAN_WANT_{member.name}": int(member) for member in bregman.Want if member}
+    names["BREGMAN_ABI_VERSION"] = bregman.ABI_VERSION
+    # Formats of numbers are dtypes here, and accepting is an argument.
+    others = {"BREGMAN_F32", "BREGMAN_F16", "BREGMAN_BF16", "BREGMAN_ACCEPT"}
+    assert set(constants()) == set(names) | others
+    assert all(getattr(lib, name) == value for name, value in names.items())
+
+
+def test_versions() -> None:
+    assert lib.bregman_abi_version() == bregman.ABI_VERSION
+    assert bregman.__version__ == bregman.version() == distribution("bregman").version
+    assert bregman.simd_level() in {"avx512", "avx2", "neon", "scalar"}
+
+
+def test_the_wheel() -> None:
+    installed = distribution("bregman")
+    assert installed.read_text("WHEEL") is not None
+    assert "Tag: py3-none-" in str(installed.read_text("WHEEL"))
+    names = {str(file) for file in installed.files or ()}
+    assert {"bregman/py.typed", "bregman/_native/ffi.py"} <= names
+    assert any(name.endswith((".so", ".dylib", ".dll")) for name in names)
+    assert {Path(name).name for name in names} >= {"LICENSE-MIT", "LICENSE-APACHE"}
+    # An entry point for engines' plug-ins would be loaded for every model.
+    assert not installed.entry_points

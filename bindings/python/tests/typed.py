@@ -1,0 +1,36 @@
+"""What a user's type checker must accept; it is checked, not run."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+import bregman
+
+
+def token(logits: npt.NDArray[np.float32]) -> int:
+    with bregman.Sampler("draw", seed=1) as sampler:
+        result: bregman.Result = sampler.decode(logits, want=bregman.Want.ENTROPY, accept=True)
+        sampler.accept([result.token])
+        sampler.set_logit_bias({result.token: -1.0})
+        copy: bregman.Sampler = sampler.clone()
+        text: str = copy.describe()
+        p: npt.NDArray[np.float32] = sampler.distribution(logits).p
+    return result.token + len(text) + len(p)
+
+
+def tokens(logits: npt.NDArray[np.float16], allowed: npt.NDArray[np.bool_]) -> list[int]:
+    samplers = [bregman.Sampler("draw", seed) for seed in range(len(logits))]
+    try:
+        results = bregman.decode_batch(samplers, logits, mask=bregman.pack_mask(allowed), threads=2)
+    except bregman.BregmanError as e:
+        status: bregman.Status = e.status
+        print(e.row, status, e.message)
+        raise
+    found: list[int] = results["token"].tolist()
+    return found
+
+
+def a_wrong_use() -> None:
+    bregman.Sampler(3)  # type: ignore[arg-type]
+    bregman.Sampler("draw").decode([1.0])  # type: ignore[arg-type]

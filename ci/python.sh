@@ -1,0 +1,83 @@
+#!/bin/sh
+# The Python binding: builds its wheel, installs it into an environment of its own under target/python, and tests it there.
+# usage: ci/python.sh [test | install | overhead | lock]
+#   test      lints, types and tests (what is done without an argument)
+#   install   only builds and installs: target/python/venv/bin/python then has the package
+#   overhead  measures what a call costs, and writes the table into bindings/python/README.md
+#   lock      pins bindings/python/requirements*.in, and all that they need, with hashes
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+binding=$root/bindings/python
+work=$root/target/python
+venv=$work/venv
+what=${1:-test}
+
+fail() {
+    echo "ci/python.sh: $*" >&2
+    exit 1
+}
+
+# The environment $1 with exactly what the file $2 pins; nothing is done when it has that already.
+environment() {
+    stamp="$(python3 --version) $(sha256sum <"$2")"
+    [ "$(cat "$1/stamp" 2>/dev/null)" = "$stamp" ] && return
+    python3 -m venv --clear "$1"
+    "$1/bin/pip" --disable-pip-version-check install --quiet --require-hashes --only-binary :all: -r "$2"
+    echo "$stamp" >"$1/stamp"
+}
+
+install_wheel() {
+    rm -rf "$work/wheels"
+    (cd "$binding" && PATH="$venv/bin:$PATH" maturin build --release --out "$work/wheels" >"$work/maturin.log" 2>&1) || {
+        cat "$work/maturin.log" >&2
+        fail "maturin could not build the wheel"
+    }
+    "$venv/bin/pip" --disable-pip-version-check install --quiet --no-deps --force-reinstall "$work"/wheels/bregman-*.whl
+}
+
+lint() {
+    echo "== python: lints"
+    "$venv/bin/ruff" check --quiet "$binding"
+    "$venv/bin/ruff" format --quiet --check "$binding"
+    echo "== python: types"
+    (cd "$binding" && "$venv/bin/mypy" --no-error-summary src agreement)
+    # The installed package as a user's type checker sees it.
+    (cd "$work" && "$venv/bin/mypy" --no-error-summary --strict --config-file= "$binding/tests/typed.py")
+}
+
+case $what in
+    test | install | overhead | lock) ;;
+    *) fail "unknown argument $what" ;;
+esac
+"$root/ci/setup.sh"
+mkdir -p "$work"
+# Two runs at once: the second waits here.
+exec 9>"$work/lock"
+flock 9
+
+if [ "$what" = lock ]; then
+    python3 -m venv --clear "$work/lock-venv"
+    "$work/lock-venv/bin/pip" --disable-pip-version-check install --quiet pip-tools
+    cd "$binding"
+    for file in requirements*.in; do
+        CUSTOM_COMPILE_COMMAND="ci/python.sh lock" "$work/lock-venv/bin/pip-compile" --quiet --generate-hashes \
+            --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+            --output-file "${file%.in}.txt" "$file"
+    done
+    exit 0
+fi
+
+environment "$venv" "$binding/requirements.txt"
+install_wheel
+case $what in
+    overhead) "$venv/bin/python" -m bregman.overhead --into "$binding/README.md" ;;
+    test)
+        case $(uname -s)-$(uname -m) in
+            Linux-x86_64) "$root/ci/llama.sh" ;;
+        esac
+        lint
+        echo "== python: tests"
+        cd "$binding"
+        "$venv/bin/python" -m pytest --quiet -rs
+        ;;
+esac

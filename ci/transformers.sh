@@ -1,0 +1,30 @@
+#!/bin/sh
+# The Python binding inside the real torch and transformers: a few GB in target/transformers, once.
+# usage: ci/transformers.sh [arguments of pytest]
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+binding=$root/bindings/python
+work=$root/target/transformers
+venv=$work/venv
+
+"$root/ci/python.sh" install
+mkdir -p "$work"
+# Two runs at once: the second waits here.
+exec 9>"$work/lock"
+flock 9
+stamp="$(python3 --version) $(sha256sum <"$binding/requirements-transformers.txt")"
+if [ "$(cat "$work/stamp" 2>/dev/null)" != "$stamp" ]; then
+    echo "transformers: installing torch and transformers into target/transformers"
+    python3 -m venv --clear "$venv"
+    "$venv/bin/pip" --disable-pip-version-check install --quiet --require-hashes --only-binary :all: \
+        -r "$binding/requirements-transformers.txt"
+    echo "$stamp" >"$work/stamp"
+fi
+"$venv/bin/pip" --disable-pip-version-check install --quiet --no-deps --force-reinstall \
+    "$root"/target/python/wheels/bregman-*.whl
+
+echo "== transformers: generate, stages, tensors"
+cd "$binding"
+# Nothing is to be fetched from a hub of models.
+export HF_HUB_OFFLINE=1
+"$venv/bin/python" -m pytest --quiet -rs --capture=no tests_transformers tests/test_vllm.py "$@"
