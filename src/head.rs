@@ -4,6 +4,7 @@
 //! there), wait in a pool in no order, and only the part that somebody asked for is selected from the pool and
 //! sorted: the vocabulary never is.
 
+use crate::math::exp_all;
 use crate::vocab::{Hit, Vocabulary};
 
 /// A token of the head.
@@ -21,6 +22,8 @@ pub(crate) struct Entry {
 #[derive(Default)]
 pub(crate) struct HeadScratch {
     entries: Vec<Entry>,
+    /// e^x of the first entries: of as many as somebody asked for, and of none whose x changed since.
+    weights: Vec<f64>,
     pool: Vec<Hit>,
 }
 
@@ -46,6 +49,7 @@ pub(crate) struct Head<'r> {
 impl<'r> Head<'r> {
     pub(crate) fn new(scratch: &'r mut HeadScratch, ids: Option<&'r [i32]>) -> Self {
         scratch.entries.clear();
+        scratch.weights.clear();
         scratch.pool.clear();
         Self { scratch, ids, floor: f32::INFINITY, lowest: f32::MIN, scale: 1.0 }
     }
@@ -55,12 +59,27 @@ impl<'r> Head<'r> {
     }
 
     pub(crate) fn entries_mut(&mut self) -> &mut Vec<Entry> {
+        self.scratch.weights.clear();
         &mut self.scratch.entries
+    }
+
+    /// Drops all but the first `n` entries.
+    pub(crate) fn truncate(&mut self, n: usize) {
+        self.scratch.entries.truncate(n);
+        self.scratch.weights.truncate(n);
+    }
+
+    /// The weight e^x of each entry.
+    pub(crate) fn weights(&mut self) -> &[f64] {
+        let HeadScratch { entries, weights, .. } = &mut *self.scratch;
+        exp_all(entries[weights.len()..].iter().map(|e| e.x), weights);
+        weights
     }
 
     /// Forgets what was fetched and fetches with log-weights `(l - max) * scale` from now on.
     pub(crate) fn rescale(&mut self, max: f32, scale: f64) {
         self.scratch.entries.clear();
+        self.scratch.weights.clear();
         self.scratch.pool.clear();
         self.floor = f32::INFINITY;
         self.scale = scale;
@@ -128,7 +147,7 @@ impl<'r> Head<'r> {
 
     /// Moves the `n` first of the pool, sorted, to the end of the entries; with ids, also those that tie with the last.
     fn take(&mut self, n: usize, max: f32) {
-        let HeadScratch { entries, pool } = &mut *self.scratch;
+        let HeadScratch { entries, pool, .. } = &mut *self.scratch;
         let n = n.min(pool.len());
         if n == 0 {
             return;

@@ -138,7 +138,7 @@ impl<'r> Law<'r> {
     /// Drops all but the first `n` entries (at least one).
     pub(crate) fn truncate(&mut self, n: usize) {
         self.closed_at.get_or_insert(self.scale);
-        self.head.entries_mut().truncate(n.max(1));
+        self.head.truncate(n.max(1));
     }
 
     /// Drops all but the most likely token.
@@ -169,16 +169,18 @@ impl<'r> Law<'r> {
     /// whole vocabulary in order of index.
     pub(crate) fn draw(&mut self, u: f64) {
         let drawn = if self.is_closed() {
-            let total = self.head_weight();
-            let (mut sum, mut rank, mut weight) = (0.0, 0, 0.0);
-            for (i, e) in self.entries().iter().enumerate() {
-                (rank, weight) = (i, exp(e.x));
+            let weights = self.head.weights();
+            let total: f64 = weights.iter().sum();
+            let (mut sum, mut rank) = (0.0, 0);
+            for (i, weight) in weights.iter().enumerate() {
+                rank = i;
                 sum += weight;
                 if sum > u * total {
                     break;
                 }
             }
-            Drawn { index: self.entries()[rank].index, rank, p: weight / total }
+            let p = weights[rank] / total;
+            Drawn { index: self.entries()[rank].index, rank, p }
         } else {
             let index = self.vocab.quantile(self.scale, u);
             let x = (f64::from(self.vocab.row().logit(index)) - f64::from(self.vocab.max())) * self.scale;
@@ -195,6 +197,11 @@ impl<'r> Law<'r> {
     /// The number of tokens with positive probability.
     pub(crate) fn support(&mut self) -> usize {
         if self.is_closed() { self.entries().len() } else { self.vocab.count(self.head.lowest()) as usize }
+    }
+
+    /// The weight of each entry, e^x.
+    pub(crate) fn weights(&mut self) -> &[f64] {
+        self.head.weights()
     }
 
     /// Σ exp(x) over the entries.

@@ -6,7 +6,6 @@ use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
 use crate::error::Result;
 use crate::law::Law;
-use crate::math::exp;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "top_p",
@@ -52,13 +51,15 @@ impl Stage for TopP {
         }
         let known = law.reach(FIRST_LOOK);
         // The head in f64 and only the rest in f32: so close to 1 as p may be, the error is relative to the rest.
-        let target = self.p * (law.head_weight() + law.beyond(known));
+        let target = self.p * (law.weights().iter().sum::<f64>() + law.beyond(known));
         let (mut k, mut sum) = (0, 0.0);
-        while k < law.entries().len() || k < law.reach(k + 1) {
-            sum += exp(law.entries()[k].x);
-            k += 1;
-            if sum >= target && k >= self.min_keep {
-                break;
+        'deepen: while k < law.entries().len() || k < law.reach(k + 1) {
+            for weight in &law.weights()[k..] {
+                sum += weight;
+                k += 1;
+                if sum >= target && k >= self.min_keep {
+                    break 'deepen;
+                }
             }
         }
         law.truncate(k);
