@@ -29,14 +29,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: agreement CASES")
 		os.Exit(2)
 	}
-	if err := bregman.Load(""); errors.Is(err, bregman.ErrNoCgo) {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(77)
+	if err := bregman.Load(""); err != nil {
+		fail(err)
 	}
 	cases, err := os.ReadFile(os.Args[1])
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		fail(err)
 	}
 	d := &driver{
 		dir:      filepath.Dir(os.Args[1]),
@@ -52,9 +50,13 @@ func main() {
 		}
 	}
 	if err := d.out.Flush(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		fail(err)
 	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
 }
 
 func (d *driver) run(line string) {

@@ -35,9 +35,9 @@ func Open(path string) error {
 		if !errors.Is(err, ErrNoLibrary) {
 			return err
 		}
-		tried = append(tried, err.Error())
+		tried = append(tried, strings.TrimPrefix(err.Error(), ErrNoLibrary.Error()+": "))
 	}
-	return fmt.Errorf("%w; set BREGMAN_LIBRARY to its path, or call Load (tried: %s)", ErrNoLibrary, strings.Join(tried, "; "))
+	return fmt.Errorf("%w: set BREGMAN_LIBRARY to its path, or call Load (%s)", ErrNoLibrary, strings.Join(tried, "; "))
 }
 
 func places() []string {
