@@ -4,13 +4,19 @@
 //
 // With yzma:
 //
-//	lib, _ := loader.LoadLibrary(path, "llama")
-//	init, _ := lib.Get("llama_sampler_init") // the symbol's address
-//	stage, err := llama.New(uintptr(init), "bregman(alpha=1.5, floor=0.02)", 42)
+//	lib, err := ffi.Load(loader.GetLibraryFilename(path, "llama")) // github.com/jupiterrider/ffi, yzma's pkg/loader
 //	if err != nil {
 //		return err
 //	}
-//	sampler.SamplerChainAdd(chain, sampler.Sampler(stage.Pointer())) // the chain owns it now
+//	init, err := lib.Get("llama_sampler_init")
+//	if err != nil {
+//		return err
+//	}
+//	stage, err := bregman.New(init, "bregman(alpha=1.5, floor=0.02)", 42) // this package
+//	if err != nil {
+//		return err
+//	}
+//	llama.SamplerChainAdd(chain, llama.Sampler(stage.Pointer())) // yzma's pkg/llama; the chain owns it now
 //
 // A stage works on the candidates in place, as [bregman.Sampler.Apply] does; a chain that ends with a drawing stage
 // selects a token and stands last. It takes part in accept, reset and clone with all its state. Any llama.cpp since

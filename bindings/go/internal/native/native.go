@@ -41,6 +41,8 @@ import "C"
 
 import "unsafe"
 
+//go:generate cp ../../../../include/bregman.h bregman.h
+
 // longestError is the room for the message of a sampler that could not be made.
 const longestError = 4096
 
