@@ -13,6 +13,9 @@ npm                                 npm
 flock                               util-linux
 readelf                             binutils
 valgrind                            valgrind
+pkg-config                          pkg-config
+python3                             python3
+pip3                                python3-pip
 /etc/ssl/certs/ca-certificates.crt  ca-certificates
 '
 

@@ -1,48 +1,11 @@
+//go:build cgo
+
 package bregman
 
 import (
 	"fmt"
 	"testing"
 )
-
-// BenchmarkCall is the cost of a call itself: a row of one logit has nothing to decode.
-func BenchmarkCall(b *testing.B) {
-	s, logits := newSampler(b, "greedy", 1), []float32{1}
-	b.Run("decode", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := s.Decode(logits); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	// The same without Go's work on a row: the least that a call into C costs.
-	b.Run("reseed", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if err := s.Reseed(1, 2); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("batch-row", func(b *testing.B) {
-		const rows = 64
-		samplers, results := make([]*Sampler, rows), make([]Result, rows)
-		for r := range samplers {
-			samplers[r] = newSampler(b, "greedy", 1)
-		}
-		batch := &Batch{F32: make([]float32, rows), Vocab: 1}
-		b.ReportAllocs()
-		n := 0
-		for b.Loop() {
-			if err := DecodeBatch(samplers, batch, results); err != nil {
-				b.Fatal(err)
-			}
-			n += rows
-		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/row")
-	})
-}
 
 func BenchmarkDecode(b *testing.B) {
 	for _, vocab := range []int{32000, 128256} {
