@@ -1,4 +1,5 @@
-//go:build cgo && linux
+// The race detector has memory of its own, so these run without it.
+//go:build cgo && linux && !race
 
 package bregman
 
@@ -6,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"testing"
 	"time"
 )
@@ -30,17 +32,17 @@ func grow(t *testing.T, warm, n int, round func()) int {
 	for range warm {
 		round()
 	}
-	runtime.GC()
+	debug.FreeOSMemory()
 	before := resident(t)
 	for range n {
 		round()
 	}
-	runtime.GC()
+	debug.FreeOSMemory()
 	return resident(t) - before
 }
 
-// A sampler that has decoded holds tens of kilobytes: a leak of one in a hundred would show.
-const allowed = 8 << 20
+// A sampler that has decoded holds tens of kilobytes: a leak of one in a thousand would show, or of 20 bytes in each.
+const allowed = 2 << 20
 
 func TestCreateDecodeCloseKeepsMemoryConstant(t *testing.T) {
 	logits := rows(1, 1, 512)
@@ -56,8 +58,10 @@ func TestCreateDecodeCloseKeepsMemoryConstant(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if grown := grow(t, 5_000, 100_000, round); grown > allowed {
-		t.Errorf("100 000 samplers left %d bytes", grown)
+	grown := grow(t, 5_000, 100_000, round)
+	t.Logf("100 000 samplers left %d bytes", grown)
+	if grown > allowed {
+		t.Fail()
 	}
 }
 
@@ -76,8 +80,10 @@ func TestFailuresKeepMemoryConstant(t *testing.T) {
 		}
 		c.Close()
 	}
-	if grown := grow(t, 5_000, 50_000, round); grown > allowed {
-		t.Errorf("50 000 failures left %d bytes", grown)
+	grown := grow(t, 5_000, 50_000, round)
+	t.Logf("50 000 failures left %d bytes", grown)
+	if grown > allowed {
+		t.Fail()
 	}
 }
 
