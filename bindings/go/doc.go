@@ -23,7 +23,7 @@
 //
 // A [Sampler] holds native memory until [Sampler.Close]; one that is forgotten gives it back when the garbage collector
 // finds it. Slices are read or written during a call only and never kept; nothing has to be pinned. No call on a
-// sampler allocates Go memory unless it fails or returns a text.
+// sampler allocates Go memory unless it fails, returns a text or makes a sampler.
 //
 // # Goroutines
 //
