@@ -203,16 +203,20 @@ func TestCatalogueNamesWhatChainsTake(t *testing.T) {
 	if s := byName["draw"]; !s.Draws || !slices.Contains(s.Aliases, "dist") || s.Parameters != nil {
 		t.Errorf("draw is %+v", s)
 	}
+	parameter := func(stage, name string) Parameter {
+		parameters := byName[stage].Parameters
+		return parameters[slices.IndexFunc(parameters, func(p Parameter) bool { return p.Name == name })]
+	}
 	temperature := byName["temperature"].Parameters[0]
 	if temperature.Name != "t" || temperature.Kind != Number || temperature.Max != 1e6 || !temperature.Required {
 		t.Errorf("temperature takes %+v", temperature)
 	}
-	mode := byName["bregman"].Parameters[1]
+	mode := parameter("bregman", "mode")
 	if mode.Kind != Choice || !reflect.DeepEqual(mode.Choices, []string{"primal", "dual"}) || mode.Default != "primal" {
 		t.Errorf("bregman's mode is %+v", mode)
 	}
-	floor := byName["top_k"].Parameters[2]
-	if floor.Name != "floor" || !floor.MinExcluded || floor.Min != 0 || floor.Max != 1 {
+	floor := parameter("top_k", "floor")
+	if !floor.MinExcluded || floor.Min != 0 || floor.Max != 1 {
 		t.Errorf("top_k's floor is %+v", floor)
 	}
 }
