@@ -15,7 +15,7 @@ cargo build --profile test --quiet --example agreement
 
 mkdir -p "$dir/lib"
 ln -sf "$target/release/libbregman.so" "$dir/lib/libbregman.so.1"
-export LD_LIBRARY_PATH="$dir/lib"
+export LD_LIBRARY_PATH="$dir/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 export BREGMAN_LIBRARY="$target/release/libbregman.so"
 ${CC:-cc} -std=c11 $warnings -Iinclude tests/agreement/drivers/agreement.c tests/agreement/drivers/cases.c -o "$dir/c" \
     "$BREGMAN_LIBRARY"

@@ -90,8 +90,8 @@ func DecodeBatch(samplers []*Sampler, batch *Batch, results []Result) error {
 // handles keeps arrays of handles for the next batch.
 var handles = sync.Pool{New: func() any { return new([]uintptr) }}
 
-// enterBatch is the sampler's handle, or 0 if it cannot be entered, which the library takes for a failing row. A sampler
-// that stands twice is handed over twice: that is the library's to refuse.
+// enterBatch is the sampler's handle, or 0 if it cannot be entered, which the library takes for a failing row. A
+// sampler that stands twice is handed over twice: that is the library's to refuse.
 func (s *Sampler) enterBatch(ticket uint64) uintptr {
 	if err := s.enter(ticket); err != nil && (err != ErrInUse || s.user.Load() != ticket) {
 		return 0
@@ -162,7 +162,8 @@ func (b *Batch) check(samplers, results int) (batchRows, error) {
 		return rows, invalid("stride is %d, less than vocab (%d)", rows.RowStride, b.Vocab)
 	}
 	if !fits(length, samplers, rows.RowStride, b.Vocab) {
-		return rows, invalid("%d logits are too few for %d rows of %d with stride %d", length, samplers, b.Vocab, rows.RowStride)
+		return rows, invalid("%d logits are too few for %d rows of %d with stride %d", length, samplers, b.Vocab,
+			rows.RowStride)
 	}
 	return rows, rows.checkMask(b, samplers)
 }
