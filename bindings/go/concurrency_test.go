@@ -116,7 +116,7 @@ func TestOneSamplerOnManyGoroutines(t *testing.T) {
 // Closing a sampler that is in use never frees it under a call.
 func TestCloseAgainstCalls(t *testing.T) {
 	logits := rows(1, 1, 5000)
-	for range 200 {
+	for range 60 {
 		s, err := New("temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", 1)
 		if err != nil {
 			t.Fatal(err)
