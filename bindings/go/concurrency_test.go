@@ -12,7 +12,7 @@ import (
 
 // Each on a goroutine, on its own or in batches, samplers do what they do alone.
 func TestManySamplersOnManyGoroutines(t *testing.T) {
-	const goroutines, steps, vocab = 64, 40, 1500
+	const goroutines, steps, vocab = 64, 12, 1500
 	alone := make([][]string, goroutines)
 	for g := range alone {
 		alone[g] = decodeSteps(t, g, steps, vocab)
