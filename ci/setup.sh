@@ -15,6 +15,8 @@ readelf                             binutils
 valgrind                            valgrind
 python3                             python3
 python:ensurepip                    python3-venv
+pkg-config                          pkg-config
+pip3                                python3-pip
 /etc/ssl/certs/ca-certificates.crt  ca-certificates
 '
 

@@ -1,0 +1,51 @@
+//go:build cgo
+
+package bregman
+
+import "testing"
+
+// No call that succeeds allocates Go memory.
+func TestCallsAllocateNothing(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates")
+	}
+	const vocab = 4096
+	logits := rows(1, 8, vocab)
+	half := make([]uint16, len(logits))
+	row, scratch := logits[:vocab], make([]float32, vocab)
+	ids, probs := make([]int32, vocab), make([]float32, vocab)
+	candidates := make([]Candidate, vocab)
+	s, samplers, results := newSampler(t, chains[0], 1), samplersFor(t, 8), make([]Result, 8)
+	mask := make([]uint32, 8*vocab/32)
+	for i := range mask {
+		mask[i] = 0xffffffff
+	}
+	check := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, call := range map[string]func(){
+		"Decode":       func() { _, err := s.Decode(row); check(err) },
+		"Distribution": func() { _, err := s.Distribution(row, ids, probs); check(err) },
+		"Process":      func() { copy(scratch, row); check(s.Process(scratch)) },
+		"Apply": func() {
+			for i := range candidates {
+				candidates[i] = Candidate{ID: int32(i), Logit: row[i]}
+			}
+			check(s.Apply(&Candidates{Data: candidates, Selected: -1}))
+		},
+		"Accept":       func() { check(s.Accept(17)) },
+		"Reset":        func() { check(s.Reset()) },
+		"Reseed":       func() { check(s.Reseed(1, 2)) },
+		"SetLogitBias": func() { check(s.SetLogitBias(ids[:1], probs[:1])) },
+		"DecodeBatch":  func() { check(DecodeBatch(samplers, &Batch{F32: logits, Vocab: vocab, Mask: mask}, results)) },
+		"DecodeBatch of halves on two threads": func() {
+			check(DecodeBatch(samplers, &Batch{BF16: half, Vocab: vocab, Threads: 2, Flags: WantEntropy}, results))
+		},
+	} {
+		if allocations := testing.AllocsPerRun(300, call); allocations != 0 {
+			t.Errorf("%s: %v allocations", name, allocations)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+//go:build cgo
+
+package bregman
+
+import (
+	"bytes"
+	"os"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/bregman-decoding/bregman/bindings/go/internal/header"
+)
+
+// constants are the header's, under its names.
+var constants = map[string]uint64{
+	"BREGMAN_ABI_VERSION":        ABIVersion,
+	"BREGMAN_OK":                 uint64(OK),
+	"BREGMAN_INVALID_ARGUMENT":   uint64(ErrInvalidArgument),
+	"BREGMAN_INVALID_CHAIN":      uint64(ErrInvalidChain),
+	"BREGMAN_INVALID_LOGITS":     uint64(ErrInvalidLogits),
+	"BREGMAN_EMPTY_SUPPORT":      uint64(ErrEmptySupport),
+	"BREGMAN_NO_CONVERGENCE":     uint64(ErrNoConvergence),
+	"BREGMAN_BUFFER_TOO_SMALL":   uint64(ErrBufferTooSmall),
+	"BREGMAN_UNSUPPORTED":        uint64(ErrUnsupported),
+	"BREGMAN_INTERNAL":           uint64(ErrInternal),
+	"BREGMAN_F32":                formatF32,
+	"BREGMAN_F16":                formatF16,
+	"BREGMAN_BF16":               formatBF16,
+	"BREGMAN_WANT_KEPT_MASS":     uint64(WantKeptMass),
+	"BREGMAN_WANT_MODEL_LOGPROB": uint64(WantModelLogprob),
+	"BREGMAN_WANT_ENTROPY":       uint64(WantEntropy),
+	"BREGMAN_ACCEPT":             uint64(AcceptTokens),
+	"BREGMAN_NUMBER":             uint64(Number),
+	"BREGMAN_COUNT":              uint64(Count),
+	"BREGMAN_CHOICE":             uint64(Choice),
+	"BREGMAN_NAME":               uint64(Name),
+}
+
+const headerPath = "../../include/bregman.h"
+
+func TestConstantsAreTheHeaders(t *testing.T) {
+	text, err := os.ReadFile(headerPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := map[string]uint64{}
+	for _, m := range regexp.MustCompile(`(?m)^#define (BREGMAN_\w+) (\d+)$`).FindAllStringSubmatch(string(text), -1) {
+		n, err := strconv.ParseUint(m[2], 10, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		declared[m[1]] = n
+	}
+	for name, value := range constants {
+		if got, ok := declared[name]; !ok || got != value {
+			t.Errorf("%s is %d in the header (%v), %d here", name, got, ok, value)
+		}
+	}
+	for name := range declared {
+		if _, ok := constants[name]; !ok {
+			t.Logf("%s has no counterpart in Go", name)
+		}
+	}
+	if header.ABIVersion != ABIVersion {
+		t.Errorf("the compiler reads ABI version %d", header.ABIVersion)
+	}
+}
+
+func TestVendoredHeaderIsTheHeader(t *testing.T) {
+	want, err := os.ReadFile(headerPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile("internal/native/bregman.h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("internal/native/bregman.h is not include/bregman.h: run `go generate ./internal/native`")
+	}
+}
+
+func TestStructsAreLaidOutAsTheHeaders(t *testing.T) {
+	same(t, reflect.TypeFor[Result](), reflect.TypeFor[header.Result]())
+	same(t, reflect.TypeFor[Candidate](), reflect.TypeFor[header.Candidate]())
+}
+
+// same compares size, and every field's name, offset and kind.
+func same(t *testing.T, got, want reflect.Type) {
+	t.Helper()
+	if got.Size() != want.Size() || got.Align() != want.Align() || got.NumField() != want.NumField() {
+		t.Fatalf("%v has %d bytes, alignment %d and %d fields; C's %v %d, %d and %d", got, got.Size(), got.Align(),
+			got.NumField(), want, want.Size(), want.Align(), want.NumField())
+	}
+	for i := range got.NumField() {
+		g, w := got.Field(i), want.Field(i)
+		name := strings.ReplaceAll(w.Name, "_", "")
+		if !strings.EqualFold(g.Name, name) || g.Offset != w.Offset || g.Type.Kind() != w.Type.Kind() {
+			t.Errorf("field %d of %v is %s at %d (%v); C has %s at %d (%v)", i, got, g.Name, g.Offset, g.Type.Kind(),
+				w.Name, w.Offset, w.Type.Kind())
+		}
+	}
+}
+
+// The texts of statuses are here too, for errors that need no library.
+func TestStatusTextsAreTheLibrarys(t *testing.T) {
+	for status := OK; status <= ErrInternal+1; status++ {
+		want := "bregman: " + libraryStatusText(t, status)
+		if got := status.Error(); !strings.HasPrefix(got, want) {
+			t.Errorf("status %d is %q here, %q there", uint32(status), got, want)
+		}
+	}
+}

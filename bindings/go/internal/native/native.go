@@ -1,0 +1,164 @@
+//go:build cgo && (!windows || bregman_link || bregman_static)
+
+// Package native calls the C library and decides nothing: handles are numbers, statuses are the library's, and lengths
+// are the caller's word. [Open] must have succeeded before any other call.
+package native
+
+/*
+#cgo CFLAGS: -std=gnu11 -O2 -Wall -Wextra
+#include "calls.h"
+
+// No call keeps a pointer, and none calls Go back.
+#cgo noescape go_new
+#cgo nocallback go_new
+#cgo noescape go_clone
+#cgo nocallback go_clone
+#cgo nocallback go_free
+#cgo nocallback go_reset
+#cgo nocallback go_reseed
+#cgo noescape go_accept
+#cgo nocallback go_accept
+#cgo noescape go_set_logit_bias
+#cgo nocallback go_set_logit_bias
+#cgo noescape go_describe
+#cgo nocallback go_describe
+#cgo nocallback go_error
+#cgo noescape go_decode
+#cgo nocallback go_decode
+#cgo noescape go_decode_batch
+#cgo nocallback go_decode_batch
+#cgo noescape go_distribution
+#cgo nocallback go_distribution
+#cgo noescape go_process
+#cgo nocallback go_process
+#cgo noescape go_apply
+#cgo nocallback go_apply
+#cgo noescape go_llama_attach
+#cgo nocallback go_llama_attach
+#cgo nocallback go_llama_sampler
+*/
+import "C"
+
+import "unsafe"
+
+//go:generate cp ../../../../include/bregman.h bregman.h
+
+// longestError is the room for the message of a sampler that could not be made.
+const longestError = 4096
+
+// ABIVersion is the version of the loaded library's binary interface.
+func ABIVersion() uint32 { return uint32(C.go_abi_version()) }
+
+// Version is the library's version.
+func Version() string { return C.GoString(C.go_version()) }
+
+// SIMDLevel is the instruction set in use.
+func SIMDLevel() string { return C.GoString(C.go_simd_level()) }
+
+// StatusText is a status in words.
+func StatusText(status uint32) string { return C.GoString(C.go_status_text(C.uint32_t(status))) }
+
+// New makes a sampler; chain ends with a NUL. On a failure there is a message and no handle.
+func New(chain []byte, seed uint64) (handle uintptr, status uint32, message string) {
+	var out C.uintptr_t
+	failure := make([]byte, longestError)
+	status = uint32(C.go_new((*C.char)(unsafe.Pointer(unsafe.SliceData(chain))), C.uint64_t(seed), &out,
+		(*C.char)(unsafe.Pointer(unsafe.SliceData(failure))), longestError))
+	if status != 0 {
+		message = C.GoString((*C.char)(unsafe.Pointer(unsafe.SliceData(failure))))
+	}
+	return uintptr(out), status, message
+}
+
+// Clone makes an independent sampler in the same state.
+func Clone(handle uintptr) (clone uintptr, status uint32) {
+	var out C.uintptr_t
+	status = uint32(C.go_clone(C.uintptr_t(handle), &out))
+	return uintptr(out), status
+}
+
+// Free frees a sampler.
+func Free(handle uintptr) { C.go_free(C.uintptr_t(handle)) }
+
+// Reset brings a sampler back to as created.
+func Reset(handle uintptr) uint32 { return uint32(C.go_reset(C.uintptr_t(handle))) }
+
+// Reseed continues with the random numbers of a seed at a position.
+func Reseed(handle uintptr, seed, position uint64) uint32 {
+	return uint32(C.go_reseed(C.uintptr_t(handle), C.uint64_t(seed), C.uint64_t(position)))
+}
+
+// Accept appends tokens to the history.
+func Accept(handle uintptr, tokens []int32) uint32 {
+	return uint32(C.go_accept(C.uintptr_t(handle), (*C.int32_t)(unsafe.SliceData(tokens)), C.size_t(len(tokens))))
+}
+
+// SetLogitBias replaces the logit bias; both slices have the same length.
+func SetLogitBias(handle uintptr, ids []int32, bias []float32) uint32 {
+	return uint32(C.go_set_logit_bias(C.uintptr_t(handle), (*C.int32_t)(unsafe.SliceData(ids)),
+		(*C.float)(unsafe.SliceData(bias)), C.size_t(len(ids))))
+}
+
+// Describe is the chain in its canonical form.
+func Describe(handle uintptr) string {
+	var text []byte
+	for {
+		length := int(C.go_describe(C.uintptr_t(handle), (*C.char)(unsafe.Pointer(unsafe.SliceData(text))), C.size_t(len(text))))
+		if length < len(text) {
+			return string(text[:length])
+		}
+		text = make([]byte, length+1)
+	}
+}
+
+// Error is the message of the last failing call on a handle.
+func Error(handle uintptr) string { return C.GoString(C.go_error(C.uintptr_t(handle))) }
+
+// Decode decodes one row into result, a bregman_result.
+func Decode(handle uintptr, logits []float32, result unsafe.Pointer) uint32 {
+	return uint32(C.go_decode(C.uintptr_t(handle), (*C.float)(unsafe.SliceData(logits)), C.size_t(len(logits)), result))
+}
+
+// DecodeBatch decodes one row with each handle; results points to as many bregman_result.
+func DecodeBatch(handles []uintptr, batch *Batch, logits unsafe.Pointer, mask []uint32, results unsafe.Pointer) uint32 {
+	return uint32(C.go_decode_batch((*C.uintptr_t)(unsafe.Pointer(unsafe.SliceData(handles))), C.size_t(len(handles)),
+		C.uint32_t(batch.Format), logits, C.size_t(batch.Vocab), C.size_t(batch.RowStride),
+		(*C.uint32_t)(unsafe.SliceData(mask)), C.size_t(batch.MaskStride), C.uint32_t(batch.Flags),
+		C.uint32_t(batch.Threads), results))
+}
+
+// Distribution writes a row's distribution; both slices have the same length.
+func Distribution(handle uintptr, logits []float32, ids []int32, probs []float32) (n int, status uint32) {
+	var length C.size_t
+	status = uint32(C.go_distribution(C.uintptr_t(handle), (*C.float)(unsafe.SliceData(logits)), C.size_t(len(logits)),
+		(*C.int32_t)(unsafe.SliceData(ids)), (*C.float)(unsafe.SliceData(probs)), C.size_t(len(ids)), &length))
+	return int(length), status
+}
+
+// Process replaces logits by the decoded distribution's logarithms.
+func Process(handle uintptr, logits []float32) uint32 {
+	return uint32(C.go_process(C.uintptr_t(handle), (*C.float)(unsafe.SliceData(logits)), C.size_t(len(logits))))
+}
+
+// Apply works on n bregman_candidate in place.
+func Apply(handle uintptr, data unsafe.Pointer, n int, sorted bool) (size int, selected int64, isSorted bool, status uint32) {
+	kept, at, order := C.size_t(n), C.int64_t(-1), C.uint8_t(0)
+	if sorted {
+		order = 1
+	}
+	status = uint32(C.go_apply(C.uintptr_t(handle), data, &kept, &at, &order))
+	return int(kept), int64(at), order != 0, status
+}
+
+// LlamaIface is the address of the stage's table of callbacks.
+func LlamaIface() uintptr { return uintptr(C.go_llama_iface()) }
+
+// LlamaAttach makes a sampler a stage of llama.cpp, which then owns it.
+func LlamaAttach(init, handle uintptr) (stage uintptr, status uint32) {
+	var out C.uintptr_t
+	status = uint32(C.go_llama_attach(C.uintptr_t(init), C.uintptr_t(handle), &out))
+	return uintptr(out), status
+}
+
+// LlamaSampler is the handle inside a stage, 0 if it is none of ours.
+func LlamaSampler(stage uintptr) uintptr { return uintptr(C.go_llama_sampler(C.uintptr_t(stage))) }

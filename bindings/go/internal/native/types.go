@@ -1,0 +1,42 @@
+package native
+
+import "errors"
+
+var (
+	// ErrNoCgo says that the program was built in a way that cannot call C.
+	ErrNoCgo = errors.New("bregman: built without cgo: set CGO_ENABLED=1 (on Windows, also the tag bregman_link or " +
+		"bregman_static) and have a C compiler")
+	// ErrNoLibrary says that there is no file to load.
+	ErrNoLibrary = errors.New("bregman: the native library could not be loaded")
+	// ErrWrongLibrary says that what was loaded is not this library, or another version of it.
+	ErrWrongLibrary = errors.New("bregman: not the native library that this package needs")
+)
+
+// Stage is a bregman_stage, copied.
+type Stage struct {
+	Name       string
+	Aliases    []string
+	Summary    string
+	Source     string
+	Draws      bool
+	Parameters []Parameter
+}
+
+// Parameter is a bregman_parameter, copied.
+type Parameter struct {
+	Name        string
+	Aliases     []string
+	Summary     string
+	Default     string
+	Choices     []string
+	Min, Max    float64
+	Kind        uint32
+	MinExcluded bool
+	Required    bool
+}
+
+// Batch is what a bregman_batch says, beside its pointers and its number of rows.
+type Batch struct {
+	Format, Flags, Threads       uint32
+	Vocab, RowStride, MaskStride int
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package bregman
+
+const raceDetector = false

@@ -1,0 +1,5 @@
+//go:build !bregman_link && !bregman_static
+
+package bregman
+
+const buildTags = ""

@@ -1,0 +1,5 @@
+//go:build bregman_static
+
+package bregman
+
+const buildTags = "bregman_static"
