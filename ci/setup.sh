@@ -13,6 +13,9 @@ npm                                 npm
 flock                               util-linux
 readelf                             binutils
 valgrind                            valgrind
+cmake                               cmake
+pkg-config                          pkg-config
+abidiff                             abigail-tools
 /etc/ssl/certs/ca-certificates.crt  ca-certificates
 '
 
