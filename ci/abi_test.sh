@@ -3,6 +3,7 @@
 # usage: ci/abi_test.sh
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
+"$root/ci/setup.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0

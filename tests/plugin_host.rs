@@ -8,7 +8,7 @@ use bregman::{Row, Sampler, Want, stages};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
-use toolchain::{compiler, library_dir, root, run, scratch};
+use toolchain::{compiler, has, library_dir, root, run, scratch};
 
 static HOST: LazyLock<PathBuf> = LazyLock::new(|| {
     let program = scratch("plugin_host").join("plugin_host");
@@ -160,6 +160,21 @@ fn expected(chain: &str, sequences: usize, tokens: usize, seed: u64, window: usi
         text += &format!("sequence {s}: {}\n", list.join(" "));
     }
     text
+}
+
+#[test]
+fn it_reads_and_writes_only_its_own() {
+    if !has("valgrind") {
+        assert!(std::env::var_os("CI").is_none(), "CI must have valgrind");
+        println!("valgrind is not installed: the host was not run under it");
+        return;
+    }
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]);
+    valgrind.arg(&*HOST).arg("--plugin").arg(library_dir().join("libbregman.so"));
+    let chain = ["--samplers", "no-repeat,br-top-k,br-draw", "--br-top-k-k", "40"];
+    let said = run(valgrind.args(chain).args(["--vocab", "500", "--tokens", "30", "--sequences", "3"]));
+    assert_eq!(said.lines().count(), 4, "{said}");
 }
 
 #[test]
