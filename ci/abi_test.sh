@@ -40,6 +40,7 @@ types='the types are not those of the baseline'
 # What hosts do not notice.
 gate unchanged ''
 gate ok 's/^uint32_t bregman_abi_version(void);/&\nuint32_t bregman_something_new(const char *text);/'
+gate ok 's/^uint32_t bregman_process(struct bregman_sampler \*sampler,/uint32_t bregman_process(struct bregman_sampler *handle,/'
 gate ok 's/^#define BREGMAN_ACCEPT 8/&\n#define BREGMAN_SOMETHING_NEW 16/'
 gate ok 's/^} bregman_api;/    uint32_t (*something_new)(const char *text);\n&/'
 gate ok 's/^} bregman_batch;/    uint64_t something_new;\n&/'

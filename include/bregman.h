@@ -408,7 +408,8 @@ typedef struct bregman_candidates {
 } bregman_candidates;
 
 /**
- * Every function of this library, under its name without the prefix `bregman_` and documented there. Static.
+ * Every function of this library, each under its name without the prefix `bregman_`; what it does is said at the
+ * function itself. Static.
  *
  * The table grows at its end as functions are added. A host built against a later header than the library's asks
  * before it calls one of those: field `f` is there if `offsetof(bregman_api, f) < api->struct_size`.
