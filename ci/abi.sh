@@ -8,8 +8,6 @@
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 committed=$root/ci/abi
-# Structs that may get fields at their end: a host says, or is told, how large its own is (docs/abi.md).
-growing='bregman_api bregman_batch bregman_generator bregman_parameter bregman_stage'
 
 fail() {
     echo "ci/abi.sh: $*" >&2
@@ -31,15 +29,14 @@ version() {
     awk '$1 == "BREGMAN_ABI_VERSION" { print $2 }' "$1"
 }
 
-# How many fields the growing structs have in the baseline: "name=number ...".
+# The structs of the baseline that may get fields at their end, and how many they have: "name=number ...". A host says
+# how large its own is (struct_size comes first), or is told the library's (docs/abi.md).
 baseline_fields() {
-    for struct in $growing; do
-        awk -v start="class-decl name='$struct' " -v struct="$struct" '
-            index($0, start) { inside = 1 }
-            inside && /<data-member / { n++ }
-            inside && /<\/class-decl>/ { inside = 0 }
-            END { printf "%s=%d ", struct, n }' "$committed/bregman.abi"
-    done
+    awk -F "'" '
+        /<class-decl name=/ { name = $2; n = 0; grows = name == "bregman_parameter" }
+        /<data-member / { n++ }
+        /<var-decl name=/ && $2 == "struct_size" && n == 1 { grows = 1 }
+        /<\/class-decl>/ { if (grows) printf "%s=%d ", name, n; grows = 0 }' "$committed/bregman.abi"
 }
 
 # Library $2, in C, with every function of header $1 and debugging information: the types as a C host sees them, free of
