@@ -214,7 +214,7 @@ fn layout() -> (Texts, Texts) {
         "bregman_batch" =
             bregman_batch { struct_size, dtype, logits, rows, vocab, row_stride, mask, mask_stride, flags, threads }
     );
-    layout!("bregman_api" = bregman_api { struct_size, abi });
     layout!("bregman_generator" = bregman_generator { struct_size, reserved, name, user, phi, f, f_inverse, f_prime });
+    layout!("bregman_api" = bregman_api { struct_size, abi });
     (structs, fields)
 }
