@@ -17,6 +17,8 @@ python3                             python3
 python:ensurepip                    python3-venv
 pkg-config                          pkg-config
 pip3                                python3-pip
+cmake                               cmake
+abidiff                             abigail-tools
 /etc/ssl/certs/ca-certificates.crt  ca-certificates
 '
 

@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 /**
- * Kind of parameter: a number from `min` to `max`.
+ * Kind of parameter: a number from `min` to `max`, written in decimal, such as 0.8 or 1e-3; or inf, if `max` is.
  */
 #define BREGMAN_NUMBER 0
 
@@ -139,46 +139,6 @@
 typedef struct bregman_sampler bregman_sampler;
 
 /**
- * One candidate of an engine's own array, laid out as llama.cpp's `llama_token_data`.
- */
-typedef struct bregman_candidate {
-    /**
-     * Token id.
-     */
-    int32_t id;
-    /**
-     * Logit.
-     */
-    float logit;
-    /**
-     * Probability; only written, never read.
-     */
-    float p;
-} bregman_candidate;
-
-/**
- * An array of candidates, laid out as llama.cpp's llama_token_data_array.
- */
-typedef struct bregman_candidates {
-    /**
-     * The candidates: changed in place, never moved elsewhere.
-     */
-    struct bregman_candidate *data;
-    /**
-     * How many there are, at least 1; never 0 after a call that succeeded.
-     */
-    size_t size;
-    /**
-     * Position in `data` of the token that was taken; -1 for none.
-     */
-    int64_t selected;
-    /**
-     * Not 0 if the candidates are in descending order of logit. Only written, never trusted.
-     */
-    uint8_t sorted;
-} bregman_candidates;
-
-/**
  * A parameter of a stage. All texts are static, NUL-terminated UTF-8 and never NULL.
  */
 typedef struct bregman_parameter {
@@ -223,9 +183,10 @@ typedef struct bregman_parameter {
      */
     uint32_t required;
     /**
-     * 0.
+     * 0, or a number from 1: parameters of the stage with the same number exclude each other, and one of them must be
+     * given unless one has a default.
      */
-    uint32_t reserved;
+    uint32_t group;
 } bregman_parameter;
 
 /**
@@ -270,6 +231,53 @@ typedef struct bregman_stage {
      */
     size_t parameter_size;
 } bregman_stage;
+
+/**
+ * A callback on a vector: writes a function of x[0..n) to out[0..n). `user` is the generator's own.
+ *
+ * It must be a pure function of x, must return normally (no longjmp, no C++ exception), and may be called from any
+ * thread and from several at a time: a batch decodes rows in parallel.
+ */
+typedef void (*bregman_vector_fn)(void *user, const double *x, double *out, size_t n);
+
+/**
+ * The generator φ of a Bregman divergence, on [0, 1]: strictly convex, φ(0) finite. Constants and linear terms of φ
+ * do not matter.
+ */
+typedef struct bregman_generator {
+    /**
+     * sizeof(bregman_generator): in an array, the same for all.
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The name by which the chain refers to it: NUL-terminated UTF-8, copied.
+     */
+    const char *name;
+    /**
+     * Handed to each callback; may be NULL.
+     */
+    void *user;
+    /**
+     * φ(x).
+     */
+    bregman_vector_fn phi;
+    /**
+     * f(x) = φ'(x), strictly increasing. f(0) may be -infinity for the primal and must be finite for the dual.
+     */
+    bregman_vector_fn f;
+    /**
+     * The inverse of f, on [f(0), f(1)].
+     */
+    bregman_vector_fn f_inverse;
+    /**
+     * f'(x), with x f'(x) nondecreasing: for the dual only, else NULL.
+     */
+    bregman_vector_fn f_prime;
+} bregman_generator;
 
 /**
  * One row's answer.
@@ -360,55 +368,192 @@ typedef struct bregman_batch {
 } bregman_batch;
 
 /**
- * A callback on a vector: writes a function of x[0..n) to out[0..n). `user` is the generator's own.
- *
- * It must be a pure function of x, must return normally (no longjmp, no C++ exception), and may be called from any
- * thread and from several at a time: a batch decodes rows in parallel.
+ * One candidate of an engine's own array, laid out as llama.cpp's `llama_token_data`.
  */
-typedef void (*bregman_vector_fn)(void *user, const double *x, double *out, size_t n);
+typedef struct bregman_candidate {
+    /**
+     * Token id.
+     */
+    int32_t id;
+    /**
+     * Logit.
+     */
+    float logit;
+    /**
+     * Probability; only written, never read.
+     */
+    float p;
+} bregman_candidate;
 
 /**
- * The generator φ of a Bregman divergence, on [0, 1]: strictly convex, φ(0) finite. Constants and linear terms of φ
- * do not matter.
+ * An array of candidates, laid out as llama.cpp's llama_token_data_array.
  */
-typedef struct bregman_generator {
+typedef struct bregman_candidates {
     /**
-     * sizeof(bregman_generator): in an array, the same for all.
+     * The candidates: changed in place, never moved elsewhere.
+     */
+    struct bregman_candidate *data;
+    /**
+     * How many there are, at least 1; never 0 after a call that succeeded.
+     */
+    size_t size;
+    /**
+     * Position in `data` of the token that was taken; -1 for none.
+     */
+    int64_t selected;
+    /**
+     * Not 0 if the candidates are in descending order of logit. Only written, never trusted.
+     */
+    uint8_t sorted;
+} bregman_candidates;
+
+/**
+ * Every function of this library, each under its name without the prefix `bregman_`; what it does is said at the
+ * function itself. Static.
+ *
+ * The table grows at its end as functions are added. A host built against a later header than the library's asks
+ * before it calls one of those: field `f` is there if `offsetof(bregman_api, f) < api->struct_size`.
+ */
+typedef struct bregman_api {
+    /**
+     * sizeof(bregman_api) in the library, which may be less or more than in this header.
      */
     uint32_t struct_size;
     /**
-     * 0.
+     * BREGMAN_ABI_VERSION in the library.
      */
-    uint32_t reserved;
+    uint32_t abi;
     /**
-     * The name by which the chain refers to it: NUL-terminated UTF-8, copied.
+     * bregman_abi_version
      */
-    const char *name;
+    uint32_t (*abi_version)(void);
     /**
-     * Handed to each callback; may be NULL.
+     * bregman_version
      */
-    void *user;
+    const char *(*version)(void);
     /**
-     * φ(x).
+     * bregman_simd_level
      */
-    bregman_vector_fn phi;
+    const char *(*simd_level)(void);
     /**
-     * f(x) = φ'(x), strictly increasing. f(0) may be -infinity for the primal and must be finite for the dual.
+     * bregman_status_text
      */
-    bregman_vector_fn f;
+    const char *(*status_text)(uint32_t status);
     /**
-     * The inverse of f, on [f(0), f(1)].
+     * bregman_stage_count
      */
-    bregman_vector_fn f_inverse;
+    size_t (*stage_count)(void);
     /**
-     * f'(x), with x f'(x) nondecreasing: for the dual only, else NULL.
+     * bregman_stage_info
      */
-    bregman_vector_fn f_prime;
-} bregman_generator;
+    uint32_t (*stage_info)(size_t index, struct bregman_stage *out);
+    /**
+     * bregman_sampler_new
+     */
+    uint32_t (*sampler_new)(const char *chain,
+                            uint64_t seed,
+                            struct bregman_sampler **out,
+                            char *error,
+                            size_t error_size);
+    /**
+     * bregman_sampler_new_with_generators
+     */
+    uint32_t (*sampler_new_with_generators)(const char *chain,
+                                            uint64_t seed,
+                                            const struct bregman_generator *generators,
+                                            size_t n,
+                                            struct bregman_sampler **out,
+                                            char *error,
+                                            size_t error_size);
+    /**
+     * bregman_sampler_clone
+     */
+    uint32_t (*sampler_clone)(const struct bregman_sampler *sampler, struct bregman_sampler **out);
+    /**
+     * bregman_sampler_free
+     */
+    void (*sampler_free)(struct bregman_sampler *sampler);
+    /**
+     * bregman_sampler_reset
+     */
+    uint32_t (*sampler_reset)(struct bregman_sampler *sampler);
+    /**
+     * bregman_sampler_reseed
+     */
+    uint32_t (*sampler_reseed)(struct bregman_sampler *sampler, uint64_t seed, uint64_t position);
+    /**
+     * bregman_sampler_accept
+     */
+    uint32_t (*sampler_accept)(struct bregman_sampler *sampler, const int32_t *tokens, size_t n);
+    /**
+     * bregman_sampler_set_logit_bias
+     */
+    uint32_t (*sampler_set_logit_bias)(struct bregman_sampler *sampler, const int32_t *ids, const float *bias, size_t n);
+    /**
+     * bregman_sampler_describe
+     */
+    size_t (*sampler_describe)(const struct bregman_sampler *sampler, char *text, size_t size);
+    /**
+     * bregman_sampler_error
+     */
+    const char *(*sampler_error)(const struct bregman_sampler *sampler);
+    /**
+     * bregman_decode
+     */
+    uint32_t (*decode)(struct bregman_sampler *sampler, const float *logits, size_t vocab, struct bregman_result *out);
+    /**
+     * bregman_decode_batch
+     */
+    uint32_t (*decode_batch)(struct bregman_sampler *const *samplers,
+                             const struct bregman_batch *batch,
+                             struct bregman_result *results);
+    /**
+     * bregman_distribution
+     */
+    uint32_t (*distribution)(struct bregman_sampler *sampler,
+                             const float *logits,
+                             size_t vocab,
+                             int32_t *ids,
+                             float *probs,
+                             size_t capacity,
+                             size_t *len);
+    /**
+     * bregman_process
+     */
+    uint32_t (*process)(struct bregman_sampler *sampler, float *logits, size_t vocab);
+    /**
+     * bregman_apply
+     */
+    uint32_t (*apply)(struct bregman_sampler *sampler, struct bregman_candidates *candidates);
+    /**
+     * bregman_llama_iface
+     */
+    const void *(*llama_iface)(void);
+    /**
+     * bregman_llama_attach
+     */
+    uint32_t (*llama_attach)(const void *llama_sampler_init, struct bregman_sampler *sampler, void **out);
+    /**
+     * bregman_llama_sampler
+     */
+    struct bregman_sampler *(*llama_sampler)(const void *llama_sampler);
+} bregman_api;
+
+/**
+ * The type of bregman_get_api: what a host makes of the address that `dlsym` gave it.
+ */
+typedef const struct bregman_api *(*bregman_get_api_fn)(uint32_t abi);
 
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * The one symbol that a host which loads the library at run time has to look up: the table of all functions, as
+ * version `abi` of the binary interface has it (the host's BREGMAN_ABI_VERSION). Static, the same at every call.
+ * NULL if this library does not serve that version. Thread-safe.
+ */
+const struct bregman_api *bregman_get_api(uint32_t abi);
 
 /**
  * Applies the chain to an engine's candidates in place, as one stage of the engine's own chain.

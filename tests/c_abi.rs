@@ -191,7 +191,7 @@ fn layout() -> (Texts, Texts) {
             kind,
             min_excluded,
             required,
-            reserved
+            group
         }
     );
     layout!(
@@ -215,5 +215,6 @@ fn layout() -> (Texts, Texts) {
             bregman_batch { struct_size, dtype, logits, rows, vocab, row_stride, mask, mask_stride, flags, threads }
     );
     layout!("bregman_generator" = bregman_generator { struct_size, reserved, name, user, phi, f, f_inverse, f_prime });
+    layout!("bregman_api" = bregman_api { struct_size, abi });
     (structs, fields)
 }

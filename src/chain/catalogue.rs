@@ -63,6 +63,13 @@ pub struct StageInfo {
     pub(crate) build: fn(&Arguments, Generators<'_>) -> Result<Box<dyn Stage>>,
 }
 
+impl StageInfo {
+    /// Groups of parameters that exclude each other; one of each must be given, unless one of it has a default.
+    pub fn alternatives(&self) -> impl Iterator<Item = &'static [&'static str]> {
+        stages::ALTERNATIVES.iter().filter(|(stage, _)| *stage == self.name).map(|(_, parameters)| *parameters)
+    }
+}
+
 /// All stages, in the order in which a chain usually has them.
 pub fn stages() -> &'static [StageInfo] {
     &stages::ALL

@@ -6,9 +6,10 @@ use super::types::*;
 use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo, stages};
 use crate::error::Error;
 use std::ffi::{CString, c_char};
+use std::mem::offset_of;
 use std::sync::LazyLock;
 
-/// Kind of parameter: a number from `min` to `max`.
+/// Kind of parameter: a number from `min` to `max`, written in decimal, such as 0.8 or 1e-3; or inf, if `max` is.
 pub const BREGMAN_NUMBER: u32 = 0;
 /// Kind of parameter: a whole number from `min` to `max`.
 pub const BREGMAN_COUNT: u32 = 1;
@@ -41,8 +42,9 @@ pub struct bregman_parameter {
     pub min_excluded: u32,
     /// 1 if it must be given, else 0.
     pub required: u32,
-    /// 0.
-    pub reserved: u32,
+    /// 0, or a number from 1: parameters of the stage with the same number exclude each other, and one of them must be
+    /// given unless one has a default.
+    pub group: u32,
 }
 
 /// A stage that a chain can name. All texts are static, NUL-terminated UTF-8 and never NULL.
@@ -70,6 +72,9 @@ pub struct bregman_stage {
     pub parameter_size: usize,
 }
 
+/// What a host of the first version of the ABI has.
+const SMALLEST_STAGE: usize = offset_of!(bregman_stage, parameter_size) + size_of::<usize>();
+
 /// The catalogue as C sees it. It owns the texts and lives as long as the process.
 struct Table {
     stages: Vec<bregman_stage>,
@@ -85,7 +90,7 @@ unsafe impl Sync for Table {}
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let mut texts = Vec::new();
     let parameters: Vec<Vec<_>> =
-        stages().iter().map(|s| s.parameters.iter().map(|p| parameter(p, &mut texts)).collect()).collect();
+        stages().iter().map(|s| s.parameters.iter().map(|p| parameter(p, group(s, p), &mut texts)).collect()).collect();
     let stages = stages().iter().zip(&parameters).map(|(s, parameters)| stage(s, parameters, &mut texts)).collect();
     Table { stages, _parameters: parameters, _texts: texts }
 });
@@ -97,7 +102,12 @@ fn keep(text: &str, texts: &mut Vec<CString>) -> *const c_char {
     pointer
 }
 
-fn parameter(p: &ParameterInfo, texts: &mut Vec<CString>) -> bregman_parameter {
+/// The number of the group of alternatives that a parameter belongs to.
+fn group(s: &StageInfo, p: &ParameterInfo) -> u32 {
+    s.alternatives().zip(1..).find(|(names, _)| names.contains(&p.name)).map_or(0, |(_, number)| number)
+}
+
+fn parameter(p: &ParameterInfo, group: u32, texts: &mut Vec<CString>) -> bregman_parameter {
     let (kind, min, max, open, choices) = match p.kind {
         Kind::Number { min, max, open } => (BREGMAN_NUMBER, min, max, open, String::new()),
         Kind::Count { min } => (BREGMAN_COUNT, min as f64, f64::from(u32::MAX), false, String::new()),
@@ -115,7 +125,7 @@ fn parameter(p: &ParameterInfo, texts: &mut Vec<CString>) -> bregman_parameter {
         kind,
         min_excluded: u32::from(open),
         required: u32::from(p.required),
-        reserved: 0,
+        group,
     }
 }
 
@@ -149,14 +159,14 @@ pub unsafe extern "C" fn bregman_stage_info(index: usize, out: *mut bregman_stag
         }
         // SAFETY: just checked; the caller set this field.
         let size = unsafe { (*out).struct_size } as usize;
-        match TABLE.stages.get(index) {
-            Some(stage) if size >= size_of::<bregman_stage>() => {
-                // A larger struct of a later version keeps its other fields.
-                // SAFETY: the caller's struct is at least as large.
-                unsafe { *out = bregman_stage { struct_size: size as u32, ..*stage } };
-                BREGMAN_OK
-            }
-            _ => status_of(&Error::InvalidArgument(String::new())),
-        }
+        let Some(stage) = TABLE.stages.get(index).filter(|_| size >= SMALLEST_STAGE) else {
+            return status_of(&Error::InvalidArgument(String::new()));
+        };
+        let stage = bregman_stage { struct_size: size as u32, ..*stage };
+        // A host of an earlier version gets the fields that it knows; one of a later version keeps its others.
+        let known = size.min(size_of::<bregman_stage>());
+        // SAFETY: the caller's struct has `size` bytes, ours is on the stack.
+        unsafe { std::ptr::copy_nonoverlapping((&raw const stage).cast::<u8>(), out.cast::<u8>(), known) };
+        BREGMAN_OK
     })
 }

@@ -15,6 +15,7 @@
 //! | `types.rs` | the structs and constants |
 //! | `handle.rs` | samplers as handles: who may enter, where errors are kept |
 //! | `check.rs` | pointers to slices and strings, with the argument's name in the error |
+//! | `api.rs` | the table of all functions, for hosts that `dlopen` |
 //! | `library.rs` | version, level, names of statuses |
 //! | `sampler.rs` | creation, state, description |
 //! | `decode.rs` | one row, a batch, distribution, logits processor |
@@ -26,6 +27,7 @@
 #![allow(non_camel_case_types, reason = "these are C's names")]
 #![allow(clippy::missing_safety_doc, reason = "the module says once what holds for every function")]
 
+mod api;
 mod apply;
 mod catalogue;
 mod check;
@@ -37,6 +39,7 @@ mod llama;
 mod sampler;
 mod types;
 
+pub use api::*;
 pub use apply::*;
 pub use catalogue::*;
 pub use decode::*;

@@ -55,6 +55,10 @@ pub(crate) struct Context<'a> {
 pub(crate) static ALL: [StageInfo; 7] =
     [temperature::INFO, bregman::INFO, top_k::INFO, top_p::INFO, min_p::INFO, draw::INFO, greedy::INFO];
 
+/// Parameters of a stage that exclude each other: of each group one is given, unless one of it has a default.
+pub(crate) static ALTERNATIVES: [(&str, &[&str]); 3] =
+    [("bregman", &bregman::SIZES), ("bregman", &["alpha", "generator"]), ("top_k", &bregman::SIZES)];
+
 /// The parameter that every truncation by probability has.
 const MIN_KEEP: ParameterInfo = ParameterInfo {
     name: "min_keep",

@@ -187,6 +187,7 @@ impl World {
                 c!(bregman_llama_attach(init as *const c_void, mine.raw, &mut stage));
                 said(c!(bregman_llama_sampler(call.p("llama_sampler", stage.cast::<[usize; 2]>()).cast())) == mine.raw)
             }
+            "bregman_get_api" => said(!bregman_get_api(BREGMAN_ABI_VERSION).is_null()),
             "bregman_abi_version" => said(bregman_abi_version() == BREGMAN_ABI_VERSION),
             "bregman_stage_count" => said(bregman_stage_count() > 0),
             "bregman_version" => said(!bregman_version().is_null()),

@@ -64,18 +64,36 @@ pub fn functions() -> Vec<Function> {
     functions
 }
 
-/// Every field of every struct, as `bregman_result.token`.
-pub fn fields() -> BTreeSet<String> {
+/// Every struct's name and the declarations in its body.
+fn structs() -> Vec<(String, Vec<String>)> {
     let code = code();
-    let mut fields = BTreeSet::new();
-    for part in code.split("typedef struct ").skip(1) {
-        let Some((name, rest)) = part.split_once('{') else { continue };
-        if name.contains(';') {
-            continue;
-        }
+    let body = |part: &str| {
+        let (name, rest) = part.split_once('{').filter(|(name, _)| !name.contains(';'))?;
         let body = rest.split_once('}').expect("a struct ends").0;
-        let declared = body.split(';').map(last_word).filter(|field| !field.is_empty());
-        fields.extend(declared.map(|field| format!("{}.{field}", name.trim())));
-    }
-    fields
+        let declarations = body.split(';').map(str::trim).filter(|d| !d.is_empty()).map(str::to_owned).collect();
+        Some((name.trim().to_owned(), declarations))
+    };
+    code.split("typedef struct ").skip(1).filter_map(body).collect()
+}
+
+/// The name in `result (*name)(parameters)`.
+fn function_pointer(declaration: &str) -> Option<&str> {
+    Some(declaration.split_once("(*")?.1.split_once(')')?.0)
+}
+
+/// Every field of every struct that holds data, as `bregman_result.token`.
+pub fn fields() -> BTreeSet<String> {
+    let structs = structs();
+    let fields = structs.iter().flat_map(|(name, declarations)| {
+        let data = declarations.iter().filter(|d| function_pointer(d).is_none());
+        data.map(move |d| format!("{name}.{}", last_word(d)))
+    });
+    fields.collect()
+}
+
+/// The functions of `bregman_api`, in order.
+pub fn table() -> Vec<String> {
+    let structs = structs();
+    let (_, declarations) = structs.iter().find(|(name, _)| name == "bregman_api").expect("the header has the table");
+    declarations.iter().filter_map(|d| function_pointer(d)).map(str::to_owned).collect()
 }

@@ -63,7 +63,7 @@ static void catalogue(void)
     FIELD(bregman_parameter, kind);
     FIELD(bregman_parameter, min_excluded);
     FIELD(bregman_parameter, required);
-    FIELD(bregman_parameter, reserved);
+    FIELD(bregman_parameter, group);
     STRUCT(bregman_stage);
     FIELD(bregman_stage, struct_size);
     FIELD(bregman_stage, draws);
@@ -109,10 +109,19 @@ static void rows(void)
     FIELD(bregman_generator, f_prime);
 }
 
+/* The functions that follow are compared with the symbols (tests/api.rs). */
+static void table(void)
+{
+    STRUCT(bregman_api);
+    FIELD(bregman_api, struct_size);
+    FIELD(bregman_api, abi);
+}
+
 void print_layout(void)
 {
     constants();
     candidates();
     catalogue();
     rows();
+    table();
 }

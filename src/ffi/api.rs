@@ -1,0 +1,152 @@
+//! The plug-in face: every function behind one symbol, for hosts that `dlopen` the library.
+//!
+//! A function that is added to the ABI gets a field at the table's end (never in between: a host built against an
+//! older header reads the table by offset), with the type of the function and its name without the prefix, and a line
+//! in `TABLE`. The compiler compares the two types, and tests/api.rs the table's fields with the exported symbols.
+
+use super::*;
+use std::ffi::{c_char, c_void};
+
+/// Every function of this library, each under its name without the prefix `bregman_`; what it does is said at the
+/// function itself. Static.
+///
+/// The table grows at its end as functions are added. A host built against a later header than the library's asks
+/// before it calls one of those: field `f` is there if `offsetof(bregman_api, f) < api->struct_size`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct bregman_api {
+    /// sizeof(bregman_api) in the library, which may be less or more than in this header.
+    pub struct_size: u32,
+    /// BREGMAN_ABI_VERSION in the library.
+    pub abi: u32,
+
+    /// bregman_abi_version
+    pub abi_version: unsafe extern "C" fn() -> u32,
+    /// bregman_version
+    pub version: unsafe extern "C" fn() -> *const c_char,
+    /// bregman_simd_level
+    pub simd_level: unsafe extern "C" fn() -> *const c_char,
+    /// bregman_status_text
+    pub status_text: unsafe extern "C" fn(status: u32) -> *const c_char,
+
+    /// bregman_stage_count
+    pub stage_count: unsafe extern "C" fn() -> usize,
+    /// bregman_stage_info
+    pub stage_info: unsafe extern "C" fn(index: usize, out: *mut bregman_stage) -> u32,
+
+    /// bregman_sampler_new
+    pub sampler_new: unsafe extern "C" fn(
+        chain: *const c_char,
+        seed: u64,
+        out: *mut *mut bregman_sampler,
+        error: *mut c_char,
+        error_size: usize,
+    ) -> u32,
+    /// bregman_sampler_new_with_generators
+    pub sampler_new_with_generators: unsafe extern "C" fn(
+        chain: *const c_char,
+        seed: u64,
+        generators: *const bregman_generator,
+        n: usize,
+        out: *mut *mut bregman_sampler,
+        error: *mut c_char,
+        error_size: usize,
+    ) -> u32,
+    /// bregman_sampler_clone
+    pub sampler_clone: unsafe extern "C" fn(sampler: *const bregman_sampler, out: *mut *mut bregman_sampler) -> u32,
+    /// bregman_sampler_free
+    pub sampler_free: unsafe extern "C" fn(sampler: *mut bregman_sampler),
+    /// bregman_sampler_reset
+    pub sampler_reset: unsafe extern "C" fn(sampler: *mut bregman_sampler) -> u32,
+    /// bregman_sampler_reseed
+    pub sampler_reseed: unsafe extern "C" fn(sampler: *mut bregman_sampler, seed: u64, position: u64) -> u32,
+    /// bregman_sampler_accept
+    pub sampler_accept: unsafe extern "C" fn(sampler: *mut bregman_sampler, tokens: *const i32, n: usize) -> u32,
+    /// bregman_sampler_set_logit_bias
+    pub sampler_set_logit_bias:
+        unsafe extern "C" fn(sampler: *mut bregman_sampler, ids: *const i32, bias: *const f32, n: usize) -> u32,
+    /// bregman_sampler_describe
+    pub sampler_describe:
+        unsafe extern "C" fn(sampler: *const bregman_sampler, text: *mut c_char, size: usize) -> usize,
+    /// bregman_sampler_error
+    pub sampler_error: unsafe extern "C" fn(sampler: *const bregman_sampler) -> *const c_char,
+
+    /// bregman_decode
+    pub decode: unsafe extern "C" fn(
+        sampler: *mut bregman_sampler,
+        logits: *const f32,
+        vocab: usize,
+        out: *mut bregman_result,
+    ) -> u32,
+    /// bregman_decode_batch
+    pub decode_batch: unsafe extern "C" fn(
+        samplers: *const *mut bregman_sampler,
+        batch: *const bregman_batch,
+        results: *mut bregman_result,
+    ) -> u32,
+    /// bregman_distribution
+    pub distribution: unsafe extern "C" fn(
+        sampler: *mut bregman_sampler,
+        logits: *const f32,
+        vocab: usize,
+        ids: *mut i32,
+        probs: *mut f32,
+        capacity: usize,
+        len: *mut usize,
+    ) -> u32,
+    /// bregman_process
+    pub process: unsafe extern "C" fn(sampler: *mut bregman_sampler, logits: *mut f32, vocab: usize) -> u32,
+    /// bregman_apply
+    pub apply: unsafe extern "C" fn(sampler: *mut bregman_sampler, candidates: *mut bregman_candidates) -> u32,
+
+    /// bregman_llama_iface
+    pub llama_iface: unsafe extern "C" fn() -> *const c_void,
+    /// bregman_llama_attach
+    pub llama_attach: unsafe extern "C" fn(
+        llama_sampler_init: *const c_void,
+        sampler: *mut bregman_sampler,
+        out: *mut *mut c_void,
+    ) -> u32,
+    /// bregman_llama_sampler
+    pub llama_sampler: unsafe extern "C" fn(llama_sampler: *const c_void) -> *mut bregman_sampler,
+}
+
+static TABLE: bregman_api = bregman_api {
+    struct_size: size_of::<bregman_api>() as u32,
+    abi: BREGMAN_ABI_VERSION,
+    abi_version: bregman_abi_version,
+    version: bregman_version,
+    simd_level: bregman_simd_level,
+    status_text: bregman_status_text,
+    stage_count: bregman_stage_count,
+    stage_info: bregman_stage_info,
+    sampler_new: bregman_sampler_new,
+    sampler_new_with_generators: bregman_sampler_new_with_generators,
+    sampler_clone: bregman_sampler_clone,
+    sampler_free: bregman_sampler_free,
+    sampler_reset: bregman_sampler_reset,
+    sampler_reseed: bregman_sampler_reseed,
+    sampler_accept: bregman_sampler_accept,
+    sampler_set_logit_bias: bregman_sampler_set_logit_bias,
+    sampler_describe: bregman_sampler_describe,
+    sampler_error: bregman_sampler_error,
+    decode: bregman_decode,
+    decode_batch: bregman_decode_batch,
+    distribution: bregman_distribution,
+    process: bregman_process,
+    apply: bregman_apply,
+    llama_iface: bregman_llama_iface,
+    llama_attach: bregman_llama_attach,
+    llama_sampler: bregman_llama_sampler,
+};
+
+/// The type of bregman_get_api: what a host makes of the address that `dlsym` gave it.
+pub type bregman_get_api_fn = unsafe extern "C" fn(abi: u32) -> *const bregman_api;
+
+/// The one symbol that a host which loads the library at run time has to look up: the table of all functions, as
+/// version `abi` of the binary interface has it (the host's BREGMAN_ABI_VERSION). Static, the same at every call.
+/// NULL if this library does not serve that version. Thread-safe.
+#[unsafe(no_mangle)]
+pub extern "C" fn bregman_get_api(abi: u32) -> *const bregman_api {
+    guard(std::ptr::null(), || if abi == BREGMAN_ABI_VERSION { &raw const TABLE } else { std::ptr::null() })
+}
