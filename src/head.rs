@@ -4,6 +4,8 @@
 //! there), wait in a pool in no order, and only the part that somebody asked for is selected from the pool and
 //! sorted: the vocabulary never is.
 
+mod arrange;
+
 use crate::vocab::{Hit, Vocabulary};
 use std::cmp::Ordering;
 

@@ -37,7 +37,7 @@ pub enum Order {
     Sorted,
     /// The array's own, and as sorted as it was.
     AsBefore,
-    /// The array's own, but a bias may have changed what is larger.
+    /// The array's own, but a bias or a stage may have changed what is larger.
     Unsorted,
 }
 
@@ -45,8 +45,10 @@ impl Sampler {
     /// Applies the chain to an engine's candidates, in place, as one stage of the engine's own chain.
     ///
     /// If the chain drops tokens, the kept ones are moved to the front in descending order and get their probability;
-    /// else the array keeps its order. Logits are the engine's own, divided by the temperature, or ln p̂ after a
-    /// bregman stage with α other than 1. On an error nothing is changed. Advances the position by one.
+    /// else the array keeps its order (and where `xtc` took the first of a whole vocabulary, those get -infinity).
+    /// Logits are the engine's own, divided by the temperature, or ln p̂ up to a constant after a stage that gives other
+    /// weights (bregman with α other than 1, smoothing, adaptive_p). On an error nothing is changed. Advances the
+    /// position by one.
     pub fn apply(&mut self, candidates: &mut [Candidate]) -> Result<Applied> {
         if candidates.is_empty() {
             return Err(Error::EmptySupport);
@@ -58,7 +60,7 @@ impl Sampler {
                 i32::MAX
             )));
         }
-        let Self { chain, kernels, seed, position, bias, memory, .. } = self;
+        let Self { chain, kernels, seed, position, bias, state, memory, .. } = self;
         let Memory { law, problem, row, ids, kept_ids, .. } = &mut **memory;
         row.clear();
         // A negative id is no token that could have a bias.
@@ -71,15 +73,20 @@ impl Sampler {
         }
         let ids = (!ids.is_empty()).then_some(&ids[..]);
         let mut law = Law::open(Row::from_f32(row)?, ids, kernels, law)?;
-        let mut context = Context { seed: *seed, position: *position, problem };
+        let mut context = Context::new(*seed, *position, *state, problem);
         chain.transform(&mut law, &mut context)?;
-        chain.draw(&mut law, &context);
+        let mut next = chain.draw(&mut law, &context);
+        if let (Some(pending), Some(drawn)) = (&mut next.pending, law.drawn()) {
+            // A stage knows places, the host accepts ids.
+            pending.0 = candidates[drawn.index as usize].id;
+        }
         let applied = if law.is_closed() {
             write_closed(&law, candidates, kept_ids)
         } else {
             write_open(&mut law, candidates, !bias.is_empty())
         };
         self.position = self.position.wrapping_add(1);
+        self.state = next;
         Ok(applied)
     }
 }
@@ -100,7 +107,8 @@ fn write_closed(law: &Law<'_>, candidates: &mut [Candidate], kept_ids: &mut Vec<
 fn write_open(law: &mut Law<'_>, candidates: &mut [Candidate], biased: bool) -> Applied {
     let scale = law.scale();
     let row = law.vocabulary().0.row();
-    if biased || scale != 1.0 {
+    let unsorted = biased || law.is_reshaped();
+    if unsorted || scale != 1.0 {
         for (i, c) in candidates.iter_mut().enumerate() {
             c.logit = (f64::from(row.logit(i as u32)) * scale) as f32;
         }
@@ -111,5 +119,5 @@ fn write_open(law: &mut Law<'_>, candidates: &mut [Candidate], biased: bool) -> 
         vocab.for_each_weight(scale, |i, weight| candidates[i].p = (f64::from(weight) / total) as f32);
     }
     let selected = law.drawn().map(|d| d.index as usize);
-    Applied { size: candidates.len(), selected, order: if biased { Order::Unsorted } else { Order::AsBefore } }
+    Applied { size: candidates.len(), selected, order: if unsorted { Order::Unsorted } else { Order::AsBefore } }
 }

@@ -1,6 +1,7 @@
 //! Which instruction set runs, decided once: the table of kernels that a sampler holds.
 
 use super::passes::{self, Hit, Weighting};
+use super::spread::{self, Measure, Spread};
 use crate::error::{Error, Result};
 use once_cell::sync::OnceCell;
 use std::ffi::CStr;
@@ -16,13 +17,14 @@ pub(crate) struct Kernels {
     pub(crate) weights: fn(&[f32], Weighting, &mut [f32]),
     pub(crate) collect: fn(&[f32], u32, f32, f32, &mut Vec<Hit>),
     pub(crate) count: fn(&[f32], f32) -> u64,
+    pub(crate) spread: fn(&[f32], Measure) -> Spread,
 }
 
 /// The table of one level: each pass for its lanes, inside a function that has its features.
 macro_rules! kernels {
     ($module:ident, $lanes:ty, $level:literal $(, features $features:literal)?) => {
         mod $module {
-            use super::{Hit, Kernels, Weighting, passes};
+            use super::{Hit, Kernels, Measure, Spread, Weighting, passes, spread};
 
             $(#[target_feature(enable = $features)])?
             fn block_maxima(run: &[f32], maxima: &mut [f32]) -> bool {
@@ -54,6 +56,11 @@ macro_rules! kernels {
                 passes::count::<$lanes>(run, low)
             }
 
+            $(#[target_feature(enable = $features)])?
+            fn spread(run: &[f32], measure: Measure) -> Spread {
+                spread::spread::<$lanes>(run, measure)
+            }
+
             #[allow(unused_unsafe, reason = "the portable level needs no features")]
             // SAFETY, for each: `levels` has this table only on a machine that has the features.
             pub(super) static KERNELS: Kernels = Kernels {
@@ -70,6 +77,8 @@ macro_rules! kernels {
                 collect: |run, first, low, high, hits| unsafe { collect(run, first, low, high, hits) },
                 // SAFETY: as above.
                 count: |run, low| unsafe { count(run, low) },
+                // SAFETY: as above.
+                spread: |run, measure| unsafe { spread(run, measure) },
             };
         }
     };
@@ -181,7 +190,9 @@ mod tests {
                         let sums: Vec<u64> = sums.iter().map(|s| s.to_bits()).collect();
                         let weights: Vec<u32> = weights.iter().map(|w| w.to_bits()).collect();
                         let moment = (k.moment)(&row, weighting).to_bits();
-                        (valid, maxima, sums, weights, hits, moment, (k.count)(&row, 0.0))
+                        let Spread { count, sum, squares } = (k.spread)(&row, Measure { centre: -0.7, factor: 0.25 });
+                        let spread = (count, sum.to_bits(), squares.to_bits());
+                        (valid, maxima, sums, weights, hits, moment, (k.count)(&row, 0.0), spread)
                     };
                     assert_eq!(all(level), all(&scalar::KERNELS), "{:?}, {} logits", level.level, row.len());
                 }

@@ -8,7 +8,9 @@ mod aarch64;
 mod dispatch;
 mod lanes;
 mod passes;
+mod reopen;
 mod scalar;
+mod spread;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

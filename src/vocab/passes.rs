@@ -113,14 +113,14 @@ pub(super) fn count<L: Lanes>(run: &[f32], low: f32) -> u64 {
 
 /// The vectors of a run, the last one filled up. An iterator and not a closure, because a closure cannot be told to be
 /// inlined into the function that has the target's features.
-struct Vectors<'a, L> {
+pub(super) struct Vectors<'a, L> {
     whole: std::slice::Iter<'a, [f32; LANES]>,
     rest: &'a [f32],
     lanes: std::marker::PhantomData<L>,
 }
 
 #[inline(always)]
-fn vectors<L: Lanes>(run: &[f32]) -> Vectors<'_, L> {
+pub(super) fn vectors<L: Lanes>(run: &[f32]) -> Vectors<'_, L> {
     let (whole, rest) = run.as_chunks::<LANES>();
     Vectors { whole: whole.iter(), rest, lanes: std::marker::PhantomData }
 }
