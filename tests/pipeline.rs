@@ -116,7 +116,7 @@ proptest! {
             same(&steps, &kept, &law, 1e-5)?;
             prop_assert!(all[..size].is_sorted_by(|a, b| a.logit >= b.logit));
         } else {
-            prop_assert_eq!(order == Order::AsBefore, all.iter().zip(&before).all(|(a, b)| a.logit == b.logit) || order == Order::AsBefore);
+            prop_assert!(order == Order::AsBefore || !is_monotone(&steps));
             prop_assert!(size == row.len() && all.iter().zip(&before).all(|(a, b)| a.id == b.id));
             let p_of: std::collections::HashMap<u32, f64> = law.into_iter().collect();
             for c in &all {
@@ -170,7 +170,8 @@ proptest! {
             prop_assert!((a.p - b.p).abs() <= tolerance(&steps) as f32 + 1e-6);
             // Which logits share a block decides the last bits of the tail, and the share of a token that lives on the
             // tail alone with it (MATH.md, 6.3: its relative error is not controlled).
-            prop_assert!(a.logit == b.logit || (a.logit - b.logit).abs() <= 1e-5 || a.p < 1e-6);
+            let near = (a.logit - b.logit).abs() <= 1e-5 * (1.0 + a.logit.abs());
+            prop_assert!(a.logit == b.logit || near || a.p < 1e-6, "{} {}", a.logit, b.logit);
         }
     }
 }

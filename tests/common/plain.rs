@@ -151,7 +151,7 @@ fn other(stage: &Stage, law: &mut Vec<(u32, f64)>, vocab: Option<usize>, moved: 
     }
     let before = law.clone();
     // What has no weight stays in the vocabulary until a stage drops tokens or rewrites the row.
-    if !matches!(stage, Stage::DynamicTemperature { .. } | Stage::Xtc { .. }) {
+    if !matches!(stage, Stage::DynamicTemperature { .. } | Stage::Xtc { .. } | Stage::TopNSigma { .. }) {
         law.retain(|e| e.1 >= LOWEST);
     }
     let eligible = law.clone();

@@ -156,7 +156,7 @@ impl Stage {
             PLess { norm, min_keep } => {
                 let (s, v) = (p.iter().map(|p| p * p).sum::<f64>(), size as f64);
                 let s = if norm && size > 1 { (v * s - 1.0) / (v - 1.0) } else { s };
-                threshold(law, (s * total * moved * (1.0 - 1e-6)).ln(), min_keep, false)
+                threshold(law, (s.max(0.0) * total * moved * (1.0 - 1e-6)).ln(), min_keep, false)
             }
             TopNSigma { n, ddof, min_keep } => threshold(law, -n * deviation(law, ddof) * moved, min_keep, false),
             MinPAbove { p, min_keep } => {
@@ -201,10 +201,13 @@ impl Stage {
     }
 }
 
-/// Everything below this log-weight is gone before any stage looks.
+/// Nothing below this log-weight is eligible: a lower threshold drops nothing.
 const LOWEST: f64 = -680.0;
 
 fn threshold(law: &mut Law, x: f64, min_keep: usize, ties: bool) -> bool {
+    if x <= LOWEST {
+        return false;
+    }
     let k = law.iter().take_while(|e| e.1 >= x).count();
     let least = min_keep.min(law.len());
     if ties && k < least {
@@ -213,8 +216,7 @@ fn threshold(law: &mut Law, x: f64, min_keep: usize, ties: bool) -> bool {
     } else {
         law.truncate(k.max(least));
     }
-    // Where all that is eligible is above the threshold, nothing is dropped.
-    x > LOWEST
+    true
 }
 
 fn cut(law: &mut Law, k: usize, min_keep: usize) -> bool {
