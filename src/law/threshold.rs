@@ -46,9 +46,6 @@ impl Law<'_> {
 
     /// Keeps the `k` largest tokens, at least one, or all if there are fewer.
     pub(crate) fn keep_largest(&mut self, k: usize, ties: Ties) {
-        if !self.is_closed() && k >= self.size() {
-            return;
-        }
         let mut n = self.reach(k).min(k.max(1));
         if ties == Ties::Keep {
             let last = self.entries()[n - 1].x;

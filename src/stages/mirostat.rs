@@ -140,7 +140,10 @@ impl Stage for V1Stage {
         let vocab = self.vocab.unwrap_or(law.size());
         let s = self.exponent(law);
         let k = self.size(s, context.state.level, vocab);
-        law.keep_largest(k, Ties::Exact);
+        // Of a flat head all is kept: nobody need sort it.
+        if k < law.size() {
+            law.keep_largest(k, Ties::Exact);
+        }
         Ok(())
     }
 

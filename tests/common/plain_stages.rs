@@ -167,11 +167,9 @@ impl Stage {
             TailFree { z, rule, min_keep } => tail_free(law, &p, z * moved, rule, min_keep, moved),
             TopH { h, top_n, min_keep } => top_h(law, h * moved, top_n, min_keep),
             TopKTies { k } => {
-                if size > k || size < law.len() {
-                    let last = law[k.min(law.len()) - 1].1;
-                    law.retain(|e| e.1 >= last);
-                }
-                size > k
+                let last = law[k.min(law.len()) - 1].1;
+                law.retain(|e| e.1 >= last);
+                true
             }
             TopPRule { p: mass, rule, min_keep } => top_p(law, &p, mass * moved, rule, min_keep),
             Xtc { p: chance, t, average, min_keep } => xtc(law, &p, chance, t * moved, average, min_keep),
