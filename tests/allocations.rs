@@ -56,7 +56,7 @@ static COUNTING: Counting = Counting;
 const VOCAB: usize = 3000;
 
 /// Every stage of the catalogue stands in one of these, which the test below makes sure of.
-const CHAINS: [&str; 16] = [
+const CHAINS: [&str; 25] = [
     "draw",
     "greedy",
     "temperature(0.7) | draw",
@@ -73,6 +73,15 @@ const CHAINS: [&str; 16] = [
     "bregman(alpha=2.5, mode=dual, floor=0.01) | draw",
     "top_k(40) | top_p(0.95) | min_p(0.05) | temperature(0.8) | draw",
     "temperature(0.8) | bregman(alpha=1.5, floor=0.02) | temperature(1.2) | top_p(0.9) | greedy",
+    "typical(0.9) | draw",
+    "top_n_sigma(1.5) | epsilon(0.001) | eta(0.01) | top_a(0.1) | draw",
+    "p_less | tail_free(0.95) | top_h(0.5) | draw",
+    "top_k(30, ties=keep) | top_p(0.9, rule=ties) | typical(0.8) | draw",
+    "xtc(0.5) | dynamic_temperature(1, delta=0.5) | smoothing(0.2) | draw",
+    "xtc(0.5, mode=average) | draw",
+    "mirostat",
+    "mirostat_v2(3)",
+    "top_k(40) | adaptive_p(0.4)",
 ];
 
 fn assert_none(what: &str, mut call: impl FnMut(u64)) {

@@ -2,7 +2,7 @@
 
 use bregman::{Row, Sampler, Want, simd_level, simd_levels};
 
-const CHAINS: [&str; 10] = [
+const CHAINS: [&str; 24] = [
     "greedy",
     "draw",
     "temperature(0.7) | draw",
@@ -13,6 +13,20 @@ const CHAINS: [&str; 10] = [
     "bregman(alpha=0.5, floor=0.01) | draw",
     "temperature(0.9) | bregman(alpha=1.5, floor=0.005) | draw",
     "bregman(alpha=3, mode=dual, floor=0.002, k_max=100) | draw",
+    "typical(0.9) | draw",
+    "temperature(2) | typical(0.7, rule=exceed) | draw",
+    "top_n_sigma(1.5, ddof=1) | draw",
+    "epsilon(0.0005) | draw",
+    "eta(0.001) | top_a(0.1) | draw",
+    "p_less(norm) | draw",
+    "tail_free(0.97) | draw",
+    "top_h(0.4) | draw",
+    "top_p(0.9, rule=ties) | draw",
+    "xtc(0.5, threshold=0.05) | draw",
+    "xtc(0.5, threshold=0.05, mode=average) | draw",
+    "dynatemp(1, delta=0.8) | smoothing(0.3, curve=1.5) | draw",
+    "mirostat(3)",
+    "smoothing(0.2) | adaptive_p(0.4)",
 ];
 
 fn rows() -> Vec<Vec<f32>> {
@@ -31,7 +45,7 @@ fn rows() -> Vec<Vec<f32>> {
 
 /// Everything that a decode says, as bits.
 fn answers(chain: &str, level: &str, row: &[f32]) -> (Vec<u64>, Vec<(u32, u64)>) {
-    let want = Want { kept_mass: true, model_logprob: true, entropy: true, accept: false };
+    let want = Want { kept_mass: true, model_logprob: true, entropy: true, accept: true };
     let mut sampler = Sampler::new(chain, 3).unwrap().with_simd_level(level).unwrap();
     let said = (0..5)
         .flat_map(|_| {

@@ -48,14 +48,14 @@ fn a_stage_does_what_the_built_in_samplers_do() {
     }
     for kind in ["typical", "top_n_sigma", "xtc", "temp_ext", "mirostat", "mirostat_v2", "adaptive_p", "everything"] {
         let all = |what| figure(&report, &format!("{kind} {what}"));
-        assert!(all("equal") > 1200, "{kind}: only {} arrays were compared", all("equal"));
-        assert!(all("near") * 4 < all("equal"), "{kind}: {} arrays were left out", all("near"));
-        let cuts = !["top_n_sigma", "temp_ext", "adaptive_p"].contains(&kind);
+        assert!(all("equal") > 1500, "{kind}: only {} arrays were compared", all("equal"));
+        assert!(all("near") * 3 < all("equal"), "{kind}: {} arrays were left out", all("near"));
+        let cuts = !["xtc", "temp_ext", "adaptive_p"].contains(&kind);
         assert!(!cuts || all("truncated") > 500, "{kind} had too little to do");
     }
     for kind in ["mirostat_v2", "adaptive_p"] {
         let drawn = figure(&report, &format!("{kind} drawn alike"));
-        assert!(drawn > 1000, "{kind}: only {drawn} draws were alike");
+        assert!(drawn > 10_000, "{kind}: only {drawn} draws were alike");
     }
     assert!(figure(&report, "mixed") > 900 && figure(&report, "ordered") > 450);
     assert_eq!(figure(&report, "generated"), 200);

@@ -6,7 +6,7 @@ mod common;
 use bregman::{Applied, Order, Row, Sampler};
 use common::plain::{Step, candidates, chain, is_monotone, run_clear, tolerance};
 use common::rows::{ROWS, Random, logits};
-use common::steps::{bregman, drawing, transforming};
+use common::steps::{bregman, drawing, transforming, truncation};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -183,7 +183,8 @@ proptest! {
     #[test]
     fn large_rows_are_the_plain_ones(
         kind in select(vec!["normal", "model", "ties", "banned", "rising", "falling"]),
-        vocab in 30_000usize..160_000, seed in any::<u64>(), last in bregman(), t in 0.3..2.0f64, first in 0..5usize
+        vocab in 30_000usize..160_000, seed in any::<u64>(), last in bregman(), t in 0.3..2.0f64,
+        first in 0..9usize, other in truncation()
     ) {
         let row = logits(kind, vocab, &mut Random(seed));
         let first = match first {
@@ -191,7 +192,8 @@ proptest! {
             1 => Step::MinP { p: 0.03, min_keep: 1 },
             2 => Step::TopK(::bregman::bregman::Size::Fixed(1000), Default::default()),
             3 => Step::TopK(::bregman::bregman::Size::Lambda(1e-4), Default::default()),
-            _ => last,
+            4 => last,
+            _ => Step::Other(other),
         };
         let steps = [Step::Temperature(t), first];
         if let Some(plain) = run_clear(&steps, &row) {

@@ -30,10 +30,10 @@ pub(super) const INFO: StageInfo = StageInfo {
         ParameterInfo {
             name: "delta",
             aliases: &["dynatemp_range", "range"],
-            summary: "half of the range; 0 makes it a plain temperature",
+            summary: "half of the range; at 0 it is a plain temperature",
             kind: Kind::Number { min: 0.0, max: 1e6, open: false },
-            default: "",
-            required: true,
+            default: "0",
+            required: false,
         },
         ParameterInfo {
             name: "exponent",

@@ -2,6 +2,7 @@
  * The built-in samplers beyond top-k, top-p, min-p and temperature, each beside our stage on the same candidates. As in
  * llama_compare.c the candidates alone decide where the two may differ, by the same stage in double precision here: a
  * cut is near if a small change of the threshold moves it. llama.cpp's known defects are left out, each counted:
+ * - xtc counts a candidate with logit -infinity among the min_keep that are left;
  * - typical takes 0 log 0 = NaN of a candidate with logit -infinity;
  * - mirostat's k is NaN or infinite where a candidate within the first m has logit -infinity, or where the head is flat,
  *   and the conversion to int is undefined.
@@ -118,13 +119,13 @@ static void typical(double share, size_t min_keep)
     qsort(order, n, sizeof *order, by_score);
     for (size_t i = 0; i < n; i++) {
         sum += p[order[i]];
-        is_near = is_near || fabs(sum - share) < slack();
+        is_near = is_near || fabs(sum - share) < 10.0 * slack();
         if (sum > share && i + 1 >= min_keep) {
             k = i + 1;
             break;
         }
     }
-    is_near = is_near || (k < n && scores[order[k]] - scores[order[k - 1]] < 1e-4);
+    is_near = is_near || (k < n && scores[order[k]] - scores[order[k - 1]] < 10.0 * slack());
     for (size_t i = 0; i < k; i++)
         kept[i] = l[order[i]];
     memcpy(l, kept, k * sizeof *l);
@@ -178,7 +179,10 @@ static bool may_differ(setting s, const array *a)
         typical(s.p, (size_t)s.min_keep);
         break;
     case TOP_N_SIGMA: top_n_sigma(s.t); break;
-    case XTC: xtc(s.p * 0.5, (size_t)s.min_keep, n); break;
+    case XTC:
+        defect = banned > 0 && s.min_keep > 1.0;
+        xtc(s.p * 0.5, (size_t)s.min_keep, n);
+        break;
     case MIROSTAT: {
         double k = mirostat_k(s.tau, (double)a->list.size);
         defect = k == 0.0;
@@ -191,7 +195,8 @@ static bool may_differ(setting s, const array *a)
         defect = banned > 0 && n < 40;
         default_chain();
         break;
-    default: break;
+    /* The normaliser of a long array, one float after another, is off by more than the tolerance of what depends on it. */
+    default: is_near = n > 4000; break;
     }
     defects[s.kind] += defect;
     near_cut[s.kind] += is_near && !defect;

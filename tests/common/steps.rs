@@ -59,7 +59,7 @@ fn dropping() -> impl Strategy<Value = Step> {
 }
 
 /// The truncations that engines have.
-fn truncation() -> impl Strategy<Value = Stage> {
+pub fn truncation() -> impl Strategy<Value = Stage> {
     let p = || prop_oneof![8 => 0.001..0.999f64, 1 => Just(0.0), 1 => Just(1.0)];
     let small = || prop_oneof![4 => power_of_ten(-5.0, -0.3), 1 => Just(0.0)];
     let keep = || prop_oneof![4 => Just(1usize), 1 => 1usize..20];
