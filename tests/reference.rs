@@ -11,7 +11,9 @@ const TITLE: &str = "# Stages\n\n\
     what the one before it left, renormalised, and never looks at what was dropped. In the definitions *l* are the \
     logits and *p* the probabilities that a stage finds, in descending order, equals by ascending id. Every truncation \
     keeps at least one token. A token without weight (a log-probability some 680 below the first one's, a mask, a bias \
-    or a logit of -infinity) is never kept.\n";
+    or a logit of -infinity) is never kept.\n\n\
+    What is said of llama.cpp and of Hugging Face transformers is tested against them; what is said of other engines \
+    was read in their sources.\n";
 
 fn range(kind: Kind) -> String {
     match kind {

@@ -14,7 +14,7 @@ pub(super) const INFO: StageInfo = StageInfo {
               ones go further",
     definition: "d = l - max l; l' = max l - (3 - curve)/2 factor d^2 + (curve - 1)/2 factor d^3",
     source: "koboldcpp, smoothing_factor and smoothing_curve; kalomaze, Quadratic Sampling",
-    agrees: "koboldcpp, text-generation-webui (curve up to 3)",
+    agrees: "koboldcpp, for a curve up to 3",
     draws: false,
     parameters: &[
         ParameterInfo {

@@ -14,7 +14,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     summary: "keeps the tokens with at least a times the square of the largest probability",
     definition: "keep p_i >= a p_1^2",
     source: "koboldcpp, sample_top_a; BlinkDL, RWKV-LM, top-a sampling",
-    agrees: "koboldcpp, ExLlamaV2, text-generation-webui",
+    agrees: "koboldcpp, ExLlamaV2",
     draws: false,
     parameters: &[
         ParameterInfo {
