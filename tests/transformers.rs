@@ -20,7 +20,7 @@ fn logits(kind: &str, vocab: usize, seed: u64) -> Vec<f32> {
             let value = (four >> 3) as f32 / 4096.0;
             match kind {
                 "peaked" if i % 97 == 5 => value + 6.0,
-                "banned" if z % 3 == 0 && i > 0 => f32::NEG_INFINITY,
+                "banned" if z.is_multiple_of(3) && i > 0 => f32::NEG_INFINITY,
                 _ => value,
             }
         })
