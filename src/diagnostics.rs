@@ -4,9 +4,13 @@ use crate::law::Law;
 use crate::math::{exp, ln};
 use crate::vocab::{self, First, Kernels, Vocabulary};
 
-/// The model's mass on the law's support, at the temperature that the first dropping stage saw: S_k of the paper, and
-/// 1 where nothing was dropped.
-pub(crate) fn kept_mass(law: &mut Law<'_>) -> f64 {
+/// The model's mass on the law's support, as the first dropping stage saw the law: S_k of the paper, and 1 where nothing
+/// was dropped.
+pub(crate) fn kept_mass(law: &mut Law<'_>, kernels: &'static Kernels, scratch: &mut vocab::Scratch) -> f64 {
+    if let Some((row, scale)) = law.dropped_from() {
+        return Vocabulary::open(row, First::Total(scale), kernels, scratch)
+            .map_or(f64::NAN, |mut first| mass(law, &mut first, scale));
+    }
     if !law.is_closed() {
         return 1.0;
     }
@@ -18,18 +22,21 @@ pub(crate) fn kept_mass(law: &mut Law<'_>) -> f64 {
     kept / (kept + vocab.total_without(indices, scale))
 }
 
-/// The law's entropy in nats.
-pub(crate) fn entropy(law: &mut Law<'_>) -> f64 {
-    let (total, moment) = if law.is_closed() {
-        let weighted = |e: &crate::head::Entry| exp(e.x) * e.x;
-        (law.head_weight(), law.entries().iter().map(weighted).sum::<f64>())
-    } else {
-        let scale = law.scale();
-        let (vocab, _) = law.vocabulary();
-        (vocab.total(scale), vocab.moment(scale) * scale)
-    };
-    // -Σ p ln p with p = e^x / total.
-    (ln(total) - moment / total).max(0.0)
+/// The mass of the law's support in a vocabulary that the law was rewritten from.
+fn mass(law: &mut Law<'_>, first: &mut Vocabulary<'_>, scale: f64) -> f64 {
+    let (row, max) = (first.row(), f64::from(first.max()));
+    let weight = |index: u32| exp((f64::from(row.logit(index)) - max) * scale);
+    if law.is_closed() {
+        let kept: f64 = law.entries().iter().map(|e| weight(e.index)).sum();
+        let indices = law.entries().iter().map(|e| e.index);
+        return kept / (kept + first.total_without(indices, scale));
+    }
+    let now = law.vocabulary().0.row();
+    let is_dropped = |&i: &u32| now.logit(i) == f32::NEG_INFINITY && row.logit(i) > f32::NEG_INFINITY;
+    let dropped = || (0..row.vocab() as u32).filter(is_dropped);
+    let lost: f64 = dropped().map(weight).sum();
+    let kept = first.total_without(dropped(), scale);
+    kept / (kept + lost)
 }
 
 /// ln p of a token under the row as the model left it: no mask, no bias, no temperature. NaN if that row has no
@@ -40,10 +47,9 @@ pub(crate) fn model_logprob(
     kernels: &'static Kernels,
     scratch: &mut vocab::Scratch,
 ) -> f64 {
-    let (vocab, _) = law.vocabulary();
-    let row = vocab.row();
-    if !row.is_touched() {
-        return logprob(vocab, token);
+    let row = law.opened_with();
+    if !row.is_touched() && !law.is_reshaped() {
+        return logprob(law.vocabulary().0, token);
     }
     match Vocabulary::open(row.untouched(), First::Total(1.0), kernels, scratch) {
         Ok(mut model) => logprob(&mut model, token),

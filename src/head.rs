@@ -4,6 +4,8 @@
 //! there), wait in a pool in no order, and only the part that somebody asked for is selected from the pool and
 //! sorted: the vocabulary never is.
 
+mod arrange;
+
 use crate::math::exp_all;
 use crate::vocab::{Hit, Vocabulary};
 

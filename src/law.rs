@@ -3,22 +3,58 @@
 //! It begins as the whole vocabulary, known through a few passes and a scale (1/T). The first stage that drops a token
 //! makes it a closed head: a short list in f64 that every later stage works on, renormalised by being all there is.
 
+mod moments;
+mod reshape;
+mod threshold;
+mod window;
+
+pub(crate) use threshold::{Edge, Least, Ties};
+pub(crate) use window::{Reach, Rule};
+
+use crate::chain::MOST_STAGES;
 use crate::error::Result;
 use crate::head::{Entry, Head, HeadScratch, LOWEST_LOG_WEIGHT};
 use crate::logits::Row;
 use crate::math::{exp, ln};
-use crate::vocab::{self, First, Kernels, Vocabulary};
+use crate::vocab::{self, First, Hit, Kernels, Vocabulary};
 
 /// The memory of a law, kept from call to call.
 pub(crate) struct LawScratch {
     vocab: vocab::Scratch,
     head: HeadScratch,
+    spare: Spare,
+    /// One for each stage that may rewrite the row; most stay empty.
+    rows: Box<[Vec<f32>; MOST_STAGES]>,
 }
 
 impl LawScratch {
     pub(crate) fn new() -> Self {
-        Self { vocab: vocab::Scratch::new(), head: HeadScratch::default() }
+        let rows = Box::new(std::array::from_fn(|_| Vec::new()));
+        Self { vocab: vocab::Scratch::new(), head: HeadScratch::default(), spare: Spare::default(), rows }
     }
+}
+
+/// Lists that a stage fills and forgets.
+#[derive(Default)]
+struct Spare {
+    near: Vec<window::Near>,
+    hits: Vec<Hit>,
+    kept: Vec<Hit>,
+    marked: Vec<u32>,
+    former: Vec<(u32, f64)>,
+}
+
+/// The law as it was when a stage remembered it.
+#[derive(Clone, Copy)]
+enum Former<'r> {
+    /// In the spare list, as (index, p).
+    Entries,
+    Row {
+        row: Row<'r>,
+        max: f32,
+        scale: f64,
+        total: f64,
+    },
 }
 
 /// A token that a drawing stage took.
@@ -43,6 +79,15 @@ pub(crate) struct Law<'r> {
     /// ln p of the first entry, once a stage gave the entries probabilities of its own.
     renormalised: Option<f64>,
     drawn: Option<Drawn>,
+    spare: &'r mut Spare,
+    rows: std::slice::IterMut<'r, Vec<f32>>,
+    /// The row as the law was opened with it.
+    opened_with: Row<'r>,
+    /// Whether a stage has given the whole vocabulary other logits.
+    is_reshaped: bool,
+    former: Option<Former<'r>>,
+    /// The row and scale that the first dropping stage saw, if the law was the whole vocabulary still after it.
+    dropped_from: Option<(Row<'r>, f64)>,
 }
 
 impl<'r> Law<'r> {
@@ -55,10 +100,24 @@ impl<'r> Law<'r> {
         kernels: &'static Kernels,
         scratch: &'r mut LawScratch,
     ) -> Result<Self> {
-        let vocab = Vocabulary::open(row, first, kernels, &mut scratch.vocab)?;
-        let mut head = Head::new(&mut scratch.head, ids);
+        let LawScratch { vocab, head, spare, rows } = scratch;
+        let vocab = Vocabulary::open(row, first, kernels, vocab)?;
+        let mut head = Head::new(head, ids);
         head.rescale(vocab.max(), 1.0);
-        Ok(Self { vocab, head, scale: 1.0, closed_at: None, renormalised: None, drawn: None })
+        Ok(Self {
+            vocab,
+            head,
+            scale: 1.0,
+            closed_at: None,
+            renormalised: None,
+            drawn: None,
+            spare,
+            rows: rows.iter_mut(),
+            opened_with: row,
+            is_reshaped: false,
+            former: None,
+            dropped_from: None,
+        })
     }
 
     /// The entries known so far, in descending order: all of the law if it is closed.
@@ -230,6 +289,21 @@ impl<'r> Law<'r> {
                 write(i, (x - log_total) as f32);
             }
         }
+    }
+
+    /// The row as the law was opened with it.
+    pub(crate) fn opened_with(&self) -> Row<'r> {
+        self.opened_with
+    }
+
+    /// Whether a stage has given the whole vocabulary other logits than the row's.
+    pub(crate) fn is_reshaped(&self) -> bool {
+        self.is_reshaped
+    }
+
+    /// The row and scale that the first dropping stage saw, if it left the law the whole vocabulary, less some tokens.
+    pub(crate) fn dropped_from(&self) -> Option<(Row<'r>, f64)> {
+        self.dropped_from
     }
 
     /// The row and what was learnt of it, for questions about the model rather than the law.

@@ -14,8 +14,8 @@
 //! |---|---|
 //! | `logits.rs` | a borrowed row: number format, mask, bias |
 //! | `vocab/` | the vocabulary room: passes over all logits, written once over 16 lanes; knows nothing of decoders |
-//! | `head.rs` | the sorted head, which deepens itself by asking the vocabulary for more |
-//! | `law.rs` | the distribution between two stages: whole vocabulary, then closed head |
+//! | `head.rs`, `head/` | the sorted head, which deepens itself by asking the vocabulary for more |
+//! | `law.rs`, `law/` | the distribution between two stages: whole vocabulary, then closed head; what stages do to it |
 //! | [`bregman`] | the decoders: objective, support, renormalisation; plain f64 |
 //! | `stages/` | one file a stage |
 //! | `chain/` | the chain's text, and the catalogue of stages |

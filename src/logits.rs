@@ -160,7 +160,7 @@ impl<'a> Row<'a> {
             end = end.min(id as usize / BLOCK * BLOCK);
         }
         if end <= start {
-            return self.shifted_block(block, 0.0, memory);
+            return Run::plain(self.copied_block(block, memory));
         }
         let mask = self.mask.map(|words| words.get(start / 32..).unwrap_or(&[]));
         Run { values: self.values.slice(start, end), mask }
@@ -181,11 +181,17 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// One block as a copy, less `shift`.
-    pub(crate) fn shifted_block<'t>(&self, block: usize, shift: f32, memory: &'t mut Copied) -> Run<'t> {
+    /// One block as a copy, after bias and mask.
+    pub(crate) fn copied_block<'t>(&self, block: usize, memory: &'t mut Copied) -> &'t mut [f32] {
         let start = block * BLOCK;
         let out = &mut memory.0[..BLOCK.min(self.vocab() - start)];
         self.write(start, out);
+        out
+    }
+
+    /// The same less `shift`.
+    pub(crate) fn shifted_block<'t>(&self, block: usize, shift: f32, memory: &'t mut Copied) -> Run<'t> {
+        let out = self.copied_block(block, memory);
         out.iter_mut().for_each(|l| *l -= shift);
         Run::plain(out)
     }

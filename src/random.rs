@@ -11,12 +11,19 @@ use rand_philox::Philox;
 pub(crate) enum Purpose {
     /// The token, by inverting the cumulative distribution.
     Token = 0,
+    /// Whether a stage acts at all.
+    Coin = 1,
 }
 
 /// A uniform number in the open interval (0, 1), on a grid of 2^-52: never 0, never 1.
 pub(crate) fn uniform(seed: u64, position: u64, purpose: Purpose) -> f64 {
+    uniform_of(seed, position, purpose, 0)
+}
+
+/// The same, one for each of several that have the same purpose.
+pub(crate) fn uniform_of(seed: u64, position: u64, purpose: Purpose, which: u32) -> f64 {
     let key = [seed as u32, (seed >> 32) as u32];
-    let counter = u128::from(position) | u128::from(purpose as u64) << 64;
+    let counter = u128::from(position) | u128::from(purpose as u64) << 64 | u128::from(which) << 96;
     let bits = Philox::new(key, counter).next_u64();
     ((bits >> 12) as f64 + 0.5) * f64::EPSILON
 }

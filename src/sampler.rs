@@ -9,9 +9,9 @@ use crate::chain::Chain;
 use crate::diagnostics;
 use crate::error::{Error, Result};
 use crate::law::{Law, LawScratch};
-use crate::logits::Row;
+use crate::logits::{Copied, Row};
 use crate::math::exp;
-use crate::stages::Context;
+use crate::stages::{Context, State};
 use crate::vocab::{self, Kernels};
 use std::fmt;
 use std::sync::Arc;
@@ -67,6 +67,7 @@ pub struct Sampler {
     position: u64,
     history: Vec<i32>,
     bias: Vec<(u32, f32)>,
+    state: State,
     memory: Box<Memory>,
 }
 
@@ -77,6 +78,7 @@ struct Memory {
     model: vocab::Scratch,
     problem: Problem,
     row: Vec<f32>,
+    copied: Copied,
     ids: Vec<i32>,
     kept_ids: Vec<i32>,
 }
@@ -88,6 +90,7 @@ impl Memory {
             model: vocab::Scratch::new(),
             problem: Problem::default(),
             row: Vec::new(),
+            copied: Copied::new(),
             ids: Vec::new(),
             kept_ids: Vec::new(),
         })
@@ -104,8 +107,10 @@ impl Sampler {
     /// uses is checked here.
     pub fn with_generators(chain: &str, seed: u64, generators: &[(&str, Arc<dyn Generator>)]) -> Result<Self> {
         let kernels = vocab::kernels()?;
+        let chain = Arc::new(Chain::new(chain, generators)?);
         Ok(Self {
-            chain: Arc::new(Chain::new(chain, generators)?),
+            state: chain.initial(),
+            chain,
             kernels,
             created_with: seed,
             seed,
@@ -123,8 +128,9 @@ impl Sampler {
         Ok(self)
     }
 
-    /// Back to as created: seed, position 0, no history, no bias.
+    /// Back to as created: seed, position 0, no history, no bias, and nothing learnt from the tokens so far.
     pub fn reset(&mut self) {
+        self.state = self.chain.initial();
         self.reseed(self.created_with, 0);
         self.history.clear();
         self.bias.clear();
@@ -146,6 +152,7 @@ impl Sampler {
             return Err(Error::InvalidArgument(format!("tokens[{at}] is {token}: a token id is not negative")));
         }
         self.history.extend_from_slice(tokens);
+        self.state = tokens.iter().fold(self.state, |state, &token| self.chain.accepted(state, token));
         Ok(())
     }
 
@@ -178,12 +185,12 @@ impl Sampler {
     /// Decodes one row. On an error nothing is advanced.
     pub fn decode(&mut self, row: Row<'_>, want: Want) -> Result<Token> {
         self.check_draws()?;
-        let Self { chain, kernels, seed, position, bias, memory, .. } = self;
+        let Self { chain, kernels, seed, position, bias, state, memory, .. } = self;
         let row = row.with_bias(bias);
         let mut law = Law::open(row, None, chain.first_pass(), kernels, &mut memory.law)?;
-        let mut context = Context { seed: *seed, position: *position, problem: &mut memory.problem };
+        let mut context = Context::new(*seed, *position, *state, &mut memory.problem);
         chain.transform(&mut law, &mut context)?;
-        chain.draw(&mut law, &context);
+        let mut state = chain.draw(&mut law, &context);
         let drawn = law.drawn().ok_or_else(|| Error::Unsupported("the chain has no drawing stage".into()))?;
         let mut token = Token {
             token: drawn.index,
@@ -194,10 +201,10 @@ impl Sampler {
             entropy: f64::NAN,
         };
         if want.kept_mass {
-            token.kept_mass = diagnostics::kept_mass(&mut law);
+            token.kept_mass = diagnostics::kept_mass(&mut law, kernels, &mut memory.model);
         }
         if want.entropy {
-            token.entropy = diagnostics::entropy(&mut law);
+            token.entropy = law.entropy();
         }
         if want.model_logprob {
             token.model_logprob = diagnostics::model_logprob(&mut law, drawn.index, kernels, &mut memory.model);
@@ -205,7 +212,9 @@ impl Sampler {
         self.position = self.position.wrapping_add(1);
         if want.accept {
             self.history.push(drawn.index as i32);
+            state = self.chain.accepted(state, drawn.index as i32);
         }
+        self.state = state;
         Ok(token)
     }
 
@@ -248,9 +257,9 @@ impl Sampler {
     }
 
     fn with_law<T>(&mut self, row: Row<'_>, f: impl FnOnce(&mut Law<'_>) -> Result<T>) -> Result<T> {
-        let Self { chain, kernels, seed, position, bias, memory, .. } = self;
+        let Self { chain, kernels, seed, position, bias, state, memory, .. } = self;
         let mut law = Law::open(row.with_bias(bias), None, chain.first_pass(), kernels, &mut memory.law)?;
-        let mut context = Context { seed: *seed, position: *position, problem: &mut memory.problem };
+        let mut context = Context::new(*seed, *position, *state, &mut memory.problem);
         chain.transform(&mut law, &mut context)?;
         f(&mut law)
     }
@@ -267,7 +276,7 @@ impl Sampler {
 }
 
 impl Clone for Sampler {
-    /// The chain is shared, the state is copied: history, bias, seed and position.
+    /// The chain is shared, the state is copied: history, bias, seed and position, and what the chain has learnt.
     fn clone(&self) -> Self {
         Self {
             chain: self.chain.clone(),
@@ -277,6 +286,7 @@ impl Clone for Sampler {
             position: self.position,
             history: self.history.clone(),
             bias: self.bias.clone(),
+            state: self.state,
             memory: Memory::new(),
         }
     }

@@ -85,6 +85,15 @@ fn frequencies_over_a_whole_vocabulary() {
     check_frequencies("temperature(2) | draw", 2048, 31, DRAWS);
 }
 
+/// Of the stages that learn, while they cannot: at a rate of zero, and with nothing accepted.
+#[test]
+fn the_draws_of_stages_that_learn_follow_their_law() {
+    check_frequencies("temperature(1.5) | mirostat(5, eta=0)", 700, 41, DRAWS / 4);
+    check_frequencies("mirostat_v2(3, eta=0)", 700, 42, DRAWS / 4);
+    check_frequencies("top_k(30) | adaptive_p(0.2)", 700, 43, DRAWS / 4);
+    check_frequencies("temperature(3) | adaptive_p(0.2)", 100, 44, DRAWS / 4);
+}
+
 /// The chi-square can fail: frequencies that are off by a little are found out.
 #[test]
 fn a_wrong_distribution_is_found_out() {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use toolchain::{compiler, figure, has, library_dir, root, run, scratch, soname_dir};
 
-const UNITS: [&str; 4] = ["llama_stage", "llama_arrays", "llama_compare", "llama_generate"];
+const UNITS: [&str; 5] = ["llama_stage", "llama_arrays", "llama_compare", "llama_stages", "llama_generate"];
 
 /// The prebuilt llama.cpp; nothing is fetched if it is there.
 fn llama() -> PathBuf {
@@ -45,6 +45,17 @@ fn a_stage_does_what_the_built_in_samplers_do() {
         // Arrays so near to a cut that single precision decides: few, or the comparison is worth nothing.
         assert!(near * 10 < equal, "{kind}: {near} arrays were left out, {equal} compared");
         assert!(!truncating || figure(&report, &format!("{kind} truncated")) > 1000, "{kind} had too little to do");
+    }
+    for kind in ["typical", "top_n_sigma", "xtc", "temp_ext", "mirostat", "mirostat_v2", "adaptive_p", "everything"] {
+        let all = |what| figure(&report, &format!("{kind} {what}"));
+        assert!(all("equal") > 1500, "{kind}: only {} arrays were compared", all("equal"));
+        assert!(all("near") * 3 < all("equal"), "{kind}: {} arrays were left out", all("near"));
+        let cuts = !["xtc", "temp_ext", "adaptive_p"].contains(&kind);
+        assert!(!cuts || all("truncated") > 500, "{kind} had too little to do");
+    }
+    for kind in ["mirostat_v2", "adaptive_p"] {
+        let drawn = figure(&report, &format!("{kind} drawn alike"));
+        assert!(drawn > 10_000, "{kind}: only {drawn} draws were alike");
     }
     assert!(figure(&report, "mixed") > 900 && figure(&report, "ordered") > 450);
     assert_eq!(figure(&report, "generated"), 200);

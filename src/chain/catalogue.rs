@@ -54,8 +54,12 @@ pub struct StageInfo {
     pub aliases: &'static [&'static str],
     /// What it does, in a sentence.
     pub summary: &'static str,
+    /// What it does, exactly: p are the probabilities that are left, in descending order, l the logits.
+    pub definition: &'static str,
     /// The paper or the project that defines it.
     pub source: &'static str,
+    /// The engines that do the same, and how to say what some of them do otherwise.
+    pub agrees: &'static str,
     /// Whether it takes a token; such a stage ends a chain.
     pub draws: bool,
     /// Its parameters; the first may be given without its name.

@@ -10,10 +10,12 @@ pub(crate) mod arguments;
 pub(crate) mod catalogue;
 mod parse;
 
+pub(crate) use parse::MOST_STAGES;
+
 use crate::bregman::Generator;
 use crate::error::{Error, Result};
 use crate::law::Law;
-use crate::stages::{Context, Need, Stage};
+use crate::stages::{Context, Need, Stage, State};
 use crate::vocab::First;
 use arguments::Arguments;
 use std::fmt;
@@ -70,14 +72,25 @@ impl Chain {
 
     /// Every stage's change of the law, in order; nothing is drawn.
     pub(crate) fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
-        self.stages.iter().try_for_each(|stage| stage.transform(law, context))
+        (0..).zip(&self.stages).try_for_each(|(at, stage)| {
+            context.stage = at;
+            stage.transform(law, context)
+        })
     }
 
-    /// The draw of the last stage, if it is one that draws.
-    pub(crate) fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) {
-        if let Some(stage) = self.stages.last() {
-            stage.draw(law, context);
-        }
+    /// The draw of the last stage, if it is one that draws; returns what that remembers from now on.
+    pub(crate) fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
+        self.stages.last().map_or(context.state, |stage| stage.draw(law, context))
+    }
+
+    /// What the drawing stage remembers before the first token.
+    pub(crate) fn initial(&self) -> State {
+        self.stages.last().map_or_else(State::default, |stage| stage.initial())
+    }
+
+    /// What the drawing stage remembers once the sequence goes on with `token`.
+    pub(crate) fn accepted(&self, state: State, token: i32) -> State {
+        self.stages.last().map_or(state, |stage| stage.accepted(state, token))
     }
 }
 

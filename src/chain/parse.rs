@@ -12,7 +12,7 @@ use super::catalogue::{find, nearest, stages};
 use crate::error::{Error, Result};
 
 /// More stages than this are a mistake, not a chain.
-const MOST_STAGES: usize = 64;
+pub(crate) const MOST_STAGES: usize = 64;
 
 pub(super) fn parse(text: &str) -> Result<Vec<Arguments>> {
     if text.trim().is_empty() {

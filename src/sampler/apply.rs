@@ -3,7 +3,7 @@
 use super::{Memory, Sampler};
 use crate::error::{Error, Result};
 use crate::law::Law;
-use crate::logits::{BLOCK, Candidate, Row, bias_of, biased};
+use crate::logits::{BLOCK, Candidate, Copied, Row, bias_of, biased};
 use crate::math::exp;
 use crate::stages::Context;
 use crate::vocab::Kernels;
@@ -26,7 +26,7 @@ pub enum Order {
     Sorted,
     /// The array's own, and as sorted as it was.
     AsBefore,
-    /// The array's own, but a bias may have changed what is larger.
+    /// The array's own, but a bias or a stage may have changed what is larger.
     Unsorted,
 }
 
@@ -34,8 +34,10 @@ impl Sampler {
     /// Applies the chain to an engine's candidates, in place, as one stage of the engine's own chain.
     ///
     /// If the chain drops tokens, the kept ones are moved to the front in descending order and get their probability;
-    /// else the array keeps its order. Logits are the engine's own, divided by the temperature, or ln p̂ after a
-    /// bregman stage with α other than 1. On an error nothing is changed. Advances the position by one.
+    /// else the array keeps its order (and where `xtc` took the first of a whole vocabulary, those get -infinity).
+    /// Logits are the engine's own, divided by the temperature, or ln p̂ up to a constant after a stage that gives other
+    /// weights (bregman with α other than 1, smoothing, adaptive_p). On an error nothing is changed. Advances the
+    /// position by one.
     pub fn apply(&mut self, candidates: &mut [Candidate]) -> Result<Applied> {
         if candidates.is_empty() {
             return Err(Error::EmptySupport);
@@ -47,8 +49,8 @@ impl Sampler {
                 i32::MAX
             )));
         }
-        let Self { chain, kernels, seed, position, bias, memory, .. } = self;
-        let Memory { law, problem, row, ids, kept_ids, .. } = &mut **memory;
+        let Self { chain, kernels, seed, position, bias, state, memory, .. } = self;
+        let Memory { law, problem, row, ids, kept_ids, copied, .. } = &mut **memory;
         row.resize(candidates.len(), 0.0);
         let in_order = (kernels.unpack)(candidates, row);
         if !bias.is_empty() {
@@ -63,15 +65,20 @@ impl Sampler {
         }
         let ids = (!ids.is_empty()).then_some(&ids[..]);
         let mut law = Law::open(Row::from_f32(row)?, ids, chain.first_pass(), kernels, law)?;
-        let mut context = Context { seed: *seed, position: *position, problem };
+        let mut context = Context::new(*seed, *position, *state, problem);
         chain.transform(&mut law, &mut context)?;
-        chain.draw(&mut law, &context);
+        let mut next = chain.draw(&mut law, &context);
+        if let (Some(pending), Some(drawn)) = (&mut next.pending, law.drawn()) {
+            // A stage knows places, the host accepts ids.
+            pending.0 = candidates[drawn.index as usize].id;
+        }
         let applied = if law.is_closed() {
             write_closed(&law, candidates, kept_ids)
         } else {
-            write_open(&mut law, row, kernels, candidates, !bias.is_empty())
+            write_open(&mut law, kernels, copied, candidates, !bias.is_empty())
         };
         self.position = self.position.wrapping_add(1);
+        self.state = next;
         Ok(applied)
     }
 }
@@ -91,30 +98,36 @@ fn write_closed(law: &Law<'_>, candidates: &mut [Candidate], kept_ids: &mut Vec<
 /// Leaves all candidates where they are; probabilities are filled in only if a token was taken.
 fn write_open(
     law: &mut Law<'_>,
-    logits: &[f32],
     kernels: &Kernels,
+    copied: &mut Copied,
     candidates: &mut [Candidate],
     biased: bool,
 ) -> Applied {
     let scale = law.scale();
-    let changed = biased || scale != 1.0;
+    let unsorted = biased || law.is_reshaped();
+    let changed = unsorted || scale != 1.0;
+    let (vocab, _) = law.vocabulary();
+    let row = vocab.row();
+    let mut write_logits = |block: usize, candidates: &mut [Candidate]| {
+        let logits = row.copied_block(block, copied);
+        (kernels.pack_logits)(logits, scale, candidates);
+    };
     if law.drawn().is_none() {
         if changed {
-            (kernels.pack_logits)(logits, scale, candidates);
+            candidates.chunks_mut(BLOCK).enumerate().for_each(|(block, c)| write_logits(block, c));
         }
     } else {
         // Block by block, so that an array larger than a cache is gone through once.
         let (vocab, _) = law.vocabulary();
         let share = 1.0 / vocab.total(scale);
         vocab.for_each_weighed_block(scale, |block, weights, unit| {
-            let start = block * BLOCK;
-            let candidates = &mut candidates[start..][..weights.len()];
+            let candidates = &mut candidates[block * BLOCK..][..weights.len()];
             if changed {
-                (kernels.pack_logits)(&logits[start..], scale, candidates);
+                write_logits(block, candidates);
             }
             (kernels.pack_probabilities)(weights, unit * share, candidates);
         });
     }
     let selected = law.drawn().map(|d| d.index as usize);
-    Applied { size: candidates.len(), selected, order: if biased { Order::Unsorted } else { Order::AsBefore } }
+    Applied { size: candidates.len(), selected, order: if unsorted { Order::Unsorted } else { Order::AsBefore } }
 }

@@ -13,7 +13,10 @@ pub(super) const INFO: StageInfo = StageInfo {
     name: "bregman",
     aliases: &[],
     summary: "the sparse distribution nearest to the model's in a Bregman divergence, each token at a price",
+    definition: "minimise over k and p̂ on the k largest tokens: sum of d(p̂_i, p_i) + lambda k (mode=primal) or \
+                 d(p_i, p̂_i) (mode=dual), d the Bregman divergence of x^alpha / (alpha (alpha - 1))",
     source: "arXiv 2505.19371, Foundations of Top-k Decoding for Language Models",
+    agrees: "no engine has it, but for alpha = 1 with a fixed k",
     draws: false,
     parameters: &[
         ParameterInfo {

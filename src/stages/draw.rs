@@ -1,6 +1,6 @@
 //! Draw: one token from the law, by inverting its cumulative distribution.
 
-use super::{Context, Need, Stage};
+use super::{Context, Need, Stage, State};
 use crate::chain::Generators;
 use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::StageInfo;
@@ -12,7 +12,10 @@ pub(super) const INFO: StageInfo = StageInfo {
     name: "draw",
     aliases: &["dist", "sample", "multinomial"],
     summary: "draws a token with the law's probabilities; the random number depends on seed and position alone",
+    definition: "the token at which the running sum of the probabilities first exceeds u, a number that depends on \
+                 seed and position alone",
     source: "inverse transform sampling; llama.cpp, llama_sampler_init_dist",
+    agrees: "every engine in law; none in the token, which depends on its random numbers",
     draws: true,
     parameters: &[],
     build,
@@ -33,7 +36,8 @@ impl Stage for Draw {
         Ok(())
     }
 
-    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) {
+    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
         law.draw(uniform(context.seed, context.position, Purpose::Token));
+        context.state
     }
 }

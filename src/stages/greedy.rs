@@ -1,6 +1,6 @@
 //! Greedy: the most likely token.
 
-use super::{Context, Stage};
+use super::{Context, Stage, State};
 use crate::chain::Generators;
 use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::StageInfo;
@@ -11,7 +11,9 @@ pub(super) const INFO: StageInfo = StageInfo {
     name: "greedy",
     aliases: &["argmax"],
     summary: "takes the most likely token (ties: the lowest id)",
+    definition: "the largest l, ties to the lower id",
     source: "llama.cpp, llama_sampler_init_greedy",
+    agrees: "llama.cpp, vLLM, SGLang and all others, ties aside",
     draws: true,
     parameters: &[],
     build,
@@ -29,7 +31,8 @@ impl Stage for Greedy {
         Ok(())
     }
 
-    fn draw(&self, law: &mut Law<'_>, _: &Context<'_>) {
+    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
         law.take_first();
+        context.state
     }
 }

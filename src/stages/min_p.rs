@@ -5,23 +5,35 @@ use crate::chain::Generators;
 use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
 use crate::error::Result;
-use crate::law::Law;
+use crate::law::{Edge, Law, Least, Ties};
 use crate::math::ln;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "min_p",
     aliases: &["minp"],
     summary: "keeps the tokens with at least p times the largest probability",
+    definition: "keep p_i >= p p_1 (rule=at_least) or > (rule=above; the first always)",
     source: "arXiv 2407.01082, Turning Up the Heat: Min-p Sampling; llama.cpp, llama_sampler_init_min_p",
+    agrees: "llama.cpp, Hugging Face transformers, vLLM, SGLang, koboldcpp, ExLlamaV2 (rule=at_least); mistral.rs \
+             (rule=above)",
     draws: false,
     parameters: &[
         ParameterInfo {
             name: "p",
             aliases: &["min_p"],
-            summary: "the fraction of the largest probability; 0 switches the stage off, 1 keeps the ties for the first",
+            summary: "the fraction of the largest probability; 0 switches the stage off, 1 keeps the ties for the \
+                      first",
             kind: Kind::Number { min: 0.0, max: 1.0, open: false },
             default: "",
             required: true,
+        },
+        ParameterInfo {
+            name: "rule",
+            aliases: &[],
+            summary: "whether a token exactly at the fraction is kept (at_least) or dropped (above)",
+            kind: Kind::Choice(&["at_least", "above"]),
+            default: "at_least",
+            required: false,
         },
         MIN_KEEP,
     ],
@@ -29,12 +41,18 @@ pub(super) const INFO: StageInfo = StageInfo {
 };
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    Ok(Box::new(MinP { p: arguments.number("p").unwrap_or(0.0), min_keep: arguments.count("min_keep").unwrap_or(1) }))
+    let is_strict = arguments.word("rule").as_deref() == Some("above");
+    Ok(Box::new(MinP {
+        p: arguments.number("p").unwrap_or(0.0),
+        edge: if is_strict { Edge::Outside } else { Edge::Inside },
+        least: Least { tokens: arguments.count("min_keep").unwrap_or(1), ties: Ties::Exact },
+    }))
 }
 
 struct MinP {
     p: f64,
-    min_keep: usize,
+    edge: Edge,
+    least: Least,
 }
 
 impl Stage for MinP {
@@ -43,14 +61,9 @@ impl Stage for MinP {
     }
 
     fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
-        if self.p <= 0.0 {
-            return Ok(());
+        if self.p > 0.0 {
+            law.keep_down_to(ln(self.p), self.edge, self.least);
         }
-        let mut k = law.reach_down_to(ln(self.p));
-        if k < self.min_keep {
-            k = law.reach(self.min_keep).min(self.min_keep);
-        }
-        law.truncate(k);
         Ok(())
     }
 }

@@ -11,7 +11,9 @@ pub(super) const INFO: StageInfo = StageInfo {
     name: "temperature",
     aliases: &["temp", "t"],
     summary: "divides the logits by t; 0 leaves only the most likely token (ties: the lowest id)",
+    definition: "l' = l / t; at 0 the largest l alone, ties to the lower id",
     source: "llama.cpp, llama_sampler_init_temp; Hugging Face transformers, TemperatureLogitsWarper",
+    agrees: "llama.cpp, Hugging Face transformers, vLLM, SGLang and all others for t > 0",
     draws: false,
     parameters: &[ParameterInfo {
         name: "t",

@@ -10,9 +10,12 @@ use crate::law::Law;
 pub(super) const INFO: StageInfo = StageInfo {
     name: "top_p",
     aliases: &["topp", "nucleus"],
-    summary: "keeps a token while the mass of the tokens before it is below p",
-    source: "arXiv 1904.09751, The Curious Case of Neural Text Degeneration; the boundary as in llama.cpp, transformers \
-             and vLLM",
+    summary: "keeps the most likely tokens until they have mass p",
+    definition: "keep i while p_1 + ... + p_{i-1} < p (rule=below) or <= p (rule=reach); while p_1 + ... + p_i <= p \
+                 (rule=within); while the sum of all p_j > p_i is < p (rule=ties); the first always",
+    source: "arXiv 1904.09751, The Curious Case of Neural Text Degeneration; FlashInfer (rule=ties)",
+    agrees: "llama.cpp, Hugging Face transformers, vLLM, koboldcpp, candle, mistral.rs, MLC (rule=below); SGLang and \
+             TensorRT-LLM in torch (rule=reach); ExLlamaV2, ExLlamaV3 (rule=within); FlashInfer (rule=ties)",
     draws: false,
     parameters: &[
         ParameterInfo {
@@ -23,22 +26,57 @@ pub(super) const INFO: StageInfo = StageInfo {
             default: "",
             required: true,
         },
+        ParameterInfo {
+            name: "rule",
+            aliases: &[],
+            summary: "which token is the last: below keeps one while the mass before it is below p; reach while that is \
+                      at most p; within while the mass with it is at most p; ties while the mass of strictly more \
+                      likely ones is below p",
+            kind: Kind::Choice(&["below", "reach", "within", "ties"]),
+            default: "below",
+            required: false,
+        },
         MIN_KEEP,
     ],
     build,
 };
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    Ok(Box::new(TopP { p: arguments.number("p").unwrap_or(1.0), min_keep: arguments.count("min_keep").unwrap_or(1) }))
+    let rule = match arguments.word("rule").as_deref() {
+        Some("reach") => Rule::Reach,
+        Some("within") => Rule::Within,
+        Some("ties") => Rule::Ties,
+        _ => Rule::Below,
+    };
+    let min_keep = arguments.count("min_keep").unwrap_or(1);
+    Ok(Box::new(TopP { p: arguments.number("p").unwrap_or(1.0), rule, min_keep }))
+}
+
+/// Which token is the last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    Below,
+    Reach,
+    Within,
+    Ties,
 }
 
 struct TopP {
     p: f64,
+    rule: Rule,
     min_keep: usize,
 }
 
-/// A nucleus is usually smaller than this.
-const FIRST_LOOK: usize = 64;
+impl TopP {
+    /// Whether a token stays, from the mass before it and with it.
+    fn keeps(&self, before: f64, with: f64, target: f64) -> bool {
+        match self.rule {
+            Rule::Below | Rule::Ties => before < target,
+            Rule::Reach => before <= target,
+            Rule::Within => with <= target,
+        }
+    }
+}
 
 impl Stage for TopP {
     fn need(&self) -> Need {
@@ -49,18 +87,20 @@ impl Stage for TopP {
         if self.p >= 1.0 {
             return Ok(());
         }
-        let known = law.reach(FIRST_LOOK);
-        // The head in f64 and only the rest in f32: so close to 1 as p may be, the error is relative to the rest.
-        let target = self.p * (law.weights().iter().sum::<f64>() + law.beyond(known));
+        let target = self.p * law.total();
         let (mut k, mut sum) = (0, 0.0);
         'deepen: while k < law.entries().len() || k < law.reach(k + 1) {
             for weight in &law.weights()[k..] {
-                sum += weight;
-                k += 1;
-                if sum >= target && k >= self.min_keep {
+                let with = sum + weight;
+                if k >= self.min_keep && !self.keeps(sum, with, target) {
                     break 'deepen;
                 }
+                sum = with;
+                k += 1;
             }
+        }
+        if self.rule == Rule::Ties {
+            k = law.reach_down_to(law.entries()[k - 1].x);
         }
         law.truncate(k);
         Ok(())

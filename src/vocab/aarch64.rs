@@ -135,6 +135,14 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
+    fn keep(self, mask: Self::Mask) -> Self {
+        Self(std::array::from_fn(|i| {
+            // SAFETY: NEON is there.
+            unsafe { vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(self.0[i]), mask[i])) }
+        }))
+    }
+
+    #[inline(always)]
     fn only(self, bits: u16) -> Self {
         const LANE: [u32; 4] = [1, 2, 4, 8];
         Self(std::array::from_fn(|i| {

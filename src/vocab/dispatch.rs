@@ -3,8 +3,8 @@
 use super::exponential::Weighting;
 use super::lanes::Vector;
 use super::passes::{self, Extent, Hit};
-
 use super::run::{All, Bf16, F16, F32, Packed, Run, Source, with_source};
+use super::spread::{Measure, Spread};
 use crate::error::{Error, Result};
 use crate::logits::Candidate;
 use once_cell::sync::OnceCell;
@@ -23,6 +23,7 @@ pub(crate) struct Kernels {
     pub(crate) weights: fn(Run<'_>, Weighting, &mut [f32]),
     pub(crate) collect: fn(Run<'_>, u32, f32, f32, &mut Vec<Hit>),
     pub(crate) count: fn(Run<'_>, f32) -> u64,
+    pub(crate) spread: fn(Run<'_>, Measure) -> Spread,
     pub(crate) reaching: fn(&[Vector], f32, &mut Vec<u32>),
     pub(crate) lanes_reaching: fn(&[Vector], f32) -> u64,
     pub(crate) columns: fn(&[Vector], &mut Vec<Vector>),
@@ -43,7 +44,8 @@ macro_rules! kernels {
                 moment(run, weighting: Weighting, max: f32) -> f64,
                 weights(run, weighting: Weighting, out: &mut [f32]) -> (),
                 collect(run, first: u32, low: f32, high: f32, hits: &mut Vec<Hit>) -> (),
-                count(run, low: f32) -> u64
+                count(run, low: f32) -> u64,
+                spread(run, measure: Measure) -> Spread
             ],
             [
                 total(blocks: &[Vector]) -> f64,
@@ -211,8 +213,11 @@ mod tests {
                             (k.collect)(run, 5, -3.0, 9.0, &mut hits);
                             (k.reaching)(&maxima, 9.0, &mut reaching);
                             (k.columns)(&maxima, &mut columns);
-                            let numbers = [(k.total)(&sums), (k.moment)(run, weighting, max)].map(f64::to_bits);
-                            let counts = [(k.count)(run, 0.0), (k.lanes_reaching)(&maxima, 9.0)];
+                            let Spread { count, sum, squares } =
+                                (k.spread)(run, Measure { centre: -0.7, factor: 0.25 });
+                            let numbers = [(k.total)(&sums), (k.moment)(run, weighting, max), sum, squares];
+                            let numbers = numbers.map(f64::to_bits);
+                            let counts = [(k.count)(run, 0.0), (k.lanes_reaching)(&maxima, 9.0), count];
                             // The sign of a zero maximum is nobody's.
                             let bits = |v: &[Vector]| -> Vec<u32> {
                                 v.as_flattened().iter().map(|x| (x + 0.0f32).to_bits()).collect()

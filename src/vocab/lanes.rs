@@ -38,6 +38,8 @@ pub(crate) trait Lanes: Copy {
     fn ordered(self, other: Self) -> Self::Mask;
     fn and(a: Self::Mask, b: Self::Mask) -> Self::Mask;
     fn bits(mask: Self::Mask) -> u32;
+    /// The lanes of the mask, zero elsewhere.
+    fn keep(self, mask: Self::Mask) -> Self;
     /// The lanes whose bit is set, -infinity elsewhere.
     fn only(self, bits: u16) -> Self;
 

@@ -19,9 +19,11 @@ mod dispatch;
 mod exponential;
 mod lanes;
 mod passes;
+mod reopen;
 mod run;
 mod scalar;
 mod select;
+mod spread;
 mod sums;
 #[cfg(target_arch = "x86_64")]
 mod x86;

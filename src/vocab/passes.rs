@@ -8,6 +8,7 @@
 use super::exponential::{Weigh, Weighting};
 use super::lanes::{LANES, Lanes, Vector};
 use super::run::{Allowed, Format, Source, for_each_block};
+pub(super) use super::spread::spread;
 use crate::logits::{BLOCK, Candidate};
 
 /// Vectors in a block.

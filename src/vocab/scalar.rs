@@ -93,6 +93,11 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
+    fn keep(self, mask: u16) -> Self {
+        Self(std::array::from_fn(|i| if mask >> i & 1 == 1 { self.0[i] } else { 0.0 }))
+    }
+
+    #[inline(always)]
     fn only(self, bits: u16) -> Self {
         Self(std::array::from_fn(|i| if bits >> i & 1 == 1 { self.0[i] } else { f32::NEG_INFINITY }))
     }

@@ -187,6 +187,7 @@ void compare_all(const array *a)
 {
     for (int kind = 0; kind < KINDS; kind++)
         compare(random_setting((enum kind)kind), a);
+    compare_stages(a);
 }
 
 /* All theirs, ours then theirs, theirs then ours: the same seed of llama.cpp's draw gives the same token. */
@@ -282,6 +283,7 @@ void test_compare(void)
     compare_all(&a);
     test_mixed();
     test_order();
+    test_state();
 }
 
 void report_compared(void)
@@ -289,4 +291,5 @@ void report_compared(void)
     for (int kind = 0; kind < KINDS; kind++)
         printf("%s equal %lu\n%s near %lu (%lu differ)\n%s truncated %lu\n", names[kind], equal[kind], names[kind],
                near_cut[kind], differ[kind], names[kind], truncated[kind]);
+    report_stages();
 }

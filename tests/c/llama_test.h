@@ -44,6 +44,11 @@ void test_compare(void);
 void compare_all(const array *a);
 void report_compared(void);
 
+/* llama_stages.c: the other built-in samplers and ours on the same arrays, and what they learn from their draws. */
+void compare_stages(const array *a);
+void test_state(void);
+void report_stages(void);
+
 /* llama_generate.c: a model that writes. */
 void test_generate(const char *backends, const char *model);
 

@@ -1,7 +1,7 @@
 //! Chains that have every stage of the catalogue in them, for tests of what must hold whatever the chain.
 
 /// A stage that is new in the catalogue needs a chain here: [`missing`] says so.
-pub const CHAINS: [&str; 18] = [
+pub const CHAINS: [&str; 30] = [
     "draw",
     "greedy",
     "temperature(0.7) | draw",
@@ -20,6 +20,18 @@ pub const CHAINS: [&str; 18] = [
     "bregman(alpha=2.5, mode=dual, floor=0.01, k_max=100) | draw",
     "top_k(40) | top_p(0.95) | min_p(0.05) | temperature(0.8) | draw",
     "temperature(0.8) | bregman(alpha=1.5, floor=0.02) | temperature(1.2) | top_p(0.9) | greedy",
+    "typical(0.9) | draw",
+    "temperature(2) | typical(0.7, rule=exceed) | draw",
+    "top_n_sigma(1.5, ddof=1) | epsilon(0.001) | eta(0.01) | top_a(0.1) | draw",
+    "eta(0.001) | top_a(0.1) | draw",
+    "p_less(norm) | tail_free(0.95) | top_h(0.5) | draw",
+    "tail_free(0.97) | draw",
+    "top_k(30, ties=keep) | top_p(0.9, rule=ties) | typical(0.8) | draw",
+    "xtc(0.5) | dynamic_temperature(1, delta=0.5) | smoothing(0.2, curve=1.5) | draw",
+    "xtc(0.5, threshold=0.05, mode=average) | draw",
+    "mirostat(3)",
+    "mirostat_v2(3)",
+    "smoothing(0.2) | adaptive_p(0.4)",
 ];
 
 /// The stages that stand in no chain above.

@@ -6,6 +6,7 @@ pub mod abi;
 pub mod golden;
 pub mod oracle;
 pub mod plain;
+pub mod plain_stages;
 pub mod random_cases;
 pub mod rows;
 pub mod steps;

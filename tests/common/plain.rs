@@ -2,6 +2,7 @@
 //! library's passes, bounds and lazy heads must not differ from. (The decoder itself is the library's; `exhaustive.rs`
 //! holds it to account.)
 
+use super::plain_stages::Stage;
 use super::rows::Random;
 use bregman::bregman::{Decoder, Family, Limits, Mode, Size};
 
@@ -13,6 +14,7 @@ pub enum Step {
     TopP { p: f64, min_keep: usize },
     MinP { p: f64, min_keep: usize },
     Bregman(Mode, f64, Size, Limits),
+    Other(Stage),
     Draw,
     Greedy,
 }
@@ -38,6 +40,7 @@ impl Step {
                 let mode = if *mode == Mode::Primal { "primal" } else { "dual" };
                 format!("bregman(alpha={alpha}, mode={mode}, {})", sized(size, limits))
             }
+            Step::Other(stage) => stage.text(),
             Step::Draw => "draw".into(),
             Step::Greedy => "greedy".into(),
         }
@@ -50,6 +53,7 @@ impl Step {
             Step::MinP { p, .. } => *p <= 0.0,
             Step::TopK(Size::Lambda(0.0), l) | Step::Bregman(_, _, Size::Lambda(0.0), l) => l.k_max == usize::MAX,
             Step::Temperature(t) => *t > 0.0,
+            Step::Other(stage) => stage.is_off() || stage.is_shaping(),
             Step::Draw => true,
             _ => false,
         }
@@ -66,13 +70,28 @@ pub fn chain(steps: &[Step]) -> String {
 /// the first to drop tokens. A temperature after it makes more of that.
 pub fn tolerance(steps: &[Step]) -> f64 {
     let mut dropping = steps.iter().skip_while(|s| s.is_off());
-    match dropping.next() {
-        Some(Step::Bregman(_, alpha, ..)) if *alpha != 1.0 => dropping.fold(1e-6, |tolerance, step| match step {
-            Step::Temperature(t) if *t > 0.0 => tolerance / t.min(1.0),
-            _ => tolerance,
-        }),
+    let decoded = match dropping.next() {
+        Some(Step::Bregman(_, alpha, ..)) if *alpha != 1.0 => sharpened(1e-6, dropping),
         _ => 1e-9,
-    }
+    };
+    // A row that a stage rewrites is in f32, and what it asked of the whole row was summed in f32.
+    let shaping = |s: &&Step| matches!(s, Step::Other(stage) if stage.is_shaping());
+    let shaped = steps.iter().position(|s| shaping(&s)).map_or(0.0, |at| sharpened(4e-6, steps[at..].iter()));
+    decoded.max(shaped)
+}
+
+/// What temperatures make of a difference.
+fn sharpened<'a>(tolerance: f64, steps: impl Iterator<Item = &'a Step>) -> f64 {
+    steps.fold(tolerance, |tolerance, step| match step {
+        Step::Temperature(t) if *t > 0.0 => tolerance / t.min(1.0),
+        Step::Other(Stage::DynamicTemperature { t, delta, .. }) => tolerance / (t - delta).clamp(1e-9, 1.0),
+        _ => tolerance,
+    })
+}
+
+/// Whether a more likely token of the row is never less likely in the law.
+pub fn is_monotone(steps: &[Step]) -> bool {
+    !steps.iter().any(|s| matches!(s, Step::Other(stage) if stage.is_shaping()))
 }
 
 /// The distribution, in descending order (ties: ascending id).
@@ -101,7 +120,9 @@ fn with_slack(steps: &[Step], row: &[f32], slack: f64) -> Vec<(u32, f64)> {
     let mut law: Vec<(u32, f64)> = order.iter().map(|&i| (i, f64::from(row[i as usize]) - max)).collect();
     let mut closed = false;
     for step in steps {
-        if let Step::Temperature(t) = step {
+        if let Step::Other(stage) = step {
+            closed |= other(stage, &mut law, if closed { None } else { Some(row.len()) }, 1.0 + slack);
+        } else if let Step::Temperature(t) = step {
             if *t == 0.0 {
                 law.truncate(1);
                 closed = true;
@@ -123,12 +144,30 @@ fn with_slack(steps: &[Step], row: &[f32], slack: f64) -> Vec<(u32, f64)> {
     law.iter().zip(weights).map(|(e, w)| (e.0, w / total)).collect()
 }
 
+/// A stage on the whole vocabulary, of that size, or on survivors; returns whether it leaves survivors.
+fn other(stage: &Stage, law: &mut Vec<(u32, f64)>, vocab: Option<usize>, moved: f64) -> bool {
+    if stage.is_off() {
+        return false;
+    }
+    let before = law.clone();
+    // What has no weight stays in the vocabulary until a stage drops tokens or rewrites the row.
+    if !matches!(stage, Stage::DynamicTemperature { .. } | Stage::Xtc { .. } | Stage::TopNSigma { .. }) {
+        law.retain(|e| e.1 >= LOWEST);
+    }
+    let eligible = law.clone();
+    let closes = stage.apply(law, vocab.unwrap_or(eligible.len()), moved);
+    if !closes && *law == eligible {
+        *law = before;
+    }
+    closes
+}
+
 fn apply(step: &Step, law: &mut Vec<(u32, f64)>, slack: f64) {
     let (n, moved) = (law.len(), 1.0 + slack);
     let weights: Vec<f64> = law.iter().map(|e| e.1.exp()).collect();
     let total: f64 = weights.iter().rev().sum();
     match step {
-        Step::Temperature(_) | Step::Draw => {}
+        Step::Temperature(_) | Step::Other(_) | Step::Draw => {}
         Step::Greedy => law.truncate(1),
         Step::MinP { p, min_keep } => {
             let k = law.iter().take_while(|e| e.1 >= (p * moved).ln()).count();

@@ -125,6 +125,12 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn keep(self, mask: Self::Mask) -> Self {
+        // SAFETY: the features are there.
+        unsafe { Self(_mm256_and_ps(self.0, mask.0), _mm256_and_ps(self.1, mask.1)) }
+    }
+
+    #[inline(always)]
     fn only(self, bits: u16) -> Self {
         // SAFETY: the features are there.
         unsafe {

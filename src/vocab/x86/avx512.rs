@@ -115,6 +115,12 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn keep(self, mask: __mmask16) -> Self {
+        // SAFETY: the features are there.
+        Self(unsafe { _mm512_maskz_mov_ps(mask, self.0) })
+    }
+
+    #[inline(always)]
     fn only(self, bits: u16) -> Self {
         // SAFETY: the features are there.
         Self(unsafe { _mm512_mask_mov_ps(_mm512_set1_ps(f32::NEG_INFINITY), bits, self.0) })

@@ -1,0 +1,56 @@
+//! Truncation at a threshold, which serves every stage that keeps a prefix of known depth.
+
+use super::Law;
+use crate::head::LOWEST_LOG_WEIGHT;
+
+/// What happens to the equals of the last token kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ties {
+    /// They are dropped if their id is higher: exactly as many are kept as were asked for.
+    Exact,
+    /// They are kept with it.
+    Keep,
+}
+
+/// Whether a token exactly at the threshold stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Edge {
+    Inside,
+    Outside,
+}
+
+/// The least that a truncation leaves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Least {
+    pub(crate) tokens: usize,
+    pub(crate) ties: Ties,
+}
+
+impl Law<'_> {
+    /// Keeps the tokens with a log-weight of at least `x` relative to the first (above it, if the edge is outside).
+    pub(crate) fn keep_down_to(&mut self, x: f64, edge: Edge, least: Least) {
+        // Nothing eligible lies below: the vocabulary stays whole, and nobody sorts it.
+        if x <= LOWEST_LOG_WEIGHT {
+            return;
+        }
+        let mut k = self.reach_down_to(x);
+        if edge == Edge::Outside {
+            k = self.entries()[..k].partition_point(|e| e.x > x);
+        }
+        if k < least.tokens {
+            self.keep_largest(least.tokens, least.ties);
+        } else {
+            self.truncate(k);
+        }
+    }
+
+    /// Keeps the `k` largest tokens, at least one, or all if there are fewer.
+    pub(crate) fn keep_largest(&mut self, k: usize, ties: Ties) {
+        let mut n = self.reach(k).min(k.max(1));
+        if ties == Ties::Keep {
+            let last = self.entries()[n - 1].x;
+            n = self.reach_down_to(last);
+        }
+        self.truncate(n);
+    }
+}

@@ -1,0 +1,185 @@
+//! Truncation to the tokens nearest to a level, which need not include the first: typical sampling's window.
+//!
+//! The vocabulary is not sorted for it. Shells around the level are collected until what lies in them is enough; what
+//! is nearest among that is selected by halves, and only what is kept is sorted.
+
+use super::{Law, Spare};
+use crate::math::exp;
+use std::cmp::Ordering;
+
+/// Where a window ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reach {
+    /// The weight to reach, the first token's being 1.
+    pub(crate) weight: f64,
+    pub(crate) rule: Rule,
+    pub(crate) min_keep: usize,
+}
+
+/// What happens at the token where the sum comes to the weight that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// The sum with this token is at least the weight: it is the last, and its equals in distance stay with it.
+    Reach,
+    /// The sum with it is above the weight: it is the last.
+    Exceed,
+    /// The sum with it is above the weight: the one before it was the last.
+    Within,
+}
+
+/// A candidate for the window.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Near {
+    /// Its place among the hits or the entries.
+    at: u32,
+    id: i64,
+    distance: f64,
+    weight: f64,
+}
+
+/// Candidates that are sorted in one go.
+const FEW: usize = 64;
+
+/// How far around the level the first look goes.
+const FIRST_RADIUS: f64 = 1.0;
+
+/// How much further each look goes than the one before: less than twice, because one too far meets the vocabulary's bulk.
+const FURTHER: f64 = 1.5;
+
+impl Law<'_> {
+    /// Keeps the tokens whose log-weight is nearest to `level`, ties to the lower id, until they have the weight that
+    /// `reach` says; at least one.
+    pub(crate) fn keep_nearest(&mut self, level: f64, reach: Reach) {
+        if self.is_closed() {
+            self.keep_nearest_entries(level, reach);
+        } else {
+            self.keep_nearest_of_vocabulary(level, reach);
+        }
+        self.rebase();
+    }
+
+    fn keep_nearest_entries(&mut self, level: f64, reach: Reach) {
+        let Self { head, spare: Spare { near, .. }, .. } = self;
+        near.clear();
+        near.extend(head.entries().iter().enumerate().map(|(at, e)| Near {
+            at: at as u32,
+            id: head.id(e.index),
+            distance: (e.x - level).abs(),
+            weight: exp(e.x),
+        }));
+        let n = select(near, reach);
+        near[..n].sort_unstable_by_key(|n| n.at);
+        let entries = head.entries_mut();
+        for (to, from) in near[..n].iter().enumerate() {
+            entries[to] = entries[from.at as usize];
+        }
+        entries.truncate(n);
+    }
+
+    fn keep_nearest_of_vocabulary(&mut self, level: f64, reach: Reach) {
+        let (max, scale) = (self.vocab.max(), self.scale);
+        let (lowest, x_of) = (self.head.lowest(), |l: f32| (f64::from(l) - f64::from(max)) * scale);
+        let Self { head, vocab, spare: Spare { near, hits, kept, .. }, .. } = self;
+        near.clear();
+        hits.clear();
+        // Every token with low <= logit < high is among the hits.
+        let at = |x: f64| ((f64::from(max) + x / scale) as f32).clamp(lowest, max);
+        let (mut low, mut high) = (at(level), at(level));
+        let mut radius = FIRST_RADIUS;
+        loop {
+            let below = at(level - radius);
+            let above = if level + radius >= 0.0 { f32::INFINITY } else { at(level + radius) };
+            let met = hits.len();
+            if below < low {
+                vocab.collect(below, low, hits);
+                low = below;
+            }
+            if high < above {
+                vocab.collect(high, above, hits);
+                high = above;
+            }
+            near.extend(hits[met..].iter().zip(met..).map(|(hit, at)| {
+                let x = x_of(hit.logit());
+                Near { at: at as u32, id: head.id(hit.index()), distance: (x - level).abs(), weight: exp(x) }
+            }));
+            // Nothing nearer than this is missing.
+            let below = if low <= lowest { f64::INFINITY } else { level - x_of(low) };
+            let above = if high == f32::INFINITY { f64::INFINITY } else { x_of(high) - level };
+            let certain = below.min(above);
+            if certain == f64::INFINITY || is_enough(near, certain, reach) {
+                break;
+            }
+            radius *= FURTHER;
+        }
+        let n = select(near, reach);
+        kept.clear();
+        kept.extend(near[..n].iter().map(|n| hits[n.at as usize]));
+        head.place(kept, max);
+        self.closed_at = Some(scale);
+    }
+}
+
+/// Whether the tokens nearer than `certain` have all that the window takes.
+fn is_enough(near: &[Near], certain: f64, reach: Reach) -> bool {
+    let inside = || near.iter().filter(|n| n.distance < certain);
+    let weight: f64 = inside().map(|n| n.weight).sum();
+    // With a margin for the order of summation; more is always right.
+    weight > reach.weight * (1.0 + 1e-9) && inside().count() >= reach.min_keep
+}
+
+fn nearest(a: &Near, b: &Near) -> Ordering {
+    a.distance.total_cmp(&b.distance).then(a.id.cmp(&b.id))
+}
+
+/// Brings the tokens of the window to the front and returns their number.
+fn select(near: &mut [Near], reach: Reach) -> usize {
+    let ends = |sum: f64| if reach.rule == Rule::Reach { sum >= reach.weight } else { sum > reach.weight };
+    // The window ends in low..high; the tokens before low have weight `before`.
+    let (mut low, mut high, mut before) = (0, near.len(), 0.0);
+    while high - low > FEW {
+        let middle = low + (high - low) / 2;
+        near[low..high].select_nth_unstable_by(middle - low, nearest);
+        let weight: f64 = near[low..middle].iter().map(|n| n.weight).sum();
+        if ends(before + weight) {
+            high = middle;
+        } else {
+            (low, before) = (middle, before + weight);
+        }
+    }
+    near[low..high].sort_unstable_by(nearest);
+    let end = near[low..high].iter().position(|n| {
+        before += n.weight;
+        ends(before)
+    });
+    let n = match end {
+        None => high,
+        Some(end) if reach.rule == Rule::Within => low + end,
+        Some(end) if reach.rule == Rule::Exceed => low + end + 1,
+        Some(end) => with_equals(near, low + end + 1),
+    };
+    let least = reach.min_keep.max(1).min(near.len());
+    if n < least {
+        bring_forward(near, least);
+    }
+    n.max(least)
+}
+
+/// Brings the `n` nearest to the front.
+fn bring_forward(near: &mut [Near], n: usize) {
+    if n < near.len() {
+        near.select_nth_unstable_by(n - 1, nearest);
+    }
+}
+
+/// Brings those after the first `n` that are no farther than the farthest of these behind them, and counts them in.
+fn with_equals(near: &mut [Near], n: usize) -> usize {
+    let farthest = near[..n].iter().map(|n| n.distance).fold(0.0, f64::max);
+    let mut end = n;
+    for i in n..near.len() {
+        if near[i].distance <= farthest {
+            near.swap(i, end);
+            end += 1;
+        }
+    }
+    end
+}

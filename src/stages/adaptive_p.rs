@@ -1,0 +1,106 @@
+//! Adaptive-p: draws tokens near a probability that keeps the average at a target.
+
+use super::{Context, Need, Stage, State};
+use crate::chain::Generators;
+use crate::chain::arguments::Arguments;
+use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use crate::error::Result;
+use crate::law::Law;
+use crate::math::exp;
+use crate::random::{Purpose, uniform};
+
+pub(super) const INFO: StageInfo = StageInfo {
+    name: "adaptive_p",
+    aliases: &[],
+    summary: "draws tokens whose probability is near a target, which moves so that the average of those drawn stays \
+              there",
+    definition: "t' = clamp(2 target - W / N, 0, 1); d = |p - t'| / 0.3; l' = 5 - 10 d^2 / (1 + d); draw; once the \
+                 drawn token is accepted W = p + decay W, N = 1 + decay N, from W = target / (1 - decay), N = 1 / (1 \
+                 - decay)",
+    source: "llama.cpp, llama_sampler_init_adaptive_p",
+    agrees: "llama.cpp, koboldcpp",
+    draws: true,
+    parameters: &[
+        ParameterInfo {
+            name: "target",
+            aliases: &[],
+            summary: "the probability to stay at on average; negative draws from the law as it is",
+            kind: Kind::Number { min: -1.0, max: 1.0, open: false },
+            default: "",
+            required: true,
+        },
+        ParameterInfo {
+            name: "decay",
+            aliases: &[],
+            summary: "how much of the past stays at each token: about 1 / (1 - decay) tokens are remembered",
+            kind: Kind::Number { min: 0.0, max: 0.99, open: false },
+            default: "0.9",
+            required: false,
+        },
+    ],
+    build,
+};
+
+fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
+    let (target, decay) = (arguments.number("target").unwrap_or(-1.0), arguments.number("decay").unwrap_or(0.9));
+    Ok(Box::new(AdaptiveP { target, decay }))
+}
+
+struct AdaptiveP {
+    target: f64,
+    decay: f64,
+}
+
+impl AdaptiveP {
+    fn is_plain(&self) -> bool {
+        self.target < 0.0
+    }
+}
+
+impl Stage for AdaptiveP {
+    fn need(&self) -> Need {
+        if self.is_plain() { Need::Whole } else { Need::Total }
+    }
+
+    fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
+        /// The distance from the target that counts as 1.
+        const WIDTH: f64 = 0.3;
+        const PEAK: f64 = 5.0;
+        const SHARPNESS: f64 = 10.0;
+        /// Below it a probability is 0 for every distance that it could change.
+        const NOTHING: f64 = -60.0;
+        if self.is_plain() {
+            return Ok(());
+        }
+        let State { level, weight, .. } = context.state;
+        let target = (2.0 * self.target - level / weight).clamp(0.0, 1.0);
+        law.remember();
+        let total = law.total();
+        law.reshape(|x| {
+            let p = if x < NOTHING { 0.0 } else { exp(x) / total };
+            let d = (p - target).abs() / WIDTH;
+            PEAK - SHARPNESS * d * d / (1.0 + d)
+        })
+    }
+
+    fn initial(&self) -> State {
+        let weight = 1.0 / (1.0 - self.decay);
+        State { level: self.target * weight, weight, pending: None }
+    }
+
+    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
+        law.draw(uniform(context.seed, context.position, Purpose::Token));
+        let drawn = law.drawn().map(|drawn| drawn.index);
+        let pending = drawn.and_then(|index| Some((index as i32, law.former_p(index)?)));
+        State { pending: if self.is_plain() { None } else { pending }, ..context.state }
+    }
+
+    fn accepted(&self, state: State, token: i32) -> State {
+        match state.pending {
+            Some((drawn, p)) if drawn == token => {
+                State { level: p + self.decay * state.level, weight: 1.0 + self.decay * state.weight, pending: None }
+            }
+            _ => State { pending: None, ..state },
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Mirostat: draws with a truncation that learns, so that the surprise stays at a target.
+
+use super::{Context, Need, Stage, State};
+use crate::chain::Generators;
+use crate::chain::arguments::Arguments;
+use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use crate::error::Result;
+use crate::law::{Edge, Law, Least, Ties};
+use crate::math::{exp, expm1, ln, pow};
+use crate::random::{Purpose, uniform};
+use std::f64::consts::LN_2;
+
+pub(super) const V1: StageInfo = StageInfo {
+    name: "mirostat",
+    aliases: &["mirostat_v1"],
+    summary: "draws from the k largest, k from Zipf's exponent of the head and a limit that keeps the surprise at tau",
+    definition: "s = sum t_i b_i / sum t_i^2 over i < m, t_i = ln((i + 1) / i), b_i = ln(p_i / p_{i+1}); e = s - 1; k = \
+                 (e 2^mu / (1 - V^-e))^(1/s); draw from the max(1, floor k) largest; mu = mu - eta (-log2 p - tau), p \
+                 the drawn token's renormalised probability; mu begins at 2 tau",
+    source: "arXiv 2007.14966, Mirostat; llama.cpp, llama_sampler_init_mirostat",
+    agrees: "llama.cpp, koboldcpp",
+    draws: true,
+    parameters: &[
+        TAU,
+        ETA,
+        ParameterInfo {
+            name: "m",
+            aliases: &[],
+            summary: "tokens that the exponent is estimated from",
+            kind: Kind::Count { min: 2 },
+            default: "100",
+            required: false,
+        },
+        ParameterInfo {
+            name: "vocab",
+            aliases: &["n_vocab"],
+            summary: "V, the vocabulary's size; without it the number of candidates",
+            kind: Kind::Count { min: 1 },
+            default: "",
+            required: false,
+        },
+    ],
+    build: build_v1,
+};
+
+pub(super) const V2: StageInfo = StageInfo {
+    name: "mirostat_v2",
+    aliases: &["mirostat2"],
+    summary: "draws from the tokens whose surprise is at most a limit that keeps the surprise at tau",
+    definition: "keep -log2 p_i <= mu (at least one); draw; mu = mu - eta (-log2 p - tau), p the drawn token's \
+                 renormalised probability; mu begins at 2 tau",
+    source: "arXiv 2007.14966, Mirostat (the authors' second version); llama.cpp, llama_sampler_init_mirostat_v2",
+    agrees: "llama.cpp, koboldcpp, ExLlamaV2",
+    draws: true,
+    parameters: &[TAU, ETA],
+    build: build_v2,
+};
+
+const TAU: ParameterInfo = ParameterInfo {
+    name: "tau",
+    aliases: &["mirostat_tau"],
+    summary: "the surprise to stay at on average, in bits",
+    kind: Kind::Number { min: 0.0, max: 1e3, open: false },
+    default: "5",
+    required: false,
+};
+
+const ETA: ParameterInfo = ParameterInfo {
+    name: "eta",
+    aliases: &["mirostat_eta"],
+    summary: "how far the limit moves for each bit that a token was off",
+    kind: Kind::Number { min: 0.0, max: 1.0, open: false },
+    default: "0.1",
+    required: false,
+};
+
+fn build_v1(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
+    let m = arguments.count("m").unwrap_or(100);
+    Ok(Box::new(V1Stage { control: Control::new(arguments), m, vocab: arguments.count("vocab") }))
+}
+
+fn build_v2(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
+    Ok(Box::new(V2Stage { control: Control::new(arguments) }))
+}
+
+/// What both versions do after the truncation.
+struct Control {
+    tau: f64,
+    eta: f64,
+}
+
+impl Control {
+    fn new(arguments: &Arguments) -> Self {
+        Self { tau: arguments.number("tau").unwrap_or(5.0), eta: arguments.number("eta").unwrap_or(0.1) }
+    }
+
+    fn initial(&self) -> State {
+        State { level: 2.0 * self.tau, ..State::default() }
+    }
+
+    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
+        law.draw(uniform(context.seed, context.position, Purpose::Token));
+        let surprise = law.drawn().map_or(self.tau, |drawn| -ln(drawn.p) / LN_2);
+        State { level: context.state.level - self.eta * (surprise - self.tau), ..context.state }
+    }
+}
+
+struct V1Stage {
+    control: Control,
+    m: usize,
+    vocab: Option<usize>,
+}
+
+impl V1Stage {
+    /// Zipf's exponent of the head, by least squares.
+    fn exponent(&self, law: &mut Law<'_>) -> f64 {
+        let n = law.reach(self.m).min(self.m);
+        let (mut products, mut squares) = (0.0, 0.0);
+        for (i, pair) in law.entries()[..n].windows(2).enumerate() {
+            let t = ln((i + 2) as f64 / (i + 1) as f64);
+            products += t * (pair[0].x - pair[1].x);
+            squares += t * t;
+        }
+        products / squares
+    }
+
+    /// k, of which 0 and what is no number mean 1; a flat head may ask for all there is.
+    fn size(&self, s: f64, mu: f64, vocab: usize) -> usize {
+        let (e, log_v) = (s - 1.0, ln(vocab as f64));
+        // e / (1 - V^-e), which is 1 / ln V at e = 0.
+        let ratio = if e == 0.0 { 1.0 / log_v } else { e / -expm1(-e * log_v) };
+        let k = pow(ratio * exp(mu * LN_2), 1.0 / s);
+        // A cast from what is no number is 0, and one from infinity the most.
+        k as usize
+    }
+}
+
+impl Stage for V1Stage {
+    fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
+        let vocab = self.vocab.unwrap_or(law.size());
+        let s = self.exponent(law);
+        let k = self.size(s, context.state.level, vocab);
+        // Of a flat head all is kept: nobody need sort it.
+        if k < law.size() {
+            law.keep_largest(k, Ties::Exact);
+        }
+        Ok(())
+    }
+
+    fn initial(&self) -> State {
+        self.control.initial()
+    }
+
+    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
+        self.control.draw(law, context)
+    }
+}
+
+struct V2Stage {
+    control: Control,
+}
+
+impl Stage for V2Stage {
+    fn need(&self) -> Need {
+        Need::Total
+    }
+
+    fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
+        let total = law.total();
+        let x = ln(total) - context.state.level * LN_2;
+        law.keep_down_to(x, Edge::Inside, Least { tokens: 1, ties: Ties::Exact });
+        Ok(())
+    }
+
+    fn initial(&self) -> State {
+        self.control.initial()
+    }
+
+    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
+        self.control.draw(law, context)
+    }
+}

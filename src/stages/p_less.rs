@@ -1,0 +1,60 @@
+//! P-less: every token that is at least as likely as that two draws agree.
+
+use super::{Context, MIN_KEEP, Need, Stage};
+use crate::chain::Generators;
+use crate::chain::arguments::Arguments;
+use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use crate::error::Result;
+use crate::law::{Edge, Law, Least, Ties};
+use crate::math::ln;
+
+pub(super) const INFO: StageInfo = StageInfo {
+    name: "p_less",
+    aliases: &["pless"],
+    summary: "keeps the tokens at least as likely as two draws from the law are to be the same token; nothing to tune",
+    definition: "keep p_i >= s (to one part in a million, so that equals stay together): plain s = sum of p_j^2; \
+                 norm s = (V sum of p_j^2 - 1) / (V - 1), V the number of candidates",
+    source: "arXiv 2509.23234, p-less Sampling: A Robust Hyperparameter-Free Approach for LLM Decoding",
+    agrees: "the authors' code (p_less, p_less_norm), mlx-vlm",
+    draws: false,
+    parameters: &[
+        ParameterInfo {
+            name: "form",
+            aliases: &[],
+            summary: "the threshold: plain, or norm, which is lower and keeps more",
+            kind: Kind::Choice(&["plain", "norm"]),
+            default: "plain",
+            required: false,
+        },
+        MIN_KEEP,
+    ],
+    build,
+};
+
+fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
+    let least = Least { tokens: arguments.count("min_keep").unwrap_or(1), ties: Ties::Exact };
+    Ok(Box::new(PLess { norm: arguments.word("form").as_deref() == Some("norm"), least }))
+}
+
+struct PLess {
+    norm: bool,
+    least: Least,
+}
+
+impl Stage for PLess {
+    fn need(&self) -> Need {
+        Need::Total
+    }
+
+    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+        /// Equal tokens are exactly at the threshold, which is a sum in f32 while the law is the whole vocabulary.
+        const SLACK: f64 = 1.0 - 1e-6;
+        let (collision, v) = (law.collision(), law.size() as f64);
+        let threshold = if self.norm && v > 1.0 { (v * collision - 1.0) / (v - 1.0) } else { collision };
+        let total = law.total();
+        // Of a flat law the second form is 0, up to rounding: all is kept.
+        let x = ln((threshold * total * SLACK).max(0.0));
+        law.keep_down_to(x, Edge::Inside, self.least);
+        Ok(())
+    }
+}

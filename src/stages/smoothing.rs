@@ -1,0 +1,58 @@
+//! Quadratic smoothing: logits that fall with the square of their distance from the largest.
+
+use super::{Context, Stage};
+use crate::chain::Generators;
+use crate::chain::arguments::Arguments;
+use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use crate::error::Result;
+use crate::law::Law;
+
+pub(super) const INFO: StageInfo = StageInfo {
+    name: "smoothing",
+    aliases: &["quadratic", "quadratic_sampling", "smoothing_factor"],
+    summary: "makes the logits fall with the square of their distance from the largest: near ones come nearer, far \
+              ones go further",
+    definition: "d = l - max l; l' = max l - (3 - curve)/2 factor d^2 + (curve - 1)/2 factor d^3",
+    source: "koboldcpp, smoothing_factor and smoothing_curve; kalomaze, Quadratic Sampling",
+    agrees: "koboldcpp, for a curve up to 3",
+    draws: false,
+    parameters: &[
+        ParameterInfo {
+            name: "factor",
+            aliases: &["smoothing_factor"],
+            summary: "the strength; 0 switches the stage off",
+            kind: Kind::Number { min: 0.0, max: 1e3, open: false },
+            default: "",
+            required: true,
+        },
+        ParameterInfo {
+            name: "curve",
+            aliases: &["smoothing_curve"],
+            summary: "1 is purely quadratic, 3 purely cubic; beyond it less likely tokens would overtake more likely \
+                      ones",
+            kind: Kind::Number { min: 1.0, max: 3.0, open: false },
+            default: "1",
+            required: false,
+        },
+    ],
+    build,
+};
+
+fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
+    let (factor, curve) = (arguments.number("factor").unwrap_or(0.0), arguments.number("curve").unwrap_or(1.0));
+    Ok(Box::new(Smoothing { square: (3.0 - curve) / 2.0 * factor, cube: (curve - 1.0) / 2.0 * factor }))
+}
+
+struct Smoothing {
+    square: f64,
+    cube: f64,
+}
+
+impl Stage for Smoothing {
+    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+        if self.square == 0.0 && self.cube == 0.0 {
+            return Ok(());
+        }
+        law.reshape(|x| (self.cube * x - self.square) * x * x)
+    }
+}

@@ -1,0 +1,125 @@
+//! Tail-free: a cut where the sorted probabilities stop bending.
+
+use super::{Context, MIN_KEEP, Need, Stage};
+use crate::chain::Generators;
+use crate::chain::arguments::Arguments;
+use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use crate::error::Result;
+use crate::head::Entry;
+use crate::law::Law;
+use crate::math::exp;
+
+pub(super) const INFO: StageInfo = StageInfo {
+    name: "tail_free",
+    aliases: &["tfs", "tfs_z", "tail_free_sampling"],
+    summary: "cuts where the curve of the sorted probabilities has done the share z of its bending",
+    definition: "d_i = |p_i - 2 p_{i+1} + p_{i+2}| over the sorted probabilities, divided by their sum (all equal if \
+                 that is at most 1e-6); i the first, and at least min_keep, with d_1 + ... + d_i > z: keep those \
+                 before it (rule=before) or it too (rule=after); up to two tokens are left as they are",
+    source: "Trenton Bricken, Tail Free Sampling (2019)",
+    agrees: "koboldcpp, early llama.cpp (rule=before); ExLlamaV2 (rule=after)",
+    draws: false,
+    parameters: &[
+        ParameterInfo {
+            name: "z",
+            aliases: &["tfs", "tfs_z"],
+            summary: "the share; 1 switches the stage off",
+            kind: Kind::Number { min: 0.0, max: 1.0, open: false },
+            default: "",
+            required: true,
+        },
+        ParameterInfo {
+            name: "rule",
+            aliases: &[],
+            summary: "whether the token with which the share is passed is dropped (before) or kept (after)",
+            kind: Kind::Choice(&["before", "after"]),
+            default: "before",
+            required: false,
+        },
+        MIN_KEEP,
+    ],
+    build,
+};
+
+fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
+    Ok(Box::new(TailFree {
+        z: arguments.number("z").unwrap_or(1.0),
+        keeps_last: arguments.word("rule").as_deref() == Some("after"),
+        min_keep: arguments.count("min_keep").unwrap_or(1),
+    }))
+}
+
+struct TailFree {
+    z: f64,
+    keeps_last: bool,
+    min_keep: usize,
+}
+
+/// A cut is usually before this.
+const FIRST_LOOK: usize = 128;
+
+/// If the probabilities bend less than this in all, they are taken for a straight line.
+const STRAIGHT: f64 = 1e-6;
+
+impl TailFree {
+    /// The place of the token with which the share of `sum` is passed, if it is among these.
+    fn end(&self, entries: &[Entry], sum: f64) -> Option<usize> {
+        let mut so_far = 0.0;
+        bends(entries).position(|d| {
+            so_far += d;
+            so_far > self.z * sum
+        })
+    }
+
+    /// The place of that token, by looking no further down than it takes: what the weights beyond the n-th bend is at
+    /// most the sum of the last two, because first differences telescope.
+    fn last(&self, law: &mut Law<'_>) -> Option<usize> {
+        let (straight, mut wanted) = (STRAIGHT * law.total(), FIRST_LOOK);
+        loop {
+            let n = law.reach(wanted);
+            let is_all = law.is_closed() || n < wanted;
+            let entries = &law.entries()[..n];
+            let known: f64 = bends(entries).sum();
+            let rest: f64 = if is_all { 0.0 } else { entries[n - 2..].iter().map(|e| exp(e.x)).sum() };
+            if known + rest <= straight {
+                return Some((self.z * (law.support() - 2) as f64) as usize);
+            }
+            if known > straight {
+                let (first, last) = (self.end(entries, known), self.end(entries, known + rest));
+                if first == last && (is_all || first.is_some()) {
+                    return first;
+                }
+            }
+            wanted = 2 * n;
+        }
+    }
+}
+
+/// How the curve of the weights bends: its second differences, without their signs.
+fn bends(entries: &[Entry]) -> impl Iterator<Item = f64> {
+    let mut weights = entries.iter().map(|e| exp(e.x));
+    let (mut a, mut b) = (weights.next().unwrap_or(0.0), weights.next().unwrap_or(0.0));
+    weights.map(move |c| {
+        let bend = (a - 2.0 * b + c).abs();
+        (a, b) = (b, c);
+        bend
+    })
+}
+
+impl Stage for TailFree {
+    fn need(&self) -> Need {
+        if self.z < 1.0 { Need::Total } else { Need::Scale(1.0) }
+    }
+
+    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+        if self.z >= 1.0 || law.reach(3) < 3 {
+            return Ok(());
+        }
+        if let Some(last) = self.last(law) {
+            let k = last.max(self.min_keep) + usize::from(self.keeps_last);
+            let k = law.reach(k).min(k);
+            law.truncate(k);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,74 @@
+//! Top-H: a prefix that has its share of the head's entropy.
+
+use super::{Context, MIN_KEEP, Stage};
+use crate::chain::Generators;
+use crate::chain::arguments::Arguments;
+use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use crate::error::Result;
+use crate::law::Law;
+use crate::math::{exp, ln};
+
+pub(super) const INFO: StageInfo = StageInfo {
+    name: "top_h",
+    aliases: &["toph"],
+    summary: "keeps a prefix whose tokens contribute at most h of the entropy of the top_n likeliest",
+    definition: "of the top_n largest, renormalised: keep while the sum of -p_j ln p_j over j <= i is at most h \
+                 times the sum over all; the first always",
+    source: "arXiv 2509.02510, Top-H Decoding",
+    agrees: "Hugging Face transformers (TopHLogitsWarper)",
+    draws: false,
+    parameters: &[
+        ParameterInfo {
+            name: "h",
+            aliases: &["top_h"],
+            summary: "the share of the entropy, typically 0.3 to 0.5",
+            kind: Kind::Number { min: 0.0, max: 1.0, open: true },
+            default: "",
+            required: true,
+        },
+        ParameterInfo {
+            name: "top_n",
+            aliases: &[],
+            summary: "tokens that are looked at; no more are ever kept",
+            kind: Kind::Count { min: 1 },
+            default: "100",
+            required: false,
+        },
+        MIN_KEEP,
+    ],
+    build,
+};
+
+fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
+    Ok(Box::new(TopH {
+        h: arguments.number("h").unwrap_or(1.0),
+        top_n: arguments.count("top_n").unwrap_or(100),
+        min_keep: arguments.count("min_keep").unwrap_or(1),
+    }))
+}
+
+struct TopH {
+    h: f64,
+    top_n: usize,
+    min_keep: usize,
+}
+
+impl Stage for TopH {
+    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+        let n = law.reach(self.top_n).min(self.top_n);
+        let head = &law.entries()[..n];
+        let total: f64 = head.iter().map(|e| exp(e.x)).sum();
+        let log_total = ln(total);
+        let term = |x: f64| exp(x) / total * (log_total - x);
+        let entropy: f64 = head.iter().map(|e| term(e.x)).sum();
+        // Summed in the same order, so that h = 1 is all of it.
+        let mut sum = 0.0;
+        let kept = head.iter().take_while(|e| {
+            sum += term(e.x);
+            sum <= self.h * entropy
+        });
+        let k = kept.count().max(self.min_keep.min(n));
+        law.truncate(k);
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+//! XTC: takes the most likely tokens away, all but the last of those that are likely enough.
+
+use super::{Context, MIN_KEEP, Need, Stage};
+use crate::chain::Generators;
+use crate::chain::arguments::Arguments;
+use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use crate::error::Result;
+use crate::law::Law;
+use crate::math::{exp, ln};
+use crate::random::{Purpose, uniform_of};
+
+pub(super) const INFO: StageInfo = StageInfo {
+    name: "xtc",
+    aliases: &["exclude_top_choices"],
+    summary: "takes away the most likely tokens, all but the last of those with at least the threshold's \
+              probability, in a share of the rows; or, without a coin, on average",
+    definition: "with the given probability (a coin for each row): if m >= 2 tokens have p >= threshold, drop the \
+                 first m - 1, unless fewer than min_keep remained; mode=average: p_i (1 - P) / (1 + P M / (1 - M)) \
+                 for i < m, M the mass of these, which is the same marginal law",
+    source: "p-e-w, Exclude Top Choices (text-generation-webui); llama.cpp, llama_sampler_init_xtc",
+    agrees: "llama.cpp, koboldcpp (mode=coin); ExLlamaV3 (mode=average)",
+    draws: false,
+    parameters: &[
+        ParameterInfo {
+            name: "probability",
+            aliases: &["xtc_probability", "p"],
+            summary: "the share of rows in which it acts; 0 switches the stage off",
+            kind: Kind::Number { min: 0.0, max: 1.0, open: false },
+            default: "",
+            required: true,
+        },
+        ParameterInfo {
+            name: "threshold",
+            aliases: &["xtc_threshold", "t"],
+            summary: "the probability that a top choice has at least; above 0.5 nothing is ever taken away",
+            kind: Kind::Number { min: 0.0, max: 1.0, open: false },
+            default: "0.1",
+            required: false,
+        },
+        ParameterInfo {
+            name: "mode",
+            aliases: &[],
+            summary: "coin: a coin for each row, from the seed and the position; average: the law that the coin \
+                      leads to on average, without one",
+            kind: Kind::Choice(&["coin", "average"]),
+            default: "coin",
+            required: false,
+        },
+        MIN_KEEP,
+    ],
+    build,
+};
+
+fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
+    Ok(Box::new(Xtc {
+        probability: arguments.number("probability").unwrap_or(0.0),
+        threshold: arguments.number("threshold").unwrap_or(1.0),
+        is_averaged: arguments.word("mode").as_deref() == Some("average"),
+        min_keep: arguments.count("min_keep").unwrap_or(1),
+    }))
+}
+
+struct Xtc {
+    probability: f64,
+    threshold: f64,
+    is_averaged: bool,
+    min_keep: usize,
+}
+
+impl Xtc {
+    /// How many tokens go.
+    fn top_choices(&self, law: &mut Law<'_>) -> usize {
+        let total = law.total();
+        let above = law.reach_down_to(ln(self.threshold * total));
+        let n = above.saturating_sub(1);
+        if n > 0 && self.min_keep > 1 && law.support() - n < self.min_keep { 0 } else { n }
+    }
+
+    /// What the weights of the first `n` are multiplied by.
+    fn average(&self, law: &mut Law<'_>, n: usize) -> f64 {
+        let taken: f64 = law.entries()[..n].iter().map(|e| exp(e.x)).sum();
+        let left: f64 = law.beyond(n);
+        (1.0 - self.probability) / (1.0 + self.probability * taken / left)
+    }
+}
+
+impl Stage for Xtc {
+    fn need(&self) -> Need {
+        Need::Total
+    }
+
+    fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
+        if self.probability <= 0.0 || self.threshold > 0.5 {
+            return Ok(());
+        }
+        let averages = self.is_averaged && self.probability < 1.0;
+        let coin = || uniform_of(context.seed, context.position, Purpose::Coin, context.stage);
+        if !averages && self.probability < 1.0 && coin() >= self.probability {
+            return Ok(());
+        }
+        match self.top_choices(law) {
+            0 => Ok(()),
+            n if averages => {
+                let factor = self.average(law, n);
+                law.demote_first(n, ln(factor))
+            }
+            n => law.drop_first(n),
+        }
+    }
+}
