@@ -1,8 +1,8 @@
 //! What was kept and with how much mass: figures about a decoded row, computed only when somebody asks.
 
-use crate::law::Law;
+use crate::law::{Law, LawScratch};
 use crate::math::{exp, ln};
-use crate::vocab::{self, Kernels, Vocabulary};
+use crate::vocab::{Kernels, Vocabulary};
 
 /// The model's mass on the law's support, at the temperature that the first dropping stage saw: S_k of the paper, and
 /// 1 where nothing was dropped.
@@ -34,23 +34,19 @@ pub(crate) fn entropy(law: &mut Law<'_>) -> f64 {
 
 /// ln p of a token under the row as the model left it: no mask, no bias, no temperature. NaN if that row has no
 /// softmax (a NaN or an infinity under the mask).
-pub(crate) fn model_logprob(
-    law: &mut Law<'_>,
-    token: u32,
-    kernels: &'static Kernels,
-    scratch: &mut vocab::Scratch,
-) -> f64 {
+pub(crate) fn model_logprob(law: &mut Law<'_>, token: u32, kernels: &'static Kernels, scratch: &mut LawScratch) -> f64 {
     let (vocab, _) = law.vocabulary();
     let row = vocab.row();
     if !row.is_touched() {
         return logprob(vocab, token);
     }
-    match Vocabulary::open(row.untouched(), kernels, scratch) {
-        Ok(mut model) => logprob(&mut model, token),
+    match Law::open(row.untouched(), kernels, scratch) {
+        Ok(mut model) => logprob(model.vocabulary().0, token),
         Err(_) => f64::NAN,
     }
 }
 
-fn logprob(vocab: &mut Vocabulary<'_>, token: u32) -> f64 {
+/// ln p of a token under a row.
+pub(crate) fn logprob(vocab: &mut Vocabulary<'_>, token: u32) -> f64 {
     f64::from(vocab.row().logit(token)) - f64::from(vocab.max()) - ln(vocab.total(1.0))
 }

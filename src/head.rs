@@ -35,7 +35,7 @@ const LEAST: usize = 32;
 /// The tokens of a row in descending order of logit, ties by ascending id, as far down as anybody looked.
 pub(crate) struct Head<'r> {
     scratch: &'r mut HeadScratch,
-    /// The ids of a candidate array that is not in order of id; ties go by them.
+    /// The ids of a candidate array, where they are not the positions; ties go by them.
     ids: Option<&'r [i32]>,
     /// Every eligible token with a logit at or above it is in the entries or in the pool.
     floor: f32,
@@ -57,6 +57,23 @@ impl<'r> Head<'r> {
 
     pub(crate) fn entries_mut(&mut self) -> &mut Vec<Entry> {
         &mut self.scratch.entries
+    }
+
+    /// The id of the token at a position of the row.
+    pub(crate) fn id(&self, index: u32) -> i32 {
+        self.ids.map_or(index as i32, |ids| ids[index as usize])
+    }
+
+    /// The ids of a candidate array; none where the position is the id.
+    pub(crate) fn ids(&self) -> Option<&'r [i32]> {
+        self.ids
+    }
+
+    /// Puts entries whose log-weights were changed into descending order again, ties by ascending id.
+    pub(crate) fn sort(&mut self) {
+        let ids = self.ids;
+        let id = |e: &Entry| ids.map_or(e.index as i32, |ids| ids[e.index as usize]);
+        self.scratch.entries.sort_unstable_by(|a, b| b.x.total_cmp(&a.x).then_with(|| id(a).cmp(&id(b))));
     }
 
     /// Forgets what was fetched and fetches with log-weights `(l - max) * scale` from now on.

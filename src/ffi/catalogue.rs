@@ -17,6 +17,13 @@ pub const BREGMAN_CHOICE: u32 = 2;
 /// Kind of parameter: a name that the host gave to something.
 pub const BREGMAN_NAME: u32 = 3;
 
+/// Kind of parameter: token ids, separated by spaces, such as "2 32000".
+pub const BREGMAN_TOKENS: u32 = 4;
+/// Kind of parameter: token sequences, separated by semicolons, such as "13; 25 11".
+pub const BREGMAN_SEQUENCES: u32 = 5;
+/// Kind of parameter: token:bias pairs, separated by spaces, such as "15:-2.5 30:-inf".
+pub const BREGMAN_BIASES: u32 = 6;
+
 /// A parameter of a stage. All texts are static, NUL-terminated UTF-8 and never NULL.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +42,7 @@ pub struct bregman_parameter {
     pub min: f64,
     /// Largest value (BREGMAN_NUMBER, BREGMAN_COUNT).
     pub max: f64,
-    /// BREGMAN_NUMBER, BREGMAN_COUNT, BREGMAN_CHOICE or BREGMAN_NAME.
+    /// BREGMAN_NUMBER, BREGMAN_COUNT, BREGMAN_CHOICE, BREGMAN_NAME, BREGMAN_TOKENS, BREGMAN_SEQUENCES or BREGMAN_BIASES.
     pub kind: u32,
     /// 1 if `min` itself is excluded, else 0.
     pub min_excluded: u32,
@@ -103,6 +110,9 @@ fn parameter(p: &ParameterInfo, texts: &mut Vec<CString>) -> bregman_parameter {
         Kind::Count { min } => (BREGMAN_COUNT, min as f64, f64::from(u32::MAX), false, String::new()),
         Kind::Choice(words) => (BREGMAN_CHOICE, 0.0, 0.0, false, words.join(",")),
         Kind::Name => (BREGMAN_NAME, 0.0, 0.0, false, String::new()),
+        Kind::Tokens => (BREGMAN_TOKENS, 0.0, 0.0, false, String::new()),
+        Kind::Sequences => (BREGMAN_SEQUENCES, 0.0, 0.0, false, String::new()),
+        Kind::Biases => (BREGMAN_BIASES, 0.0, 0.0, false, String::new()),
     };
     bregman_parameter {
         name: keep(p.name, texts),

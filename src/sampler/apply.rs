@@ -3,7 +3,7 @@
 use super::{Memory, Sampler};
 use crate::error::{Error, Result};
 use crate::law::Law;
-use crate::logits::{Row, bias_of, biased};
+use crate::logits::{Row, is_allowed};
 use crate::math::exp;
 use crate::stages::Context;
 
@@ -37,7 +37,7 @@ pub enum Order {
     Sorted,
     /// The array's own, and as sorted as it was.
     AsBefore,
-    /// The array's own, but a bias may have changed what is larger.
+    /// The array's own, but a bias, a mask or a penalty may have changed what is larger.
     Unsorted,
 }
 
@@ -58,28 +58,32 @@ impl Sampler {
                 i32::MAX
             )));
         }
-        let Self { chain, kernels, seed, position, bias, memory, .. } = self;
-        let Memory { law, problem, row, ids, kept_ids, .. } = &mut **memory;
+        let Self { chain, kernels, seed, position, history, bias, mask, memory, .. } = self;
+        let Memory { law, problem, work, row, ids, kept_ids, .. } = &mut **memory;
         row.clear();
-        // A negative id is no token that could have a bias.
-        let bias_of = |id: i32| u32::try_from(id).map_or(0.0, |id| bias_of(bias, id));
-        row.extend(candidates.iter().map(|c| biased(c.logit, bias_of(c.id))));
-        // Ties go to the lower id, which is the lower index as long as the ids ascend.
+        row.extend(candidates.iter().map(|c| c.logit));
+        if let Some(words) = mask {
+            let banned = |id: i32| !usize::try_from(id).is_ok_and(|token| is_allowed(words, token));
+            row.iter_mut().zip(&*candidates).filter(|(_, c)| banned(c.id)).for_each(|(l, _)| *l = f32::NEG_INFINITY);
+        }
         ids.clear();
-        if !candidates.is_sorted_by(|a, b| a.id < b.id) {
+        if !candidates.iter().enumerate().all(|(i, c)| c.id == i as i32) {
             ids.extend(candidates.iter().map(|c| c.id));
         }
         let ids = (!ids.is_empty()).then_some(&ids[..]);
-        let mut law = Law::open(Row::from_f32(row)?, ids, kernels, law)?;
-        let mut context = Context { seed: *seed, position: *position, problem };
+        let mut law = Law::new(Row::from_f32(row)?, ids, kernels, law);
+        law.change(bias)?;
+        let mut context = Context { seed: *seed, position: *position, history, problem, work };
         chain.transform(&mut law, &mut context)?;
         chain.draw(&mut law, &context);
         let applied = if law.is_closed() {
             write_closed(&law, candidates, kept_ids)
         } else {
-            write_open(&mut law, candidates, !bias.is_empty())
+            let edited = mask.is_some() || law.vocabulary().0.row().is_touched();
+            write_open(&mut law, candidates, edited)
         };
         self.position = self.position.wrapping_add(1);
+        self.history.begin();
         Ok(applied)
     }
 }
@@ -97,10 +101,10 @@ fn write_closed(law: &Law<'_>, candidates: &mut [Candidate], kept_ids: &mut Vec<
 }
 
 /// Leaves all candidates where they are; probabilities are filled in only if a token was taken.
-fn write_open(law: &mut Law<'_>, candidates: &mut [Candidate], biased: bool) -> Applied {
+fn write_open(law: &mut Law<'_>, candidates: &mut [Candidate], edited: bool) -> Applied {
     let scale = law.scale();
     let row = law.vocabulary().0.row();
-    if biased || scale != 1.0 {
+    if edited || scale != 1.0 {
         for (i, c) in candidates.iter_mut().enumerate() {
             c.logit = (f64::from(row.logit(i as u32)) * scale) as f32;
         }
@@ -111,5 +115,5 @@ fn write_open(law: &mut Law<'_>, candidates: &mut [Candidate], biased: bool) -> 
         vocab.for_each_weight(scale, |i, weight| candidates[i].p = (f64::from(weight) / total) as f32);
     }
     let selected = law.drawn().map(|d| d.index as usize);
-    Applied { size: candidates.len(), selected, order: if biased { Order::Unsorted } else { Order::AsBefore } }
+    Applied { size: candidates.len(), selected, order: if edited { Order::Unsorted } else { Order::AsBefore } }
 }

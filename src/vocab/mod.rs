@@ -52,8 +52,19 @@ pub(crate) struct Vocabulary<'r> {
 }
 
 impl<'r> Vocabulary<'r> {
+    /// The row, which [`Vocabulary::read`] has to read before anything is asked.
+    pub(crate) fn new(row: Row<'r>, kernels: &'static Kernels, scratch: &'r mut Scratch) -> Self {
+        Self { row, kernels, scratch, max: f32::NEG_INFINITY, summed_at: None }
+    }
+
+    /// Makes `row` the row; it has to be read, again.
+    pub(crate) fn replace(&mut self, row: Row<'r>) {
+        self.row = row;
+    }
+
     /// One pass: the maximum of every block. Refuses NaN and +infinity, and a row without any finite logit.
-    pub(crate) fn open(row: Row<'r>, kernels: &'static Kernels, scratch: &'r mut Scratch) -> Result<Self> {
+    pub(crate) fn read(&mut self) -> Result<()> {
+        let Self { row, kernels, scratch, .. } = self;
         scratch.maxima.resize(row.blocks(), 0.0);
         let (maxima, mut valid) = (&mut scratch.maxima, true);
         row.for_each_run(&mut scratch.tile, |first, run| {
@@ -61,13 +72,14 @@ impl<'r> Vocabulary<'r> {
             valid &= (kernels.block_maxima)(run, out);
         });
         if !valid {
-            return Err(first_invalid(&row));
+            return Err(first_invalid(row));
         }
         let max = maxima.iter().copied().fold(f32::NEG_INFINITY, |m, x| if x > m { x } else { m });
         if max == f32::NEG_INFINITY {
             return Err(Error::EmptySupport);
         }
-        Ok(Self { row, kernels, scratch, max, summed_at: None })
+        (self.max, self.summed_at) = (max, None);
+        Ok(())
     }
 
     pub(crate) fn row(&self) -> Row<'r> {

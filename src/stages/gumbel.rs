@@ -1,0 +1,37 @@
+//! Gumbel: one token from the law, as the winner of a race with noise for each token.
+
+use super::{Context, Stage};
+use crate::chain::Generators;
+use crate::chain::arguments::Arguments;
+use crate::chain::catalogue::StageInfo;
+use crate::error::Result;
+use crate::gumbel;
+use crate::law::Law;
+use crate::random::Noise;
+
+pub(super) const INFO: StageInfo = StageInfo {
+    name: "gumbel",
+    aliases: &["gumbel_max"],
+    summary: "draws a token with the law's probabilities, by noise that depends on seed, position and token id alone: laws \
+              that differ little mostly give the same token",
+    source: "Gumbel-max: Maddison, Tarlow and Minka, arXiv 1411.0030",
+    draws: true,
+    parameters: &[],
+    build,
+};
+
+fn build(_: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
+    Ok(Box::new(Gumbel))
+}
+
+struct Gumbel;
+
+impl Stage for Gumbel {
+    fn transform(&self, _: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) {
+        gumbel::draw(law, Noise::new(context.seed, context.position));
+    }
+}
