@@ -4,6 +4,7 @@ use super::check;
 use super::guard;
 use super::types::*;
 use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo, stages};
+use crate::chain::macros::{MacroInfo, macros};
 use crate::error::Error;
 use std::ffi::{CString, c_char};
 use std::sync::LazyLock;
@@ -52,7 +53,7 @@ pub struct bregman_parameter {
     pub reserved: u32,
 }
 
-/// A stage that a chain can name. All texts are static, NUL-terminated UTF-8 and never NULL.
+/// A stage, or a macro, that a chain can name. All texts are static, NUL-terminated UTF-8 and never NULL.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct bregman_stage {
@@ -80,6 +81,7 @@ pub struct bregman_stage {
 /// The catalogue as C sees it. It owns the texts and lives as long as the process.
 struct Table {
     stages: Vec<bregman_stage>,
+    macros: Vec<bregman_stage>,
     _parameters: Vec<Vec<bregman_parameter>>,
     _texts: Vec<CString>,
 }
@@ -90,11 +92,10 @@ unsafe impl Send for Table {}
 unsafe impl Sync for Table {}
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let mut texts = Vec::new();
-    let parameters: Vec<Vec<_>> =
-        stages().iter().map(|s| s.parameters.iter().map(|p| parameter(p, &mut texts)).collect()).collect();
-    let stages = stages().iter().zip(&parameters).map(|(s, parameters)| stage(s, parameters, &mut texts)).collect();
-    Table { stages, _parameters: parameters, _texts: texts }
+    let (mut texts, mut lists) = (Vec::new(), Vec::new());
+    let stages = stages().iter().map(|s| stage(s, &mut lists, &mut texts)).collect();
+    let macros = macros().iter().map(|m| stage_like(m, &mut lists, &mut texts)).collect();
+    Table { stages, macros, _parameters: lists, _texts: texts }
 });
 
 fn keep(text: &str, texts: &mut Vec<CString>) -> *const c_char {
@@ -129,18 +130,37 @@ fn parameter(p: &ParameterInfo, texts: &mut Vec<CString>) -> bregman_parameter {
     }
 }
 
-fn stage(s: &StageInfo, parameters: &[bregman_parameter], texts: &mut Vec<CString>) -> bregman_stage {
-    bregman_stage {
+fn stage(s: &StageInfo, lists: &mut Vec<Vec<bregman_parameter>>, texts: &mut Vec<CString>) -> bregman_stage {
+    let names = [s.name, &s.aliases.join(","), s.summary, s.source].map(|text| keep(text, texts));
+    described(names, s.draws, s.parameters, lists, texts)
+}
+
+fn stage_like(m: &MacroInfo, lists: &mut Vec<Vec<bregman_parameter>>, texts: &mut Vec<CString>) -> bregman_stage {
+    let names = [m.name, &m.aliases.join(","), m.summary, m.source].map(|text| keep(text, texts));
+    described(names, true, m.parameters, lists, texts)
+}
+
+fn described(
+    [name, aliases, summary, source]: [*const c_char; 4],
+    draws: bool,
+    parameters: &[ParameterInfo],
+    lists: &mut Vec<Vec<bregman_parameter>>,
+    texts: &mut Vec<CString>,
+) -> bregman_stage {
+    let parameters: Vec<_> = parameters.iter().map(|p| parameter(p, texts)).collect();
+    let described = bregman_stage {
         struct_size: size_of::<bregman_stage>() as u32,
-        draws: u32::from(s.draws),
-        name: keep(s.name, texts),
-        aliases: keep(&s.aliases.join(","), texts),
-        summary: keep(s.summary, texts),
-        source: keep(s.source, texts),
+        draws: u32::from(draws),
+        name,
+        aliases,
+        summary,
+        source,
         parameters: parameters.as_ptr(),
         parameter_count: parameters.len(),
         parameter_size: size_of::<bregman_parameter>(),
-    }
+    };
+    lists.push(parameters);
+    described
 }
 
 /// The number of stages that chains can name. Thread-safe.
@@ -154,19 +174,41 @@ pub extern "C" fn bregman_stage_count() -> usize {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_stage_info(index: usize, out: *mut bregman_stage) -> u32 {
     guard(BREGMAN_INTERNAL, || {
-        if let Err(e) = check::pointer(out, "out") {
-            return status_of(&e);
-        }
-        // SAFETY: just checked; the caller set this field.
-        let size = unsafe { (*out).struct_size } as usize;
-        match TABLE.stages.get(index) {
-            Some(stage) if size >= size_of::<bregman_stage>() => {
-                // A larger struct of a later version keeps its other fields.
-                // SAFETY: the caller's struct is at least as large.
-                unsafe { *out = bregman_stage { struct_size: size as u32, ..*stage } };
-                BREGMAN_OK
-            }
-            _ => status_of(&Error::InvalidArgument(String::new())),
-        }
+        // SAFETY: the caller's struct.
+        unsafe { describe(&TABLE.stages, index, out) }
     })
+}
+
+/// The number of macros that chains can name: whole engines, each of which stands for several stages. Thread-safe.
+#[unsafe(no_mangle)]
+pub extern "C" fn bregman_macro_count() -> usize {
+    guard(0, || TABLE.macros.len())
+}
+
+/// The same as bregman_stage_info for macro `index`, from 0 to bregman_macro_count() - 1. A macro ends a chain.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bregman_macro_info(index: usize, out: *mut bregman_stage) -> u32 {
+    guard(BREGMAN_INTERNAL, || {
+        // SAFETY: the caller's struct.
+        unsafe { describe(&TABLE.macros, index, out) }
+    })
+}
+
+/// # Safety
+/// If not NULL, `out` is the caller's struct, as large as it says.
+unsafe fn describe(list: &[bregman_stage], index: usize, out: *mut bregman_stage) -> u32 {
+    if let Err(e) = check::pointer(out, "out") {
+        return status_of(&e);
+    }
+    // SAFETY: just checked; the caller set this field.
+    let size = unsafe { (*out).struct_size } as usize;
+    match list.get(index) {
+        Some(stage) if size >= size_of::<bregman_stage>() => {
+            // A larger struct of a later version keeps its other fields.
+            // SAFETY: the caller's struct is at least as large.
+            unsafe { *out = bregman_stage { struct_size: size as u32, ..*stage } };
+            BREGMAN_OK
+        }
+        _ => status_of(&Error::InvalidArgument(String::new())),
+    }
 }

@@ -44,6 +44,9 @@ void test_compare(void);
 void compare_all(const array *a);
 void report_compared(void);
 
+/* llama_history.c: the stages about the tokens so far against the built-in ones. */
+void test_history(const char *backends, const char *model);
+
 /* llama_generate.c: a model that writes. */
 void test_generate(const char *backends, const char *model);
 
