@@ -2,7 +2,7 @@
 
 use bregman::{Row, Sampler, Want, simd_level, simd_levels};
 
-const CHAINS: [&str; 10] = [
+const CHAINS: [&str; 15] = [
     "greedy",
     "draw",
     "temperature(0.7) | draw",
@@ -13,6 +13,11 @@ const CHAINS: [&str; 10] = [
     "bregman(alpha=0.5, floor=0.01) | draw",
     "temperature(0.9) | bregman(alpha=1.5, floor=0.005) | draw",
     "bregman(alpha=3, mode=dual, floor=0.002, k_max=100) | draw",
+    "temperature(1.3) | gumbel",
+    "top_p(0.9) | gumbel",
+    "logit_bias(0:-2 1:3) | penalties(1.3) | dry(allowed=1) | top_p(0.9) | draw",
+    "temperature(0.8) | penalties(repeat=1.2, frequency=0.1, scope=all) | min_p(0.01) | no_repeat_ngram(2) | draw",
+    "top_k(50) | penalties(presence=0.4) | bregman(alpha=1.5, floor=0.01) | penalties(2) | gumbel",
 ];
 
 fn rows() -> Vec<Vec<f32>> {
@@ -33,13 +38,17 @@ fn rows() -> Vec<Vec<f32>> {
 fn answers(chain: &str, level: &str, row: &[f32]) -> (Vec<u64>, Vec<(u32, u64)>) {
     let want = Want { kept_mass: true, model_logprob: true, entropy: true, accept: false };
     let mut sampler = Sampler::new(chain, 3).unwrap().with_simd_level(level).unwrap();
-    let said = (0..5)
+    sampler.accept(&[0, 1, 2, 0, 1, 9, 256, 0, 1]).unwrap();
+    let said: Vec<u64> = (0..5)
         .flat_map(|_| {
             let t = sampler.decode(Row::from_f32(row).unwrap(), want).unwrap();
             let figures = [t.p, t.kept_mass, t.model_logprob, t.entropy].map(f64::to_bits);
             [u64::from(t.token), t.support as u64].into_iter().chain(figures)
         })
         .collect();
+    let many = sampler.draw_many(Row::from_f32(row).unwrap(), 7).unwrap();
+    let many = many.iter().flat_map(|s| [u64::from(s.token), s.logprob.to_bits(), s.score.to_bits()]);
+    let said = [said, many.collect()].concat();
     let law = sampler.distribution(Row::from_f32(row).unwrap()).unwrap();
     (said, law.into_iter().map(|(id, p)| (id, p.to_bits())).collect())
 }

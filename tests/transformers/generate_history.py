@@ -1,12 +1,7 @@
-"""Vectors from Hugging Face transformers' own processors of the tokens so far, for tests/transformers.rs.
+"""Vectors from Hugging Face transformers' own processors of the tokens so far, for tests/transformers_history.rs.
 
-Run by hand, in an environment with the pinned versions (the CPU is enough):
-
-    python3 -m venv target/venv
-    target/venv/bin/pip install torch==2.9.1 transformers==5.24.0
-    target/venv/bin/python tests/transformers/generate_history.py > tests/transformers/history.json
-
-The same versions give the same file. Nothing of transformers is copied here: its classes are called.
+Run by ci/transformers.sh, which pins the versions. The same versions give the same file. Nothing of transformers is copied
+here: its classes are called.
 """
 
 import datetime
@@ -105,7 +100,7 @@ def main():
     # As transformers orders them; and the same behind a temperature, which acts on scaled logits.
     cases += [case(rng, KINDS) for _ in range(CASES)]
     cases += [case(rng, [temperature, *KINDS]) for _ in range(CASES)]
-    versions = {"transformers": transformers.__version__, "torch": torch.__version__}
+    versions = {"transformers": transformers.__version__, "torch": torch.__version__.split("+")[0]}
     head = {"made_by": "tests/transformers/generate_history.py", "date": str(datetime.date.today()), **versions}
     lines = ",\n".join(json.dumps(c) for c in cases)
     print(f"{json.dumps(head)[:-1]}, \"cases\": [\n{lines}\n]}}")

@@ -81,7 +81,7 @@ const LLAMA_CPP: MacroInfo = MacroInfo {
         Part {
             stage: "typical",
             is_on: |a| truncates(a) && is_below_one(a, "typical_p"),
-            values: &[("p", Parameter("typical_p")), ("min_keep", Parameter("min_keep"))],
+            values: &[("p", Parameter("typical_p")), ("rule", Always("exceed")), ("min_keep", Parameter("min_keep"))],
         },
         Part {
             stage: "top_p",
@@ -107,7 +107,7 @@ const LLAMA_CPP: MacroInfo = MacroInfo {
             is_on: |a| is_positive(a, "dynatemp_range") && truncates(a),
             values: &[
                 ("t", Parameter("temperature")),
-                ("range", Parameter("dynatemp_range")),
+                ("delta", Parameter("dynatemp_range")),
                 ("exponent", Parameter("dynatemp_exponent")),
             ],
         },
@@ -118,12 +118,13 @@ const LLAMA_CPP: MacroInfo = MacroInfo {
         },
         Part {
             stage: "mirostat",
-            is_on: |a| !truncates(a),
-            values: &[
-                ("version", Parameter("mirostat")),
-                ("tau", Parameter("mirostat_tau")),
-                ("eta", Parameter("mirostat_eta")),
-            ],
+            is_on: |a| is(a, "mirostat", "1"),
+            values: &[("tau", Parameter("mirostat_tau")), ("eta", Parameter("mirostat_eta"))],
+        },
+        Part {
+            stage: "mirostat_v2",
+            is_on: |a| is(a, "mirostat", "2"),
+            values: &[("tau", Parameter("mirostat_tau")), ("eta", Parameter("mirostat_eta"))],
         },
         Part {
             stage: "adaptive_p",
@@ -191,7 +192,7 @@ const TRANSFORMERS: MacroInfo = MacroInfo {
         Part {
             stage: "typical",
             is_on: |a| samples(a) && is_below_one(a, "typical_p"),
-            values: &[("p", Parameter("typical_p")), ("rule", Always("transformers"))],
+            values: &[("p", Parameter("typical_p")), ("rule", Always("reach"))],
         },
         Part {
             stage: "epsilon",

@@ -109,7 +109,7 @@ pub(super) const LLAMA_CPP: [ParameterInfo; 26] = [
     optional(
         "dynatemp_exponent",
         &["dynatemp_exp"],
-        number(0.0, 1e6),
+        number(0.0, 1e3),
         "1",
         "how the entropy is mapped to the temperature",
     ),
@@ -120,8 +120,8 @@ pub(super) const LLAMA_CPP: [ParameterInfo; 26] = [
         "0",
         "1 or 2: mirostat of that version in the place of penalties, truncations and draw",
     ),
-    optional("mirostat_tau", &["mirostat_ent"], number(0.0, 1e6), "5", "mirostat's target surprise, in bits"),
-    optional("mirostat_eta", &["mirostat_lr"], number(0.0, 1e6), "0.1", "mirostat's learning rate"),
+    optional("mirostat_tau", &["mirostat_ent"], number(0.0, 1e3), "5", "mirostat's target surprise, in bits"),
+    optional("mirostat_eta", &["mirostat_lr"], number(0.0, 1.0), "0.1", "mirostat's learning rate"),
     optional(
         "adaptive_target",
         &[],
