@@ -73,7 +73,9 @@ impl<'r> Head<'r> {
     pub(crate) fn sort(&mut self) {
         let ids = self.ids;
         let id = |e: &Entry| ids.map_or(e.index as i32, |ids| ids[e.index as usize]);
-        self.scratch.entries.sort_unstable_by(|a, b| b.x.total_cmp(&a.x).then_with(|| id(a).cmp(&id(b))));
+        // 0 and -0 are a tie.
+        let order = |a: &Entry, b: &Entry| b.x.partial_cmp(&a.x).unwrap_or(Ordering::Equal);
+        self.scratch.entries.sort_unstable_by(|a, b| order(a, b).then_with(|| id(a).cmp(&id(b))));
     }
 
     /// Forgets what was fetched and fetches with log-weights `(l - max) * scale` from now on.

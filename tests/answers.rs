@@ -44,13 +44,8 @@ struct Told {
 fn ask(sampler: &mut Sampler, row: &[f32], source: Source, n: usize) -> Told {
     let (mut ids, mut top, mut kept) = (vec![-7; n], vec![7.0; n], vec![-7; row.len() + 2]);
     let mut mask = vec![u32::MAX; row.len().div_ceil(32) + 1];
-    let mut answers = Answers {
-        source,
-        top_ids: &mut ids,
-        top_logprobs: &mut top,
-        kept_ids: &mut kept,
-        kept_mask: &mut mask,
-    };
+    let mut answers =
+        Answers { source, top_ids: &mut ids, top_logprobs: &mut top, kept_ids: &mut kept, kept_mask: &mut mask };
     let (token, told) = sampler.decode_with(Row::from_f32(row).unwrap(), Want::default(), &mut answers).unwrap();
     Told { token, told, top: ids.into_iter().zip(top).collect(), kept, mask }
 }
@@ -210,16 +205,25 @@ fn wrong_answers_fail_every_row() {
         (&|a| a.kept_ids = odd.cast(), "answers->kept_ids is not aligned to 4 bytes"),
         (&|a| a.kept_mask = odd.cast(), "answers->kept_mask is not aligned to 4 bytes"),
         (&|a| (a.top_ids, a.top_stride) = (even.cast(), 3), "answers->top_ids: the stride is 3, less than a row's 4"),
-        (&|a| (a.kept_ids, a.kept_stride) = (even.cast(), 0), "answers->kept_ids: the stride is 0, less than a row's 4"),
+        (
+            &|a| (a.kept_ids, a.kept_stride) = (even.cast(), 0),
+            "answers->kept_ids: the stride is 0, less than a row's 4",
+        ),
         (&|a| (a.kept_mask, a.kept_mask_stride) = (even.cast(), 0), "answers->kept_mask: the stride is 0"),
-        (&|a| (a.top_ids, a.top_stride) = (even.cast(), usize::MAX), "answers->top_ids: 1 rows 18446744073709551615 apart"),
+        (
+            &|a| (a.top_ids, a.top_stride) = (even.cast(), usize::MAX),
+            "answers->top_ids: 1 rows 18446744073709551615 apart",
+        ),
     ];
     for (change, message) in cases {
         let mut answers = good;
         change(&mut answers);
         let samplers = [Abi::new("draw", 1)];
         let (status, results) = common::abi::batch_answers(&samplers, &row, (64, 64), &answers, 1);
-        assert_eq!((status, results[0].status, results[0].token), (BREGMAN_INVALID_ARGUMENT, BREGMAN_INVALID_ARGUMENT, -1));
+        assert_eq!(
+            (status, results[0].status, results[0].token),
+            (BREGMAN_INVALID_ARGUMENT, BREGMAN_INVALID_ARGUMENT, -1)
+        );
         assert!(samplers[0].error().starts_with(message), "{}", samplers[0].error());
         assert_eq!(samplers[0].token(&row), Abi::new("draw", 1).token(&row), "nothing was advanced");
     }

@@ -221,7 +221,19 @@ fn layout() -> (Texts, Texts) {
     );
     layout!(
         "bregman_answers" = bregman_answers {
-            struct_size, source, logprobs, ranks, top, top_stride, top_ids, top_logprobs, kept, kept_stride, kept_ids, kept_mask, kept_mask_stride
+            struct_size,
+            source,
+            logprobs,
+            ranks,
+            top,
+            top_stride,
+            top_ids,
+            top_logprobs,
+            kept,
+            kept_stride,
+            kept_ids,
+            kept_mask,
+            kept_mask_stride
         }
     );
     layout!("bregman_generator" = bregman_generator { struct_size, reserved, name, user, phi, f, f_inverse, f_prime });

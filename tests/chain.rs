@@ -37,9 +37,15 @@ fn the_canonical_form_is_the_shortest_that_means_the_same() {
             "bregman(alpha=2, mode=dual, lambda=0.000000001, k_max=7)",
         ),
         ("top_p(0.9, min_keep=3) | argmax", "top_p(p=0.9, min_keep=3) | greedy"),
-        ("penalties(scope=window, last_n=64, repeat=1.10)|DRY( breakers = 13 ;25  11 )", "penalties(1.1) | dry(breakers=13; 25 11)"),
+        (
+            "penalties(scope=window, last_n=64, repeat=1.10)|DRY( breakers = 13 ;25  11 )",
+            "penalties(1.1) | dry(breakers=13; 25 11)",
+        ),
         ("logit-bias(15:-2.50 30:-inf) | bad_words_ids(007; 1 2)", "logit_bias(15:-2.5 30:-inf) | bad_words(7; 1 2)"),
-        ("min_new_tokens(3, eos=2 5) | no_repeat_ngram_size(4) | gumbel-max", "min_tokens(n=3, stop=2 5) | no_repeat_ngram(4) | gumbel"),
+        (
+            "min_new_tokens(3, eos=2 5) | no_repeat_ngram_size(4) | gumbel-max",
+            "min_tokens(n=3, stop=2 5) | no_repeat_ngram(4) | gumbel",
+        ),
         ("top_k(0) | t(1e-6)", "top_k(0) | temperature(0.000001)"),
     ] {
         assert_eq!(canonical(said), meant);
@@ -90,8 +96,8 @@ fn ranges_hold_at_their_ends() {
     for stage in stages().iter().filter(|s| !["bregman", "top_k"].contains(&s.name)) {
         for p in stage.parameters {
             let with = |value: String| {
-                let first = stage.parameters.iter().find(|q| q.required && q.name != p.name);
-                let rest = first.map_or(String::new(), |q| format!(", {}={}", q.name, some(q.kind)));
+                let others = stage.parameters.iter().filter(|q| q.required && q.name != p.name);
+                let rest: String = others.map(|q| format!(", {}={}", q.name, some(q.kind))).collect();
                 Sampler::new(&format!("{}({}={value}{rest})", stage.name, p.name), 0)
             };
             match p.kind {

@@ -29,7 +29,8 @@ fn expands(said: &str, meant: &str, needs: &[(&str, Option<&str>)]) {
         }
         Some((stage, parameter)) => {
             let why = refused(said);
-            let named = parameter.map_or(format!("the stage `{stage}`"), |p| format!("the parameter `{p}` of the stage `{stage}`"));
+            let named = parameter
+                .map_or(format!("the stage `{stage}`"), |p| format!("the parameter `{p}` of the stage `{stage}`"));
             assert!(why.contains(&format!("needs {named}, which this version does not have")), "{why}");
         }
     }
@@ -47,7 +48,10 @@ fn llama_cpp_is_its_default_chain() {
             "llama_cpp(repeat_penalty=1.1, min_keep=3, top_k=5)",
             "penalties(1.1) | top_k(5) | top_p(p=0.95, min_keep=3) | min_p(p=0.05, min_keep=3) | temperature(0.8) | draw",
         ),
-        ("llama_cpp(repeat_penalty=1.1, repeat_last_n=0, min_p=0)", "top_k(40) | top_p(0.95) | temperature(0.8) | draw"),
+        (
+            "llama_cpp(repeat_penalty=1.1, repeat_last_n=0, min_p=0)",
+            "top_k(40) | top_p(0.95) | temperature(0.8) | draw",
+        ),
         (
             "llama_cpp(logit_bias=3:1 4:-inf, frequency_penalty=0.5, presence_penalty=0.25, penalty_last_n=9, dry_multiplier=0.8, \
              dry_sequence_breakers=13; 25 11, top_p=1, min_p=0)",
@@ -137,7 +141,11 @@ fn what_a_macro_does_not_know_is_named() {
 #[test]
 fn defaults_may_be_said() {
     for m in macros() {
-        assert!(stages().iter().all(|s| s.name != m.name && !s.aliases.contains(&m.name)), "`{}` is two things", m.name);
+        assert!(
+            stages().iter().all(|s| s.name != m.name && !s.aliases.contains(&m.name)),
+            "`{}` is two things",
+            m.name
+        );
         let base = if m.name == "transformers" { "top_k=0" } else { "temperature=0.5" };
         let plain = canonical(&format!("{}({base})", m.name));
         for p in m.parameters {

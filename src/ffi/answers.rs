@@ -84,12 +84,12 @@ impl bregman_answers {
         if self.source > BREGMAN_OF_LAW {
             return refuse(format!("answers->source is {}: it is BREGMAN_OF_MODEL or BREGMAN_OF_LAW", self.source));
         }
-        array(self.logprobs, rows, 1, 1, "logprobs")?;
-        array(self.ranks, rows, 1, 1, "ranks")?;
-        array(self.top_ids, rows, self.top, self.top_stride, "top_ids")?;
-        array(self.top_logprobs, rows, self.top, self.top_stride, "top_logprobs")?;
-        array(self.kept_ids, rows, self.kept, self.kept_stride, "kept_ids")?;
-        array(self.kept_mask, rows, self.kept_mask_stride.max(1), self.kept_mask_stride, "kept_mask")
+        array(self.logprobs, rows, 1, 1, "answers->logprobs")?;
+        array(self.ranks, rows, 1, 1, "answers->ranks")?;
+        array(self.top_ids, rows, self.top, self.top_stride, "answers->top_ids")?;
+        array(self.top_logprobs, rows, self.top, self.top_stride, "answers->top_logprobs")?;
+        array(self.kept_ids, rows, self.kept, self.kept_stride, "answers->kept_ids")?;
+        array(self.kept_mask, rows, self.kept_mask_stride.max(1), self.kept_mask_stride, "answers->kept_mask")
     }
 }
 
@@ -110,12 +110,12 @@ fn array<T>(p: *mut T, rows: usize, n: usize, stride: usize, name: &str) -> Resu
     if p.is_null() {
         return Ok(());
     }
-    check::pointer(p, &format!("answers->{name}"))?;
+    check::pointer(p, name)?;
     if stride < n {
-        return Err(Error::InvalidArgument(format!("answers->{name}: the stride is {stride}, less than a row's {n}")));
+        return Err(Error::InvalidArgument(format!("{name}: the stride is {stride}, less than a row's {n}")));
     }
     if rows.checked_mul(stride).is_none_or(|all| all > isize::MAX as usize / size_of::<T>()) {
-        return Err(Error::InvalidArgument(format!("answers->{name}: {rows} rows {stride} apart exceed memory")));
+        return Err(Error::InvalidArgument(format!("{name}: {rows} rows {stride} apart exceed memory")));
     }
     Ok(())
 }

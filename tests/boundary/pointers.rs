@@ -340,7 +340,8 @@ fn refuses(function: &str, parameter: &str, bad: Bad) -> bool {
         world.text = [b'?' as c_char; 90];
     }
     assert_eq!(world.seen(), before, "{name} {bad:?} wrote something");
-    let on_handle = ["logits", "out", "ids", "probs", "len", "bias", "tokens", "candidates", "words", "logprobs", "scores"];
+    let on_handle =
+        ["logits", "out", "ids", "probs", "len", "bias", "tokens", "candidates", "words", "logprobs", "scores"];
     // These two have no handle.
     let has_handle = !["bregman_stage_info", "bregman_macro_info"].contains(&function);
     if on_handle.contains(&parameter) && has_handle && !wrote_error && !function.contains("llama") {

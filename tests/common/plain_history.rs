@@ -180,7 +180,8 @@ pub fn law(steps: &[Step], row: &[(i32, f32)], prompt: &[i32], output: &[i32]) -
 
 /// Descending, ties by id, without what cannot be sampled.
 fn sort(tokens: &mut Vec<Token>) {
-    tokens.sort_by(|a, b| b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id)));
+    // 0 and -0 are a tie.
+    tokens.sort_by(|a, b| (b.logit + 0.0).total_cmp(&(a.logit + 0.0)).then(a.id.cmp(&b.id)));
     let first = tokens.first().map_or(0.0, |e| e.logit);
     tokens.retain(|e| e.logit > f64::NEG_INFINITY && e.logit - first >= -680.0);
 }
