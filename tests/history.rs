@@ -3,7 +3,9 @@
 
 mod common;
 
+use bregman::ffi::{BREGMAN_ACCEPT, BREGMAN_OK};
 use bregman::{Candidate, Error, Row, Sampler, Want};
+use common::abi::{Abi, Rows, batch};
 use common::plain_history::{Scope, Step, law};
 use common::rows::{Random, logits};
 use proptest::collection::{btree_map, vec};
@@ -327,4 +329,36 @@ fn scopes_are_those_of_the_engines() {
     let logits = [0.5, 0.5 - 0.5 - 0.5, 0.5 - 0.25 - 0.5, 0.0f32];
     let total = logits.iter().map(|l| l.exp()).sum::<f32>().ln();
     out.iter().zip(logits).for_each(|(a, l)| assert!((a - (l - total)).abs() < 1e-6, "{out:?}"));
+}
+
+/// Row by row, token by token: a batch that accepts what it draws goes on as each of its samplers would alone.
+#[test]
+fn a_batch_has_the_histories_of_its_rows() {
+    const CHAINS: [&str; 5] = [
+        "penalties(1.5) | temperature(1.2) | draw",
+        "dry(multiplier=2, allowed=1, breakers=3) | top_k(30) | gumbel",
+        "no_repeat_ngram(2) | draw",
+        "min_tokens(n=20, stop=0 1 2) | penalties(frequency=1, scope=output) | top_p(0.9) | draw",
+        "top_k(12) | penalties(presence=2, scope=all) | bad_words(1; 2 3) | draw",
+    ];
+    const VOCAB: usize = 40;
+    let row = |step: u64| (0..CHAINS.len() as u64).map(move |r| logits("normal", VOCAB, &mut Random(step * 10 + r)));
+    for threads in [1, 2, 4] {
+        let together = CHAINS.map(|chain| Abi::new(chain, 8));
+        let mut alone = CHAINS.map(|chain| Sampler::new(chain, 8).unwrap());
+        let (mut repeated, mut seen) = (0, std::collections::BTreeSet::new());
+        for step in 0..60 {
+            let rows: Vec<f32> = row(step).flatten().collect();
+            let (status, results) =
+                batch(&together, &Rows::F32(&rows), (VOCAB, VOCAB), None, (BREGMAN_ACCEPT, threads));
+            assert_eq!(status, BREGMAN_OK);
+            let want = Want { accept: true, ..Want::default() };
+            for ((sampler, result), row) in alone.iter_mut().zip(&results).zip(row(step)) {
+                let token = sampler.decode(Row::from_f32(&row).unwrap(), want).unwrap();
+                assert_eq!((token.token as i32, token.p as f32), (result.token, result.p));
+            }
+            repeated += u32::from(!seen.insert(results[0].token));
+        }
+        assert!(repeated > 10, "tokens came again, so that the penalties had something to do");
+    }
 }

@@ -11,7 +11,7 @@ use crate::history::{Change, History, Scope};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "min_tokens",
-    aliases: &["min_length", "min_new_tokens"],
+    aliases: &["min_new_tokens"],
     summary: "bans the stop tokens until there are n tokens",
     source: "vLLM, min_tokens; Hugging Face transformers, MinNewTokensLengthLogitsProcessor, and with scope=all \
              MinLengthLogitsProcessor",

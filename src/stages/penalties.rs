@@ -10,7 +10,7 @@ use crate::history::{Change, History, Scope};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "penalties",
-    aliases: &["penalty", "repetition_penalty"],
+    aliases: &["penalty"],
     summary: "lowers the logits of tokens seen: divided by repeat (multiplied where not positive), less times seen times \
               frequency, less presence",
     source: "CTRL, arXiv 1909.05858; OpenAI API; llama.cpp, llama_sampler_init_penalties; Hugging Face transformers, \

@@ -60,14 +60,28 @@ fn a_prompt_is_no_longer_than_the_history() {
     }
 }
 
+/// What a call writes.
+struct List {
+    ids: [i32; 8],
+    logprobs: [f32; 8],
+    len: usize,
+}
+
+impl List {
+    fn new() -> Self {
+        Self { ids: [-5; 8], logprobs: [-5.0; 8], len: 777 }
+    }
+}
+
 #[test]
 fn lists_of_tokens_have_a_length_and_a_source() {
     let (sampler, logits) = (Handle::new("top_k(5) | draw", 1), row(VOCAB, 1));
-    let (mut ids, mut logprobs, mut len) = ([-5; 8], [-5.0f32; 8], 777);
+    let mut list = List::new();
     let mut top = |source: u32, n: usize, vocab: usize| {
+        let List { ids, logprobs, len } = &mut list;
         let (ids, logprobs) = (ids.as_mut_ptr(), logprobs.as_mut_ptr());
         // SAFETY: a live handle, a row of at least that length and arrays of eight.
-        unsafe { bregman_top_logprobs(sampler.raw, logits.as_ptr(), vocab, source, n, ids, logprobs, &mut len) }
+        unsafe { bregman_top_logprobs(sampler.raw, logits.as_ptr(), vocab, source, n, ids, logprobs, len) }
     };
     assert_eq!(top(2, 8, VOCAB), BREGMAN_INVALID_ARGUMENT);
     assert_eq!(sampler.error(), "source is 2: it is BREGMAN_OF_MODEL or BREGMAN_OF_LAW");
@@ -75,29 +89,30 @@ fn lists_of_tokens_have_a_length_and_a_source() {
     assert_eq!(top(BREGMAN_OF_LAW, usize::MAX, VOCAB), BREGMAN_INVALID_ARGUMENT);
     assert_eq!(top(BREGMAN_OF_LAW, 0, VOCAB), BREGMAN_OK);
     assert_eq!(top(BREGMAN_OF_LAW, 8, VOCAB), BREGMAN_OK);
-    assert_eq!((len, ids[5], logprobs[5]), (5, -1, f32::NEG_INFINITY));
+    assert_eq!((list.len, list.ids[5], list.logprobs[5]), (5, -1, f32::NEG_INFINITY));
     assert!(sampler.is_as_created());
 }
 
 #[test]
 fn several_draws_are_at_least_one() {
     let (sampler, logits) = (Handle::new("top_k(5) | draw", 1), row(VOCAB, 1));
-    let (mut ids, mut logprobs, mut len) = ([-5; 8], [-5.0f32; 8], 777);
-    let mut draw = |n: usize, logits: &[f32]| {
-        let (ids, logprobs) = (ids.as_mut_ptr(), logprobs.as_mut_ptr());
+    let draw = |n: usize, logits: &[f32], list: &mut List| {
+        let (ids, logprobs) = (list.ids.as_mut_ptr(), list.logprobs.as_mut_ptr());
+        let (row, vocab, len) = (logits.as_ptr(), logits.len(), &raw mut list.len);
         // SAFETY: a live handle, a row of that length and arrays of eight.
-        unsafe { bregman_draw_many(sampler.raw, logits.as_ptr(), logits.len(), n, ids, logprobs, null_mut(), &mut len) }
+        unsafe { bregman_draw_many(sampler.raw, row, vocab, n, ids, logprobs, null_mut(), len) }
     };
-    assert_eq!(draw(0, &logits), BREGMAN_INVALID_ARGUMENT);
+    let mut list = List::new();
+    assert_eq!(draw(0, &logits, &mut list), BREGMAN_INVALID_ARGUMENT);
     assert_eq!(sampler.error(), "n is 0: at least one token is drawn");
-    assert_eq!(draw(usize::MAX, &logits), BREGMAN_INVALID_ARGUMENT);
-    assert_eq!(draw(3, &[f32::NAN]), BREGMAN_INVALID_LOGITS);
-    assert_eq!(draw(3, &[f32::NEG_INFINITY; 2]), BREGMAN_EMPTY_SUPPORT);
-    assert!(sampler.is_as_created() && len == 777, "a failed call writes and advances nothing");
+    assert_eq!(draw(usize::MAX, &logits, &mut list), BREGMAN_INVALID_ARGUMENT);
+    assert_eq!(draw(3, &[f32::NAN], &mut list), BREGMAN_INVALID_LOGITS);
+    assert_eq!(draw(3, &[f32::NEG_INFINITY; 2], &mut list), BREGMAN_EMPTY_SUPPORT);
+    assert!(sampler.is_as_created() && list.len == 777, "a failed call writes and advances nothing");
     // SAFETY: a live handle.
     assert_eq!(unsafe { bregman_sampler_reset(sampler.raw) }, BREGMAN_OK);
-    assert_eq!(draw(8, &logits), BREGMAN_OK);
-    assert_eq!((len, ids[5], logprobs[5]), (5, -5, -5.0), "there are only five tokens");
+    assert_eq!(draw(8, &logits, &mut list), BREGMAN_OK);
+    assert_eq!((list.len, list.ids[5], list.logprobs[5]), (5, -5, -5.0), "there are only five tokens");
 }
 
 #[test]

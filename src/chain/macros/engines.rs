@@ -1,6 +1,6 @@
 //! The engines: their stages in their order, and what switches each on.
 
-use super::From::{Always, Parameter};
+use super::Given::{Always, Parameter};
 use super::{MacroInfo, Part, parameters};
 use crate::chain::arguments::Arguments;
 

@@ -36,11 +36,11 @@ struct Part {
     /// Whether these parameters switch it on.
     is_on: fn(&Arguments) -> bool,
     /// The stage's parameters, and whence their values.
-    values: &'static [(&'static str, From)],
+    values: &'static [(&'static str, Given)],
 }
 
 #[derive(Clone, Copy)]
-enum From {
+enum Given {
     /// A parameter of the macro; left out if that has no value.
     Parameter(&'static str),
     /// The engine's convention.
@@ -79,8 +79,8 @@ impl Part {
                 ));
             }
             let value = match from {
-                From::Always(word) => Some((*word).to_owned()),
-                From::Parameter(parameter) => arguments.text(parameter),
+                Given::Always(word) => Some((*word).to_owned()),
+                Given::Parameter(parameter) => arguments.text(parameter),
             };
             said.extend(value.map(|value| format!("{name}={value}")));
         }
@@ -90,8 +90,8 @@ impl Part {
     /// The parameters that asked for the stage, for an error message.
     fn because(&self) -> String {
         let asked = self.values.iter().filter_map(|(_, from)| match from {
-            From::Parameter(name) => Some(format!("`{name}`")),
-            From::Always(_) => None,
+            Given::Parameter(name) => Some(format!("`{name}`")),
+            Given::Always(_) => None,
         });
         let asked: Vec<_> = asked.collect();
         if asked.is_empty() { String::new() } else { format!(" (asked for by {})", asked.join(", ")) }
