@@ -90,9 +90,9 @@ mod tests {
         let euler = 0.577_215_664_901_532_9;
         assert!((mean - euler).abs() < 0.012 && (variance - std::f64::consts::PI.powi(2) / 6.0).abs() < 0.03);
         // The distribution function at some points: exp(-exp(-x)).
-        for x in [-1.5, -0.5, 0.0, 1.0, 3.0] {
+        for x in [-1.5f64, -0.5, 0.0, 1.0, 3.0] {
             let below = g.iter().filter(|g| **g <= x).count() as f64 / f64::from(n);
-            assert!((below - (-(-x as f64).exp()).exp()).abs() < 0.005, "{x}: {below}");
+            assert!((below - (-(-x).exp()).exp()).abs() < 0.005, "{x}: {below}");
         }
     }
 

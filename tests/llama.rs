@@ -47,8 +47,8 @@ fn a_stage_does_what_the_built_in_samplers_do() {
         assert!(!truncating || figure(&report, &format!("{kind} truncated")) > 1000, "{kind} had too little to do");
     }
     for kind in ["penalties", "dry", "breakers", "logit_bias", "mixed", "after_temp", "after_top_k"] {
-        let figures = ["equal", "moved", "faint"].map(|what| figure(&report, &format!("{kind} history {what}")));
-        assert!(figures[0] > 1800 && figures[1] > 300 && figures[2] < 300, "{kind}: {figures:?}");
+        let figures = ["equal", "moved"].map(|what| figure(&report, &format!("{kind} history {what}")));
+        assert!(figures[0] > 1800 && figures[1] > 300, "{kind}: {figures:?}");
     }
     assert!(figure(&report, "breakers found") > 20);
     assert!(figure(&report, "mixed") > 900 && figure(&report, "ordered") > 450);
