@@ -1,15 +1,15 @@
 //! What was kept and with how much mass: figures about a decoded row, computed only when somebody asks.
 
-use crate::law::Law;
+use crate::law::{Law, LawScratch};
 use crate::math::{exp, ln};
-use crate::vocab::{self, First, Kernels, Vocabulary};
+use crate::vocab::{First, Kernels, Vocabulary};
 
 /// The model's mass on the law's support, as the first dropping stage saw the law: S_k of the paper, and 1 where nothing
 /// was dropped.
-pub(crate) fn kept_mass(law: &mut Law<'_>, kernels: &'static Kernels, scratch: &mut vocab::Scratch) -> f64 {
+pub(crate) fn kept_mass(law: &mut Law<'_>, kernels: &'static Kernels, scratch: &mut LawScratch) -> f64 {
     if let Some((row, scale)) = law.dropped_from() {
-        return Vocabulary::open(row, First::Total(scale), kernels, scratch)
-            .map_or(f64::NAN, |mut first| mass(law, &mut first, scale));
+        return Law::open(row, First::Total(scale), kernels, scratch)
+            .map_or(f64::NAN, |mut first| mass(law, first.vocabulary().0, scale));
     }
     if !law.is_closed() {
         return 1.0;
@@ -41,22 +41,19 @@ fn mass(law: &mut Law<'_>, first: &mut Vocabulary<'_>, scale: f64) -> f64 {
 
 /// ln p of a token under the row as the model left it: no mask, no bias, no temperature. NaN if that row has no
 /// softmax (a NaN or an infinity under the mask).
-pub(crate) fn model_logprob(
-    law: &mut Law<'_>,
-    token: u32,
-    kernels: &'static Kernels,
-    scratch: &mut vocab::Scratch,
-) -> f64 {
-    let row = law.opened_with();
-    if !row.is_touched() && !law.is_reshaped() {
-        return logprob(law.vocabulary().0, token);
+pub(crate) fn model_logprob(law: &mut Law<'_>, token: u32, kernels: &'static Kernels, scratch: &mut LawScratch) -> f64 {
+    let is_reshaped = law.is_reshaped();
+    let (vocab, _) = law.vocabulary();
+    if !vocab.row().is_touched() && !is_reshaped {
+        return logprob(vocab, token);
     }
-    match Vocabulary::open(row.untouched(), First::Total(1.0), kernels, scratch) {
-        Ok(mut model) => logprob(&mut model, token),
+    match Law::open(law.opened_with().untouched(), First::Total(1.0), kernels, scratch) {
+        Ok(mut model) => logprob(model.vocabulary().0, token),
         Err(_) => f64::NAN,
     }
 }
 
-fn logprob(vocab: &mut Vocabulary<'_>, token: u32) -> f64 {
+/// ln p of a token under a row.
+pub(crate) fn logprob(vocab: &mut Vocabulary<'_>, token: u32) -> f64 {
     f64::from(vocab.row().logit(token)) - f64::from(vocab.max()) - ln(vocab.total(1.0))
 }

@@ -39,7 +39,7 @@ const LEAST: usize = 16;
 /// The tokens of a row in descending order of logit, ties by ascending id, as far down as anybody looked.
 pub(crate) struct Head<'r> {
     scratch: &'r mut HeadScratch,
-    /// The ids of a candidate array that is not in order of id; ties go by them.
+    /// The ids of a candidate array, where they are not the positions; ties go by them.
     ids: Option<&'r [i32]>,
     /// Every eligible token with a logit at or above it is in the entries or in the pool.
     floor: f32,
@@ -76,6 +76,16 @@ impl<'r> Head<'r> {
         let HeadScratch { entries, weights, .. } = &mut *self.scratch;
         exp_all(entries[weights.len()..].iter().map(|e| e.x), weights);
         weights
+    }
+
+    /// The id of the token at a position of the row.
+    pub(crate) fn id(&self, index: u32) -> i32 {
+        self.ids.map_or(index as i32, |ids| ids[index as usize])
+    }
+
+    /// The ids of a candidate array; none where the position is the id.
+    pub(crate) fn ids(&self) -> Option<&'r [i32]> {
+        self.ids
     }
 
     /// Forgets what was fetched and fetches with log-weights `(l - max) * scale` from now on.

@@ -12,8 +12,9 @@ pub(crate) use threshold::{Edge, Least, Ties};
 pub(crate) use window::{Reach, Rule};
 
 use crate::chain::MOST_STAGES;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::head::{Entry, Head, HeadScratch, LOWEST_LOG_WEIGHT};
+use crate::history::{Change, change_of, merge};
 use crate::logits::Row;
 use crate::math::{exp, ln};
 use crate::vocab::{self, First, Hit, Kernels, Vocabulary};
@@ -25,12 +26,19 @@ pub(crate) struct LawScratch {
     spare: Spare,
     /// One for each stage that may rewrite the row; most stay empty.
     rows: Box<[Vec<f32>; MOST_STAGES]>,
+    edits: Vec<Vec<(u32, f32)>>,
 }
 
 impl LawScratch {
-    pub(crate) fn new() -> Self {
-        let rows = Box::new(std::array::from_fn(|_| Vec::new()));
-        Self { vocab: vocab::Scratch::new(), head: HeadScratch::default(), spare: Spare::default(), rows }
+    /// For a law that is changed (`Law::change`) at most so many times.
+    pub(crate) fn new(changes: usize) -> Self {
+        Self {
+            vocab: vocab::Scratch::new(),
+            head: HeadScratch::default(),
+            spare: Spare::default(),
+            rows: Box::new(std::array::from_fn(|_| Vec::new())),
+            edits: vec![Vec::new(); changes],
+        }
     }
 }
 
@@ -76,11 +84,15 @@ pub(crate) struct Law<'r> {
     scale: f64,
     /// The scale that the first dropping stage saw; none while the law is the whole vocabulary.
     closed_at: Option<f64>,
-    /// ln p of the first entry, once a stage gave the entries probabilities of its own.
+    /// The first entry's logit (ln p), once a stage gave the entries logits (probabilities) of its own.
     renormalised: Option<f64>,
     drawn: Option<Drawn>,
     spare: &'r mut Spare,
     rows: std::slice::IterMut<'r, Vec<f32>>,
+    /// Memory for the row's edits, a list for each change.
+    edits: &'r mut [Vec<(u32, f32)>],
+    /// What the next pass over the row is to find; none if the row as it is was read.
+    unread: Option<First>,
     /// The row as the law was opened with it.
     opened_with: Row<'r>,
     /// Whether a stage has given the whole vocabulary other logits.
@@ -91,33 +103,53 @@ pub(crate) struct Law<'r> {
 }
 
 impl<'r> Law<'r> {
-    /// Reads the row once. `ids` are the tokens of a candidate array that is not in order of id; `first` is what
-    /// the chain will ask of it.
-    pub(crate) fn open(
+    /// The law of a row, which [`Law::read`] has to read before anything is asked of it; `first` is what the chain will
+    /// ask. `ids` are the tokens of a candidate array in which they are not the positions.
+    pub(crate) fn new(
         row: Row<'r>,
         ids: Option<&'r [i32]>,
         first: First,
         kernels: &'static Kernels,
         scratch: &'r mut LawScratch,
-    ) -> Result<Self> {
-        let LawScratch { vocab, head, spare, rows } = scratch;
-        let vocab = Vocabulary::open(row, first, kernels, vocab)?;
-        let mut head = Head::new(head, ids);
-        head.rescale(vocab.max(), 1.0);
-        Ok(Self {
-            vocab,
-            head,
+    ) -> Self {
+        let LawScratch { vocab, head, spare, rows, edits } = scratch;
+        Self {
+            vocab: Vocabulary::new(row, kernels, vocab),
+            head: Head::new(head, ids),
             scale: 1.0,
             closed_at: None,
             renormalised: None,
             drawn: None,
             spare,
             rows: rows.iter_mut(),
+            edits,
+            unread: Some(first),
             opened_with: row,
             is_reshaped: false,
             former: None,
             dropped_from: None,
-        })
+        }
+    }
+
+    /// The same, read.
+    pub(crate) fn open(
+        row: Row<'r>,
+        first: First,
+        kernels: &'static Kernels,
+        scratch: &'r mut LawScratch,
+    ) -> Result<Self> {
+        let mut law = Self::new(row, None, first, kernels, scratch);
+        law.read()?;
+        Ok(law)
+    }
+
+    /// Reads the row, unless it was since it changed.
+    pub(crate) fn read(&mut self) -> Result<()> {
+        if let Some(first) = self.unread.take() {
+            self.vocab.read(first)?;
+            self.head.rescale(self.vocab.max(), self.scale);
+        }
+        Ok(())
     }
 
     /// The entries known so far, in descending order: all of the law if it is closed.
@@ -189,9 +221,72 @@ impl<'r> Law<'r> {
             let n = entries.partition_point(|e| e.x >= LOWEST_LOG_WEIGHT);
             entries.truncate(n);
             self.renormalised = self.renormalised.map(|offset| offset * factor);
-        } else {
+        } else if self.unread.is_none() {
             self.head.rescale(self.vocab.max(), self.scale);
         }
+    }
+
+    /// Changes the logits of some tokens, as this law has them (scaled by 1/T); `changes` is sorted by token. While the
+    /// law is the whole vocabulary, its row is edited; a row that was read already is then read again.
+    pub(crate) fn change(&mut self, changes: &[Change]) -> Result<()> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        if self.is_closed() {
+            return self.change_entries(changes);
+        }
+        let Some((list, rest)) = std::mem::take(&mut self.edits).split_first_mut() else {
+            return Err(Error::Unsupported("the law is changed more often than it was made for".into()));
+        };
+        self.edits = rest;
+        let (row, scale) = (self.vocab.row(), self.scale);
+        let edited = |index: u32, change: &Change| {
+            let before = row.unmasked(index);
+            let after = (change.of(f64::from(before) * scale) / scale) as f32;
+            // Only a ban bans, and what was no logit before does not become one.
+            let stays = before.is_finite() && change.less != f64::INFINITY;
+            (index, if stays { after.clamp(f32::MIN, f32::MAX) } else { after })
+        };
+        match self.head.ids() {
+            None => {
+                let known = changes.partition_point(|c| (c.token as usize) < row.vocab());
+                merge(row.edits(), changes[..known].iter().map(|c| edited(c.token, c)), list);
+            }
+            Some(ids) => {
+                let new = ids.iter().enumerate().filter_map(|(i, &id)| Some(edited(i as u32, change_of(changes, id)?)));
+                merge(row.edits(), new, list);
+            }
+        }
+        let list: &'r [(u32, f32)] = list;
+        self.vocab.replace(row.with_edits(list));
+        if self.unread.is_none() {
+            self.unread = Some(First::Maxima);
+            self.read()?;
+        }
+        Ok(())
+    }
+
+    fn change_entries(&mut self, changes: &[Change]) -> Result<()> {
+        let change = |law: &Self, e: &Entry| change_of(changes, law.head.id(e.index)).copied();
+        if self.entries().iter().all(|e| change(self, e).is_none()) {
+            return Ok(());
+        }
+        for at in 0..self.entries().len() {
+            let e = self.entries()[at];
+            let logit = self.logit(&e);
+            self.head.entries_mut()[at].x = change(self, &e).map_or(logit, |c| c.of(logit));
+        }
+        self.head.sort();
+        let entries = self.head.entries_mut();
+        let first = entries[0].x;
+        if first == f64::NEG_INFINITY {
+            return Err(Error::EmptySupport);
+        }
+        entries.iter_mut().for_each(|e| e.x -= first);
+        let eligible = entries.partition_point(|e| e.x >= LOWEST_LOG_WEIGHT);
+        entries.truncate(eligible);
+        self.renormalised = Some(first);
+        Ok(())
     }
 
     /// Drops all but the first `n` entries (at least one).
@@ -246,6 +341,26 @@ impl<'r> Law<'r> {
             Drawn { index, rank: 0, p: exp(x) / self.vocab.total(self.scale) }
         };
         self.drawn = Some(drawn);
+    }
+
+    /// Takes the token that a drawing stage found in a way of its own.
+    pub(crate) fn take(&mut self, drawn: Drawn) {
+        self.drawn = Some(drawn);
+    }
+
+    /// The id of the token at a position of the row.
+    pub(crate) fn id(&self, index: u32) -> i32 {
+        self.head.id(index)
+    }
+
+    /// The ids of a candidate array; none where the position is the id.
+    pub(crate) fn ids(&self) -> Option<&'r [i32]> {
+        self.head.ids()
+    }
+
+    /// The smallest logit of the row that is eligible, while the law is the whole vocabulary.
+    pub(crate) fn lowest(&self) -> f32 {
+        self.head.lowest()
     }
 
     /// What a drawing stage took.

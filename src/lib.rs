@@ -12,15 +12,18 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | `logits.rs` | a borrowed row: number format, mask, bias |
+//! | `logits.rs` | a borrowed row: number format, mask, edits |
 //! | `vocab/` | the vocabulary room: passes over all logits, written once over 16 lanes; knows nothing of decoders |
 //! | `head.rs`, `head/` | the sorted head, which deepens itself by asking the vocabulary for more |
 //! | `law.rs`, `law/` | the distribution between two stages: whole vocabulary, then closed head; what stages do to it |
 //! | [`bregman`] | the decoders: objective, support, renormalisation; plain f64 |
 //! | `stages/` | one file a stage |
 //! | `chain/` | the chain's text, and the catalogue of stages |
+//! | `history/` | the tokens of a sequence so far, and what stages about repetition make of them |
 //! | `sampler.rs`, `sampler/` | a chain with the state of one sequence; as a stage in an engine's own chain |
-//! | `random.rs` | (seed, position) → uniform |
+//! | `random.rs` | (seed, position) → uniform; (seed, position, token) → Gumbel |
+//! | `gumbel.rs` | the race of all tokens: one draw, or several without replacement |
+//! | `answers.rs` | a row's most likely tokens, ranks and kept tokens |
 //! | `batch.rs` | rows in parallel |
 //! | `diagnostics.rs` | kept mass, entropy, the model's log-probability |
 //! | `ffi/` | the C boundary, and only that |
@@ -33,13 +36,16 @@
 #![deny(missing_docs)]
 #![warn(unreachable_pub)]
 
+mod answers;
 mod batch;
 pub mod bregman;
 mod chain;
 mod diagnostics;
 mod error;
 pub mod ffi;
+mod gumbel;
 mod head;
+mod history;
 mod law;
 mod logits;
 mod math;
@@ -48,8 +54,11 @@ mod sampler;
 mod stages;
 mod vocab;
 
+pub use answers::{Answers, Source, Told};
 pub use chain::catalogue::{Kind, ParameterInfo, StageInfo, stages};
+pub use chain::macros::{MacroInfo, macros};
 pub use error::{Error, Result};
+pub use gumbel::Sample;
 pub use logits::{Candidate, Row, Values};
 pub use sampler::{Applied, Order, Sampler, Token, Want};
 

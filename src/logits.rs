@@ -1,6 +1,6 @@
-//! A borrowed row of logits as the model left it: its number format, its mask, its bias.
+//! A borrowed row of logits as the model left it: its number format, its mask, its edits.
 //!
-//! The passes over the vocabulary read a row in place, in its own format and through its mask. Only a block with a biased
+//! The passes over the vocabulary read a row in place, in its own format and through its mask. Only a block with an edited
 //! token is copied first.
 
 use crate::error::{Error, Result};
@@ -89,7 +89,7 @@ pub struct Candidate {
 pub struct Row<'a> {
     values: Values<'a>,
     mask: Option<&'a [u32]>,
-    bias: &'a [(u32, f32)],
+    edits: &'a [(u32, f32)],
 }
 
 impl<'a> Row<'a> {
@@ -100,7 +100,7 @@ impl<'a> Row<'a> {
             n if n > i32::MAX as usize => {
                 Err(Error::InvalidArgument(format!("vocab is {n}: token ids are 32-bit, so at most {}", i32::MAX)))
             }
-            _ => Ok(Self { values, mask: None, bias: &[] }),
+            _ => Ok(Self { values, mask: None, edits: &[] }),
         }
     }
 
@@ -116,20 +116,31 @@ impl<'a> Row<'a> {
         self
     }
 
-    /// Adds a bias to some tokens; `bias` is sorted by token and names none twice. Tokens beyond the row are ignored.
-    pub(crate) fn with_bias(mut self, bias: &'a [(u32, f32)]) -> Self {
-        self.bias = bias;
+    /// The mask, if there is one.
+    pub(crate) fn mask(&self) -> Option<&'a [u32]> {
+        self.mask
+    }
+
+    /// Replaces the logits of some tokens, instead of those replaced before; `edits` is sorted by token and names none
+    /// twice. Tokens beyond the row are ignored.
+    pub(crate) fn with_edits(mut self, edits: &'a [(u32, f32)]) -> Self {
+        self.edits = edits;
         self
     }
 
-    /// The row as the model left it, without mask and bias.
-    pub(crate) fn untouched(self) -> Self {
-        Self { mask: None, bias: &[], ..self }
+    /// The logits that are replaced, sorted by token.
+    pub(crate) fn edits(&self) -> &'a [(u32, f32)] {
+        self.edits
     }
 
-    /// Whether mask or bias may make the row differ from the model's.
+    /// The row as the model left it, without mask and edits.
+    pub(crate) fn untouched(self) -> Self {
+        Self { mask: None, edits: &[], ..self }
+    }
+
+    /// Whether mask or edits may make the row differ from the model's.
     pub(crate) fn is_touched(&self) -> bool {
-        self.mask.is_some() || !self.bias.is_empty()
+        self.mask.is_some() || !self.edits.is_empty()
     }
 
     /// Number of logits.
@@ -142,21 +153,27 @@ impl<'a> Row<'a> {
         self.vocab().div_ceil(BLOCK)
     }
 
-    /// One token's logit after bias and mask.
+    /// One token's logit after edits and mask.
     pub(crate) fn logit(&self, token: u32) -> f32 {
         let i = token as usize;
         if self.mask.is_some_and(|words| !is_allowed(words, i)) {
             return f32::NEG_INFINITY;
         }
-        biased(self.values.get(i), bias_of(self.bias, token))
+        self.unmasked(token)
+    }
+
+    /// One token's logit after edits.
+    pub(crate) fn unmasked(&self, token: u32) -> f32 {
+        let edit = self.edits.binary_search_by_key(&token, |&(id, _)| id);
+        edit.map_or_else(|_| self.values.get(token as usize), |at| self.edits[at].1)
     }
 
     /// A run from `block` on, of at most `most` blocks: as long as it can be read in place, else one block, copied.
     pub(crate) fn run<'t>(&'t self, block: usize, most: usize, memory: &'t mut Copied) -> Run<'t> {
         let start = block * BLOCK;
         let mut end = (start + most * BLOCK).min(self.vocab());
-        let next = self.bias.partition_point(|&(id, _)| (id as usize) < start);
-        if let Some(&(id, _)) = self.bias.get(next) {
+        let next = self.edits.partition_point(|&(id, _)| (id as usize) < start);
+        if let Some(&(id, _)) = self.edits.get(next) {
             end = end.min(id as usize / BLOCK * BLOCK);
         }
         if end <= start {
@@ -181,7 +198,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// One block as a copy, after bias and mask.
+    /// One block as a copy, after edits and mask.
     pub(crate) fn copied_block<'t>(&self, block: usize, memory: &'t mut Copied) -> &'t mut [f32] {
         let start = block * BLOCK;
         let out = &mut memory.0[..BLOCK.min(self.vocab() - start)];
@@ -196,7 +213,7 @@ impl<'a> Row<'a> {
         Run::plain(out)
     }
 
-    /// The logits of one lane of a block, after bias and mask, -infinity beyond the row's end.
+    /// The logits of one lane of a block, after edits and mask, -infinity beyond the row's end.
     pub(crate) fn column(&self, block: usize, lane: usize) -> Vector {
         let first = block * BLOCK + lane;
         std::array::from_fn(|v| {
@@ -205,14 +222,13 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// Writes the logits from `start` on, after bias and mask.
+    /// Writes the logits from `start` on, after edits and mask.
     fn write(&self, start: usize, out: &mut [f32]) {
         self.values.widen(start, out);
-        let first = self.bias.partition_point(|&(id, _)| (id as usize) < start);
+        let first = self.edits.partition_point(|&(id, _)| (id as usize) < start);
         let end = start + out.len();
-        for &(id, bias) in self.bias[first..].iter().take_while(|&&(id, _)| (id as usize) < end) {
-            let logit = &mut out[id as usize - start];
-            *logit = biased(*logit, bias);
+        for &(id, logit) in self.edits[first..].iter().take_while(|&&(id, _)| (id as usize) < end) {
+            out[id as usize - start] = logit;
         }
         if let Some(words) = self.mask {
             for (i, o) in out.iter_mut().enumerate() {
@@ -224,16 +240,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The bias of a token in a list sorted by token; 0 if it has none.
-pub(crate) fn bias_of(list: &[(u32, f32)], token: u32) -> f32 {
-    list.binary_search_by_key(&token, |&(id, _)| id).map_or(0.0, |at| list[at].1)
-}
-
-/// A logit with its bias; -infinity bans the token whatever its logit is, even NaN.
-pub(crate) fn biased(logit: f32, bias: f32) -> f32 {
-    if bias == f32::NEG_INFINITY { bias } else { logit + bias }
-}
-
-fn is_allowed(words: &[u32], token: usize) -> bool {
+/// Whether a packed mask allows the token.
+pub(crate) fn is_allowed(words: &[u32], token: usize) -> bool {
     words.get(token / 32).is_some_and(|word| word >> (token % 32) & 1 == 1)
 }

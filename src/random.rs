@@ -1,9 +1,10 @@
 //! Random numbers that depend on nothing but (seed, position, purpose): no state hides in the order of calls.
 //!
 //! Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): the key is the seed, the
-//! counter is the position in the sequence and what the number is for.
+//! counter is the position in the sequence and what the number is for; for noise, the token too.
 
-use rand_philox::Philox;
+use crate::math::{ln, log1p};
+use rand_philox::{Philox, philox4x32_10};
 
 /// What a number is drawn for: two purposes at one position are independent of each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,9 +29,101 @@ pub(crate) fn uniform_of(seed: u64, position: u64, purpose: Purpose, which: u32)
     ((bits >> 12) as f64 + 0.5) * f64::EPSILON
 }
 
+/// The noise of every token at one position: for each id 64 bits, made of a high and a low word that can be had apart.
+///
+/// The words of four tokens lie in one block of the generator. The counter ends with what the word is, which is not 0,
+/// as it is for [`Purpose`]: no number is used twice.
+#[derive(Clone, Copy)]
+pub(crate) struct Noise {
+    key: [u32; 2],
+    position: [u32; 2],
+}
+
+const HIGH: u32 = 1;
+const LOW: u32 = 2;
+
+impl Noise {
+    pub(crate) fn new(seed: u64, position: u64) -> Self {
+        let words = |x: u64| [x as u32, (x >> 32) as u32];
+        Self { key: words(seed), position: words(position) }
+    }
+
+    /// The high word of a token's noise. What is left of [`Noise::gumbel`] is at most that of a low word 0.
+    pub(crate) fn high(&self, token: u32) -> u32 {
+        self.word(token, HIGH)
+    }
+
+    /// The high words of the tokens from `first` on, a multiple of 4.
+    pub(crate) fn high_words(&self, first: u32, out: &mut [u32]) {
+        debug_assert!(first.is_multiple_of(4));
+        let [low, high] = self.position.map(u128::from);
+        let counter = u128::from(first / 4) | low << 32 | high << 64 | u128::from(HIGH) << 96;
+        Philox::new(self.key, counter).fill_u32(out);
+    }
+
+    fn word(&self, token: u32, which: u32) -> u32 {
+        let [low, high] = self.position;
+        philox4x32_10([token / 4, low, high, which], self.key)[token as usize % 4]
+    }
+
+    /// Standard Gumbel noise, -ln(-ln u) with u = 1 - (h + 1/2) / 2^64 and h the token's 64 bits: between -3.81 and 45.06,
+    /// never infinite. Where u is near 1, the noise is taken from 1 - u, so that nothing caps it.
+    pub(crate) fn gumbel(&self, token: u32, high: u32) -> f64 {
+        let h = u64::from(high) << 32 | u64::from(self.word(token, LOW));
+        let grid = |h: u64| (h as f64 + 0.5) * 2f64.powi(-64);
+        let minus_ln_u = if high >> 31 == 0 { -log1p(-grid(h)) } else { -ln(grid(!h)) };
+        -ln(minus_ln_u)
+    }
+}
+
+/// No noise is larger.
+pub(crate) const MOST_NOISE: f64 = 45.06;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn noise_has_a_standard_gumbel_distribution() {
+        let n = 200_000;
+        let g: Vec<f64> = (0..n)
+            .map(|i| {
+                let noise = Noise::new(7, u64::from(i) / 1000);
+                noise.gumbel(i % 1000, noise.high(i % 1000))
+            })
+            .collect();
+        let mean = g.iter().sum::<f64>() / f64::from(n);
+        let variance = g.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / f64::from(n);
+        let euler = 0.577_215_664_901_532_9;
+        assert!((mean - euler).abs() < 0.012 && (variance - std::f64::consts::PI.powi(2) / 6.0).abs() < 0.03);
+        // The distribution function at some points: exp(-exp(-x)).
+        for x in [-1.5f64, -0.5, 0.0, 1.0, 3.0] {
+            let below = g.iter().filter(|g| **g <= x).count() as f64 / f64::from(n);
+            assert!((below - (-(-x).exp()).exp()).abs() < 0.005, "{x}: {below}");
+        }
+    }
+
+    #[test]
+    fn words_in_bulk_are_the_words() {
+        for (seed, position) in [(0, 0), (u64::MAX, u64::MAX), (5, 1 << 40)] {
+            let noise = Noise::new(seed, position);
+            let mut words = [0; 259];
+            noise.high_words(1024, &mut words);
+            assert!(words.iter().enumerate().all(|(i, &w)| w == noise.high(1024 + i as u32)));
+        }
+        // A position or a token further is another block, and no block is a token draw's.
+        let some: std::collections::HashSet<u32> =
+            (0..64).flat_map(|p| (0..64).map(move |t| Noise::new(1, p).high(t))).collect();
+        assert_eq!(some.len(), 64 * 64);
+    }
+
+    #[test]
+    fn noise_is_finite_at_both_ends_of_the_grid() {
+        let noise = Noise::new(1, 1);
+        let (most, least) = (noise.gumbel(3, 0), noise.gumbel(3, u32::MAX));
+        assert!(most > 21.0 && most < MOST_NOISE && least > -3.82 && least < -3.0, "{most} {least}");
+        assert!(-ln(-log1p(-0.5 * 2f64.powi(-64))) < MOST_NOISE);
+    }
 
     #[test]
     fn the_generator_is_random123s() {

@@ -1,17 +1,19 @@
 //! A sampler: a chain with the state of one sequence.
 
 mod apply;
+mod decode;
 
 pub use apply::{Applied, Order};
 
 use crate::bregman::{Generator, Problem};
 use crate::chain::Chain;
-use crate::diagnostics;
 use crate::error::{Error, Result};
+use crate::gumbel::Podium;
+use crate::history::{Change, History};
 use crate::law::{Law, LawScratch};
 use crate::logits::{Copied, Row};
 use crate::math::exp;
-use crate::stages::{Context, State};
+use crate::stages::{Context, State, Work};
 use crate::vocab::{self, Kernels};
 use std::fmt;
 use std::sync::Arc;
@@ -46,7 +48,7 @@ pub struct Token {
     pub entropy: f64,
 }
 
-/// A chain and the state of one sequence: random seed and position, history, logit bias.
+/// A chain and the state of one sequence: random seed and position, history, logit bias, mask.
 ///
 /// Not to be shared between threads at a time; clones are independent of each other. Reusing a sampler for row after
 /// row allocates nothing once its buffers have grown to the vocabulary.
@@ -65,8 +67,10 @@ pub struct Sampler {
     created_with: u64,
     seed: u64,
     position: u64,
-    history: Vec<i32>,
-    bias: Vec<(u32, f32)>,
+    history: History,
+    bias: Vec<Change>,
+    mask: Option<Vec<u32>>,
+    /// What the chain's drawing stage has learnt.
     state: State,
     memory: Box<Memory>,
 }
@@ -75,8 +79,12 @@ pub struct Sampler {
 struct Memory {
     law: LawScratch,
     /// For questions about the untouched row, while the law still needs its own memory.
-    model: vocab::Scratch,
+    model: LawScratch,
     problem: Problem,
+    work: Work,
+    podium: Podium,
+    /// The row's mask and the sampler's, both in one.
+    mask: Vec<u32>,
     row: Vec<f32>,
     copied: Copied,
     ids: Vec<i32>,
@@ -84,11 +92,15 @@ struct Memory {
 }
 
 impl Memory {
-    fn new() -> Box<Self> {
+    fn new(chain: &Chain) -> Box<Self> {
         Box::new(Self {
-            law: LawScratch::new(),
-            model: vocab::Scratch::new(),
+            // The bias, and then the stages.
+            law: LawScratch::new(1 + chain.changes()),
+            model: LawScratch::new(0),
             problem: Problem::default(),
+            work: Work::default(),
+            podium: Podium::default(),
+            mask: Vec::new(),
             row: Vec::new(),
             copied: Copied::new(),
             ids: Vec::new(),
@@ -110,14 +122,15 @@ impl Sampler {
         let chain = Arc::new(Chain::new(chain, generators)?);
         Ok(Self {
             state: chain.initial(),
-            chain,
             kernels,
             created_with: seed,
             seed,
             position: 0,
-            history: Vec::new(),
+            history: History::new(chain.counts()),
             bias: Vec::new(),
-            memory: Memory::new(),
+            mask: None,
+            memory: Memory::new(&chain),
+            chain,
         })
     }
 
@@ -128,12 +141,13 @@ impl Sampler {
         Ok(self)
     }
 
-    /// Back to as created: seed, position 0, no history, no bias, and nothing learnt from the tokens so far.
+    /// Back to as created: seed, position 0, no history, no bias, no mask, and nothing learnt from the tokens so far.
     pub fn reset(&mut self) {
         self.state = self.chain.initial();
         self.reseed(self.created_with, 0);
         self.history.clear();
         self.bias.clear();
+        self.mask = None;
     }
 
     /// Continues with the random numbers of `seed` at `position`: the number of rows decoded or applied so far.
@@ -146,19 +160,38 @@ impl Sampler {
         self.position
     }
 
-    /// Appends tokens to the history, prompt and output alike.
+    /// Appends tokens to the history, prompt and output alike. What is accepted before the first row is looked at
+    /// (decoded, applied, processed, asked for its distribution) is the prompt; see [`Sampler::set_prompt_length`].
     pub fn accept(&mut self, tokens: &[i32]) -> Result<()> {
         if let Some((at, token)) = tokens.iter().enumerate().find(|&(_, &t)| t < 0) {
             return Err(Error::InvalidArgument(format!("tokens[{at}] is {token}: a token id is not negative")));
         }
-        self.history.extend_from_slice(tokens);
+        self.history.extend(tokens);
         self.state = tokens.iter().fold(self.state, |state, &token| self.chain.accepted(state, token));
         Ok(())
     }
 
     /// The tokens accepted since creation or the last reset.
     pub fn history(&self) -> &[i32] {
-        &self.history
+        self.history.tokens()
+    }
+
+    /// Says that the first `n` tokens of the history are the prompt and the others output, for a sequence that is
+    /// resumed. An error if there are not so many.
+    pub fn set_prompt_length(&mut self, n: usize) -> Result<()> {
+        self.history.set_prompt(n)
+    }
+
+    /// Allows only the tokens whose bit is set, in every row from now on: token `t` is bit `t % 32` of word `t / 32`,
+    /// tokens beyond the last word are banned. A row's own mask holds as well. `None` allows all again.
+    pub fn set_mask(&mut self, words: Option<&[u32]>) {
+        match (words, &mut self.mask) {
+            (Some(words), Some(mask)) => {
+                mask.clear();
+                mask.extend_from_slice(words);
+            }
+            (words, mask) => *mask = words.map(<[u32]>::to_vec),
+        }
     }
 
     /// Replaces the logit bias: `bias` is added to the token's logit before anything else; -infinity bans it. Tokens
@@ -173,61 +206,25 @@ impl Sampler {
                 return refuse(format!("bias[{at}] is {bias}: a bias is finite or -infinity"));
             }
         }
-        let mut sorted: Vec<(u32, f32)> = bias.iter().map(|&(id, bias)| (id as u32, bias)).collect();
-        sorted.sort_unstable_by_key(|&(id, _)| id);
-        if let Some(twice) = sorted.windows(2).find(|w| w[0].0 == w[1].0) {
-            return refuse(format!("ids name token {} twice", twice[0].0));
+        let mut sorted: Vec<_> = bias.iter().map(|&(id, bias)| Change::subtract(id as u32, -f64::from(bias))).collect();
+        sorted.sort_unstable_by_key(|change| change.token);
+        if let Some(twice) = sorted.windows(2).find(|w| w[0].token == w[1].token) {
+            return refuse(format!("ids name token {} twice", twice[0].token));
         }
         self.bias = sorted;
         Ok(())
-    }
-
-    /// Decodes one row. On an error nothing is advanced.
-    pub fn decode(&mut self, row: Row<'_>, want: Want) -> Result<Token> {
-        self.check_draws()?;
-        let Self { chain, kernels, seed, position, bias, state, memory, .. } = self;
-        let row = row.with_bias(bias);
-        let mut law = Law::open(row, None, chain.first_pass(), kernels, &mut memory.law)?;
-        let mut context = Context::new(*seed, *position, *state, &mut memory.problem);
-        chain.transform(&mut law, &mut context)?;
-        let mut state = chain.draw(&mut law, &context);
-        let drawn = law.drawn().ok_or_else(|| Error::Unsupported("the chain has no drawing stage".into()))?;
-        let mut token = Token {
-            token: drawn.index,
-            support: law.support(),
-            p: drawn.p,
-            kept_mass: f64::NAN,
-            model_logprob: f64::NAN,
-            entropy: f64::NAN,
-        };
-        if want.kept_mass {
-            token.kept_mass = diagnostics::kept_mass(&mut law, kernels, &mut memory.model);
-        }
-        if want.entropy {
-            token.entropy = law.entropy();
-        }
-        if want.model_logprob {
-            token.model_logprob = diagnostics::model_logprob(&mut law, drawn.index, kernels, &mut memory.model);
-        }
-        self.position = self.position.wrapping_add(1);
-        if want.accept {
-            self.history.push(drawn.index as i32);
-            state = self.chain.accepted(state, drawn.index as i32);
-        }
-        self.state = state;
-        Ok(token)
     }
 
     /// The decoded distribution of a row, as (token, probability) in descending order of probability (ties: ascending
     /// id). Draws nothing and advances nothing. This sorts the support, which is the vocabulary if no stage drops
     /// tokens.
     pub fn distribution(&mut self, row: Row<'_>) -> Result<Vec<(u32, f64)>> {
-        self.with_law(row, |law| Ok(probabilities(law).collect()))
+        self.with_law(row, |law, _| Ok(probabilities(law).collect()))
     }
 
     /// The same into a caller's buffers; returns the number of entries. Nothing is written if they are too small.
     pub fn distribution_into(&mut self, row: Row<'_>, ids: &mut [i32], probs: &mut [f32]) -> Result<usize> {
-        self.with_law(row, |law| {
+        self.with_law(row, |law, _| {
             let (needed, capacity) = (law.reach(usize::MAX), ids.len().min(probs.len()));
             if needed > capacity {
                 return Err(Error::BufferTooSmall { needed, capacity });
@@ -246,7 +243,7 @@ impl Sampler {
         copy.clear();
         copy.extend_from_slice(logits);
         let processed = Row::from_f32(&copy).and_then(|row| {
-            self.with_law(row, |law| {
+            self.with_law(row, |law, _| {
                 logits.fill(f32::NEG_INFINITY);
                 law.log_probabilities(|index, log_p| logits[index] = log_p);
                 Ok(())
@@ -256,12 +253,22 @@ impl Sampler {
         processed
     }
 
-    fn with_law<T>(&mut self, row: Row<'_>, f: impl FnOnce(&mut Law<'_>) -> Result<T>) -> Result<T> {
-        let Self { chain, kernels, seed, position, bias, state, memory, .. } = self;
-        let mut law = Law::open(row.with_bias(bias), None, chain.first_pass(), kernels, &mut memory.law)?;
-        let mut context = Context::new(*seed, *position, *state, &mut memory.problem);
+    /// Makes the law of a row, lets the chain transform it, and hands it on.
+    fn with_law<T>(&mut self, row: Row<'_>, f: impl FnOnce(&mut Law<'_>, &mut Parts<'_>) -> Result<T>) -> Result<T> {
+        let Self { chain, kernels, seed, position, history, bias, mask, state, memory, .. } = self;
+        let Memory { law, model, problem, work, podium, mask: both, .. } = &mut **memory;
+        let masked = match mask {
+            Some(words) => row.with_mask(and(row.mask(), words, both)),
+            None => row,
+        };
+        let mut law = Law::new(masked, None, chain.first_pass(), kernels, law);
+        law.change(bias)?;
+        let (seed, position, state) = (*seed, *position, *state);
+        let mut context = Context { seed, position, stage: 0, state, history, problem, work };
         chain.transform(&mut law, &mut context)?;
-        f(&mut law)
+        let done = f(&mut law, &mut Parts { row, chain, context, kernels, model, podium })?;
+        self.history.begin();
+        Ok(done)
     }
 
     fn check_draws(&self) -> Result<()> {
@@ -276,7 +283,7 @@ impl Sampler {
 }
 
 impl Clone for Sampler {
-    /// The chain is shared, the state is copied: history, bias, seed and position, and what the chain has learnt.
+    /// The chain is shared, the state is copied: history, bias, mask, seed and position, and what the chain has learnt.
     fn clone(&self) -> Self {
         Self {
             chain: self.chain.clone(),
@@ -286,8 +293,9 @@ impl Clone for Sampler {
             position: self.position,
             history: self.history.clone(),
             bias: self.bias.clone(),
+            mask: self.mask.clone(),
             state: self.state,
-            memory: Memory::new(),
+            memory: Memory::new(&self.chain),
         }
     }
 }
@@ -303,6 +311,25 @@ impl fmt::Debug for Sampler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sampler({}, seed {}, position {})", self.chain, self.seed, self.position)
     }
+}
+
+/// What a look at a law may need besides.
+struct Parts<'a> {
+    /// The row as it was handed in.
+    row: Row<'a>,
+    chain: &'a Chain,
+    context: Context<'a>,
+    kernels: &'static Kernels,
+    model: &'a mut LawScratch,
+    podium: &'a mut Podium,
+}
+
+/// The tokens that both masks allow.
+fn and<'b>(row: Option<&[u32]>, words: &'b [u32], both: &'b mut Vec<u32>) -> &'b [u32] {
+    let Some(row) = row else { return words };
+    both.clear();
+    both.extend(row.iter().zip(words).map(|(a, b)| a & b));
+    both
 }
 
 fn probabilities<'l>(law: &'l mut Law<'_>) -> impl Iterator<Item = (u32, f64)> + 'l {

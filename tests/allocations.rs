@@ -70,10 +70,21 @@ fn every_stage_of_the_catalogue_is_here() {
     assert_eq!(chains::missing(), [""; 0], "add a chain with these to tests/common/chains.rs");
 }
 
+/// A sampler that has seen some tokens, so that the stages about them have something to do.
+fn with_history(chain: &str) -> Handle {
+    let sampler = Handle::new(chain, 1);
+    let tokens: Vec<i32> = (0..200).map(|i| [4, 5, 9, i % 40, 6, 7][i as usize % 6]).collect();
+    // SAFETY: a live handle and an array of that length.
+    assert_eq!(unsafe { bregman_sampler_accept(sampler.raw, tokens.as_ptr(), tokens.len()) }, BREGMAN_OK);
+    // SAFETY: as above.
+    assert_eq!(unsafe { bregman_sampler_set_prompt_length(sampler.raw, 100) }, BREGMAN_OK);
+    sampler
+}
+
 #[test]
 fn decoding_allocates_nothing() {
     for chain in CHAINS {
-        let (sampler, rows) = (Handle::new(chain, 1), (0..24).map(|i| row(VOCAB, i)).collect::<Vec<_>>());
+        let (sampler, rows) = (with_history(chain), (0..24).map(|i| row(VOCAB, i)).collect::<Vec<_>>());
         assert_none(&format!("decode, {chain}"), |i| {
             assert_eq!(sampler.decode(&rows[i as usize]).status, BREGMAN_OK);
         });
@@ -83,7 +94,7 @@ fn decoding_allocates_nothing() {
 #[test]
 fn a_distribution_and_a_processed_row_allocate_nothing() {
     for chain in CHAINS {
-        let (sampler, rows) = (Handle::new(chain, 1), (0..24).map(|i| row(VOCAB, i)).collect::<Vec<_>>());
+        let (sampler, rows) = (with_history(chain), (0..24).map(|i| row(VOCAB, i)).collect::<Vec<_>>());
         let (mut ids, mut probs, mut len) = (vec![0; VOCAB], vec![0.0; VOCAB], 0);
         assert_none(&format!("distribution, {chain}"), |i| {
             let (logits, ids, probs) = (rows[i as usize].as_ptr(), ids.as_mut_ptr(), probs.as_mut_ptr());
@@ -103,7 +114,7 @@ fn a_distribution_and_a_processed_row_allocate_nothing() {
 #[test]
 fn applying_a_chain_allocates_nothing() {
     for chain in CHAINS {
-        let (sampler, rows) = (Handle::new(chain, 1), (0..24).map(|i| row(VOCAB, i)).collect::<Vec<_>>());
+        let (sampler, rows) = (with_history(chain), (0..24).map(|i| row(VOCAB, i)).collect::<Vec<_>>());
         let mut data = vec![Candidate { id: 0, logit: 0.0, p: 0.0 }; VOCAB];
         for ascending in [true, false] {
             assert_none(&format!("apply, {chain}"), |i| {
@@ -115,6 +126,67 @@ fn applying_a_chain_allocates_nothing() {
                     bregman_candidates { data: data.as_mut_ptr(), size: data.len(), selected: -1, sorted: 0 };
                 // SAFETY: a live handle and an array of that length.
                 assert_eq!(unsafe { bregman_apply(sampler.raw, &mut list) }, BREGMAN_OK);
+            });
+        }
+    }
+}
+
+#[test]
+fn more_answers_allocate_nothing() {
+    const N: usize = 20;
+    for chain in CHAINS {
+        let (sampler, rows) = (with_history(chain), (0..24).map(|i| row(VOCAB, i)).collect::<Vec<_>>());
+        let (mut ids, mut logprobs, mut scores, mut len) = ([0; N], [0.0; N], [0.0; N], 0);
+        let mut mask = vec![0u32; VOCAB.div_ceil(32)];
+        for source in [BREGMAN_OF_MODEL, BREGMAN_OF_LAW] {
+            assert_none(&format!("several draws and likely tokens, {chain}"), |i| {
+                let logits = rows[i as usize].as_ptr();
+                let (ids, logprobs, scores) = (ids.as_mut_ptr(), logprobs.as_mut_ptr(), scores.as_mut_ptr());
+                // SAFETY: a live handle, a row and arrays of N.
+                let status =
+                    unsafe { bregman_draw_many(sampler.raw, logits, VOCAB, N, ids, logprobs, scores, &mut len) };
+                assert_eq!(status, BREGMAN_OK);
+                // SAFETY: as above.
+                let status =
+                    unsafe { bregman_top_logprobs(sampler.raw, logits, VOCAB, source, N, ids, logprobs, &mut len) };
+                assert_eq!(status, BREGMAN_OK);
+                let answers = bregman_answers {
+                    struct_size: size_of::<bregman_answers>() as u32,
+                    source,
+                    logprobs,
+                    ranks: std::ptr::null_mut(),
+                    top: N,
+                    top_stride: N,
+                    top_ids: ids,
+                    top_logprobs: scores,
+                    kept: 0,
+                    kept_stride: 0,
+                    kept_ids: std::ptr::null_mut(),
+                    kept_mask: mask.as_mut_ptr(),
+                    kept_mask_stride: mask.len(),
+                };
+                let batch = bregman_batch {
+                    struct_size: size_of::<bregman_batch>() as u32,
+                    dtype: BREGMAN_F32,
+                    logits: logits.cast(),
+                    rows: 1,
+                    vocab: VOCAB,
+                    row_stride: VOCAB,
+                    mask: std::ptr::null(),
+                    mask_stride: 0,
+                    flags: 0,
+                    threads: 1,
+                };
+                let mut result = blank();
+                // SAFETY: one live handle, and arrays as long as the structs say.
+                let status = unsafe { bregman_decode_batch_answers(&sampler.raw, &batch, &mut result, &answers) };
+                assert_eq!(status, BREGMAN_OK);
+                // What was kept is a mask that keeps it.
+                // SAFETY: a live handle and an array of that length.
+                assert_eq!(unsafe { bregman_sampler_set_mask(sampler.raw, mask.as_ptr(), mask.len()) }, BREGMAN_OK);
+                mask.fill(u32::MAX);
+                // SAFETY: as above.
+                assert_eq!(unsafe { bregman_sampler_set_mask(sampler.raw, mask.as_ptr(), mask.len()) }, BREGMAN_OK);
             });
         }
     }

@@ -1,5 +1,7 @@
 //! What the C boundary does with arguments that are wrong: it says why, and changes nothing.
 
+#[path = "boundary/answers.rs"]
+mod answers;
 #[path = "boundary/chains.rs"]
 mod chains;
 #[path = "boundary/handle.rs"]

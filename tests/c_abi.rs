@@ -141,6 +141,11 @@ fn constants() -> Vec<(&'static str, u32)> {
         BREGMAN_COUNT,
         BREGMAN_CHOICE,
         BREGMAN_NAME,
+        BREGMAN_TOKENS,
+        BREGMAN_SEQUENCES,
+        BREGMAN_BIASES,
+        BREGMAN_OF_MODEL,
+        BREGMAN_OF_LAW,
         BREGMAN_OK,
         BREGMAN_INVALID_ARGUMENT,
         BREGMAN_INVALID_CHAIN,
@@ -213,6 +218,23 @@ fn layout() -> (Texts, Texts) {
     layout!(
         "bregman_batch" =
             bregman_batch { struct_size, dtype, logits, rows, vocab, row_stride, mask, mask_stride, flags, threads }
+    );
+    layout!(
+        "bregman_answers" = bregman_answers {
+            struct_size,
+            source,
+            logprobs,
+            ranks,
+            top,
+            top_stride,
+            top_ids,
+            top_logprobs,
+            kept,
+            kept_stride,
+            kept_ids,
+            kept_mask,
+            kept_mask_stride
+        }
     );
     layout!("bregman_generator" = bregman_generator { struct_size, reserved, name, user, phi, f, f_inverse, f_prime });
     layout!("bregman_api" = bregman_api { struct_size, abi });

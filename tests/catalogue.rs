@@ -87,6 +87,8 @@ impl Parameter {
             BREGMAN_NUMBER => Some(1f64.clamp(self.raw.min, self.raw.max).to_string()),
             BREGMAN_COUNT => Some(self.raw.min.max(1.0).to_string()),
             BREGMAN_CHOICE => Some(self.choices[0].clone()),
+            BREGMAN_TOKENS | BREGMAN_SEQUENCES => Some("1".into()),
+            BREGMAN_BIASES => Some("1:0.5".into()),
             _ => None,
         }
     }

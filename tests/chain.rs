@@ -37,10 +37,29 @@ fn the_canonical_form_is_the_shortest_that_means_the_same() {
             "bregman(alpha=2, mode=dual, lambda=0.000000001, k_max=7)",
         ),
         ("top_p(0.9, min_keep=3) | argmax", "top_p(p=0.9, min_keep=3) | greedy"),
+        (
+            "penalties(scope=window, last_n=64, repeat=1.10)|DRY( breakers = 13 ;25  11 )",
+            "penalties(1.1) | dry(breakers=13; 25 11)",
+        ),
+        ("logit-bias(15:-2.50 30:-inf) | bad_words_ids(007; 1 2)", "logit_bias(15:-2.5 30:-inf) | bad_words(7; 1 2)"),
+        (
+            "min_new_tokens(3, eos=2 5) | no_repeat_ngram_size(4) | gumbel-max",
+            "min_tokens(n=3, stop=2 5) | no_repeat_ngram(4) | gumbel",
+        ),
         ("top_k(0) | t(1e-6)", "top_k(0) | temperature(0.000001)"),
     ] {
         assert_eq!(canonical(said), meant);
         assert_eq!(canonical(meant), meant, "the canonical form is its own");
+    }
+}
+
+/// A value of this kind.
+fn some(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Number { .. } | Kind::Count { .. } | Kind::Tokens | Kind::Sequences => "1",
+        Kind::Biases => "1:1",
+        Kind::Choice(words) => words[0],
+        Kind::Name => "mine",
     }
 }
 
@@ -49,7 +68,7 @@ fn every_stage_answers_to_its_aliases() {
     for stage in stages() {
         // Enough to be complete: required parameters at their upper end, and a size for the decoders.
         let required: Vec<_> =
-            stage.parameters.iter().filter(|p| p.required).map(|p| format!("{}=1", p.name)).collect();
+            stage.parameters.iter().filter(|p| p.required).map(|p| format!("{}={}", p.name, some(p.kind))).collect();
         let size = if ["bregman", "top_k"].contains(&stage.name) { vec!["k=2".to_owned()] } else { required };
         let text = |name: &str| format!("{name}({})", size.join(", "));
         let expected = canonical(&text(stage.name));
@@ -77,8 +96,8 @@ fn ranges_hold_at_their_ends() {
     for stage in stages().iter().filter(|s| !["bregman", "top_k"].contains(&s.name)) {
         for p in stage.parameters {
             let with = |value: String| {
-                let first = stage.parameters.iter().find(|q| q.required && q.name != p.name);
-                let rest = first.map_or(String::new(), |q| format!(", {}=0.5", q.name));
+                let others = stage.parameters.iter().filter(|q| q.required && q.name != p.name);
+                let rest: String = others.map(|q| format!(", {}={}", q.name, some(q.kind))).collect();
                 Sampler::new(&format!("{}({}={value}{rest})", stage.name, p.name), 0)
             };
             match p.kind {
@@ -94,6 +113,13 @@ fn ranges_hold_at_their_ends() {
                     assert!(with(min.to_string()).is_ok() && with(u32::MAX.to_string()).is_ok());
                     for bad in ["1.5", "-1", "4294967296", "many", ""] {
                         assert!(with(bad.into()).unwrap_err().to_string().contains("whole number"), "{bad}");
+                    }
+                }
+                Kind::Tokens | Kind::Sequences | Kind::Biases => {
+                    assert!(with(some(p.kind).into()).is_ok());
+                    for bad in ["", "x", "-1", "1.5", "1:2:3", "99999999999"] {
+                        let why = with(bad.into()).unwrap_err().to_string();
+                        assert!(why.contains(p.name) && why.contains("must be token"), "{why}");
                     }
                 }
                 Kind::Choice(_) | Kind::Name => {}
@@ -137,6 +163,12 @@ fn what_does_not_parse_is_explained() {
         ("temperature(0.8) | toop_k(3)", &["stage 2", "`toop_k`", "did you mean `top_k`"]),
         ("tempreture(1)", &["did you mean `temperature`"]),
         ("xyzzyxyzzyxyzzy", &["no stage `xyzzyxyzzyxyzzy`", "temperature, dynamic_temperature"]),
+        ("penalties(last_n=5, scope=all)", &["`penalties`", "`last_n` goes with scope=window, not with scope=all"]),
+        ("dry(last_n=5, scope=output)", &["`last_n` goes with scope=window, not with scope=output"]),
+        ("bad_words", &["parameter `sequences` is missing"]),
+        ("bad_words(1;;2)", &["must be token ids", "got `1;;2`"]),
+        ("logit_bias(1:inf)", &["a bias finite or -inf"]),
+        ("min_tokens(5)", &["parameter `stop` is missing"]),
         ("top_p(p=0.5, min_kep=2)", &["`top_p`", "`min_kep`", "did you mean `min_keep`"]),
         ("bregman(generator=mine, k=2)", &["no generator `mine`", "when the sampler is created"]),
         ("draw(3)", &["`draw`", "takes no parameters"]),
@@ -232,7 +264,10 @@ fn defaults_may_be_said() {
         for p in stage.parameters.iter().filter(|p| !p.default.is_empty()) {
             let needed = match stage.name {
                 "bregman" | "top_k" => "k=5".to_owned(),
-                _ => stage.parameters.iter().filter(|p| p.required).map(|p| format!("{}=0.5", p.name)).collect(),
+                _ => {
+                    let required = stage.parameters.iter().filter(|p| p.required);
+                    required.map(|p| format!("{}={}", p.name, some(p.kind))).collect::<Vec<_>>().join(", ")
+                }
             };
             let without = canonical(&format!("{}({needed})", stage.name));
             let comma = if needed.is_empty() { "" } else { ", " };

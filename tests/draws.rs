@@ -5,44 +5,13 @@ mod common;
 
 use bregman::ffi::BREGMAN_OK;
 use common::abi::Abi;
+use common::chi_square::{LEAST_P_VALUE, p_value};
 use common::rows::{Random, logits};
-use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 const DRAWS: usize = 1_000_000;
 
-/// A test that is right fails once in so many seeds; the seeds here are fixed.
-const LEAST_P_VALUE: f64 = 1e-4;
-
 fn row(vocab: usize, seed: u64) -> Vec<f32> {
     logits("model", vocab, &mut Random(seed))
-}
-
-/// The p-value of counts against expectations; small expectations are pooled until they are large enough for a
-/// chi-square to hold.
-fn p_value(observed: &[u64], expected: &[f64]) -> f64 {
-    assert_eq!(observed.len(), expected.len());
-    let (mut statistic, mut cells, mut pool) = (0.0, 0, (0.0, 0.0));
-    let mut add = |o: f64, e: f64| {
-        statistic += (o - e) * (o - e) / e;
-        cells += 1;
-    };
-    for (&o, &e) in observed.iter().zip(expected) {
-        if e >= 10.0 {
-            add(o as f64, e);
-            continue;
-        }
-        pool = (pool.0 + o as f64, pool.1 + e);
-        if pool.1 >= 10.0 {
-            add(pool.0, pool.1);
-            pool = (0.0, 0.0);
-        }
-    }
-    if pool.1 > 0.0 {
-        add(pool.0, pool.1);
-    }
-    assert!(cells > 1, "one cell tests nothing");
-    let chi_square = ChiSquared::new(f64::from(cells - 1)).expect("at least one degree of freedom");
-    chi_square.sf(statistic)
 }
 
 /// Draws at consecutive positions; the p-value of their frequencies against `bregman_distribution`.
@@ -92,6 +61,13 @@ fn the_draws_of_stages_that_learn_follow_their_law() {
     check_frequencies("mirostat_v2(3, eta=0)", 700, 42, DRAWS / 4);
     check_frequencies("top_k(30) | adaptive_p(0.2)", 700, 43, DRAWS / 4);
     check_frequencies("temperature(3) | adaptive_p(0.2)", 100, 44, DRAWS / 4);
+}
+
+#[test]
+fn frequencies_of_the_race() {
+    check_frequencies("temperature(1.3) | bregman(alpha=1.5, floor=0.004) | gumbel", 700, 13, DRAWS / 2);
+    check_frequencies("temperature(2) | gumbel", 2048, 32, DRAWS / 10);
+    check_frequencies("temperature(0.6) | gumbel", 50, 33, DRAWS);
 }
 
 /// The chi-square can fail: frequencies that are off by a little are found out.

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use toolchain::{compiler, figure, has, library_dir, root, run, scratch, soname_dir};
 
-const UNITS: [&str; 5] = ["llama_stage", "llama_arrays", "llama_compare", "llama_stages", "llama_generate"];
+const UNITS: [&str; 6] =
+    ["llama_stage", "llama_arrays", "llama_compare", "llama_stages", "llama_history", "llama_generate"];
 
 /// The prebuilt llama.cpp; nothing is fetched if it is there.
 fn llama() -> PathBuf {
@@ -57,6 +58,11 @@ fn a_stage_does_what_the_built_in_samplers_do() {
         let drawn = figure(&report, &format!("{kind} drawn alike"));
         assert!(drawn > 10_000, "{kind}: only {drawn} draws were alike");
     }
+    for kind in ["penalties", "dry", "breakers", "logit_bias", "mixed", "after_temp", "after_top_k"] {
+        let figures = ["equal", "moved"].map(|what| figure(&report, &format!("{kind} history {what}")));
+        assert!(figures[0] > 1800 && figures[1] > 300, "{kind}: {figures:?}");
+    }
+    assert!(figure(&report, "breakers found") > 20);
     assert!(figure(&report, "mixed") > 900 && figure(&report, "ordered") > 450);
     assert_eq!(figure(&report, "generated"), 200);
     assert!(figure(&report, "checks") > 1_000_000);

@@ -21,6 +21,9 @@ fn range(kind: Kind) -> String {
         Kind::Count { min } => format!("whole, from {min}"),
         Kind::Choice(words) => words.join(", "),
         Kind::Name => "name".into(),
+        Kind::Tokens => "tokens".into(),
+        Kind::Sequences => "token sequences".into(),
+        Kind::Biases => "token:bias pairs".into(),
     }
 }
 

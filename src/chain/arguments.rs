@@ -1,6 +1,7 @@
 //! The values given to one stage, checked against the catalogue.
 
-use super::catalogue::{Kind, ParameterInfo, StageInfo, nearest};
+use super::catalogue::{Kind, ParameterInfo, nearest};
+use super::lists;
 use crate::error::{Error, Result};
 use std::fmt;
 
@@ -11,6 +12,9 @@ pub(crate) enum Value {
     Count(u64),
     Choice(&'static str),
     Name(String),
+    Tokens(Vec<u32>),
+    Sequences(Vec<Vec<u32>>),
+    Biases(Vec<(u32, f32)>),
 }
 
 impl Value {
@@ -30,6 +34,9 @@ impl Value {
             },
             Kind::Name if text.is_empty() => Err("must be a name".into()),
             Kind::Name => Ok(Value::Name(text.into())),
+            Kind::Tokens => lists::tokens(text).map(Value::Tokens),
+            Kind::Sequences => lists::sequences(text).map(Value::Sequences),
+            Kind::Biases => lists::biases(text).map(Value::Biases),
         }
     }
 }
@@ -42,28 +49,28 @@ impl fmt::Display for Value {
             Value::Count(v) => write!(f, "{v}"),
             Value::Choice(word) => f.write_str(word),
             Value::Name(name) => f.write_str(name),
+            Value::Tokens(list) => f.write_str(&lists::joined(list, " ")),
+            Value::Sequences(list) => f.write_str(&lists::joined(list.iter().map(|s| lists::joined(s, " ")), "; ")),
+            Value::Biases(list) => f.write_str(&lists::joined(list.iter().map(|(t, b)| format!("{t}:{b}")), " ")),
         }
     }
 }
 
-/// A stage's name and the values that were given to it.
+/// The name of a stage (or of a macro) and the values that were given to it.
 pub(crate) struct Arguments {
-    stage: &'static StageInfo,
+    name: &'static str,
+    parameters: &'static [ParameterInfo],
     given: Vec<Option<Value>>,
 }
 
 impl Arguments {
-    pub(crate) fn new(stage: &'static StageInfo) -> Self {
-        Self { stage, given: vec![None; stage.parameters.len()] }
-    }
-
-    pub(crate) fn stage(&self) -> &'static StageInfo {
-        self.stage
+    pub(crate) fn new(name: &'static str, parameters: &'static [ParameterInfo]) -> Self {
+        Self { name, parameters, given: vec![None; parameters.len()] }
     }
 
     /// Takes one `name=value`, or the first parameter's value if there is no name.
     pub(crate) fn set(&mut self, name: Option<&str>, text: &str) -> std::result::Result<(), String> {
-        let parameters = self.stage.parameters;
+        let parameters = self.parameters;
         let at = match name {
             None if parameters.is_empty() => return Err("takes no parameters".into()),
             None => 0,
@@ -84,29 +91,29 @@ impl Arguments {
 
     /// To be called when all was said.
     pub(crate) fn check_required(&self) -> std::result::Result<(), String> {
-        match self.stage.parameters.iter().zip(&self.given).find(|(p, v)| p.required && v.is_none()) {
+        match self.parameters.iter().zip(&self.given).find(|(p, v)| p.required && v.is_none()) {
             Some((p, _)) => Err(format!("parameter `{}` is missing: {}", p.name, p.summary)),
             None => Ok(()),
         }
     }
 
     fn unknown(&self, name: &str) -> String {
-        let names = || self.stage.parameters.iter().map(|p| p.name);
+        let names = || self.parameters.iter().map(|p| p.name);
         let hint = match nearest(name, names()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None if self.stage.parameters.is_empty() => "it takes none".into(),
+            None if self.parameters.is_empty() => "it takes none".into(),
             None => format!("it takes {}", names().collect::<Vec<_>>().join(", ")),
         };
         format!("no parameter `{name}`: {hint}")
     }
 
     fn position(&self, name: &str) -> usize {
-        self.stage.parameters.iter().position(|p| p.name == name).expect("a stage asks for its own parameters only")
+        self.parameters.iter().position(|p| p.name == name).expect("a stage asks for its own parameters only")
     }
 
     fn value(&self, name: &str) -> Option<Value> {
         let at = self.position(name);
-        self.given[at].clone().or_else(|| default(&self.stage.parameters[at]))
+        self.given[at].clone().or_else(|| default(&self.parameters[at]))
     }
 
     /// A number, given or by default.
@@ -132,6 +139,35 @@ impl Arguments {
             Value::Name(name) => Some(name),
             _ => None,
         }
+    }
+
+    /// Token ids; none without a value.
+    pub(crate) fn tokens(&self, name: &str) -> Vec<u32> {
+        match self.value(name) {
+            Some(Value::Tokens(list)) => list,
+            _ => vec![],
+        }
+    }
+
+    /// Token sequences; none without a value.
+    pub(crate) fn sequences(&self, name: &str) -> Vec<Vec<u32>> {
+        match self.value(name) {
+            Some(Value::Sequences(list)) => list,
+            _ => vec![],
+        }
+    }
+
+    /// Tokens with their bias; none without a value.
+    pub(crate) fn biases(&self, name: &str) -> Vec<(u32, f32)> {
+        match self.value(name) {
+            Some(Value::Biases(list)) => list,
+            _ => vec![],
+        }
+    }
+
+    /// The value as text, given or by default.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.value(name).map(|value| value.to_string())
     }
 
     /// Whether it was said, and not left to its default.
@@ -162,14 +198,13 @@ fn default(parameter: &ParameterInfo) -> Option<Value> {
 impl fmt::Display for Arguments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said: Vec<_> = self
-            .stage
             .parameters
             .iter()
             .zip(&self.given)
             .enumerate()
             .filter_map(|(at, (p, v))| v.as_ref().filter(|v| Some(*v) != default(p).as_ref()).map(|v| (at, p.name, v)))
             .collect();
-        f.write_str(self.stage.name)?;
+        f.write_str(self.name)?;
         match said[..] {
             [] => Ok(()),
             [(0, _, value)] => write!(f, "({value})"),

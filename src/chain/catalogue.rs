@@ -26,6 +26,12 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A name that the host gave to something.
     Name,
+    /// Token ids, separated by spaces: `2 32000`.
+    Tokens,
+    /// Token sequences, separated by semicolons: `13; 25 11`.
+    Sequences,
+    /// Tokens with a bias each, separated by spaces: `15:-2.5 30:-inf`.
+    Biases,
 }
 
 /// A parameter of a stage.

@@ -3,31 +3,43 @@
 //! | file | what it is |
 //! |---|---|
 //! | `catalogue.rs` | what can be said of a stage and its parameters; the list of all stages |
+//! | `macros.rs` | whole engines: names that stand for several stages |
 //! | `parse.rs` | the text's grammar, with errors that name the nearest known word |
 //! | `arguments.rs` | the values given to one stage, checked against the catalogue; their canonical form |
+//! | `lists.rs` | values that are lists of tokens |
 
 pub(crate) mod arguments;
 pub(crate) mod catalogue;
+mod lists;
+pub(crate) mod macros;
 mod parse;
 
 pub(crate) use parse::MOST_STAGES;
 
 use crate::bregman::Generator;
 use crate::error::{Error, Result};
+use crate::history::Scope;
 use crate::law::Law;
 use crate::stages::{Context, Need, Stage, State};
 use crate::vocab::First;
 use arguments::Arguments;
+use catalogue::StageInfo;
 use std::fmt;
 use std::sync::Arc;
 
 /// Generators that a chain may name.
 pub(crate) type Generators<'a> = &'a [(&'a str, Arc<dyn Generator>)];
 
+/// A stage with what was said to it.
+struct Said {
+    info: &'static StageInfo,
+    arguments: Arguments,
+}
+
 /// A parsed chain: immutable, shared by a sampler and its clones.
 pub(crate) struct Chain {
     stages: Vec<Box<dyn Stage>>,
-    said: Vec<Arguments>,
+    said: Vec<Said>,
     draws: bool,
 }
 
@@ -35,8 +47,7 @@ impl Chain {
     pub(crate) fn new(text: &str, generators: Generators<'_>) -> Result<Self> {
         let said = parse::parse(text)?;
         let mut stages = Vec::with_capacity(said.len());
-        for (at, arguments) in said.iter().enumerate() {
-            let info = arguments.stage();
+        for (at, Said { info, arguments }) in said.iter().enumerate() {
             if info.draws && at + 1 < said.len() {
                 return Err(Error::InvalidChain(format!(
                     "stage {}, `{}`: a drawing stage ends the chain, but {} more follow",
@@ -47,7 +58,7 @@ impl Chain {
             }
             stages.push((info.build)(arguments, generators).map_err(|e| in_stage(at, info.name, e))?);
         }
-        let draws = said.last().is_some_and(|last| last.stage().draws);
+        let draws = said.last().is_some_and(|last| last.info.draws);
         Ok(Self { stages, said, draws })
     }
 
@@ -70,12 +81,26 @@ impl Chain {
         First::Whole(scale)
     }
 
+    /// How often the chain changes single tokens' logits at the most.
+    pub(crate) fn changes(&self) -> usize {
+        self.stages.iter().map(|stage| stage.changes()).sum()
+    }
+
+    /// The tokens of the history that have to be counted.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = Scope> {
+        self.stages.iter().filter_map(|stage| stage.counts())
+    }
+
     /// Every stage's change of the law, in order; nothing is drawn.
     pub(crate) fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
-        (0..).zip(&self.stages).try_for_each(|(at, stage)| {
+        for (at, stage) in (0..).zip(&self.stages) {
+            if !stage.is_pointwise() {
+                law.read()?;
+            }
             context.stage = at;
-            stage.transform(law, context)
-        })
+            stage.transform(law, context)?;
+        }
+        law.read()
     }
 
     /// The draw of the last stage, if it is one that draws; returns what that remembers from now on.
@@ -97,7 +122,7 @@ impl Chain {
 /// The canonical form: parsing it gives the same chain.
 impl fmt::Display for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, arguments) in self.said.iter().enumerate() {
+        for (at, Said { arguments, .. }) in self.said.iter().enumerate() {
             if at > 0 {
                 f.write_str(" | ")?;
             }

@@ -5,16 +5,18 @@
 //! stage  = name [ "(" [value | name "=" value] ("," name "=" value)* ")" ]
 //! ```
 //!
-//! Space is free. Names are compared in lower case with `-` read as `_`.
+//! A stage may be a macro's name; it then stands for several. Space is free. Names are compared in lower case with `-` read as `_`.
 
+use super::Said;
 use super::arguments::Arguments;
 use super::catalogue::{find, nearest, stages};
+use super::macros;
 use crate::error::{Error, Result};
 
 /// More stages than this are a mistake, not a chain.
 pub(crate) const MOST_STAGES: usize = 64;
 
-pub(super) fn parse(text: &str) -> Result<Vec<Arguments>> {
+pub(super) fn parse(text: &str) -> Result<Vec<Said>> {
     if text.trim().is_empty() {
         return Err(Error::InvalidChain("the chain is empty: it needs at least one stage, such as `draw`".into()));
     }
@@ -25,10 +27,18 @@ pub(super) fn parse(text: &str) -> Result<Vec<Arguments>> {
             parts.len()
         )));
     }
-    parts.iter().enumerate().map(|(at, part)| stage(at, part.trim())).collect()
+    let mut said = Vec::with_capacity(parts.len());
+    for (at, part) in parts.iter().enumerate() {
+        stage(at, part.trim(), &mut said)?;
+    }
+    if said.is_empty() {
+        return Err(Error::InvalidChain("the chain's macros leave no stage: it needs at least one".into()));
+    }
+    Ok(said)
 }
 
-fn stage(at: usize, text: &str) -> Result<Arguments> {
+/// One stage; or those that a macro stands for.
+fn stage(at: usize, text: &str, said: &mut Vec<Said>) -> Result<()> {
     let refuse = |what: String| Error::InvalidChain(format!("stage {}: {what}", at + 1));
     let (name, rest) = match text.find('(') {
         Some(open) => (text[..open].trim(), Some(&text[open + 1..])),
@@ -37,9 +47,14 @@ fn stage(at: usize, text: &str) -> Result<Arguments> {
     if name.is_empty() {
         return Err(refuse("a stage's name is missing".into()));
     }
-    let info = find(&canonical(name)).ok_or_else(|| refuse(unknown(name)))?;
-    let in_stage = |what: String| Error::InvalidChain(format!("stage {}, `{}`: {what}", at + 1, info.name));
-    let mut arguments = Arguments::new(info);
+    let (info, stands_for) = (find(&canonical(name)), macros::find(&canonical(name)));
+    let (name, parameters) = match (info, stands_for) {
+        (Some(stage), _) => (stage.name, stage.parameters),
+        (None, Some(stands_for)) => (stands_for.name, stands_for.parameters),
+        (None, None) => return Err(refuse(unknown(name))),
+    };
+    let in_stage = |what: String| Error::InvalidChain(format!("stage {}, `{name}`: {what}", at + 1));
+    let mut arguments = Arguments::new(name, parameters);
     if let Some(rest) = rest {
         let inside = rest.strip_suffix(')').ok_or_else(|| in_stage("`)` is missing at its end".into()))?;
         let list = if inside.trim().is_empty() { vec![] } else { inside.split(',').collect() };
@@ -53,7 +68,16 @@ fn stage(at: usize, text: &str) -> Result<Arguments> {
         }
     }
     arguments.check_required().map_err(in_stage)?;
-    Ok(arguments)
+    match (info, stands_for) {
+        (Some(info), _) => said.push(Said { info, arguments }),
+        (None, Some(stands_for)) => {
+            for text in stands_for.expand(&arguments).map_err(in_stage)? {
+                stage(at, &text, said)?;
+            }
+        }
+        (None, None) => {}
+    }
+    Ok(())
 }
 
 fn canonical(name: &str) -> String {
@@ -62,6 +86,7 @@ fn canonical(name: &str) -> String {
 
 fn unknown(name: &str) -> String {
     let names = stages().iter().flat_map(|s| [s.name].into_iter().chain(s.aliases.iter().copied()));
+    let names = names.chain(macros::macros().iter().map(|m| m.name));
     match nearest(&canonical(name), names) {
         Some(near) => format!("no stage `{name}`: did you mean `{near}`?"),
         None => {

@@ -109,6 +109,44 @@ pub struct bregman_api {
     ) -> u32,
     /// bregman_llama_sampler
     pub llama_sampler: unsafe extern "C" fn(llama_sampler: *const c_void) -> *mut bregman_sampler,
+
+    /// bregman_macro_count
+    pub macro_count: unsafe extern "C" fn() -> usize,
+    /// bregman_macro_info
+    pub macro_info: unsafe extern "C" fn(index: usize, out: *mut bregman_stage) -> u32,
+    /// bregman_sampler_set_prompt_length
+    pub sampler_set_prompt_length: unsafe extern "C" fn(sampler: *mut bregman_sampler, n: usize) -> u32,
+    /// bregman_sampler_set_mask
+    pub sampler_set_mask: unsafe extern "C" fn(sampler: *mut bregman_sampler, words: *const u32, n: usize) -> u32,
+    /// bregman_decode_batch_answers
+    pub decode_batch_answers: unsafe extern "C" fn(
+        samplers: *const *mut bregman_sampler,
+        batch: *const bregman_batch,
+        results: *mut bregman_result,
+        answers: *const bregman_answers,
+    ) -> u32,
+    /// bregman_top_logprobs
+    pub top_logprobs: unsafe extern "C" fn(
+        sampler: *mut bregman_sampler,
+        logits: *const f32,
+        vocab: usize,
+        source: u32,
+        n: usize,
+        ids: *mut i32,
+        logprobs: *mut f32,
+        len: *mut usize,
+    ) -> u32,
+    /// bregman_draw_many
+    pub draw_many: unsafe extern "C" fn(
+        sampler: *mut bregman_sampler,
+        logits: *const f32,
+        vocab: usize,
+        n: usize,
+        ids: *mut i32,
+        logprobs: *mut f32,
+        scores: *mut f32,
+        len: *mut usize,
+    ) -> u32,
 }
 
 static TABLE: bregman_api = bregman_api {
@@ -138,6 +176,13 @@ static TABLE: bregman_api = bregman_api {
     llama_iface: bregman_llama_iface,
     llama_attach: bregman_llama_attach,
     llama_sampler: bregman_llama_sampler,
+    macro_count: bregman_macro_count,
+    macro_info: bregman_macro_info,
+    sampler_set_prompt_length: bregman_sampler_set_prompt_length,
+    sampler_set_mask: bregman_sampler_set_mask,
+    decode_batch_answers: bregman_decode_batch_answers,
+    top_logprobs: bregman_top_logprobs,
+    draw_many: bregman_draw_many,
 };
 
 /// The type of bregman_get_api: what a host makes of the address that `dlsym` gave it.

@@ -1,5 +1,6 @@
 //! Face 1 and face 3: raw logits to tokens, to a distribution, or processed in place.
 
+use super::answers::bregman_answers;
 use super::check;
 use super::guard;
 use super::handle::{Refused, bregman_sampler, inside, run};
@@ -103,15 +104,21 @@ pub unsafe extern "C" fn bregman_decode_batch(
         let (Ok(samplers), Ok(results)) = arrays else {
             return BREGMAN_INVALID_ARGUMENT;
         };
-        decode_rows(samplers, batch, results)
+        decode_rows(samplers, batch, results, None)
     })
 }
 
-fn decode_rows(samplers: &[*mut bregman_sampler], batch: &bregman_batch, results: &mut [bregman_result]) -> u32 {
+pub(super) fn decode_rows(
+    samplers: &[*mut bregman_sampler],
+    batch: &bregman_batch,
+    results: &mut [bregman_result],
+    answers: Option<&bregman_answers>,
+) -> u32 {
     // The address of a local is no other running call's.
     let ticket = 0u8;
-    let rows = Rows::enter(samplers, batch, results, &raw const ticket as usize);
+    let rows = Rows::enter(samplers, (batch, answers), results, &raw const ticket as usize);
     let decoded = check_batch(batch)
+        .and_then(|()| answers.map_or(Ok(()), |answers| answers.check(batch.rows)))
         .and_then(|()| batch::for_each(results, batch.threads as usize, |r, result| rows.decode(r, result)));
     if let Err(e) = decoded {
         for (r, result) in results.iter_mut().enumerate().filter(|(_, result)| result.status == ENTERED) {
@@ -127,21 +134,23 @@ fn decode_rows(samplers: &[*mut bregman_sampler], batch: &bregman_batch, results
 struct Rows<'a> {
     samplers: &'a [*mut bregman_sampler],
     batch: &'a bregman_batch,
+    answers: Option<&'a bregman_answers>,
     ticket: usize,
 }
 
-// SAFETY: each row touches only its own handle, which was entered once, and the batch is only read.
+// SAFETY: each row touches only its own handle, which was entered once, and its own part of the answers; the batch is
+// only read.
 unsafe impl Sync for Rows<'_> {}
 
 impl<'a> Rows<'a> {
     /// Enters every handle that can be, and marks its row as [`ENTERED`]; the other rows have failed.
     fn enter(
         samplers: &'a [*mut bregman_sampler],
-        batch: &'a bregman_batch,
+        (batch, answers): (&'a bregman_batch, Option<&'a bregman_answers>),
         results: &mut [bregman_result],
         ticket: usize,
     ) -> Self {
-        let rows = Self { samplers, batch, ticket };
+        let rows = Self { samplers, batch, answers, ticket };
         for (result, &handle) in results.iter_mut().zip(samplers) {
             // SAFETY: a live handle or NULL.
             let status = match unsafe { bregman_sampler::enter(handle, ticket) } {
@@ -174,7 +183,15 @@ impl<'a> Rows<'a> {
         let status = run(state, |sampler| {
             // SAFETY: the caller's rows, whose number and strides were checked.
             let row = unsafe { batch_row(self.batch, r) }?;
-            *result = sampler.decode(row, want)?.into();
+            let Some(answers) = self.answers else {
+                *result = sampler.decode(row, want)?.into();
+                return Ok(());
+            };
+            // SAFETY: the caller's arrays, which were checked; this row's part of them.
+            let (token, told) = sampler.decode_with(row, want, &mut unsafe { answers.of_row(r) }?)?;
+            // SAFETY: as above.
+            unsafe { answers.tell(r, told) };
+            *result = token.into();
             Ok(())
         });
         if status != BREGMAN_OK {
@@ -260,7 +277,7 @@ unsafe fn batch_row(batch: &bregman_batch, r: usize) -> Result<Row<'_>> {
 
 /// # Safety
 /// If not NULL, `logits` points to `vocab` floats that nobody writes meanwhile.
-unsafe fn row<'a>(logits: *const f32, vocab: usize) -> Result<Row<'a>> {
+pub(super) unsafe fn row<'a>(logits: *const f32, vocab: usize) -> Result<Row<'a>> {
     check::pointer(logits, "logits")?;
     if vocab == 0 || vocab > i32::MAX as usize {
         return Err(Error::InvalidArgument(format!("vocab is {vocab}: a row has 1 to INT32_MAX logits")));

@@ -19,6 +19,9 @@
 //! | `library.rs` | version, level, names of statuses |
 //! | `sampler.rs` | creation, state, description |
 //! | `decode.rs` | one row, a batch, distribution, logits processor |
+//! | `state.rs` | prompt and mask of a sampler |
+//! | `draws.rs` | several tokens of one row |
+//! | `answers.rs` | most likely tokens, ranks, kept tokens |
 //! | `apply.rs` | a candidate array |
 //! | `generator.rs` | a user's φ |
 //! | `catalogue.rs` | the stages for a host to list |
@@ -27,27 +30,33 @@
 #![allow(non_camel_case_types, reason = "these are C's names")]
 #![allow(clippy::missing_safety_doc, reason = "the module says once what holds for every function")]
 
+mod answers;
 mod api;
 mod apply;
 mod catalogue;
 mod check;
 mod decode;
+mod draws;
 mod generator;
 mod handle;
 mod library;
 mod llama;
 mod sampler;
+mod state;
 mod types;
 
+pub use answers::*;
 pub use api::*;
 pub use apply::*;
 pub use catalogue::*;
 pub use decode::*;
+pub use draws::*;
 pub use generator::*;
 pub use handle::bregman_sampler;
 pub use library::*;
 pub use llama::*;
 pub use sampler::*;
+pub use state::*;
 pub use types::*;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -87,7 +87,7 @@ unsafe fn create(
     }
 }
 
-/// Creates an independent sampler in the same state: chain, seed, random position, history and logit bias included.
+/// Creates an independent sampler in the same state: chain, seed, random position, history, logit bias and mask included.
 /// `out` receives the handle, to be freed with bregman_sampler_free; untouched on failure.
 ///
 /// BREGMAN_INVALID_ARGUMENT if either is NULL or the handle is in use.
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn bregman_sampler_free(sampler: *mut bregman_sampler) {
     });
 }
 
-/// Back to as created: the seed of creation, position 0, no history, no logit bias.
+/// Back to as created: the seed of creation, position 0, no history, no logit bias, no mask.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_reset(sampler: *mut bregman_sampler) -> u32 {
     guard(BREGMAN_INTERNAL, || {
@@ -147,7 +147,8 @@ pub unsafe extern "C" fn bregman_sampler_reseed(sampler: *mut bregman_sampler, s
 }
 
 /// Appends `n` tokens to the history that stages about repetition look at: the prompt's, and each token that the
-/// sequence went on with (BREGMAN_ACCEPT does that for drawn ones). `tokens` may be NULL if `n` is 0.
+/// sequence went on with (BREGMAN_ACCEPT does that for drawn ones). `tokens` may be NULL if `n` is 0. What is accepted
+/// before the first row is the prompt: bregman_sampler_set_prompt_length.
 ///
 /// BREGMAN_INVALID_ARGUMENT if one is negative; then none is taken.
 #[unsafe(no_mangle)]

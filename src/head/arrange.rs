@@ -2,13 +2,9 @@
 
 use super::{Entry, Head};
 use crate::vocab::Hit;
+use std::cmp::Ordering;
 
 impl Head<'_> {
-    /// The token's id: what ties go by.
-    pub(crate) fn id(&self, index: u32) -> i64 {
-        self.ids.map_or(i64::from(index), |ids| i64::from(ids[index as usize]))
-    }
-
     /// Makes these tokens the entries, in descending order of logit.
     pub(crate) fn place(&mut self, hits: &[Hit], max: f32) {
         self.scratch.entries.clear();
@@ -18,10 +14,12 @@ impl Head<'_> {
         self.take(hits.len(), max);
     }
 
-    /// Sorts the entries by their weights, ties by ascending id.
-    pub(crate) fn sort_by_weight(&mut self) {
+    /// Puts entries whose log-weights were changed into descending order again, ties by ascending id.
+    pub(crate) fn sort(&mut self) {
         let ids = self.ids;
-        let id = |e: &Entry| ids.map_or(i64::from(e.index), |ids| i64::from(ids[e.index as usize]));
-        self.entries_mut().sort_unstable_by(|a, b| b.x.total_cmp(&a.x).then_with(|| id(a).cmp(&id(b))));
+        let id = |e: &Entry| ids.map_or(e.index as i32, |ids| ids[e.index as usize]);
+        // 0 and -0 are a tie.
+        let order = |a: &Entry, b: &Entry| b.x.partial_cmp(&a.x).unwrap_or(Ordering::Equal);
+        self.entries_mut().sort_unstable_by(|a, b| order(a, b).then_with(|| id(a).cmp(&id(b))));
     }
 }

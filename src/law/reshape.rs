@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::head::LOWEST_LOG_WEIGHT;
 use crate::logits::Row;
 use crate::math::{exp, ln};
+use crate::vocab::First;
 
 impl<'r> Law<'r> {
     /// Gives every token the log-weight `shape(x)` for its log-weight x, of which the first token's is 0.
@@ -93,16 +94,17 @@ impl<'r> Law<'r> {
     }
 
     fn go_on_with(&mut self, row: &'r [f32], scale: f64) -> Result<()> {
-        self.vocab.reopen(Row::from_f32(row)?)?;
+        self.vocab.replace(Row::from_f32(row)?);
         self.scale = scale;
-        self.head.rescale(self.vocab.max(), scale);
         self.is_reshaped = true;
-        Ok(())
+        // Whatever follows, its law is another one than the chain was planned for.
+        self.unread = Some(First::Maxima);
+        self.read()
     }
 
     /// Sorts the entries of a closed law by their new weights; the logits that an engine sees are these from now on.
     fn reorder(&mut self) {
-        self.head.sort_by_weight();
+        self.head.sort();
         self.rebase();
         let entries = self.head.entries_mut();
         let n = entries.partition_point(|e| e.x >= LOWEST_LOG_WEIGHT);

@@ -32,7 +32,7 @@ pub(crate) enum Rule {
 pub(super) struct Near {
     /// Its place among the hits or the entries.
     at: u32,
-    id: i64,
+    id: i32,
     distance: f64,
     weight: f64,
 }

@@ -3,7 +3,7 @@
 use super::{Memory, Sampler};
 use crate::error::{Error, Result};
 use crate::law::Law;
-use crate::logits::{BLOCK, Candidate, Copied, Row, bias_of, biased};
+use crate::logits::{BLOCK, Candidate, Copied, Row, is_allowed};
 use crate::math::exp;
 use crate::stages::Context;
 use crate::vocab::Kernels;
@@ -26,7 +26,7 @@ pub enum Order {
     Sorted,
     /// The array's own, and as sorted as it was.
     AsBefore,
-    /// The array's own, but a bias or a stage may have changed what is larger.
+    /// The array's own, but a bias, a mask or a stage may have changed what is larger.
     Unsorted,
 }
 
@@ -49,23 +49,22 @@ impl Sampler {
                 i32::MAX
             )));
         }
-        let Self { chain, kernels, seed, position, bias, state, memory, .. } = self;
-        let Memory { law, problem, row, ids, kept_ids, copied, .. } = &mut **memory;
+        let Self { chain, kernels, seed, position, history, bias, mask, state, memory, .. } = self;
+        let Memory { law, problem, work, row, ids, kept_ids, copied, .. } = &mut **memory;
         row.resize(candidates.len(), 0.0);
         let in_order = (kernels.unpack)(candidates, row);
-        if !bias.is_empty() {
-            // A negative id is no token that could have a bias.
-            let bias_of = |id: i32| u32::try_from(id).map_or(0.0, |id| bias_of(bias, id));
-            row.iter_mut().zip(&*candidates).for_each(|(l, c)| *l = biased(*l, bias_of(c.id)));
+        if let Some(words) = mask {
+            let banned = |id: i32| !usize::try_from(id).is_ok_and(|token| is_allowed(words, token));
+            row.iter_mut().zip(&*candidates).filter(|(_, c)| banned(c.id)).for_each(|(l, _)| *l = f32::NEG_INFINITY);
         }
-        // Ties go to the lower id, which is the lower index as long as the ids ascend.
         ids.clear();
-        if !in_order && !candidates.is_sorted_by(|a, b| a.id < b.id) {
+        if !(in_order && candidates[0].id == 0) {
             ids.extend(candidates.iter().map(|c| c.id));
         }
         let ids = (!ids.is_empty()).then_some(&ids[..]);
-        let mut law = Law::open(Row::from_f32(row)?, ids, chain.first_pass(), kernels, law)?;
-        let mut context = Context::new(*seed, *position, *state, problem);
+        let mut law = Law::new(Row::from_f32(row)?, ids, chain.first_pass(), kernels, law);
+        law.change(bias)?;
+        let mut context = Context { seed: *seed, position: *position, stage: 0, state: *state, history, problem, work };
         chain.transform(&mut law, &mut context)?;
         let mut next = chain.draw(&mut law, &context);
         if let (Some(pending), Some(drawn)) = (&mut next.pending, law.drawn()) {
@@ -75,10 +74,12 @@ impl Sampler {
         let applied = if law.is_closed() {
             write_closed(&law, candidates, kept_ids)
         } else {
-            write_open(&mut law, kernels, copied, candidates, !bias.is_empty())
+            let edited = mask.is_some() || law.vocabulary().0.row().is_touched();
+            write_open(&mut law, kernels, copied, candidates, edited)
         };
         self.position = self.position.wrapping_add(1);
         self.state = next;
+        self.history.begin();
         Ok(applied)
     }
 }
@@ -101,10 +102,10 @@ fn write_open(
     kernels: &Kernels,
     copied: &mut Copied,
     candidates: &mut [Candidate],
-    biased: bool,
+    edited: bool,
 ) -> Applied {
     let scale = law.scale();
-    let unsorted = biased || law.is_reshaped();
+    let unsorted = edited || law.is_reshaped();
     let changed = unsorted || scale != 1.0;
     let (vocab, _) = law.vocabulary();
     let row = vocab.row();

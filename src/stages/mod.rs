@@ -1,15 +1,22 @@
 //! The stages, one file each: what it does to the law, and its entry in the catalogue.
 
 mod adaptive_p;
+mod bad_words;
 mod bregman;
 mod draw;
+mod dry;
 mod dynamic_temperature;
 mod epsilon;
 mod eta;
 mod greedy;
+mod gumbel;
+mod logit_bias;
 mod min_p;
+mod min_tokens;
 mod mirostat;
+mod no_repeat_ngram;
 mod p_less;
+mod penalties;
 mod smoothing;
 mod state;
 mod tail_free;
@@ -25,8 +32,10 @@ mod xtc;
 pub(crate) use state::State;
 
 use crate::bregman::Problem;
+use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::history::{Change, History, Scope};
 use crate::law::Law;
 
 /// What a stage will ask of a law that is still the whole vocabulary: it decides what the first pass over the row does.
@@ -50,6 +59,21 @@ pub(crate) trait Stage: Send + Sync {
     /// What it asks first.
     fn need(&self) -> Need {
         Need::Largest
+    }
+
+    /// Whether it needs nothing but each logit on its own, so that the row need not have been read.
+    fn is_pointwise(&self) -> bool {
+        false
+    }
+
+    /// How often the stage changes single tokens' logits at the most (`Law::change`).
+    fn changes(&self) -> usize {
+        0
+    }
+
+    /// The tokens of the history that have to be counted for it.
+    fn counts(&self) -> Option<Scope> {
+        None
     }
 
     /// What a drawing stage remembers before the first token.
@@ -79,18 +103,67 @@ pub(crate) struct Context<'a> {
     pub(crate) stage: u32,
     /// What the chain's drawing stage remembers.
     pub(crate) state: State,
+    /// The tokens so far.
+    pub(crate) history: &'a History,
     /// Memory for the decoders.
     pub(crate) problem: &'a mut Problem,
+    /// Memory for the stages about single tokens.
+    pub(crate) work: &'a mut Work,
 }
 
-impl<'a> Context<'a> {
-    pub(crate) fn new(seed: u64, position: u64, state: State, problem: &'a mut Problem) -> Self {
-        Self { seed, position, stage: 0, state, problem }
+/// The memory of the stages about single tokens, kept from row to row.
+#[derive(Default)]
+pub(crate) struct Work {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) lengths: Vec<u32>,
+}
+
+/// A stage that changes the logits of single tokens: penalties, bans, biases. Its cost is that of the tokens concerned,
+/// whatever the vocabulary, as long as no stage before it needed more of the row than each logit on its own.
+trait Edit: Send + Sync {
+    /// Fills `work.changes`, in ascending order of token, none named twice.
+    fn edit(&self, history: &History, work: &mut Work);
+
+    /// The tokens of the history that have to be counted for it.
+    fn counts(&self) -> Option<Scope> {
+        None
+    }
+}
+
+struct Edits<E>(E);
+
+impl<E: Edit> Stage for Edits<E> {
+    fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
+        context.work.changes.clear();
+        self.0.edit(context.history, context.work);
+        law.change(&context.work.changes)
+    }
+
+    fn need(&self) -> Need {
+        Need::Scale(1.0)
+    }
+
+    fn is_pointwise(&self) -> bool {
+        true
+    }
+
+    fn changes(&self) -> usize {
+        1
+    }
+
+    fn counts(&self) -> Option<Scope> {
+        self.0.counts()
     }
 }
 
 /// Every stage there is.
-pub(crate) static ALL: [StageInfo; 21] = [
+pub(crate) static ALL: [StageInfo; 28] = [
+    logit_bias::INFO,
+    bad_words::INFO,
+    min_tokens::INFO,
+    no_repeat_ngram::INFO,
+    penalties::INFO,
+    dry::INFO,
     temperature::INFO,
     dynamic_temperature::INFO,
     smoothing::INFO,
@@ -108,6 +181,7 @@ pub(crate) static ALL: [StageInfo; 21] = [
     eta::INFO,
     xtc::INFO,
     draw::INFO,
+    gumbel::INFO,
     greedy::INFO,
     mirostat::V1,
     mirostat::V2,
@@ -127,3 +201,33 @@ const MIN_KEEP: ParameterInfo = ParameterInfo {
     default: "1",
     required: false,
 };
+
+/// The parameter of the bans that look at the history.
+const SCOPE: ParameterInfo = ParameterInfo {
+    name: "scope",
+    aliases: &[],
+    summary: "the tokens that count: all, or only the output (what was accepted after the first row)",
+    kind: Kind::Choice(&["all", "output"]),
+    default: "all",
+    required: false,
+};
+
+/// The scope said with [`SCOPE`], or with window among its words and `last_n`.
+fn scope(arguments: &Arguments, last_n: Option<&str>) -> Result<Scope> {
+    let word = arguments.word("scope");
+    let window = last_n.and_then(|name| arguments.count(name));
+    match (word.as_deref(), window) {
+        (Some("window"), Some(n)) => Ok(Scope::Window(n)),
+        (Some(word), _) if last_n.is_some_and(|name| arguments.is_given(name)) => {
+            Err(Error::InvalidChain(format!("`last_n` goes with scope=window, not with scope={word}")))
+        }
+        (Some("output"), _) => Ok(Scope::Output),
+        _ => Ok(Scope::All),
+    }
+}
+
+/// Sorts changes by token and keeps one of each token's, for changes that are all the same.
+fn put_in_order(changes: &mut Vec<Change>) {
+    changes.sort_unstable_by_key(|c| c.token);
+    changes.dedup_by_key(|c| c.token);
+}

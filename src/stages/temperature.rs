@@ -51,4 +51,8 @@ impl Stage for Temperature {
         }
         Ok(())
     }
+
+    fn is_pointwise(&self) -> bool {
+        self.t > 0.0
+    }
 }

@@ -86,24 +86,29 @@ pub(crate) struct Vocabulary<'r> {
 }
 
 impl<'r> Vocabulary<'r> {
+    /// The row, which [`Vocabulary::read`] has to read before anything is asked.
+    pub(crate) fn new(row: Row<'r>, kernels: &'static Kernels, scratch: &'r mut Scratch) -> Self {
+        Self { row, kernels, scratch, max: f32::NEG_INFINITY, min: f32::NEG_INFINITY, summed_at: None }
+    }
+
+    /// Makes `row` the row; it has to be read, again.
+    pub(crate) fn replace(&mut self, row: Row<'r>) {
+        self.row = row;
+    }
+
     /// One pass. Refuses NaN and +infinity, and a row without any finite logit.
-    pub(crate) fn open(
-        row: Row<'r>,
-        first: First,
-        kernels: &'static Kernels,
-        scratch: &'r mut Scratch,
-    ) -> Result<Self> {
-        scratch.maxima.resize(row.blocks(), [0.0; LANES]);
-        let mut vocab = Self { row, kernels, scratch, max: f32::NEG_INFINITY, min: f32::NEG_INFINITY, summed_at: None };
+    pub(crate) fn read(&mut self, first: First) -> Result<()> {
+        self.scratch.maxima.resize(self.row.blocks(), [0.0; LANES]);
+        self.summed_at = None;
         match first {
-            First::Maxima => vocab.find_maxima()?,
-            First::Total(scale) => vocab.sum_at(scale, false)?,
-            First::Whole(scale) => vocab.sum_at(scale, true)?,
+            First::Maxima => self.find_maxima()?,
+            First::Total(scale) => self.sum_at(scale, false)?,
+            First::Whole(scale) => self.sum_at(scale, true)?,
         }
-        if vocab.max == f32::NEG_INFINITY {
+        if self.max == f32::NEG_INFINITY {
             return Err(Error::EmptySupport);
         }
-        Ok(vocab)
+        Ok(())
     }
 
     pub(crate) fn row(&self) -> Row<'r> {

@@ -45,6 +45,7 @@ struct World {
     logits: Vec<f32>,
     ids: [i32; 40],
     probs: [f32; 40],
+    scores: [f32; 40],
     len: usize,
     result: [bregman_result; 2],
     candidates: [Candidate; 9],
@@ -72,6 +73,7 @@ impl World {
             logits: row,
             ids: [-5; 40],
             probs: [-5.0; 40],
+            scores: [-5.0; 40],
             len: MARK,
             result: [blank(); 2],
             candidates,
@@ -95,9 +97,10 @@ impl World {
 
     /// All that could have been written, as text; NaN has to be equal to itself.
     fn seen(&self) -> String {
-        let Self { logits, ids, probs, len, candidates, list, out, stage, text, llama, .. } = self;
+        let Self { logits, ids, probs, scores, len, candidates, list, out, stage, text, llama, .. } = self;
         let list = (list.size, list.selected, list.sorted);
-        format!("{logits:?} {ids:?} {probs:?} {len} {candidates:?} {list:?} {out:?} {stage:?} {text:?} {llama:?}")
+        let lists = format!("{ids:?} {probs:?} {scores:?}");
+        format!("{logits:?} {lists} {len} {candidates:?} {list:?} {out:?} {stage:?} {text:?} {llama:?}")
     }
 
     /// Calls `function` and gives its status; functions that return no status are said in one.
@@ -167,11 +170,35 @@ impl World {
                 let (row, len) = (call.p("logits", logits), call.p("len", &raw mut self.len));
                 c!(bregman_distribution(call.p("sampler", s), row, vocab, ids, probs, 40, len))
             }
+            "bregman_decode_batch_answers" => {
+                let (batch, handles, answers) = (batch(logits, vocab), [s], answers(&mut self.ids));
+                let (batch, answers) = (call.p("batch", &raw const batch), call.p("answers", &raw const answers));
+                let results = call.p("results", self.result.as_mut_ptr());
+                c!(bregman_decode_batch_answers(call.p("samplers", handles.as_ptr()), batch, results, answers))
+            }
+            "bregman_top_logprobs" => {
+                let (ids, probs) = (call.p("ids", self.ids.as_mut_ptr()), call.p("logprobs", self.probs.as_mut_ptr()));
+                let (row, len) = (call.p("logits", logits), call.p("len", &raw mut self.len));
+                c!(bregman_top_logprobs(call.p("sampler", s), row, vocab, BREGMAN_OF_LAW, 40, ids, probs, len))
+            }
+            "bregman_draw_many" => {
+                let (ids, probs) = (call.p("ids", self.ids.as_mut_ptr()), call.p("logprobs", self.probs.as_mut_ptr()));
+                let (row, len) = (call.p("logits", logits), call.p("len", &raw mut self.len));
+                let scores = call.p("scores", self.scores.as_mut_ptr());
+                c!(bregman_draw_many(call.p("sampler", s), row, vocab, 40, ids, probs, scores, len))
+            }
+            "bregman_sampler_set_prompt_length" => c!(bregman_sampler_set_prompt_length(call.p("sampler", s), 0)),
+            "bregman_sampler_set_mask" => {
+                let words = [u32::MAX; 10];
+                c!(bregman_sampler_set_mask(call.p("sampler", s), call.p("words", words.as_ptr()), 10))
+            }
             "bregman_process" => c!(bregman_process(call.p("sampler", s), call.p("logits", logits), vocab)),
             "bregman_apply" => {
                 c!(bregman_apply(call.p("sampler", s), call.p("candidates", &raw mut self.list)))
             }
             "bregman_stage_info" => c!(bregman_stage_info(1, call.p("out", &raw mut self.stage))),
+            "bregman_macro_info" => c!(bregman_macro_info(1, call.p("out", &raw mut self.stage))),
+            "bregman_macro_count" => said(bregman_macro_count() > 0),
             "bregman_llama_attach" => {
                 let function = call.p("llama_sampler_init", init as *const c_void);
                 let (handle, out) = (Handle::new(CHAIN, 1), call.p("out", &raw mut self.llama));
@@ -214,6 +241,24 @@ fn batch(logits: *const f32, vocab: usize) -> bregman_batch {
     }
 }
 
+fn answers(ids: &mut [i32; 40]) -> bregman_answers {
+    bregman_answers {
+        struct_size: size_of::<bregman_answers>() as u32,
+        source: BREGMAN_OF_MODEL,
+        logprobs: null_mut(),
+        ranks: null_mut(),
+        top: 40,
+        top_stride: 40,
+        top_ids: ids.as_mut_ptr(),
+        top_logprobs: null_mut(),
+        kept: 0,
+        kept_stride: 0,
+        kept_ids: null_mut(),
+        kept_mask: null_mut(),
+        kept_mask_stride: 0,
+    }
+}
+
 fn generator(name: &CStr) -> bregman_generator {
     unsafe extern "C" fn same(_: *mut c_void, x: *const f64, out: *mut f64, n: usize) {
         // SAFETY: both vectors have n elements.
@@ -232,11 +277,12 @@ fn generator(name: &CStr) -> bregman_generator {
 }
 
 /// Where NULL is fine.
-const MAY_BE_NULL: [&str; 4] = [
+const MAY_BE_NULL: [&str; 5] = [
     "bregman_sampler_new.error",
     "bregman_sampler_new_with_generators.error",
     "bregman_sampler_free.sampler",
     "bregman_sampler_describe.text",
+    "bregman_draw_many.scores",
 ];
 
 /// Bytes and functions are never misaligned.
@@ -262,7 +308,7 @@ fn every_pointer_of_every_function_is_checked() {
         }
     }
     println!("{checked} bad pointers were refused");
-    assert!(checked > 55, "only {checked}");
+    assert!(checked > 85, "only {checked}");
 }
 
 /// Whether the pointer had to be refused; then it was, and nothing else happened.
@@ -295,8 +341,11 @@ fn refuses(function: &str, parameter: &str, bad: Bad) -> bool {
         world.text = [b'?' as c_char; 90];
     }
     assert_eq!(world.seen(), before, "{name} {bad:?} wrote something");
-    let has_handle = ["logits", "out", "ids", "probs", "len", "bias", "tokens", "candidates"].contains(&parameter);
-    if has_handle && !wrote_error && !function.contains("llama") && function != "bregman_stage_info" {
+    let on_handle =
+        ["logits", "out", "ids", "probs", "len", "bias", "tokens", "candidates", "words", "logprobs", "scores"];
+    // These two have no handle.
+    let has_handle = !["bregman_stage_info", "bregman_macro_info"].contains(&function);
+    if on_handle.contains(&parameter) && has_handle && !wrote_error && !function.contains("llama") {
         check_message(&world.sampler.error(), parameter, bad);
     }
     assert!(world.sampler.is_as_created(), "{name} {bad:?} changed the sampler");

@@ -215,6 +215,7 @@ int main(int argc, char **argv)
     test_life();
     if (strcmp(argv[1], "life") != 0) {
         test_compare();
+        test_history(argv[2], argv[3]);
         test_generate(argv[2], argv[3]);
         report_compared();
     }

@@ -48,6 +48,8 @@ void report_compared(void);
 void compare_stages(const array *a);
 void test_state(void);
 void report_stages(void);
+/* llama_history.c: the stages about the tokens so far against the built-in ones. */
+void test_history(const char *backends, const char *model);
 
 /* llama_generate.c: a model that writes. */
 void test_generate(const char *backends, const char *model);

@@ -172,6 +172,34 @@ pub fn batch(
     (status, results)
 }
 
+/// Decodes rows of f32 that lie `stride` elements apart, with more answers.
+pub fn batch_answers(
+    samplers: &[Abi],
+    rows: &[f32],
+    (vocab, stride): (usize, usize),
+    answers: &bregman_answers,
+    threads: u32,
+) -> (u32, Vec<bregman_result>) {
+    assert!(rows.len() >= (samplers.len() - 1) * stride + vocab, "the rows are all there");
+    let handles: Vec<_> = samplers.iter().map(|s| s.raw).collect();
+    let batch = bregman_batch {
+        struct_size: size_of::<bregman_batch>() as u32,
+        dtype: BREGMAN_F32,
+        logits: rows.as_ptr().cast(),
+        rows: handles.len(),
+        vocab,
+        row_stride: stride,
+        mask: null(),
+        mask_stride: 0,
+        flags: 0,
+        threads,
+    };
+    let mut results = vec![blank(); handles.len()];
+    // SAFETY: live handles, and arrays as long as batch and answers say.
+    let status = unsafe { bregman_decode_batch_answers(handles.as_ptr(), &batch, results.as_mut_ptr(), answers) };
+    (status, results)
+}
+
 /// Every field of a result, comparable: NaN equals NaN, and floats must agree to the bit.
 pub fn bits(r: &bregman_result) -> [u32; 8] {
     let float = |f: f32| if f.is_nan() { u32::MAX } else { f.to_bits() };

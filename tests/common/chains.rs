@@ -1,7 +1,7 @@
 //! Chains that have every stage of the catalogue in them, for tests of what must hold whatever the chain.
 
 /// A stage that is new in the catalogue needs a chain here: [`missing`] says so.
-pub const CHAINS: [&str; 30] = [
+pub const CHAINS: [&str; 37] = [
     "draw",
     "greedy",
     "temperature(0.7) | draw",
@@ -32,6 +32,13 @@ pub const CHAINS: [&str; 30] = [
     "mirostat(3)",
     "mirostat_v2(3)",
     "smoothing(0.2) | adaptive_p(0.4)",
+    "gumbel",
+    "top_p(0.9) | gumbel",
+    "logit_bias(1:2 7:-inf) | penalties(1.2) | dry(breakers=9; 4 5) | bad_words(3; 4 5) | top_k(40) | draw",
+    "no_repeat_ngram(2) | min_tokens(n=9, stop=2) | temperature(0.7) | penalties(repeat=1.2, scope=all) | gumbel",
+    "top_k(300) | penalties(frequency=0.3, scope=output) | dry(scope=all) | no_repeat_ngram(n=1, scope=output) | draw",
+    "temperature(0.8) | penalties(repeat=1.2, frequency=0.1, scope=all) | min_p(0.01) | no_repeat_ngram(2) | draw",
+    "smoothing(0.1) | penalties(1.5) | xtc(0.9, threshold=0.01) | logit_bias(5:3) | draw",
 ];
 
 /// The stages that stand in no chain above.

@@ -79,6 +79,11 @@ fn faces(digest: &mut Digest, sampler: &mut Sampler, logits: &[f32]) {
         digest.word(id.into());
         digest.number(p);
     }
+    for sample in sampler.draw_many(Row::from_f32(logits).unwrap(), 7).into_iter().flatten() {
+        digest.word(sample.token.into());
+        digest.number(sample.logprob);
+        digest.number(sample.score);
+    }
     let mut processed = logits.to_vec();
     digest.word(sampler.process(&mut processed).is_ok().into());
     processed.iter().for_each(|&l| digest.number(l.into()));

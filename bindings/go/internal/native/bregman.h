@@ -25,7 +25,17 @@
 #include <stdint.h>
 
 /**
- * Kind of parameter: a number from `min` to `max`.
+ * Log-probabilities: the model's, of the untouched logits (no mask, no bias, no stage, temperature 1).
+ */
+#define BREGMAN_OF_MODEL 0
+
+/**
+ * Log-probabilities: those of the decoded distribution.
+ */
+#define BREGMAN_OF_LAW 1
+
+/**
+ * Kind of parameter: a number from `min` to `max`, written in decimal, such as 0.8 or 1e-3; or inf, if `max` is.
  */
 #define BREGMAN_NUMBER 0
 
@@ -43,6 +53,21 @@
  * Kind of parameter: a name that the host gave to something.
  */
 #define BREGMAN_NAME 3
+
+/**
+ * Kind of parameter: token ids, separated by spaces, such as "2 32000".
+ */
+#define BREGMAN_TOKENS 4
+
+/**
+ * Kind of parameter: token sequences, separated by semicolons, such as "13; 25 11".
+ */
+#define BREGMAN_SEQUENCES 5
+
+/**
+ * Kind of parameter: token:bias pairs, separated by spaces, such as "15:-2.5 30:-inf".
+ */
+#define BREGMAN_BIASES 6
 
 /**
  * Version of the binary interface; the shared library's SONAME follows it. Functions and trailing struct fields may
@@ -139,179 +164,6 @@
 typedef struct bregman_sampler bregman_sampler;
 
 /**
- * One candidate of an engine's own array, laid out as llama.cpp's `llama_token_data`.
- */
-typedef struct bregman_candidate {
-    /**
-     * Token id.
-     */
-    int32_t id;
-    /**
-     * Logit.
-     */
-    float logit;
-    /**
-     * Probability; only written, never read.
-     */
-    float p;
-} bregman_candidate;
-
-/**
- * An array of candidates, laid out as llama.cpp's llama_token_data_array.
- */
-typedef struct bregman_candidates {
-    /**
-     * The candidates: changed in place, never moved elsewhere.
-     */
-    struct bregman_candidate *data;
-    /**
-     * How many there are, at least 1; never 0 after a call that succeeded.
-     */
-    size_t size;
-    /**
-     * Position in `data` of the token that was taken; -1 for none.
-     */
-    int64_t selected;
-    /**
-     * Not 0 if the candidates are in descending order of logit. Only written, never trusted.
-     */
-    uint8_t sorted;
-} bregman_candidates;
-
-/**
- * A parameter of a stage. All texts are static, NUL-terminated UTF-8 and never NULL.
- */
-typedef struct bregman_parameter {
-    /**
-     * Its name in a chain.
-     */
-    const char *name;
-    /**
-     * Other names that are accepted, separated by commas; "" for none.
-     */
-    const char *aliases;
-    /**
-     * What it does, in a sentence.
-     */
-    const char *summary;
-    /**
-     * What it is if it is not given; "" if there is no default.
-     */
-    const char *default_value;
-    /**
-     * The words of a BREGMAN_CHOICE, separated by commas; else "".
-     */
-    const char *choices;
-    /**
-     * Smallest value (BREGMAN_NUMBER, BREGMAN_COUNT).
-     */
-    double min;
-    /**
-     * Largest value (BREGMAN_NUMBER, BREGMAN_COUNT).
-     */
-    double max;
-    /**
-     * BREGMAN_NUMBER, BREGMAN_COUNT, BREGMAN_CHOICE or BREGMAN_NAME.
-     */
-    uint32_t kind;
-    /**
-     * 1 if `min` itself is excluded, else 0.
-     */
-    uint32_t min_excluded;
-    /**
-     * 1 if it must be given, else 0.
-     */
-    uint32_t required;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-} bregman_parameter;
-
-/**
- * A stage that a chain can name. All texts are static, NUL-terminated UTF-8 and never NULL.
- */
-typedef struct bregman_stage {
-    /**
-     * sizeof(bregman_stage), set by the caller before the call.
-     */
-    uint32_t struct_size;
-    /**
-     * 1 if it takes a token and so ends a chain, else 0.
-     */
-    uint32_t draws;
-    /**
-     * Its name in a chain.
-     */
-    const char *name;
-    /**
-     * Other names that are accepted, separated by commas; "" for none.
-     */
-    const char *aliases;
-    /**
-     * What it does, in a sentence.
-     */
-    const char *summary;
-    /**
-     * The paper or project that defines it.
-     */
-    const char *source;
-    /**
-     * Its parameters, static; the first may be given without its name. Element i is at
-     * `(const char *)parameters + i * parameter_size`.
-     */
-    const struct bregman_parameter *parameters;
-    /**
-     * Number of parameters.
-     */
-    size_t parameter_count;
-    /**
-     * sizeof(bregman_parameter) in the library, which may be more than in this header.
-     */
-    size_t parameter_size;
-} bregman_stage;
-
-/**
- * One row's answer.
- */
-typedef struct bregman_result {
-    /**
-     * The token's id; -1 unless `status` is BREGMAN_OK.
-     */
-    int32_t token;
-    /**
-     * BREGMAN_OK, or why this row has no token. The text is on the row's sampler: bregman_sampler_error.
-     */
-    uint32_t status;
-    /**
-     * Number of tokens with positive probability under the decoded distribution: k*. 0 without a token.
-     */
-    uint32_t support;
-    /**
-     * The token's probability under the decoded distribution, in (0, 1]; NaN without a token.
-     */
-    float p;
-    /**
-     * The model's mass on the support, in (0, 1], at the temperature that the first truncating stage saw; NaN unless
-     * BREGMAN_WANT_KEPT_MASS.
-     */
-    float kept_mass;
-    /**
-     * Natural logarithm of the token's probability under the untouched logits (no mask, no bias, temperature 1); NaN
-     * unless BREGMAN_WANT_MODEL_LOGPROB.
-     */
-    float model_logprob;
-    /**
-     * Entropy of the decoded distribution in nats; NaN unless BREGMAN_WANT_ENTROPY.
-     */
-    float entropy;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-} bregman_result;
-
-/**
  * Rows of logits to decode in one call: one base pointer and a stride.
  */
 typedef struct bregman_batch {
@@ -360,6 +212,202 @@ typedef struct bregman_batch {
 } bregman_batch;
 
 /**
+ * One row's answer.
+ */
+typedef struct bregman_result {
+    /**
+     * The token's id; -1 unless `status` is BREGMAN_OK.
+     */
+    int32_t token;
+    /**
+     * BREGMAN_OK, or why this row has no token. The text is on the row's sampler: bregman_sampler_error.
+     */
+    uint32_t status;
+    /**
+     * Number of tokens with positive probability under the decoded distribution: k*. 0 without a token.
+     */
+    uint32_t support;
+    /**
+     * The token's probability under the decoded distribution, in (0, 1]; NaN without a token.
+     */
+    float p;
+    /**
+     * The model's mass on the support, in (0, 1], at the temperature that the first truncating stage saw; NaN unless
+     * BREGMAN_WANT_KEPT_MASS.
+     */
+    float kept_mass;
+    /**
+     * Natural logarithm of the token's probability under the untouched logits (no mask, no bias, temperature 1); NaN
+     * unless BREGMAN_WANT_MODEL_LOGPROB.
+     */
+    float model_logprob;
+    /**
+     * Entropy of the decoded distribution in nats; NaN unless BREGMAN_WANT_ENTROPY.
+     */
+    float entropy;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} bregman_result;
+
+/**
+ * What bregman_decode_batch_answers is to tell besides the tokens, and where it writes that. Every array may be NULL, which
+ * asks for nothing; those that are not must not overlap. A row that fails leaves its places as they were.
+ */
+typedef struct bregman_answers {
+    /**
+     * sizeof(bregman_answers). A larger struct of a later version is taken if the fields unknown here are zero.
+     */
+    uint32_t struct_size;
+    /**
+     * Whose log-probabilities and ranks: BREGMAN_OF_MODEL or BREGMAN_OF_LAW.
+     */
+    uint32_t source;
+    /**
+     * NULL, or for each row the log-probability of its token; NaN if the untouched logits have none (NaN or +infinity
+     * under the mask).
+     */
+    float *logprobs;
+    /**
+     * NULL, or for each row the rank of its token: how many tokens are at least as likely, itself among them. 0 where
+     * the log-probability is NaN.
+     */
+    uint32_t *ranks;
+    /**
+     * How many of the most likely tokens to tell of each row.
+     */
+    size_t top;
+    /**
+     * Elements from one row's most likely tokens to the next row's, at least `top`.
+     */
+    size_t top_stride;
+    /**
+     * NULL, or the most likely tokens in descending order (ties: ascending id); -1 where there are no more.
+     */
+    int32_t *top_ids;
+    /**
+     * NULL, or their log-probabilities; -infinity where there are no more, NaN if the untouched logits have none.
+     */
+    float *top_logprobs;
+    /**
+     * How many of the kept tokens to tell of each row at the most; `bregman_result.support` says how many there are.
+     */
+    size_t kept;
+    /**
+     * Elements from one row's kept tokens to the next row's, at least `kept`.
+     */
+    size_t kept_stride;
+    /**
+     * NULL, or the tokens with positive probability, the most likely first; -1 where there are no more.
+     */
+    int32_t *kept_ids;
+    /**
+     * NULL, or for each row `kept_mask_stride` words in which the bits of the tokens with positive probability are set:
+     * token t is bit t % 32 of word t / 32. Tokens beyond the words are left out.
+     */
+    uint32_t *kept_mask;
+    /**
+     * Words from one row's mask to the next row's.
+     */
+    size_t kept_mask_stride;
+} bregman_answers;
+
+/**
+ * A parameter of a stage. All texts are static, NUL-terminated UTF-8 and never NULL.
+ */
+typedef struct bregman_parameter {
+    /**
+     * Its name in a chain.
+     */
+    const char *name;
+    /**
+     * Other names that are accepted, separated by commas; "" for none.
+     */
+    const char *aliases;
+    /**
+     * What it does, in a sentence.
+     */
+    const char *summary;
+    /**
+     * What it is if it is not given; "" if there is no default.
+     */
+    const char *default_value;
+    /**
+     * The words of a BREGMAN_CHOICE, separated by commas; else "".
+     */
+    const char *choices;
+    /**
+     * Smallest value (BREGMAN_NUMBER, BREGMAN_COUNT).
+     */
+    double min;
+    /**
+     * Largest value (BREGMAN_NUMBER, BREGMAN_COUNT).
+     */
+    double max;
+    /**
+     * BREGMAN_NUMBER, BREGMAN_COUNT, BREGMAN_CHOICE, BREGMAN_NAME, BREGMAN_TOKENS, BREGMAN_SEQUENCES or BREGMAN_BIASES.
+     */
+    uint32_t kind;
+    /**
+     * 1 if `min` itself is excluded, else 0.
+     */
+    uint32_t min_excluded;
+    /**
+     * 1 if it must be given, else 0.
+     */
+    uint32_t required;
+    /**
+     * 0, or a number from 1: parameters of the stage with the same number exclude each other, and one of them must be
+     * given unless one has a default.
+     */
+    uint32_t group;
+} bregman_parameter;
+
+/**
+ * A stage, or a macro, that a chain can name. All texts are static, NUL-terminated UTF-8 and never NULL.
+ */
+typedef struct bregman_stage {
+    /**
+     * sizeof(bregman_stage), set by the caller before the call.
+     */
+    uint32_t struct_size;
+    /**
+     * 1 if it takes a token and so ends a chain, else 0.
+     */
+    uint32_t draws;
+    /**
+     * Its name in a chain.
+     */
+    const char *name;
+    /**
+     * Other names that are accepted, separated by commas; "" for none.
+     */
+    const char *aliases;
+    /**
+     * What it does, in a sentence.
+     */
+    const char *summary;
+    /**
+     * The paper or project that defines it.
+     */
+    const char *source;
+    /**
+     * Its parameters, static; the first may be given without its name. Element i is at
+     * `(const char *)parameters + i * parameter_size`.
+     */
+    const struct bregman_parameter *parameters;
+    /**
+     * Number of parameters.
+     */
+    size_t parameter_count;
+    /**
+     * sizeof(bregman_parameter) in the library, which may be more than in this header.
+     */
+    size_t parameter_size;
+} bregman_stage;
+
+/**
  * A callback on a vector: writes a function of x[0..n) to out[0..n). `user` is the generator's own.
  *
  * It must be a pure function of x, must return normally (no longjmp, no C++ exception), and may be called from any
@@ -406,9 +454,268 @@ typedef struct bregman_generator {
     bregman_vector_fn f_prime;
 } bregman_generator;
 
+/**
+ * One candidate of an engine's own array, laid out as llama.cpp's `llama_token_data`.
+ */
+typedef struct bregman_candidate {
+    /**
+     * Token id.
+     */
+    int32_t id;
+    /**
+     * Logit.
+     */
+    float logit;
+    /**
+     * Probability; only written, never read.
+     */
+    float p;
+} bregman_candidate;
+
+/**
+ * An array of candidates, laid out as llama.cpp's llama_token_data_array.
+ */
+typedef struct bregman_candidates {
+    /**
+     * The candidates: changed in place, never moved elsewhere.
+     */
+    struct bregman_candidate *data;
+    /**
+     * How many there are, at least 1; never 0 after a call that succeeded.
+     */
+    size_t size;
+    /**
+     * Position in `data` of the token that was taken; -1 for none.
+     */
+    int64_t selected;
+    /**
+     * Not 0 if the candidates are in descending order of logit. Only written, never trusted.
+     */
+    uint8_t sorted;
+} bregman_candidates;
+
+/**
+ * Every function of this library, each under its name without the prefix `bregman_`; what it does is said at the
+ * function itself. Static.
+ *
+ * The table grows at its end as functions are added. A host built against a later header than the library's asks
+ * before it calls one of those: field `f` is there if `offsetof(bregman_api, f) < api->struct_size`.
+ */
+typedef struct bregman_api {
+    /**
+     * sizeof(bregman_api) in the library, which may be less or more than in this header.
+     */
+    uint32_t struct_size;
+    /**
+     * BREGMAN_ABI_VERSION in the library.
+     */
+    uint32_t abi;
+    /**
+     * bregman_abi_version
+     */
+    uint32_t (*abi_version)(void);
+    /**
+     * bregman_version
+     */
+    const char *(*version)(void);
+    /**
+     * bregman_simd_level
+     */
+    const char *(*simd_level)(void);
+    /**
+     * bregman_status_text
+     */
+    const char *(*status_text)(uint32_t status);
+    /**
+     * bregman_stage_count
+     */
+    size_t (*stage_count)(void);
+    /**
+     * bregman_stage_info
+     */
+    uint32_t (*stage_info)(size_t index, struct bregman_stage *out);
+    /**
+     * bregman_sampler_new
+     */
+    uint32_t (*sampler_new)(const char *chain,
+                            uint64_t seed,
+                            struct bregman_sampler **out,
+                            char *error,
+                            size_t error_size);
+    /**
+     * bregman_sampler_new_with_generators
+     */
+    uint32_t (*sampler_new_with_generators)(const char *chain,
+                                            uint64_t seed,
+                                            const struct bregman_generator *generators,
+                                            size_t n,
+                                            struct bregman_sampler **out,
+                                            char *error,
+                                            size_t error_size);
+    /**
+     * bregman_sampler_clone
+     */
+    uint32_t (*sampler_clone)(const struct bregman_sampler *sampler, struct bregman_sampler **out);
+    /**
+     * bregman_sampler_free
+     */
+    void (*sampler_free)(struct bregman_sampler *sampler);
+    /**
+     * bregman_sampler_reset
+     */
+    uint32_t (*sampler_reset)(struct bregman_sampler *sampler);
+    /**
+     * bregman_sampler_reseed
+     */
+    uint32_t (*sampler_reseed)(struct bregman_sampler *sampler, uint64_t seed, uint64_t position);
+    /**
+     * bregman_sampler_accept
+     */
+    uint32_t (*sampler_accept)(struct bregman_sampler *sampler, const int32_t *tokens, size_t n);
+    /**
+     * bregman_sampler_set_logit_bias
+     */
+    uint32_t (*sampler_set_logit_bias)(struct bregman_sampler *sampler, const int32_t *ids, const float *bias, size_t n);
+    /**
+     * bregman_sampler_describe
+     */
+    size_t (*sampler_describe)(const struct bregman_sampler *sampler, char *text, size_t size);
+    /**
+     * bregman_sampler_error
+     */
+    const char *(*sampler_error)(const struct bregman_sampler *sampler);
+    /**
+     * bregman_decode
+     */
+    uint32_t (*decode)(struct bregman_sampler *sampler, const float *logits, size_t vocab, struct bregman_result *out);
+    /**
+     * bregman_decode_batch
+     */
+    uint32_t (*decode_batch)(struct bregman_sampler *const *samplers,
+                             const struct bregman_batch *batch,
+                             struct bregman_result *results);
+    /**
+     * bregman_distribution
+     */
+    uint32_t (*distribution)(struct bregman_sampler *sampler,
+                             const float *logits,
+                             size_t vocab,
+                             int32_t *ids,
+                             float *probs,
+                             size_t capacity,
+                             size_t *len);
+    /**
+     * bregman_process
+     */
+    uint32_t (*process)(struct bregman_sampler *sampler, float *logits, size_t vocab);
+    /**
+     * bregman_apply
+     */
+    uint32_t (*apply)(struct bregman_sampler *sampler, struct bregman_candidates *candidates);
+    /**
+     * bregman_llama_iface
+     */
+    const void *(*llama_iface)(void);
+    /**
+     * bregman_llama_attach
+     */
+    uint32_t (*llama_attach)(const void *llama_sampler_init, struct bregman_sampler *sampler, void **out);
+    /**
+     * bregman_llama_sampler
+     */
+    struct bregman_sampler *(*llama_sampler)(const void *llama_sampler);
+    /**
+     * bregman_macro_count
+     */
+    size_t (*macro_count)(void);
+    /**
+     * bregman_macro_info
+     */
+    uint32_t (*macro_info)(size_t index, struct bregman_stage *out);
+    /**
+     * bregman_sampler_set_prompt_length
+     */
+    uint32_t (*sampler_set_prompt_length)(struct bregman_sampler *sampler, size_t n);
+    /**
+     * bregman_sampler_set_mask
+     */
+    uint32_t (*sampler_set_mask)(struct bregman_sampler *sampler, const uint32_t *words, size_t n);
+    /**
+     * bregman_decode_batch_answers
+     */
+    uint32_t (*decode_batch_answers)(struct bregman_sampler *const *samplers,
+                                     const struct bregman_batch *batch,
+                                     struct bregman_result *results,
+                                     const struct bregman_answers *answers);
+    /**
+     * bregman_top_logprobs
+     */
+    uint32_t (*top_logprobs)(struct bregman_sampler *sampler,
+                             const float *logits,
+                             size_t vocab,
+                             uint32_t source,
+                             size_t n,
+                             int32_t *ids,
+                             float *logprobs,
+                             size_t *len);
+    /**
+     * bregman_draw_many
+     */
+    uint32_t (*draw_many)(struct bregman_sampler *sampler,
+                          const float *logits,
+                          size_t vocab,
+                          size_t n,
+                          int32_t *ids,
+                          float *logprobs,
+                          float *scores,
+                          size_t *len);
+} bregman_api;
+
+/**
+ * The type of bregman_get_api: what a host makes of the address that `dlsym` gave it.
+ */
+typedef const struct bregman_api *(*bregman_get_api_fn)(uint32_t abi);
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * bregman_decode_batch with more answers: about the very rows and tokens that it decodes, for one row or many. The
+ * tokens, the results and the state of the samplers are those of bregman_decode_batch.
+ *
+ * Errors as bregman_decode_batch; what is wrong with `answers` (BREGMAN_INVALID_ARGUMENT: source, an array misaligned,
+ * a stride too small) is said like what is wrong with the batch. If `answers` cannot be read (NULL, misaligned,
+ * struct_size; BREGMAN_UNSUPPORTED: fields of a later version), nothing is written.
+ */
+uint32_t bregman_decode_batch_answers(struct bregman_sampler *const *samplers,
+                                      const struct bregman_batch *batch,
+                                      struct bregman_result *results,
+                                      const struct bregman_answers *answers);
+
+/**
+ * The most likely tokens of one row. Draws nothing and advances nothing.
+ *
+ * `source`: BREGMAN_OF_MODEL (the chain is not asked) or BREGMAN_OF_LAW. `ids` and `logprobs` have `n` elements and
+ * receive `*len` entries in descending order (ties: ascending id); `*len` is `n`, or the number of tokens that have a
+ * positive probability if that is smaller, and -1 and -infinity fill the rest. BREGMAN_INVALID_ARGUMENT (source, NULL,
+ * misaligned, vocab); other errors as bregman_decode.
+ */
+uint32_t bregman_top_logprobs(struct bregman_sampler *sampler,
+                              const float *logits,
+                              size_t vocab,
+                              uint32_t source,
+                              size_t n,
+                              int32_t *ids,
+                              float *logprobs,
+                              size_t *len);
+
+/**
+ * The one symbol that a host which loads the library at run time has to look up: the table of all functions, as
+ * version `abi` of the binary interface has it (the host's BREGMAN_ABI_VERSION). Static, the same at every call.
+ * NULL if this library does not serve that version. Thread-safe.
+ */
+const struct bregman_api *bregman_get_api(uint32_t abi);
 
 /**
  * Applies the chain to an engine's candidates in place, as one stage of the engine's own chain.
@@ -434,6 +741,16 @@ size_t bregman_stage_count(void);
  * Thread-safe. BREGMAN_INVALID_ARGUMENT (NULL, struct_size, no such stage) leaves `*out` as it was.
  */
 uint32_t bregman_stage_info(size_t index, struct bregman_stage *out);
+
+/**
+ * The number of macros that chains can name: whole engines, each of which stands for several stages. Thread-safe.
+ */
+size_t bregman_macro_count(void);
+
+/**
+ * The same as bregman_stage_info for macro `index`, from 0 to bregman_macro_count() - 1. A macro ends a chain.
+ */
+uint32_t bregman_macro_info(size_t index, struct bregman_stage *out);
 
 /**
  * Decodes one row of `vocab` f32 logits into a token and advances the random position by one; nothing is accepted
@@ -485,6 +802,28 @@ uint32_t bregman_distribution(struct bregman_sampler *sampler,
  * with a drawing stage or not; temperature belongs into it, not behind it. Errors as bregman_decode.
  */
 uint32_t bregman_process(struct bregman_sampler *sampler, float *logits, size_t vocab);
+
+/**
+ * Draws `n` different tokens from one row's decoded distribution: without replacement, each in proportion to its
+ * probability among those that are left. For best-of-n, for beams that are sampled, for several children of a node.
+ *
+ * `ids` and `logprobs` receive `*len` entries in the order in which they were drawn; `*len` is `n`, or the support if
+ * that is smaller. `logprobs` are ln p under the decoded distribution. `scores` (NULL if not wanted) are these with the
+ * token's Gumbel noise added, by which the draw is ordered. All arrays have `n` elements.
+ *
+ * The noise depends on seed, position and token id alone: the first token is the one that the same chain with `gumbel`
+ * at its end decodes at this position, and a larger `n` appends. A drawing stage at the chain's end is not asked for a
+ * token (`greedy` leaves one token, though). Advances the random position by one; accepts nothing. BREGMAN_INVALID_ARGUMENT if
+ * `n` is 0; other errors as bregman_decode.
+ */
+uint32_t bregman_draw_many(struct bregman_sampler *sampler,
+                           const float *logits,
+                           size_t vocab,
+                           size_t n,
+                           int32_t *ids,
+                           float *logprobs,
+                           float *scores,
+                           size_t *len);
 
 /**
  * The version of the binary interface that this library has: BREGMAN_ABI_VERSION of the header it was built with.
@@ -574,12 +913,13 @@ uint32_t bregman_sampler_new_with_generators(const char *chain,
                                              size_t error_size);
 
 /**
- * Creates an independent sampler in the same state: chain, seed, random position, history and logit bias included.
+ * Creates an independent sampler in the same state: chain, seed, random position, history, logit bias and mask included.
  * `out` receives the handle, to be freed with bregman_sampler_free; untouched on failure.
  *
  * BREGMAN_INVALID_ARGUMENT if either is NULL or the handle is in use.
  */
-uint32_t bregman_sampler_clone(const struct bregman_sampler *sampler, struct bregman_sampler **out);
+uint32_t bregman_sampler_clone(const struct bregman_sampler *sampler,
+                               struct bregman_sampler **out);
 
 /**
  * Frees a sampler. NULL is fine. The handle, and what bregman_sampler_error returned for it, is dead afterwards.
@@ -587,7 +927,7 @@ uint32_t bregman_sampler_clone(const struct bregman_sampler *sampler, struct bre
 void bregman_sampler_free(struct bregman_sampler *sampler);
 
 /**
- * Back to as created: the seed of creation, position 0, no history, no logit bias.
+ * Back to as created: the seed of creation, position 0, no history, no logit bias, no mask.
  */
 uint32_t bregman_sampler_reset(struct bregman_sampler *sampler);
 
@@ -600,7 +940,8 @@ uint32_t bregman_sampler_reseed(struct bregman_sampler *sampler, uint64_t seed, 
 
 /**
  * Appends `n` tokens to the history that stages about repetition look at: the prompt's, and each token that the
- * sequence went on with (BREGMAN_ACCEPT does that for drawn ones). `tokens` may be NULL if `n` is 0.
+ * sequence went on with (BREGMAN_ACCEPT does that for drawn ones). `tokens` may be NULL if `n` is 0. What is accepted
+ * before the first row is the prompt: bregman_sampler_set_prompt_length.
  *
  * BREGMAN_INVALID_ARGUMENT if one is negative; then none is taken.
  */
@@ -631,6 +972,26 @@ size_t bregman_sampler_describe(const struct bregman_sampler *sampler, char *tex
  * handle; "" if none has failed. For a NULL handle, a fixed text that says so.
  */
 const char *bregman_sampler_error(const struct bregman_sampler *sampler);
+
+/**
+ * Says that the first `n` tokens of the history are the prompt and the others output, for a sequence that is resumed.
+ * Stages with scope=output look at the output only.
+ *
+ * Without this call the prompt is what was accepted before the first row was looked at: before the first
+ * bregman_decode, bregman_apply, bregman_process, bregman_distribution, bregman_draw_many (or a batch of these) that
+ * succeeded since creation or the last reset. BREGMAN_INVALID_ARGUMENT if the history has not so many tokens.
+ */
+uint32_t bregman_sampler_set_prompt_length(struct bregman_sampler *sampler, size_t n);
+
+/**
+ * Allows only the tokens whose bit is set, in every row and candidate array from now on: token t is bit t % 32 of word
+ * t / 32 (the layout of llguidance and xgrammar), tokens beyond the `n` words are banned. A mask that a batch gives
+ * holds as well. The words are copied; no memory is taken if the mask before had as many.
+ *
+ * `words` NULL and `n` 0 allow all tokens again. BREGMAN_INVALID_ARGUMENT (one of these without the other, misaligned)
+ * leaves the old mask.
+ */
+uint32_t bregman_sampler_set_mask(struct bregman_sampler *sampler, const uint32_t *words, size_t n);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,0 +1,110 @@
+//! What else can be told of a decoded row: its most likely tokens, the drawn token's rank, and what was kept.
+
+use crate::diagnostics;
+use crate::law::Law;
+use crate::math::ln;
+
+/// Whose log-probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Source {
+    /// The model's: the untouched logits (no mask, no bias, no stage), at temperature 1.
+    #[default]
+    Model,
+    /// The decoded distribution's.
+    Law,
+}
+
+/// What to tell besides the token, and where to write it; an empty slice asks for nothing.
+#[derive(Debug, Default)]
+pub struct Answers<'a> {
+    /// Whose log-probabilities `top_ids`, `top_logprobs` and [`Told`] are.
+    pub source: Source,
+    /// The most likely tokens in descending order (ties: ascending id); -1 where there are no more.
+    pub top_ids: &'a mut [i32],
+    /// Their log-probabilities; -infinity where there are no more.
+    pub top_logprobs: &'a mut [f32],
+    /// The tokens with positive probability under the decoded distribution, most likely first; -1 where there are no
+    /// more.
+    pub kept_ids: &'a mut [i32],
+    /// The same as a packed mask: token `t` is bit `t % 32` of word `t / 32`.
+    pub kept_mask: &'a mut [u32],
+}
+
+/// What was told of the drawn token.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Told {
+    /// Its log-probability; NaN if the untouched logits have none (a NaN or an infinity under the mask).
+    pub logprob: f64,
+    /// How many tokens are at least as likely, itself among them: 1 for the most likely. 0 if `logprob` is NaN.
+    pub rank: usize,
+}
+
+impl Told {
+    pub(crate) const NOTHING: Self = Self { logprob: f64::NAN, rank: 0 };
+}
+
+/// The `ids.len()` or `logprobs.len()` most likely tokens of a law, and how many of these there are.
+pub(crate) fn top(law: &mut Law<'_>, ids: &mut [i32], logprobs: &mut [f32]) -> usize {
+    let n = ids.len().max(logprobs.len());
+    let n = law.reach(n).min(n);
+    let log_total = ln(law.rough_total());
+    for (at, id) in ids.iter_mut().enumerate() {
+        *id = if at < n { law.id(law.entries()[at].index) } else { -1 };
+    }
+    for (at, logprob) in logprobs.iter_mut().enumerate() {
+        *logprob = if at < n { (law.entries()[at].x - log_total) as f32 } else { f32::NEG_INFINITY };
+    }
+    n
+}
+
+/// The same of a model that has no distribution.
+pub(crate) fn no_top(ids: &mut [i32], logprobs: &mut [f32]) {
+    ids.fill(-1);
+    logprobs.fill(f32::NAN);
+}
+
+/// Rank and log-probability of the token that was drawn from a law, under this law.
+pub(crate) fn told_by_law(law: &mut Law<'_>) -> Told {
+    let Some(drawn) = law.drawn() else { return Told::NOTHING };
+    let rank = if law.is_closed() {
+        let x = law.entries()[drawn.rank].x;
+        law.entries().partition_point(|e| e.x >= x)
+    } else {
+        let (vocab, _) = law.vocabulary();
+        let logit = vocab.row().logit(drawn.index);
+        vocab.count(logit) as usize
+    };
+    Told { logprob: ln(drawn.p), rank }
+}
+
+/// Rank and log-probability of a token under a model's law.
+pub(crate) fn told_by_model(model: &mut Law<'_>, token: u32) -> Told {
+    let (vocab, _) = model.vocabulary();
+    let logit = vocab.row().logit(token);
+    Told { logprob: diagnostics::logprob(vocab, token), rank: vocab.count(logit) as usize }
+}
+
+/// Writes which tokens have positive probability.
+pub(crate) fn kept(law: &mut Law<'_>, ids: &mut [i32], mask: &mut [u32]) {
+    if !ids.is_empty() {
+        let n = law.reach(ids.len());
+        for (at, id) in ids.iter_mut().enumerate() {
+            *id = if at < n { law.id(law.entries()[at].index) } else { -1 };
+        }
+    }
+    if mask.is_empty() {
+        return;
+    }
+    mask.fill(0);
+    let mut set = |token: usize| {
+        if let Some(word) = mask.get_mut(token / 32) {
+            *word |= 1 << (token % 32);
+        }
+    };
+    if law.is_closed() {
+        law.entries().iter().for_each(|e| set(e.index as usize));
+        return;
+    }
+    let (lowest, row) = (law.lowest(), law.vocabulary().0.row());
+    (0..row.vocab()).filter(|&i| row.logit(i as u32) >= lowest).for_each(set);
+}

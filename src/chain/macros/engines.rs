@@ -1,0 +1,273 @@
+//! The engines: their stages in their order, and what switches each on.
+
+use super::Given::{Always, Parameter};
+use super::{MacroInfo, Part, parameters};
+use crate::chain::arguments::Arguments;
+
+pub(super) static ALL: [MacroInfo; 3] = [LLAMA_CPP, TRANSFORMERS, VLLM];
+
+/// A number, which each of these parameters has.
+fn number(a: &Arguments, name: &str) -> f64 {
+    a.number(name).or_else(|| a.count(name).map(|n| n as f64)).unwrap_or(0.0)
+}
+
+fn is(a: &Arguments, name: &str, word: &str) -> bool {
+    a.word(name).as_deref() == Some(word)
+}
+
+fn is_positive(a: &Arguments, name: &str) -> bool {
+    number(a, name) > 0.0
+}
+
+fn is_below_one(a: &Arguments, name: &str) -> bool {
+    number(a, name) < 1.0
+}
+
+/// Mirostat takes the place of every truncation.
+fn truncates(a: &Arguments) -> bool {
+    is(a, "mirostat", "0")
+}
+
+fn is_adaptive(a: &Arguments) -> bool {
+    truncates(a) && number(a, "adaptive_target") >= 0.0
+}
+
+const LLAMA_CPP: MacroInfo = MacroInfo {
+    name: "llama_cpp",
+    aliases: &["llamacpp"],
+    summary: "llama.cpp's default chain: bias, penalties, DRY, truncations at temperature 1, temperature last",
+    source: "llama.cpp, common/common.h and common/sampling.cpp",
+    parameters: &parameters::LLAMA_CPP,
+    parts: &[
+        Part {
+            stage: "logit_bias",
+            is_on: |a| a.is_given("logit_bias"),
+            values: &[("biases", Parameter("logit_bias"))],
+        },
+        Part {
+            stage: "penalties",
+            is_on: |a| {
+                let off = (number(a, "repeat_penalty"), number(a, "frequency_penalty"), number(a, "presence_penalty"));
+                truncates(a) && is_positive(a, "repeat_last_n") && off != (1.0, 0.0, 0.0)
+            },
+            values: &[
+                ("repeat", Parameter("repeat_penalty")),
+                ("frequency", Parameter("frequency_penalty")),
+                ("presence", Parameter("presence_penalty")),
+                ("last_n", Parameter("repeat_last_n")),
+            ],
+        },
+        Part {
+            stage: "dry",
+            is_on: |a| truncates(a) && is_positive(a, "dry_multiplier") && is_positive(a, "dry_penalty_last_n"),
+            values: &[
+                ("multiplier", Parameter("dry_multiplier")),
+                ("base", Parameter("dry_base")),
+                ("allowed", Parameter("dry_allowed_length")),
+                ("last_n", Parameter("dry_penalty_last_n")),
+                ("breakers", Parameter("dry_sequence_breakers")),
+            ],
+        },
+        Part {
+            stage: "top_n_sigma",
+            is_on: |a| truncates(a) && is_positive(a, "top_n_sigma"),
+            values: &[("n", Parameter("top_n_sigma"))],
+        },
+        Part {
+            stage: "top_k",
+            is_on: |a| truncates(a) && is_positive(a, "top_k"),
+            values: &[("k", Parameter("top_k"))],
+        },
+        Part {
+            stage: "typical",
+            is_on: |a| truncates(a) && is_below_one(a, "typical_p"),
+            values: &[("p", Parameter("typical_p")), ("rule", Always("exceed")), ("min_keep", Parameter("min_keep"))],
+        },
+        Part {
+            stage: "top_p",
+            is_on: |a| truncates(a) && is_below_one(a, "top_p"),
+            values: &[("p", Parameter("top_p")), ("min_keep", Parameter("min_keep"))],
+        },
+        Part {
+            stage: "min_p",
+            is_on: |a| truncates(a) && is_positive(a, "min_p"),
+            values: &[("p", Parameter("min_p")), ("min_keep", Parameter("min_keep"))],
+        },
+        Part {
+            stage: "xtc",
+            is_on: |a| truncates(a) && is_positive(a, "xtc_probability") && number(a, "xtc_threshold") <= 0.5,
+            values: &[
+                ("probability", Parameter("xtc_probability")),
+                ("threshold", Parameter("xtc_threshold")),
+                ("min_keep", Parameter("min_keep")),
+            ],
+        },
+        Part {
+            stage: "dynamic_temperature",
+            is_on: |a| is_positive(a, "dynatemp_range") && truncates(a),
+            values: &[
+                ("t", Parameter("temperature")),
+                ("delta", Parameter("dynatemp_range")),
+                ("exponent", Parameter("dynatemp_exponent")),
+            ],
+        },
+        Part {
+            stage: "temperature",
+            is_on: |a| number(a, "temperature") != 1.0 && !(is_positive(a, "dynatemp_range") && truncates(a)),
+            values: &[("t", Parameter("temperature"))],
+        },
+        Part {
+            stage: "mirostat",
+            is_on: |a| is(a, "mirostat", "1"),
+            values: &[("tau", Parameter("mirostat_tau")), ("eta", Parameter("mirostat_eta"))],
+        },
+        Part {
+            stage: "mirostat_v2",
+            is_on: |a| is(a, "mirostat", "2"),
+            values: &[("tau", Parameter("mirostat_tau")), ("eta", Parameter("mirostat_eta"))],
+        },
+        Part {
+            stage: "adaptive_p",
+            is_on: is_adaptive,
+            values: &[("target", Parameter("adaptive_target")), ("decay", Parameter("adaptive_decay"))],
+        },
+        Part { stage: "draw", is_on: |a| truncates(a) && !is_adaptive(a), values: &[] },
+    ],
+};
+
+fn samples(a: &Arguments) -> bool {
+    is(a, "do_sample", "true")
+}
+
+const TRANSFORMERS: MacroInfo = MacroInfo {
+    name: "transformers",
+    aliases: &["hf", "huggingface"],
+    summary: "Hugging Face transformers' generate: processors over prompt and output, temperature, then truncations, each \
+              on what the one before left",
+    source: "Hugging Face transformers, generation/utils.py, _get_logits_processor",
+    parameters: &parameters::TRANSFORMERS,
+    parts: &[
+        Part {
+            stage: "penalties",
+            is_on: |a| number(a, "repetition_penalty") != 1.0,
+            values: &[("repeat", Parameter("repetition_penalty")), ("scope", Always("all"))],
+        },
+        Part {
+            stage: "no_repeat_ngram",
+            is_on: |a| is_positive(a, "no_repeat_ngram_size"),
+            values: &[("n", Parameter("no_repeat_ngram_size"))],
+        },
+        Part {
+            stage: "bad_words",
+            is_on: |a| a.is_given("bad_words_ids"),
+            values: &[("sequences", Parameter("bad_words_ids"))],
+        },
+        Part {
+            stage: "min_tokens",
+            is_on: |a| is_positive(a, "min_length"),
+            values: &[("n", Parameter("min_length")), ("stop", Parameter("eos_token_id")), ("scope", Always("all"))],
+        },
+        Part {
+            stage: "min_tokens",
+            is_on: |a| is_positive(a, "min_new_tokens"),
+            values: &[("n", Parameter("min_new_tokens")), ("stop", Parameter("eos_token_id"))],
+        },
+        Part {
+            stage: "temperature",
+            is_on: |a| samples(a) && number(a, "temperature") != 1.0,
+            values: &[("t", Parameter("temperature"))],
+        },
+        Part { stage: "top_h", is_on: |a| samples(a) && a.is_given("top_h"), values: &[("h", Parameter("top_h"))] },
+        Part {
+            stage: "top_k",
+            is_on: |a| samples(a) && is_positive(a, "top_k"),
+            values: &[("k", Parameter("top_k")), ("ties", Always("keep"))],
+        },
+        Part {
+            stage: "top_p",
+            is_on: |a| samples(a) && is_below_one(a, "top_p"),
+            values: &[("p", Parameter("top_p"))],
+        },
+        Part { stage: "min_p", is_on: |a| samples(a) && is_positive(a, "min_p"), values: &[("p", Parameter("min_p"))] },
+        Part {
+            stage: "typical",
+            is_on: |a| samples(a) && is_below_one(a, "typical_p"),
+            values: &[("p", Parameter("typical_p")), ("rule", Always("reach"))],
+        },
+        Part {
+            stage: "epsilon",
+            is_on: |a| samples(a) && is_positive(a, "epsilon_cutoff"),
+            values: &[("epsilon", Parameter("epsilon_cutoff"))],
+        },
+        Part {
+            stage: "eta",
+            is_on: |a| samples(a) && is_positive(a, "eta_cutoff"),
+            values: &[("epsilon", Parameter("eta_cutoff"))],
+        },
+        Part { stage: "draw", is_on: samples, values: &[] },
+        Part { stage: "greedy", is_on: |a| !samples(a), values: &[] },
+    ],
+};
+
+/// vLLM takes a smaller temperature for greedy.
+fn is_warm(a: &Arguments) -> bool {
+    number(a, "temperature") >= 1e-5
+}
+
+const VLLM: MacroInfo = MacroInfo {
+    name: "vllm",
+    aliases: &[],
+    summary: "vLLM's sampler: bad words, min tokens, bias, penalties (repetition over prompt and output, the others over \
+              the output), temperature, min-p, top-k, top-p",
+    source: "vLLM, v1/sample/sampler.py",
+    parameters: &parameters::VLLM,
+    parts: &[
+        Part {
+            stage: "bad_words",
+            is_on: |a| a.is_given("bad_words"),
+            values: &[("sequences", Parameter("bad_words")), ("scope", Always("output"))],
+        },
+        Part {
+            stage: "min_tokens",
+            is_on: |a| is_positive(a, "min_tokens"),
+            values: &[("n", Parameter("min_tokens")), ("stop", Parameter("stop_token_ids"))],
+        },
+        Part {
+            stage: "logit_bias",
+            is_on: |a| a.is_given("logit_bias"),
+            values: &[("biases", Parameter("logit_bias"))],
+        },
+        Part {
+            stage: "penalties",
+            is_on: |a| number(a, "repetition_penalty") != 1.0,
+            values: &[("repeat", Parameter("repetition_penalty")), ("scope", Always("all"))],
+        },
+        Part {
+            stage: "penalties",
+            is_on: |a| (number(a, "frequency_penalty"), number(a, "presence_penalty")) != (0.0, 0.0),
+            values: &[
+                ("frequency", Parameter("frequency_penalty")),
+                ("presence", Parameter("presence_penalty")),
+                ("scope", Always("output")),
+            ],
+        },
+        Part {
+            stage: "temperature",
+            is_on: |a| is_warm(a) && number(a, "temperature") != 1.0,
+            values: &[("t", Parameter("temperature"))],
+        },
+        Part { stage: "min_p", is_on: |a| is_warm(a) && is_positive(a, "min_p"), values: &[("p", Parameter("min_p"))] },
+        Part {
+            stage: "top_k",
+            is_on: |a| is_warm(a) && is_positive(a, "top_k"),
+            values: &[("k", Parameter("top_k")), ("ties", Always("keep"))],
+        },
+        Part {
+            stage: "top_p",
+            is_on: |a| is_warm(a) && is_below_one(a, "top_p"),
+            values: &[("p", Parameter("top_p"))],
+        },
+        Part { stage: "draw", is_on: is_warm, values: &[] },
+        Part { stage: "greedy", is_on: |a| !is_warm(a), values: &[] },
+    ],
+};

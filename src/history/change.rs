@@ -1,0 +1,74 @@
+//! What a stage does to single tokens: a change of each one's logit.
+
+/// A change of one token's logit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Change {
+    pub(crate) token: u32,
+    /// A positive logit is divided by it, another multiplied.
+    pub(crate) repeat: f64,
+    /// Subtracted afterwards; infinity bans the token.
+    pub(crate) less: f64,
+}
+
+impl Change {
+    /// The token may not be sampled.
+    pub(crate) fn ban(token: u32) -> Self {
+        Self::subtract(token, f64::INFINITY)
+    }
+
+    pub(crate) fn subtract(token: u32, less: f64) -> Self {
+        Self { token, repeat: 1.0, less }
+    }
+
+    /// The logit afterwards. A ban is a ban whatever the logit is, even NaN.
+    pub(crate) fn of(&self, logit: f64) -> f64 {
+        if self.less == f64::INFINITY {
+            return f64::NEG_INFINITY;
+        }
+        (if logit > 0.0 { logit / self.repeat } else { logit * self.repeat }) - self.less
+    }
+}
+
+/// The change of a token in a list sorted by token.
+pub(crate) fn change_of(changes: &[Change], token: i32) -> Option<&Change> {
+    let token = u32::try_from(token).ok()?;
+    changes.binary_search_by_key(&token, |c| c.token).ok().map(|at| &changes[at])
+}
+
+/// Merges two lists sorted by their first element into `out`; where both have one, `new` has it.
+pub(crate) fn merge(old: &[(u32, f32)], new: impl Iterator<Item = (u32, f32)>, out: &mut Vec<(u32, f32)>) {
+    out.clear();
+    let mut rest = old;
+    for edit in new {
+        let before = rest.partition_point(|&(index, _)| index < edit.0);
+        out.extend_from_slice(&rest[..before]);
+        rest = &rest[before..];
+        if rest.first().is_some_and(|&(index, _)| index == edit.0) {
+            rest = &rest[1..];
+        }
+        out.push(edit);
+    }
+    out.extend_from_slice(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_penalty_pushes_down_on_both_sides_of_zero() {
+        let change = Change { token: 0, repeat: 2.0, less: 0.5 };
+        assert_eq!([4.0, -4.0, 0.0].map(|l| change.of(l)), [1.5, -8.5, -0.5]);
+        assert_eq!(change.of(f64::NEG_INFINITY), f64::NEG_INFINITY);
+        assert_eq!([f64::NAN, f64::INFINITY, 1.0].map(|l| Change::ban(0).of(l)), [f64::NEG_INFINITY; 3]);
+    }
+
+    #[test]
+    fn a_merged_list_is_sorted_and_new_wins() {
+        let mut out = vec![(9, 9.0)];
+        merge(&[(1, 1.0), (4, 1.0), (7, 1.0)], [(0, 2.0), (4, 2.0), (9, 2.0)].into_iter(), &mut out);
+        assert_eq!(out, [(0, 2.0), (1, 1.0), (4, 2.0), (7, 1.0), (9, 2.0)]);
+        merge(&[], [].into_iter(), &mut out);
+        assert!(out.is_empty());
+    }
+}

@@ -1,0 +1,152 @@
+//! The tokens of a sequence so far, and how often each was seen: what the stages about repetition look at.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `counts.rs` | tokens and how often each was seen, kept up to date as tokens are accepted |
+//! | `change.rs` | what such a stage does: changes of single tokens' logits |
+//! | `repeats.rs` | where the end of the history has stood before |
+
+mod change;
+mod counts;
+mod repeats;
+
+pub(crate) use change::{Change, change_of, merge};
+pub(crate) use counts::Seen;
+pub(crate) use repeats::{BrokenAt, continuations, repeated};
+
+use crate::error::{Error, Result};
+use counts::Counts;
+
+/// Which tokens of the history count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// The last so many, prompt and output alike.
+    Window(usize),
+    /// Prompt and output.
+    All,
+    /// What came after the prompt.
+    Output,
+}
+
+/// The tokens accepted so far.
+///
+/// The prompt is what was accepted before the first row was looked at; [`History::set_prompt`] says otherwise.
+#[derive(Clone)]
+pub(crate) struct History {
+    tokens: Vec<i32>,
+    /// The length of the prompt; none while every token is the prompt's.
+    prompt: Option<usize>,
+    counts: Vec<Counts>,
+}
+
+impl History {
+    /// An empty history that keeps counts over these scopes.
+    pub(crate) fn new(scopes: impl Iterator<Item = Scope>) -> Self {
+        let mut counts: Vec<Counts> = Vec::new();
+        for scope in scopes {
+            if counts.iter().all(|c| c.scope() != scope) {
+                counts.push(Counts::new(scope));
+            }
+        }
+        Self { tokens: Vec::new(), prompt: None, counts }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.tokens.clear();
+        self.prompt = None;
+        self.counts.iter_mut().for_each(Counts::clear);
+    }
+
+    /// Appends tokens, none of them negative.
+    pub(crate) fn extend(&mut self, tokens: &[i32]) {
+        self.tokens.extend_from_slice(tokens);
+        let prompt = self.prompt();
+        self.counts.iter_mut().for_each(|counts| counts.follow(&self.tokens, tokens.len(), prompt));
+    }
+
+    /// The first row is looked at: what follows is output.
+    pub(crate) fn begin(&mut self) {
+        self.prompt.get_or_insert(self.tokens.len());
+    }
+
+    /// Says how many of the tokens are the prompt.
+    pub(crate) fn set_prompt(&mut self, n: usize) -> Result<()> {
+        if n > self.tokens.len() {
+            return Err(Error::InvalidArgument(format!(
+                "n is {n}: the history has only {} tokens that could be the prompt",
+                self.tokens.len()
+            )));
+        }
+        self.prompt = Some(n);
+        for counts in self.counts.iter_mut().filter(|c| c.scope() == Scope::Output) {
+            counts.clear();
+            counts.follow(&self.tokens, self.tokens.len() - n, n);
+        }
+        Ok(())
+    }
+
+    fn prompt(&self) -> usize {
+        self.prompt.unwrap_or(self.tokens.len())
+    }
+
+    pub(crate) fn tokens(&self) -> &[i32] {
+        &self.tokens
+    }
+
+    /// The tokens of a scope, in order.
+    pub(crate) fn within(&self, scope: Scope) -> &[i32] {
+        let start = match scope {
+            Scope::All => 0,
+            Scope::Output => self.prompt(),
+            Scope::Window(n) => self.tokens.len().saturating_sub(n),
+        };
+        &self.tokens[start..]
+    }
+
+    /// The distinct tokens of a scope in ascending order, with how often each was seen. A scope that was not named at
+    /// creation has none.
+    pub(crate) fn seen(&self, scope: Scope) -> &[Seen] {
+        self.counts.iter().find(|c| c.scope() == scope).map_or(&[], Counts::seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counted anew, the plain way.
+    fn plain(tokens: &[i32]) -> Vec<Seen> {
+        let mut seen = std::collections::BTreeMap::<u32, u32>::new();
+        tokens.iter().for_each(|&t| *seen.entry(t as u32).or_default() += 1);
+        seen.into_iter().map(|(token, times)| Seen { token, times }).collect()
+    }
+
+    #[test]
+    fn counts_follow_the_history_however_it_grows() {
+        let scopes = [Scope::All, Scope::Output, Scope::Window(5), Scope::Window(64), Scope::Window(1)];
+        let (mut history, mut state) = (History::new(scopes.into_iter()), 1u64);
+        let mut next = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize
+        };
+        for step in 0..400 {
+            // One token at a time mostly, now and then a few or very many.
+            let n = if step % 7 == 0 { next() % 200 } else { step % 3 };
+            let tokens: Vec<i32> = (0..n).map(|_| (next() % 40) as i32).collect();
+            history.extend(&tokens);
+            if step == 20 {
+                history.begin();
+            }
+            if step % 50 == 49 {
+                let n = next() % (history.tokens().len() + 1);
+                history.set_prompt(n).unwrap();
+            }
+            for scope in scopes {
+                assert_eq!(history.seen(scope), plain(history.within(scope)), "step {step}, {scope:?}");
+            }
+        }
+        assert!(history.set_prompt(history.tokens().len() + 1).is_err());
+        history.clear();
+        assert!(scopes.into_iter().all(|scope| history.seen(scope).is_empty() && history.within(scope).is_empty()));
+    }
+}

@@ -1,0 +1,140 @@
+//! Where the end of the history has stood before, and what followed it there.
+
+/// Calls `visit` with the token after each place, before the end, where the last `n` tokens stand: the tokens that
+/// would complete an (n + 1)-gram which the history has already.
+pub(crate) fn continuations(tokens: &[i32], n: usize, mut visit: impl FnMut(u32)) {
+    let Some(start) = tokens.len().checked_sub(n) else { return };
+    let suffix = &tokens[start..];
+    let Some(&last) = suffix.last() else {
+        tokens.iter().for_each(|&token| visit(token as u32));
+        return;
+    };
+    // Position `end` is the one after a place; the last token is compared first, and differs nearly always.
+    for end in n..tokens.len() {
+        if tokens[end - 1] == last && tokens[end - n..end] == *suffix {
+            visit(tokens[end] as u32);
+        }
+    }
+}
+
+/// The sequences at which a repetition is broken off.
+pub(crate) struct BrokenAt<'a>(pub(crate) &'a [Vec<u32>]);
+
+impl BrokenAt<'_> {
+    /// Tokens at the end of the history that a repetition may have: those after the last breaker in it. Going back, the
+    /// first token that begins breakers decides, and of its breakers the longest (llama.cpp's rule).
+    fn limit(&self, tokens: &[i32]) -> usize {
+        for (back, start) in (0..tokens.len()).rev().enumerate() {
+            let stands = |breaker: &&Vec<u32>| {
+                breaker.len() <= back + 1
+                    && breaker.iter().zip(&tokens[start..]).all(|(&b, &t)| i64::from(b) == t.into())
+            };
+            if let Some(longest) = self.0.iter().filter(stands).map(Vec::len).max() {
+                return back + 1 - longest;
+            }
+        }
+        tokens.len()
+    }
+
+    /// Whether this token alone is a breaker.
+    fn has(&self, token: u32) -> bool {
+        self.0.iter().any(|breaker| breaker[..] == [token])
+    }
+}
+
+/// Calls `visit(token, length)` for every token that would continue a repetition of at least `least` tokens of the
+/// history's end, with the repetition's length; several times for a token that would continue several.
+///
+/// `z` is memory. Time is linear in the history's length: the Z-algorithm on the reversed history.
+pub(crate) fn repeated(
+    tokens: &[i32],
+    broken: &BrokenAt<'_>,
+    least: usize,
+    z: &mut Vec<u32>,
+    mut visit: impl FnMut(u32, usize),
+) {
+    let n = tokens.len();
+    let limit = broken.limit(tokens);
+    if n <= least || limit < least {
+        return;
+    }
+    // z[k]: how many tokens before and at position n - 1 - k equal the last ones.
+    z.clear();
+    z.resize(n, 0);
+    let back = |k: usize| tokens[n - 1 - k];
+    let (mut left, mut right) = (0, 0);
+    for k in 1..n {
+        let mut length = if k < right { (right - k).min(z[k - left] as usize) } else { 0 };
+        while k + length < n && back(length) == back(k + length) {
+            length += 1;
+        }
+        if k + length > right {
+            (left, right) = (k, k + length);
+        }
+        z[k] = length as u32;
+        let (length, next) = (length.min(limit), back(k - 1) as u32);
+        if length >= least && !broken.has(next) {
+            visit(next, length);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next(state: &mut u64) -> usize {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*state >> 33) as usize
+    }
+
+    #[test]
+    fn an_n_gram_is_completed_where_it_stood() {
+        let follows = |tokens: &[i32], n| {
+            let mut all = vec![];
+            continuations(tokens, n, |t| all.push(t));
+            all
+        };
+        assert_eq!(follows(&[1, 2, 3, 1, 2, 4, 1, 2], 2), [3, 4]);
+        assert_eq!(follows(&[1, 2, 3, 1, 2, 4, 1, 2], 1), [3, 4]);
+        assert_eq!(follows(&[5, 5, 5], 1), [5, 5], "places may overlap the end");
+        assert_eq!(follows(&[1, 2], 0), [1, 2]);
+        assert_eq!(follows(&[1, 2], 3), [], "a history that is too short");
+        assert_eq!(follows(&[], 0), []);
+    }
+
+    /// The lengths by their definition, on random sequences over few tokens.
+    #[test]
+    fn repetitions_are_those_of_the_definition() {
+        let mut state = 7;
+        for round in 0..2000 {
+            let tokens: Vec<i32> = (0..next(&mut state) % 40).map(|_| (next(&mut state) % 3) as i32).collect();
+            let least = 1 + next(&mut state) % 3;
+            let (mut found, mut plain) = (vec![], vec![]);
+            repeated(&tokens, &BrokenAt(&[]), least, &mut Vec::new(), |t, l| found.push((t, l)));
+            for end in (1..tokens.len()).rev() {
+                let length = (0..end).take_while(|&i| tokens[end - 1 - i] == tokens[tokens.len() - 1 - i]).count();
+                if length >= least {
+                    plain.push((tokens[end] as u32, length));
+                }
+            }
+            assert_eq!(found, plain, "round {round}: {tokens:?}");
+        }
+    }
+
+    #[test]
+    fn a_repetition_ends_at_a_breaker() {
+        let longest = |tokens: &[i32], breakers: &[Vec<u32>]| {
+            let mut longest = None;
+            repeated(tokens, &BrokenAt(breakers), 1, &mut Vec::new(), |t, l| longest = longest.max(Some((l, t))));
+            longest
+        };
+        let tokens = [1, 2, 9, 3, 4, 7, 1, 2, 9, 3, 4];
+        assert_eq!(longest(&tokens, &[]), Some((5, 7)));
+        assert_eq!(longest(&tokens, &[vec![9]]), Some((2, 7)));
+        assert_eq!(longest(&tokens, &[vec![9, 3]]), Some((1, 7)));
+        assert_eq!(longest(&tokens, &[vec![9, 3], vec![9, 3, 4]]), None, "the longest breaker counts");
+        assert_eq!(longest(&tokens, &[vec![9, 5]]), Some((5, 7)));
+        assert_eq!(longest(&tokens, &[vec![7]]), None, "a breaker itself is not penalised");
+    }
+}

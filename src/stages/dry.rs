@@ -1,0 +1,114 @@
+//! DRY ("don't repeat yourself"): the longer the repetition that a token would continue, the larger its penalty.
+
+use super::scope;
+use super::{Edit, Edits, Stage, Work};
+use crate::chain::Generators;
+use crate::chain::arguments::Arguments;
+use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use crate::error::Result;
+use crate::history::{BrokenAt, Change, History, Scope, repeated};
+use crate::math::{ln, pow};
+
+pub(super) const INFO: StageInfo = StageInfo {
+    name: "dry",
+    aliases: &[],
+    summary: "subtracts multiplier x base^(length - allowed) from a token that would continue a repetition of that length",
+    definition: "l' = l - m b^min(n - a, floor(88.72/ln b)), n the longest repetition continued, cut at breakers",
+    agrees: "llama.cpp",
+    source: "p-e-w, text-generation-webui pull request 5677; llama.cpp, llama_sampler_init_dry",
+    draws: false,
+    parameters: &[
+        ParameterInfo {
+            name: "multiplier",
+            aliases: &["dry_multiplier"],
+            summary: "the penalty of the shortest repetition; 0 switches the stage off",
+            kind: Kind::Number { min: 0.0, max: 1e6, open: false },
+            default: "0.8",
+            required: false,
+        },
+        ParameterInfo {
+            name: "base",
+            aliases: &["dry_base"],
+            summary: "what every further token multiplies the penalty by",
+            kind: Kind::Number { min: 1.0, max: 1e6, open: false },
+            default: "1.75",
+            required: false,
+        },
+        ParameterInfo {
+            name: "allowed",
+            aliases: &["allowed_length", "dry_allowed_length"],
+            summary: "repetitions shorter than this are not penalised",
+            kind: Kind::Count { min: 0 },
+            default: "2",
+            required: false,
+        },
+        ParameterInfo {
+            name: "last_n",
+            aliases: &["dry_penalty_last_n", "range"],
+            summary: "repetitions are looked for among so many last tokens; 0 switches the stage off; only with \
+                      scope=window",
+            kind: Kind::Count { min: 0 },
+            default: "64",
+            required: false,
+        },
+        ParameterInfo {
+            name: "breakers",
+            aliases: &["sequence_breakers", "dry_sequence_breakers"],
+            summary: "token sequences at which a repetition is broken off, separated by semicolons: 13; 25 11",
+            kind: Kind::Sequences,
+            default: "",
+            required: false,
+        },
+        ParameterInfo {
+            name: "scope",
+            aliases: &[],
+            summary: "the tokens that count: the window of the last ones, all, or only the output",
+            kind: Kind::Choice(&["window", "all", "output"]),
+            default: "window",
+            required: false,
+        },
+    ],
+    build,
+};
+
+/// Above this an f32 is infinite: its natural logarithm.
+const LARGEST: f64 = 88.722_839_1;
+
+fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
+    let base = arguments.number("base").unwrap_or(1.75);
+    Ok(Box::new(Edits(Dry {
+        multiplier: arguments.number("multiplier").unwrap_or(0.0),
+        base,
+        // No bound where the power does not grow.
+        most: if base > 1.000_001 { (LARGEST / ln(base)) as usize } else { usize::MAX },
+        allowed: arguments.count("allowed").unwrap_or(2),
+        breakers: arguments.sequences("breakers"),
+        scope: scope(arguments, Some("last_n"))?,
+    })))
+}
+
+struct Dry {
+    multiplier: f64,
+    base: f64,
+    /// The largest exponent.
+    most: usize,
+    allowed: usize,
+    breakers: Vec<Vec<u32>>,
+    scope: Scope,
+}
+
+impl Edit for Dry {
+    fn edit(&self, history: &History, work: &mut Work) {
+        if self.multiplier == 0.0 {
+            return;
+        }
+        let (tokens, Work { changes, lengths }) = (history.within(self.scope), work);
+        repeated(tokens, &BrokenAt(&self.breakers), self.allowed, lengths, |token, length| {
+            let exponent = (length - self.allowed).min(self.most) as f64;
+            changes.push(Change::subtract(token, self.multiplier * pow(self.base, exponent)));
+        });
+        // Of several repetitions the longest counts.
+        changes.sort_unstable_by(|a, b| a.token.cmp(&b.token).then(b.less.total_cmp(&a.less)));
+        changes.dedup_by_key(|c| c.token);
+    }
+}

@@ -1,0 +1,44 @@
+//! Gumbel: one token from the law, as the winner of a race with noise for each token.
+
+use super::{Context, Need, Stage, State};
+use crate::chain::Generators;
+use crate::chain::arguments::Arguments;
+use crate::chain::catalogue::StageInfo;
+use crate::error::Result;
+use crate::gumbel;
+use crate::law::Law;
+use crate::random::Noise;
+
+pub(super) const INFO: StageInfo = StageInfo {
+    name: "gumbel",
+    aliases: &["gumbel_max"],
+    summary: "draws a token with the law's probabilities, by noise that depends on seed, position and token id alone: laws \
+              that differ little mostly give the same token",
+    definition: "argmax ln p_i - ln(-ln u_i), u_i from (seed, position, token)",
+    agrees: "exact categorical draw",
+    source: "Gumbel-max: Maddison, Tarlow and Minka, arXiv 1411.0030",
+    draws: true,
+    parameters: &[],
+    build,
+};
+
+fn build(_: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
+    Ok(Box::new(Gumbel))
+}
+
+struct Gumbel;
+
+impl Stage for Gumbel {
+    fn need(&self) -> Need {
+        Need::Whole
+    }
+
+    fn transform(&self, _: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
+        gumbel::draw(law, Noise::new(context.seed, context.position));
+        context.state
+    }
+}

@@ -1,0 +1,61 @@
+//! Min tokens: no end before so many tokens.
+
+use super::SCOPE;
+use super::scope;
+use super::{Edit, Edits, Stage, Work};
+use crate::chain::Generators;
+use crate::chain::arguments::Arguments;
+use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use crate::error::Result;
+use crate::history::{Change, History, Scope};
+
+pub(super) const INFO: StageInfo = StageInfo {
+    name: "min_tokens",
+    aliases: &["min_new_tokens"],
+    summary: "bans the stop tokens until there are n tokens",
+    definition: "l' = -inf for stop tokens while the scope has fewer than n tokens",
+    agrees: "vLLM; transformers (min_new_tokens; min_length with scope=all)",
+    source: "vLLM, min_tokens; Hugging Face transformers, MinNewTokensLengthLogitsProcessor, and with scope=all \
+             MinLengthLogitsProcessor",
+    draws: false,
+    parameters: &[
+        ParameterInfo {
+            name: "n",
+            aliases: &["min_tokens"],
+            summary: "this many tokens before a stop token may come; 0 switches the stage off",
+            kind: Kind::Count { min: 0 },
+            default: "",
+            required: true,
+        },
+        ParameterInfo {
+            name: "stop",
+            aliases: &["eos", "stop_token_ids"],
+            summary: "the stop tokens, separated by spaces",
+            kind: Kind::Tokens,
+            default: "",
+            required: true,
+        },
+        ParameterInfo { default: "output", ..SCOPE },
+    ],
+    build,
+};
+
+fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
+    let mut stop: Vec<_> = arguments.tokens("stop").into_iter().map(Change::ban).collect();
+    super::put_in_order(&mut stop);
+    Ok(Box::new(Edits(MinTokens { n: arguments.count("n").unwrap_or(0), stop, scope: scope(arguments, None)? })))
+}
+
+struct MinTokens {
+    n: usize,
+    stop: Vec<Change>,
+    scope: Scope,
+}
+
+impl Edit for MinTokens {
+    fn edit(&self, history: &History, work: &mut Work) {
+        if history.within(self.scope).len() < self.n {
+            work.changes.extend_from_slice(&self.stop);
+        }
+    }
+}
