@@ -29,9 +29,11 @@ namespace Bregman.Tests
 
         internal static void SameSequence<T>(IEnumerable<T> expected, IEnumerable<T> actual, string what = "")
         {
+            // Once: what is compared may be calls that are yet to be made.
+            T[] left = expected.ToArray(), right = actual.ToArray();
             That(
-                expected.SequenceEqual(actual),
-                what + ": expected " + string.Join(" ", expected) + ", got " + string.Join(" ", actual));
+                left.SequenceEqual(right),
+                what + ": expected " + string.Join(" ", left) + ", got " + string.Join(" ", right));
         }
 
         internal static void Near(double expected, double actual, double tolerance, string what = "")

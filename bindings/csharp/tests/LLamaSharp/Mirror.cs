@@ -71,6 +71,7 @@ namespace LLama.Native
             {
                 data = (LLamaTokenData*)handle.Pointer,
                 size = (ulong)array.Data.Length,
+                selected = -1,
                 sorted = (sbyte)(array.Sorted ? 1 : 0),
             };
             return handle;
