@@ -14,6 +14,10 @@ flock                               util-linux
 readelf                             binutils
 valgrind                            valgrind
 /etc/ssl/certs/ca-certificates.crt  ca-certificates
+python3                             python3
+pip3                                python3-pip
+mcs                                 mono-mcs
+mono                                mono-runtime
 '
 
 fail() {
