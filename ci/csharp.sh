@@ -106,7 +106,12 @@ if [ "$(uname -s)-$(uname -m)" != Linux-x86_64 ]; then
     echo "skipped: CoreCLR, whose package is for x86-64 Linux only"
     runtimes=mono
 fi
-command -v mono >/dev/null && command -v mcs >/dev/null || ci/setup.sh
+for tool in mono mcs cc python3 pip3 flock; do
+    command -v "$tool" >/dev/null || {
+        ci/setup.sh
+        break
+    }
+done
 for runtime in $runtimes; do
     step "build for $runtime"
     "$binding/build.sh" "$runtime"
