@@ -20,6 +20,10 @@ pip3                                python3-pip
 cmake                               cmake
 abidiff                             abigail-tools
 /etc/ssl/certs/ca-certificates.crt  ca-certificates
+python3                             python3
+pip3                                python3-pip
+mcs                                 mono-mcs
+mono                                mono-runtime
 '
 
 fail() {

@@ -1,0 +1,261 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Text;
+
+namespace Bregman.Agreement
+{
+    /// <summary>
+    /// The C# driver of the cross-language agreement test, whose README says what the case file means and what is written.
+    /// usage: agreement CASES
+    /// </summary>
+    internal sealed unsafe class Driver
+    {
+        private readonly Dictionary<string, RowSet> sets = new Dictionary<string, RowSet>();
+        private readonly Dictionary<string, Mask> masks = new Dictionary<string, Mask>();
+        private readonly Dictionary<string, Sampler> samplers = new Dictionary<string, Sampler>();
+        private readonly Dictionary<string, Action<Words>> commands;
+        private readonly string directory;
+        private readonly TextWriter output;
+        private int line;
+
+        private Driver(string directory, TextWriter output)
+        {
+            this.directory = directory;
+            this.output = output;
+            commands = new Dictionary<string, Action<Words>>
+            {
+                { "rows", Rows },
+                { "random", w => sets[w.Text()] = RowSet.Random(w.Int(), w.Int(), w.Long()) },
+                { "same", w => sets[w.Text()] = RowSet.Same(w.Text(), w.Int(), w.Int(), Words.Hex(w.Text())) },
+                { "upper", w => sets[w.Text()] = sets[w.Text()].Upper() },
+                { "set", Set },
+                { "mask", w => masks[w.Text()] = new Mask(w.Int(), w.Int(), w.Hex()) },
+                { "new", New },
+                { "clone", Clone },
+                { "free", Free },
+                { "reset", w => Write(samplers[w.Text()], s => s.Reset()) },
+                { "reseed", w => Write(samplers[w.Text()], s => s.Reseed(w.Long(), w.Long())) },
+                { "accept", w => Write(samplers[w.Text()], s => s.Accept(Array.ConvertAll(w.All(), int.Parse))) },
+                { "bias", Bias },
+                { "describe", w => Write(samplers[w.Text()], s => "ok " + s.Describe()) },
+                { "decode", Decode },
+                { "batch", Batch },
+                { "distribution", Distribution },
+                { "process", Process },
+            };
+        }
+
+        private static int Main(string[] arguments)
+        {
+            if (arguments.Length != 1)
+            {
+                Console.Error.WriteLine("usage: agreement CASES");
+                return 2;
+            }
+            var path = Path.GetFullPath(arguments[0]);
+            using (var output = new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false)))
+            {
+                output.NewLine = "\n";
+                var driver = new Driver(Path.GetDirectoryName(path), output);
+                try
+                {
+                    driver.Run(File.ReadAllLines(path, Encoding.UTF8));
+                    return 0;
+                }
+                catch (Exception e)
+                {
+                    output.Flush();
+                    Console.Error.WriteLine(path + ":" + driver.line + ": " + e);
+                    return 1;
+                }
+            }
+        }
+
+        private void Run(string[] lines)
+        {
+            foreach (var text in lines)
+            {
+                line++;
+                if (text.Length > 0 && text[0] != '#')
+                {
+                    var words = new Words(text);
+                    commands[words.Text()](words);
+                }
+            }
+        }
+
+        private void Rows(Words w)
+        {
+            var name = w.Text();
+            sets[name] = RowSet.FromFile(w.Text(), w.Int(), w.Int(), Path.Combine(directory, w.Text()));
+        }
+
+        private void Set(Words w)
+        {
+            var set = sets[w.Text()];
+            set.Set(w.Int() * set.Width + w.Int(), w.Hex());
+        }
+
+        private void New(Words w)
+        {
+            var name = w.Text();
+            var seed = w.Long();
+            Write(null, _ => Keep(name, new Sampler(w.Rest(), seed)));
+        }
+
+        private void Clone(Words w)
+        {
+            var name = w.Text();
+            Write(samplers[w.Text()], s => Keep(name, s.Clone()));
+        }
+
+        private void Keep(string name, Sampler sampler)
+        {
+            if (samplers.TryGetValue(name, out var before))
+            {
+                before.Dispose();
+            }
+            samplers[name] = sampler;
+        }
+
+        private void Free(Words w)
+        {
+            var name = w.Text();
+            Write(samplers[name], s => s.Dispose());
+            samplers.Remove(name);
+        }
+
+        private void Bias(Words w)
+        {
+            var sampler = samplers[w.Text()];
+            var pairs = Array.ConvertAll(w.All(), pair => pair.Split('='));
+            var bias = new float[pairs.Length];
+            Buffer.BlockCopy(Array.ConvertAll(pairs, pair => Words.Hex(pair[1])), 0, bias, 0, Buffer.ByteLength(bias));
+            Write(sampler, s => s.SetLogitBias(Array.ConvertAll(pairs, pair => int.Parse(pair[0])), bias));
+        }
+
+        private void Decode(Words w)
+        {
+            var sampler = samplers[w.Text()];
+            var set = sets[w.Text()];
+            int first = w.Int(), count = w.Int(), vocab = w.Int();
+            for (var row = first; row < first + count; row++)
+            {
+                Write(sampler, s => Answer(s.Decode(set.Row(row, vocab))), row + " ");
+            }
+        }
+
+        private void Batch(Words w)
+        {
+            var options = new BatchOptions { Flags = (DecodeFlags)w.Int(), Threads = w.Int() };
+            if (masks.TryGetValue(w.Text(), out var mask))
+            {
+                options.Mask = mask.Bits;
+                options.MaskStride = mask.Words;
+            }
+            var set = sets[w.Text()];
+            int first = w.Int(), step = w.Int(), vocab = w.Int();
+            options.RowStride = step * set.Width;
+            var batch = Array.ConvertAll(w.All(), name => samplers[name]);
+            var results = new DecodeResult[batch.Length];
+            fixed (float* floats = set.Floats)
+            fixed (ushort* bits = set.Bits)
+            {
+                var start = first * set.Width;
+                var logits = floats == null ? (void*)(bits + start) : floats + start;
+                Sampler.TryDecodeBatch(batch, logits, set.Format, vocab, results, options);
+            }
+            for (var r = 0; r < batch.Length; r++)
+            {
+                var answer = results[r].Status == Status.Ok
+                    ? Answer(results[r])
+                    : Error(results[r].Status, batch[r].LastError);
+                Write((first + r * step) + " " + answer);
+            }
+        }
+
+        private void Distribution(Words w)
+        {
+            var sampler = samplers[w.Text()];
+            var logits = sets[w.Text()].Row(w.Int(), w.Int());
+            Write(sampler, s =>
+            {
+                var distribution = s.Distribution(logits);
+                var entries = distribution.Select(entry => " " + entry.Token + ":" + Bits(entry.Probability));
+                return "ok " + distribution.Length + string.Concat(entries);
+            });
+        }
+
+        private void Process(Words w)
+        {
+            var sampler = samplers[w.Text()];
+            var logits = sets[w.Text()].Row(w.Int(), w.Int());
+            Write(sampler, s => s.Process(logits));
+            var bytes = new byte[Buffer.ByteLength(logits)];
+            Buffer.BlockCopy(logits, 0, bytes, 0, bytes.Length);
+            var hash = bytes.Aggregate(0xCBF29CE484222325, (h, b) => unchecked((h ^ b) * 0x100000001B3));
+            Write("row " + logits.Count(x => !float.IsNegativeInfinity(x)) + " " + hash.ToString("x16"));
+        }
+
+        private void Write(Sampler sampler, Action<Sampler> call)
+        {
+            Write(sampler, s =>
+            {
+                call(s);
+                return "ok";
+            });
+        }
+
+        /// <summary>Writes what a call on a sampler answers, or its error.</summary>
+        private void Write(Sampler sampler, Func<Sampler, string> call, string before = "")
+        {
+            string answer;
+            try
+            {
+                answer = call(sampler);
+            }
+            catch (BregmanException e)
+            {
+                answer = Error(e.Status, e.Message);
+            }
+            Write(before + answer);
+        }
+
+        private void Write(string text)
+        {
+            output.WriteLine(line.ToString(CultureInfo.InvariantCulture) + " " + text);
+        }
+
+        private static string Error(Status status, string message)
+        {
+            return "error " + (uint)status + " " + message;
+        }
+
+        private static string Answer(DecodeResult result)
+        {
+            return "ok " + result.Token + " " + result.Support + " " + Bits(result.Probability) + " " + Bits(result.KeptMass)
+                + " " + Bits(result.ModelLogProbability) + " " + Bits(result.Entropy);
+        }
+
+        private static string Bits(float x)
+        {
+            return float.IsNaN(x) ? "nan" : BitConverter.ToInt32(BitConverter.GetBytes(x), 0).ToString("x8");
+        }
+
+        private sealed class Mask
+        {
+            internal Mask(int words, int count, uint[] pattern)
+            {
+                Words = words;
+                Bits = Enumerable.Range(0, words * count).Select(i => pattern[i % pattern.Length]).ToArray();
+            }
+
+            internal int Words { get; }
+
+            internal uint[] Bits { get; }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+using System;
+using System.Collections.Generic;
+using Bregman.Interop;
+
+namespace Bregman
+{
+    /// <summary>The native library itself: its version, and what chains can be made of. All members are thread-safe.</summary>
+    /// <remarks>
+    /// Every member throws <see cref="DllNotFoundException"/> if the native library is not to be found, and
+    /// <see cref="BregmanException"/> (<see cref="Status.Unsupported"/>) if it is of another binary interface.
+    /// </remarks>
+    public static unsafe class BregmanLibrary
+    {
+        private static readonly string[] None = new string[0];
+
+        private static readonly Lazy<IReadOnlyList<Stage>> Catalogue = new Lazy<IReadOnlyList<Stage>>(ReadStages);
+
+        /// <summary>The version of the native library, such as "0.1.0".</summary>
+        public static string Version
+        {
+            get
+            {
+                Loader.Ensure();
+                return Utf8.Read(NativeMethods.bregman_version());
+            }
+        }
+
+        /// <summary>The version of the binary interface that the native library has.</summary>
+        public static int AbiVersion
+        {
+            get
+            {
+                Loader.Ensure();
+                return (int)NativeMethods.bregman_abi_version();
+            }
+        }
+
+        /// <summary>
+        /// The instruction set in use: "avx512", "avx2", "neon" or "scalar". The environment variable BREGMAN_SIMD, read once,
+        /// lowers it; if it names no level of this build and machine, this is "" and no sampler can be made.
+        /// </summary>
+        public static string SimdLevel
+        {
+            get
+            {
+                Loader.Ensure();
+                return Utf8.Read(NativeMethods.bregman_simd_level());
+            }
+        }
+
+        /// <summary>The stages that chains can name, in the catalogue's order.</summary>
+        public static IReadOnlyList<Stage> Stages => Catalogue.Value;
+
+        /// <summary>A status in words, such as "invalid argument".</summary>
+        /// <param name="status">Any number; "unknown status" for one that is none.</param>
+        /// <returns>The words.</returns>
+        public static string StatusText(Status status)
+        {
+            Loader.Ensure();
+            return Utf8.Read(NativeMethods.bregman_status_text((uint)status));
+        }
+
+        private static IReadOnlyList<Stage> ReadStages()
+        {
+            Loader.Ensure();
+            var stages = new Stage[(int)NativeMethods.bregman_stage_count()];
+            for (var i = 0; i < stages.Length; i++)
+            {
+                var info = new NativeStage { struct_size = (uint)sizeof(NativeStage) };
+                var status = NativeMethods.bregman_stage_info((UIntPtr)i, ref info);
+                if (status != Status.Ok)
+                {
+                    throw new BregmanException(status, StatusText(status));
+                }
+                stages[i] = new Stage(
+                    Utf8.Read(info.name),
+                    Words(info.aliases),
+                    Utf8.Read(info.summary),
+                    Utf8.Read(info.source),
+                    info.draws != 0,
+                    ReadParameters(info));
+            }
+            return Array.AsReadOnly(stages);
+        }
+
+        private static IReadOnlyList<StageParameter> ReadParameters(NativeStage stage)
+        {
+            var parameters = new StageParameter[(int)stage.parameter_count];
+            for (var i = 0; i < parameters.Length; i++)
+            {
+                // Not an index: the library's struct may be larger than ours.
+                var p = (NativeParameter*)((byte*)stage.parameters + i * (long)stage.parameter_size);
+                var byDefault = Utf8.Read(p->default_value);
+                parameters[i] = new StageParameter(
+                    Utf8.Read(p->name),
+                    Words(p->aliases),
+                    Utf8.Read(p->summary),
+                    byDefault.Length == 0 ? null : byDefault,
+                    p->kind,
+                    Words(p->choices))
+                {
+                    Minimum = p->min,
+                    Maximum = p->max,
+                    MinimumExcluded = p->min_excluded != 0,
+                    Required = p->required != 0,
+                };
+            }
+            return Array.AsReadOnly(parameters);
+        }
+
+        private static IReadOnlyList<string> Words(byte* commaSeparated)
+        {
+            var text = Utf8.Read(commaSeparated);
+            return Array.AsReadOnly(text.Length == 0 ? None : text.Split(','));
+        }
+    }
+}

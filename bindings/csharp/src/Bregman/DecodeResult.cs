@@ -1,0 +1,53 @@
+using System.Runtime.InteropServices;
+
+namespace Bregman
+{
+    /// <summary>One row's answer.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public readonly struct DecodeResult
+    {
+        // The layout of bregman_result: the native library writes these.
+#pragma warning disable 649, 169
+        private readonly int token;
+        private readonly Status status;
+        private readonly uint support;
+        private readonly float p;
+        private readonly float kept_mass;
+        private readonly float model_logprob;
+        private readonly float entropy;
+        private readonly uint reserved;
+#pragma warning restore 649, 169
+
+        /// <summary>The token's id; -1 unless <see cref="Status"/> is <see cref="Bregman.Status.Ok"/>.</summary>
+        public int Token => token;
+
+        /// <summary>
+        /// <see cref="Bregman.Status.Ok"/>, or why this row has no token. The text is <see cref="Sampler.LastError"/> of the
+        /// row's sampler.
+        /// </summary>
+        public Status Status => status;
+
+        /// <summary>Number of tokens with positive probability under the decoded distribution. 0 without a token.</summary>
+        public uint Support => support;
+
+        /// <summary>The token's probability under the decoded distribution, in (0, 1]; NaN without a token.</summary>
+        public float Probability => p;
+
+        /// <summary>
+        /// The model's mass on the support, in (0, 1], at the temperature that the first truncating stage saw; NaN unless
+        /// <see cref="DecodeFlags.KeptMass"/> asked for it.
+        /// </summary>
+        public float KeptMass => kept_mass;
+
+        /// <summary>
+        /// Natural logarithm of the token's probability under the untouched logits (no mask, no bias, temperature 1); NaN
+        /// unless <see cref="DecodeFlags.ModelLogProbability"/> asked for it.
+        /// </summary>
+        public float ModelLogProbability => model_logprob;
+
+        /// <summary>
+        /// Entropy of the decoded distribution in nats; NaN unless <see cref="DecodeFlags.Entropy"/> asked for it.
+        /// </summary>
+        public float Entropy => entropy;
+    }
+}

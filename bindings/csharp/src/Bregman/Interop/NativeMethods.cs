@@ -1,0 +1,97 @@
+using System;
+using System.Runtime.InteropServices;
+
+namespace Bregman.Interop
+{
+    /// <summary>The functions of bregman.h. All signatures are blittable but for the safe handles.</summary>
+    internal static unsafe class NativeMethods
+    {
+        /// <summary>libbregman.so, libbregman.dylib or bregman.dll: <see cref="Loader"/> says where it is sought.</summary>
+        internal const string Library = "bregman";
+
+        /// <summary>BREGMAN_ABI_VERSION of the header that these declarations follow.</summary>
+        internal const uint AbiVersion = 1;
+
+        private const CallingConvention C = CallingConvention.Cdecl;
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern uint bregman_abi_version();
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern byte* bregman_version();
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern byte* bregman_simd_level();
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern byte* bregman_status_text(uint status);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern UIntPtr bregman_stage_count();
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_stage_info(UIntPtr index, ref NativeStage stage);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_sampler_new(
+            byte* chain, ulong seed, out SamplerHandle sampler, byte* error, UIntPtr errorSize);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_sampler_new_with_generators(
+            byte* chain,
+            ulong seed,
+            NativeGenerator* generators,
+            UIntPtr n,
+            out SamplerHandle sampler,
+            byte* error,
+            UIntPtr errorSize);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_sampler_clone(SamplerHandle sampler, out SamplerHandle clone);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern void bregman_sampler_free(IntPtr sampler);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_sampler_reset(SamplerHandle sampler);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_sampler_reseed(SamplerHandle sampler, ulong seed, ulong position);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_sampler_accept(SamplerHandle sampler, int* tokens, UIntPtr n);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_sampler_set_logit_bias(
+            SamplerHandle sampler, int* ids, float* bias, UIntPtr n);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern UIntPtr bregman_sampler_describe(SamplerHandle sampler, byte* text, UIntPtr size);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern byte* bregman_sampler_error(SamplerHandle sampler);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_decode(
+            SamplerHandle sampler, float* logits, UIntPtr vocab, DecodeResult* result);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_decode_batch(IntPtr* samplers, NativeBatch* batch, DecodeResult* results);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_distribution(
+            SamplerHandle sampler,
+            float* logits,
+            UIntPtr vocab,
+            int* ids,
+            float* probabilities,
+            UIntPtr capacity,
+            UIntPtr* length);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_process(SamplerHandle sampler, float* logits, UIntPtr vocab);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_apply(SamplerHandle sampler, CandidateArray* candidates);
+    }
+}

@@ -1,0 +1,71 @@
+using System;
+using System.Runtime.InteropServices;
+
+namespace Bregman.Interop
+{
+    // Structs of bregman.h, field for field and by its names, so that a test can compare the offsets.
+#pragma warning disable 649, 169
+
+    /// <summary>bregman_batch</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct NativeBatch
+    {
+        internal uint struct_size;
+        internal LogitFormat dtype;
+        internal void* logits;
+        internal UIntPtr rows;
+        internal UIntPtr vocab;
+        internal UIntPtr row_stride;
+        internal uint* mask;
+        internal UIntPtr mask_stride;
+        internal DecodeFlags flags;
+        internal uint threads;
+    }
+
+    /// <summary>bregman_stage</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct NativeStage
+    {
+        internal uint struct_size;
+        internal uint draws;
+        internal byte* name;
+        internal byte* aliases;
+        internal byte* summary;
+        internal byte* source;
+        internal NativeParameter* parameters;
+        internal UIntPtr parameter_count;
+        internal UIntPtr parameter_size;
+    }
+
+    /// <summary>bregman_parameter</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct NativeParameter
+    {
+        internal byte* name;
+        internal byte* aliases;
+        internal byte* summary;
+        internal byte* default_value;
+        internal byte* choices;
+        internal double min;
+        internal double max;
+        internal ParameterKind kind;
+        internal uint min_excluded;
+        internal uint required;
+        internal uint reserved;
+    }
+
+    /// <summary>bregman_generator</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct NativeGenerator
+    {
+        internal uint struct_size;
+        internal uint reserved;
+        internal byte* name;
+        internal void* user;
+        internal IntPtr phi;
+        internal IntPtr f;
+        internal IntPtr f_inverse;
+        internal IntPtr f_prime;
+    }
+#pragma warning restore 649, 169
+}

@@ -1,0 +1,225 @@
+using System;
+using System.Threading;
+using Bregman.Interop;
+
+namespace Bregman
+{
+    public sealed unsafe partial class Sampler
+    {
+        private static readonly BatchOptions Defaults = new BatchOptions();
+
+        // Mono does not end a process in which native threads have called managed code.
+        private static readonly bool PoolMayCallBack = Type.GetType("Mono.Runtime") == null;
+
+        // This thread's buffers; null while a batch of this thread is using them.
+        [ThreadStatic]
+        private static Entered scratch;
+
+        // The array lengths are in elements.
+        private static bool Run(
+            Sampler[] samplers,
+            void* logits,
+            long length,
+            LogitFormat format,
+            int vocab,
+            DecodeResult* results,
+            int resultsLength,
+            BatchOptions options,
+            bool throwing)
+        {
+            NotNull(samplers, nameof(samplers));
+            options = options ?? Defaults;
+            var rows = Rows(samplers, resultsLength, options);
+            if (rows == 0)
+            {
+                return true;
+            }
+            var batch = Describe(rows, logits, length, format, vocab, options);
+            var entered = scratch ?? new Entered();
+            scratch = null;
+            try
+            {
+                entered.Enter(samplers, rows);
+                if (entered.CallsBack && !PoolMayCallBack)
+                {
+                    // The answers are the same.
+                    batch.threads = 0;
+                }
+                Status status;
+                fixed (IntPtr* handles = entered.Handles)
+                fixed (uint* mask = options.Mask)
+                {
+                    batch.mask = mask;
+                    status = NativeMethods.bregman_decode_batch(handles, &batch, results);
+                }
+                if (throwing && status != Status.Ok)
+                {
+                    throw entered.Failure(status, results, rows);
+                }
+                return status == Status.Ok;
+            }
+            finally
+            {
+                entered.Leave();
+                scratch = entered;
+            }
+        }
+
+        private static int Rows(Sampler[] samplers, int resultsLength, BatchOptions options)
+        {
+            var rows = options.Rows ?? samplers.Length;
+            if (rows < 0 || rows > samplers.Length)
+            {
+                throw new ArgumentOutOfRangeException(
+                    nameof(options), "Rows is " + rows + ": from 0 to the number of samplers, " + samplers.Length);
+            }
+            AtLeast(rows, resultsLength, "results");
+            return rows;
+        }
+
+        private static NativeBatch Describe(
+            int rows, void* logits, long length, LogitFormat format, int vocab, BatchOptions options)
+        {
+            var stride = options.RowStride ?? vocab;
+            var maskStride = options.MaskStride ?? (int)(((long)vocab + 31) / 32);
+            Range(vocab, 1, nameof(vocab));
+            Range(stride, vocab, "options.RowStride");
+            Range(options.Threads, 0, "options.Threads");
+            // The last row needs no gap behind it.
+            AtLeast((rows - 1) * (long)stride + vocab, length, nameof(logits));
+            if (options.Mask != null)
+            {
+                Range(maskStride, 1, "options.MaskStride");
+                AtLeast(rows * (long)maskStride, options.Mask.Length, "options.Mask");
+            }
+            return new NativeBatch
+            {
+                struct_size = (uint)sizeof(NativeBatch),
+                dtype = format,
+                logits = logits,
+                rows = (UIntPtr)rows,
+                vocab = (UIntPtr)vocab,
+                row_stride = (UIntPtr)stride,
+                mask_stride = (UIntPtr)Math.Max(maskStride, 0),
+                flags = options.Flags,
+                threads = (uint)options.Threads,
+            };
+        }
+
+        private static void Range(int number, int minimum, string name)
+        {
+            if (number < minimum)
+            {
+                throw new ArgumentOutOfRangeException(name, "is " + number + ": at least " + minimum);
+            }
+        }
+
+        private static void AtLeast(long needed, long length, string name)
+        {
+            if (length < needed)
+            {
+                throw new ArgumentException("has " + length + " elements, of which the rows need " + needed, name);
+            }
+        }
+
+        /// <summary>The samplers of a batch, each one held and guarded while the batch runs.</summary>
+        private sealed class Entered
+        {
+            private Sampler[] held = new Sampler[16];
+            private int count;
+
+            /// <summary>One for each row; null for a sampler that another call is using, which fails that row.</summary>
+            internal IntPtr[] Handles { get; private set; } = new IntPtr[16];
+
+            /// <summary>Whether a sampler has generators, which are managed code.</summary>
+            internal bool CallsBack { get; private set; }
+
+            internal void Enter(Sampler[] samplers, int rows)
+            {
+                CallsBack = false;
+                if (rows > held.Length)
+                {
+                    held = new Sampler[rows];
+                    Handles = new IntPtr[rows];
+                }
+                var ticket = Ticket();
+                for (var row = 0; row < rows; row++)
+                {
+                    Enter(samplers[row], row, ticket);
+                }
+            }
+
+            internal void Leave()
+            {
+                for (; count > 0; count--)
+                {
+                    var sampler = held[count - 1];
+                    held[count - 1] = null;
+                    if (sampler == null)
+                    {
+                        continue;
+                    }
+                    sampler.handle.DangerousRelease();
+                    // Once for a sampler that stands twice: after the first time it is no longer this batch's.
+                    Interlocked.CompareExchange(ref sampler.user, 0, Ticket());
+                }
+            }
+
+            internal BregmanException Failure(Status status, DecodeResult* results, int rows)
+            {
+                for (var row = 0; row < rows; row++)
+                {
+                    if (results[row].Status != Status.Ok)
+                    {
+                        var message = held[row] == null ? InUse : held[row].Message();
+                        return new BregmanException(results[row].Status, message, row);
+                    }
+                }
+                // Only if the batch could not be read at all.
+                return new BregmanException(status, BregmanLibrary.StatusText(status));
+            }
+
+            // Another one than that of this thread's call on a single sampler.
+            private static int Ticket()
+            {
+                return -Environment.CurrentManagedThreadId;
+            }
+
+            private void Enter(Sampler sampler, int row, int ticket)
+            {
+                if (sampler == null)
+                {
+                    throw new ArgumentException("samplers[" + row + "] is null", "samplers");
+                }
+                if (sampler.disposed)
+                {
+                    throw new ObjectDisposedException("samplers[" + row + "]");
+                }
+                var inside = Interlocked.CompareExchange(ref sampler.user, ticket, 0);
+                var ours = inside == 0 || inside == ticket;
+                Handles[row] = IntPtr.Zero;
+                held[row] = null;
+                if (ours)
+                {
+                    var success = false;
+                    try
+                    {
+                        sampler.handle.DangerousAddRef(ref success);
+                    }
+                    finally
+                    {
+                        // Disposed by another thread since the check above.
+                        if (!success && inside == 0)
+                        {
+                            sampler.Leave();
+                        }
+                    }
+                    Handles[row] = sampler.handle.DangerousGetHandle();
+                    held[row] = sampler;
+                    CallsBack |= sampler.handle.KeepAlive != null;
+                }
+                count = row + 1;
+            }
+        }
+    }
+}

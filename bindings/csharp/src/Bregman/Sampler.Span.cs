@@ -1,0 +1,232 @@
+#if NETCOREAPP3_0_OR_GREATER
+using System;
+
+namespace Bregman
+{
+    // The same calls on spans, for runtimes whose base library has them.
+    public sealed unsafe partial class Sampler
+    {
+        /// <summary>Decodes one row as <see cref="Decode(float[], DecodeFlags, uint[])"/> does.</summary>
+        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
+        /// <param name="flags">What to do besides.</param>
+        /// <param name="mask">Empty for none, or a bit for each token.</param>
+        /// <returns>The token and what is known of it.</returns>
+        /// <exception cref="ArgumentException">The logits are empty.</exception>
+        /// <exception cref="BregmanException">As of the array's.</exception>
+        public DecodeResult Decode(
+            ReadOnlySpan<float> logits, DecodeFlags flags = DecodeFlags.None, ReadOnlySpan<uint> mask = default)
+        {
+            Row(logits.Length, 1);
+            fixed (float* pointer = logits)
+            fixed (uint* words = mask)
+            {
+                return Decode(pointer, LogitFormat.F32, logits.Length, flags, words, mask.Length);
+            }
+        }
+
+        /// <summary>Decodes one row of half precision logits.</summary>
+        /// <param name="logits">The bits of one logit for each token of the vocabulary. Only read.</param>
+        /// <param name="format"><see cref="LogitFormat.F16"/> or <see cref="LogitFormat.BF16"/>.</param>
+        /// <param name="flags">What to do besides.</param>
+        /// <param name="mask">Empty for none, or a bit for each token.</param>
+        /// <returns>The token and what is known of it.</returns>
+        /// <exception cref="ArgumentException">The logits are empty, or the format is not one of 16 bits.</exception>
+        /// <exception cref="BregmanException">As of the array's.</exception>
+        public DecodeResult Decode(
+            ReadOnlySpan<ushort> logits,
+            LogitFormat format,
+            DecodeFlags flags = DecodeFlags.None,
+            ReadOnlySpan<uint> mask = default)
+        {
+            Row(logits.Length, 1);
+            SixteenBits(format);
+            fixed (ushort* pointer = logits)
+            fixed (uint* words = mask)
+            {
+                return Decode(pointer, format, logits.Length, flags, words, mask.Length);
+            }
+        }
+
+        /// <summary>Decodes one row without exceptions for what the row itself may bring about.</summary>
+        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
+        /// <param name="result">The token; if there is none, the status, whose text is <see cref="LastError"/>.</param>
+        /// <param name="flags">What to do besides.</param>
+        /// <param name="mask">Empty for none, or a bit for each token.</param>
+        /// <returns>Whether there is a token.</returns>
+        /// <exception cref="ArgumentException">The logits are empty.</exception>
+        /// <exception cref="BregmanException">The sampler is in use.</exception>
+        public bool TryDecode(
+            ReadOnlySpan<float> logits,
+            out DecodeResult result,
+            DecodeFlags flags = DecodeFlags.None,
+            ReadOnlySpan<uint> mask = default)
+        {
+            Row(logits.Length, 1);
+            fixed (float* pointer = logits)
+            fixed (uint* words = mask)
+            {
+                return TryDecode(pointer, LogitFormat.F32, logits.Length, out result, flags, words, mask.Length);
+            }
+        }
+
+        /// <summary>Decodes rows as <see cref="DecodeBatch(Sampler[], float[], int, DecodeResult[], BatchOptions)"/> does.</summary>
+        /// <param name="samplers">One for each row.</param>
+        /// <param name="logits">The rows, one after the other. Only read.</param>
+        /// <param name="vocab">Logits a row, at least 1.</param>
+        /// <param name="results">Receives an answer for each row, also when the call throws for a row's sake.</param>
+        /// <param name="options">Stride, mask, flags and threads.</param>
+        /// <exception cref="ArgumentException">As of the array's.</exception>
+        /// <exception cref="BregmanException">A row has no token.</exception>
+        public static void DecodeBatch(
+            Sampler[] samplers,
+            ReadOnlySpan<float> logits,
+            int vocab,
+            Span<DecodeResult> results,
+            BatchOptions options = null)
+        {
+            fixed (float* from = logits)
+            fixed (DecodeResult* to = results)
+            {
+                Run(samplers, from, logits.Length, LogitFormat.F32, vocab, to, results.Length, options, true);
+            }
+        }
+
+        /// <summary>Decodes rows of half precision logits.</summary>
+        /// <param name="samplers">One for each row.</param>
+        /// <param name="logits">The bits of the rows, one after the other. Only read.</param>
+        /// <param name="format"><see cref="LogitFormat.F16"/> or <see cref="LogitFormat.BF16"/>.</param>
+        /// <param name="vocab">Logits a row, at least 1.</param>
+        /// <param name="results">Receives an answer for each row, also when the call throws for a row's sake.</param>
+        /// <param name="options">Stride, mask, flags and threads.</param>
+        /// <exception cref="ArgumentException">As of the array's.</exception>
+        /// <exception cref="BregmanException">A row has no token.</exception>
+        public static void DecodeBatch(
+            Sampler[] samplers,
+            ReadOnlySpan<ushort> logits,
+            LogitFormat format,
+            int vocab,
+            Span<DecodeResult> results,
+            BatchOptions options = null)
+        {
+            SixteenBits(format);
+            fixed (ushort* from = logits)
+            fixed (DecodeResult* to = results)
+            {
+                Run(samplers, from, logits.Length, format, vocab, to, results.Length, options, true);
+            }
+        }
+
+        /// <summary>Decodes rows without exceptions for what the rows themselves may bring about.</summary>
+        /// <param name="samplers">One for each row.</param>
+        /// <param name="logits">The rows, one after the other. Only read.</param>
+        /// <param name="vocab">Logits a row, at least 1.</param>
+        /// <param name="results">Receives each row's token, or its status, whose text is its sampler's.</param>
+        /// <param name="options">Stride, mask, flags and threads.</param>
+        /// <returns>Whether every row has a token.</returns>
+        /// <exception cref="ArgumentException">As of the array's.</exception>
+        public static bool TryDecodeBatch(
+            Sampler[] samplers,
+            ReadOnlySpan<float> logits,
+            int vocab,
+            Span<DecodeResult> results,
+            BatchOptions options = null)
+        {
+            fixed (float* from = logits)
+            fixed (DecodeResult* to = results)
+            {
+                return Run(samplers, from, logits.Length, LogitFormat.F32, vocab, to, results.Length, options, false);
+            }
+        }
+
+        /// <summary>The decoded distribution of one row, as <see cref="Distribution(float[])"/> gives it.</summary>
+        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
+        /// <returns>The tokens in descending order of probability.</returns>
+        /// <exception cref="ArgumentException">The logits are empty.</exception>
+        /// <exception cref="BregmanException">As of the array's.</exception>
+        public TokenProbability[] Distribution(ReadOnlySpan<float> logits)
+        {
+            Row(logits.Length, 1);
+            fixed (float* pointer = logits)
+            {
+                return Distribution(pointer, logits.Length);
+            }
+        }
+
+        /// <summary>The decoded distribution of one row in the caller's memory.</summary>
+        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
+        /// <param name="ids">Receives the tokens in descending order of probability.</param>
+        /// <param name="probabilities">Receives a probability for each; as long as <paramref name="ids"/>.</param>
+        /// <param name="length">The number of tokens, also if the spans cannot hold them.</param>
+        /// <returns>Whether the spans can hold the tokens; if not, nothing was written to them.</returns>
+        /// <exception cref="ArgumentException">The logits are empty, or the others differ in length.</exception>
+        /// <exception cref="BregmanException">As of the array's.</exception>
+        public bool TryDistribution(
+            ReadOnlySpan<float> logits, Span<int> ids, Span<float> probabilities, out int length)
+        {
+            Row(logits.Length, 1);
+            SameLength(ids.Length, probabilities.Length, nameof(probabilities));
+            fixed (float* pointer = logits)
+            fixed (int* idPointer = ids)
+            fixed (float* probabilityPointer = probabilities)
+            {
+                return TryDistribution(pointer, logits.Length, idPointer, probabilityPointer, ids.Length, out length);
+            }
+        }
+
+        /// <summary>Replaces one row's logits by ln p, as <see cref="Process(float[])"/> does.</summary>
+        /// <param name="logits">One logit for each token of the vocabulary, changed in place.</param>
+        /// <exception cref="ArgumentException">The logits are empty.</exception>
+        /// <exception cref="BregmanException">As of the array's.</exception>
+        public void Process(Span<float> logits)
+        {
+            Row(logits.Length, 1);
+            fixed (float* pointer = logits)
+            {
+                Process(pointer, logits.Length);
+            }
+        }
+
+        /// <summary>Applies the chain to candidates in place, as <see cref="Apply(Candidate[])"/> does.</summary>
+        /// <param name="candidates">At least one.</param>
+        /// <returns>How many are left at the span's front, and which was taken.</returns>
+        /// <exception cref="BregmanException">As of the array's.</exception>
+        public Applied Apply(Span<Candidate> candidates)
+        {
+            fixed (Candidate* data = candidates)
+            {
+                return Apply(data, candidates.Length);
+            }
+        }
+
+        /// <summary>Appends tokens to the history, such as the prompt's.</summary>
+        /// <param name="tokens">The tokens in their order; none negative.</param>
+        /// <exception cref="BregmanException">
+        /// <see cref="Status.InvalidArgument"/>: a token is negative; then none is taken.
+        /// </exception>
+        public void Accept(ReadOnlySpan<int> tokens)
+        {
+            fixed (int* pointer = tokens)
+            {
+                Accept(pointer, tokens.Length);
+            }
+        }
+
+        /// <summary>Replaces the logit bias, as <see cref="SetLogitBias(int[], float[])"/> does.</summary>
+        /// <param name="ids">Token ids, none negative, none twice.</param>
+        /// <param name="bias">A bias for each, neither NaN nor +infinity.</param>
+        /// <exception cref="ArgumentException">They differ in length.</exception>
+        /// <exception cref="BregmanException">
+        /// <see cref="Status.InvalidArgument"/>: an id or a bias is not as it must be; then the old bias stays.
+        /// </exception>
+        public void SetLogitBias(ReadOnlySpan<int> ids, ReadOnlySpan<float> bias)
+        {
+            SameLength(ids.Length, bias.Length, nameof(bias));
+            fixed (int* idPointer = ids)
+            fixed (float* biasPointer = bias)
+            {
+                SetLogitBias(idPointer, biasPointer, ids.Length);
+            }
+        }
+    }
+}
+#endif

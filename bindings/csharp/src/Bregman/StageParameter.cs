@@ -1,0 +1,70 @@
+using System.Collections.Generic;
+
+namespace Bregman
+{
+    /// <summary>Kind of a stage's parameter.</summary>
+    public enum ParameterKind : uint
+    {
+        /// <summary>A number from <see cref="StageParameter.Minimum"/> to <see cref="StageParameter.Maximum"/>.</summary>
+        Number = 0,
+
+        /// <summary>A whole number from <see cref="StageParameter.Minimum"/> to <see cref="StageParameter.Maximum"/>.</summary>
+        Count = 1,
+
+        /// <summary>One of the words in <see cref="StageParameter.Choices"/>.</summary>
+        Choice = 2,
+
+        /// <summary>A name that the host gave to something.</summary>
+        Name = 3,
+    }
+
+    /// <summary>A parameter of a stage. Immutable.</summary>
+    public sealed class StageParameter
+    {
+        internal StageParameter(
+            string name,
+            IReadOnlyList<string> aliases,
+            string summary,
+            string defaultValue,
+            ParameterKind kind,
+            IReadOnlyList<string> choices)
+        {
+            Name = name;
+            Aliases = aliases;
+            Summary = summary;
+            DefaultValue = defaultValue;
+            Kind = kind;
+            Choices = choices;
+        }
+
+        /// <summary>Its name in a chain.</summary>
+        public string Name { get; }
+
+        /// <summary>Other names that are accepted.</summary>
+        public IReadOnlyList<string> Aliases { get; }
+
+        /// <summary>What it does, in a sentence.</summary>
+        public string Summary { get; }
+
+        /// <summary>What it is if it is not given; null if there is no default.</summary>
+        public string DefaultValue { get; }
+
+        /// <summary>What values it takes.</summary>
+        public ParameterKind Kind { get; }
+
+        /// <summary>The words of a <see cref="ParameterKind.Choice"/>; else empty.</summary>
+        public IReadOnlyList<string> Choices { get; }
+
+        /// <summary>Smallest value of a <see cref="ParameterKind.Number"/> or <see cref="ParameterKind.Count"/>; else 0.</summary>
+        public double Minimum { get; internal set; }
+
+        /// <summary>Largest value of a <see cref="ParameterKind.Number"/> or <see cref="ParameterKind.Count"/>; else 0.</summary>
+        public double Maximum { get; internal set; }
+
+        /// <summary>Whether <see cref="Minimum"/> itself is excluded.</summary>
+        public bool MinimumExcluded { get; internal set; }
+
+        /// <summary>Whether it must be given.</summary>
+        public bool Required { get; internal set; }
+    }
+}

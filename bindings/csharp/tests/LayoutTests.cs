@@ -1,0 +1,141 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+namespace Bregman.Tests
+{
+    /// <summary>
+    /// Constants and structs against what a C compiler makes of include/bregman.h. The report of tests/c/layout.c is in the
+    /// file that the environment variable BREGMAN_TEST_LAYOUT names: lines of "constant NAME VALUE", "struct NAME SIZE" and
+    /// "field STRUCT.NAME OFFSET SIZE".
+    /// </summary>
+    internal static class LayoutTests
+    {
+        private static readonly Dictionary<string, Type> Structs = new Dictionary<string, Type>
+        {
+            { "bregman_candidate", typeof(Candidate) },
+            { "bregman_candidates", typeof(CandidateArray) },
+            { "bregman_result", typeof(DecodeResult) },
+            { "bregman_batch", Internal("NativeBatch") },
+            { "bregman_stage", Internal("NativeStage") },
+            { "bregman_parameter", Internal("NativeParameter") },
+            { "bregman_generator", Internal("NativeGenerator") },
+        };
+
+        // Public fields go by C# names.
+        private static readonly Dictionary<string, string> Renamed = new Dictionary<string, string>
+        {
+            { "bregman_candidate.id", "Id" },
+            { "bregman_candidate.logit", "Logit" },
+            { "bregman_candidate.p", "Probability" },
+            { "bregman_candidates.data", "Data" },
+            { "bregman_candidates.size", "Size" },
+            { "bregman_candidates.selected", "Selected" },
+            { "bregman_candidates.sorted", "Sorted" },
+        };
+
+        [Test]
+        public static void ConstantsAreTheHeaders()
+        {
+            var header = File.ReadAllLines(Inputs.FromRoot("include/bregman.h"))
+                .Select(line => line.Split(' '))
+                .Where(words => words.Length == 3 && words[0] == "#define" && words[1].StartsWith("BREGMAN_"))
+                .ToDictionary(words => words[1], words => ulong.Parse(words[2]));
+            var compiled = Report("constant").ToDictionary(words => words[1], words => ulong.Parse(words[2]));
+            Check.SameSequence(Pairs(header), Pairs(compiled), "the header and what was compiled of it");
+            Check.SameSequence(Pairs(compiled), Pairs(Ours()), "the header and C#");
+        }
+
+        [Test]
+        public static void StructsAreTheHeaders()
+        {
+            var sizes = Report("struct").ToList();
+            Check.SameSequence(Structs.Keys.OrderBy(name => name), sizes.Select(words => words[1]).OrderBy(name => name));
+            foreach (var words in sizes)
+            {
+                Check.Equal(int.Parse(words[2]), Marshal.SizeOf(Structs[words[1]]), "sizeof " + words[1]);
+            }
+        }
+
+        [Test]
+        public static void FieldsAreTheHeaders()
+        {
+            var seen = new HashSet<FieldInfo>();
+            foreach (var words in Report("field"))
+            {
+                var type = Structs[words[1].Split('.')[0]];
+                var name = Renamed.TryGetValue(words[1], out var ours) ? ours : words[1].Split('.')[1];
+                var field = type.GetField(name, BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
+                    ?? throw new CheckFailed("C# has no " + words[1]);
+                seen.Add(field);
+                Check.Equal(int.Parse(words[2]), (int)Marshal.OffsetOf(type, name), "the offset of " + words[1]);
+                Check.Equal(int.Parse(words[3]), Size(field.FieldType), "the size of " + words[1]);
+            }
+            var all = Structs.Values.SelectMany(
+                type => type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)).ToList();
+            Check.Equal(all.Count, seen.Count, "fields in C# and in the header");
+        }
+
+        private static IEnumerable<KeyValuePair<string, ulong>> Ours()
+        {
+            var values = new Dictionary<string, ulong>();
+            var version = Internal("NativeMethods").GetField("AbiVersion", BindingFlags.NonPublic | BindingFlags.Static);
+            values["BREGMAN_ABI_VERSION"] = (uint)version.GetValue(null);
+            Add<Status>(values, "");
+            Add<LogitFormat>(values, "");
+            Add<ParameterKind>(values, "");
+            values["BREGMAN_WANT_KEPT_MASS"] = (ulong)DecodeFlags.KeptMass;
+            values["BREGMAN_WANT_MODEL_LOGPROB"] = (ulong)DecodeFlags.ModelLogProbability;
+            values["BREGMAN_WANT_ENTROPY"] = (ulong)DecodeFlags.Entropy;
+            values["BREGMAN_ACCEPT"] = (ulong)DecodeFlags.Accept;
+            // Four flags and "none".
+            Check.Equal(5, Enum.GetValues(typeof(DecodeFlags)).Length, "flags");
+            return values;
+        }
+
+        private static void Add<T>(Dictionary<string, ulong> values, string prefix)
+        {
+            foreach (T value in Enum.GetValues(typeof(T)))
+            {
+                values["BREGMAN_" + prefix + SnakeCase(value.ToString())] = Convert.ToUInt64(value);
+            }
+        }
+
+        /// <summary>InvalidChain is INVALID_CHAIN, and BF16 is BF16.</summary>
+        private static string SnakeCase(string name)
+        {
+            var words = name.Select(
+                (c, i) => i > 0 && char.IsUpper(c) && char.IsLower(name[i - 1]) ? "_" + c : c.ToString());
+            return string.Concat(words).ToUpperInvariant();
+        }
+
+        private static IEnumerable<string[]> Report(string kind)
+        {
+            return File.ReadAllLines(Inputs.Setting("BREGMAN_TEST_LAYOUT"))
+                .Select(line => line.Split(' '))
+                .Where(words => words[0] == kind);
+        }
+
+        private static IEnumerable<string> Pairs(IEnumerable<KeyValuePair<string, ulong>> values)
+        {
+            return values.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Key + "=" + pair.Value);
+        }
+
+        private static Type Internal(string name)
+        {
+            return typeof(Sampler).Assembly.GetType("Bregman.Interop." + name, true);
+        }
+
+        private static int Size(Type type)
+        {
+            if (type.IsPointer)
+            {
+                return IntPtr.Size;
+            }
+            return Marshal.SizeOf(type.IsEnum ? Enum.GetUnderlyingType(type) : type);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+using System;
+using System.IO;
+using System.Linq;
+
+namespace Bregman.Tests
+{
+    internal static class LibraryTests
+    {
+        [Test]
+        public static void VersionsAreTheProjects()
+        {
+            var manifest = File.ReadAllLines(Inputs.FromRoot("Cargo.toml"));
+            Check.Equal(manifest.First(line => line.StartsWith("version = ")), "version = \"" + BregmanLibrary.Version + "\"");
+            Check.Equal(1, BregmanLibrary.AbiVersion);
+        }
+
+        /// <summary>Also run with BREGMAN_SIMD set: to levels that there are, and to one that there is not.</summary>
+        [Test]
+        public static void SimdLevelIsTheOneAskedFor()
+        {
+            var asked = Environment.GetEnvironmentVariable("BREGMAN_SIMD");
+            var levels = new[] { "scalar", "avx2", "avx512", "neon" };
+            if (string.IsNullOrEmpty(asked))
+            {
+                Check.That(levels.Contains(BregmanLibrary.SimdLevel), BregmanLibrary.SimdLevel);
+            }
+            else if (levels.Contains(asked))
+            {
+                Check.Equal(asked, BregmanLibrary.SimdLevel);
+            }
+            else
+            {
+                Check.Equal("", BregmanLibrary.SimdLevel);
+                Check.Contains(asked, Check.Refused(Status.Unsupported, () => new Sampler("draw", 0)).Message);
+            }
+        }
+
+        [Test]
+        public static void StatusesHaveTheirWords()
+        {
+            Check.Equal("invalid argument", BregmanLibrary.StatusText(Status.InvalidArgument));
+            Check.Equal("unknown status", BregmanLibrary.StatusText((Status)4711));
+            var words = Enum.GetValues(typeof(Status)).Cast<Status>().Select(BregmanLibrary.StatusText).ToArray();
+            Check.Equal(words.Length, words.Distinct().Count());
+            Check.That(!words.Contains("unknown status"), "every status is known");
+        }
+
+        [Test]
+        public static void TheCatalogueDescribesTheStages()
+        {
+            var stages = BregmanLibrary.Stages;
+            Check.SameSequence(
+                new[] { "greedy", "draw" }.OrderBy(name => name),
+                stages.Where(s => s.Draws).Select(s => s.Name).Intersect(new[] { "greedy", "draw" }).OrderBy(name => name));
+            Check.SameSequence(new[] { "temp", "t" }, stages.Single(s => s.Name == "temperature").Aliases);
+            var bregman = stages.Single(s => s.Name == "bregman");
+            Check.That(!bregman.Draws && bregman.Aliases.Count == 0, "it transforms");
+            Check.Contains("arxiv", bregman.Source.ToLowerInvariant());
+            var mode = bregman.Parameters.Single(p => p.Name == "mode");
+            Check.Equal(ParameterKind.Choice, mode.Kind);
+            Check.SameSequence(new[] { "primal", "dual" }, mode.Choices);
+            Check.Equal("primal", mode.DefaultValue);
+            var floor = bregman.Parameters.Single(p => p.Name == "floor");
+            Check.Equal(ParameterKind.Number, floor.Kind);
+            Check.That(floor.Minimum == 0 && floor.MinimumExcluded && floor.Maximum == 1, "(0, 1]");
+            Check.That(floor.DefaultValue == null && !floor.Required, "optional, without a default");
+            Check.Equal(ParameterKind.Count, bregman.Parameters.Single(p => p.Name == "k").Kind);
+            Check.Equal(ParameterKind.Name, bregman.Parameters.Single(p => p.Name == "generator").Kind);
+            Check.That(stages.Single(s => s.Name == "top_p").Parameters[0].Required, "top_p needs p");
+        }
+
+        /// <summary>The catalogue's names are what chains take: each stage that needs nothing makes a sampler.</summary>
+        [Test]
+        public static void EveryNameAndAliasIsTaken()
+        {
+            var made = 0;
+            foreach (var stage in BregmanLibrary.Stages.Where(s => s.Parameters.All(p => !p.Required) && s.Draws))
+            {
+                foreach (var name in stage.Aliases.Concat(new[] { stage.Name }))
+                {
+                    using (var sampler = new Sampler(name, 0))
+                    {
+                        Check.Contains(stage.Name, sampler.Describe());
+                        made++;
+                    }
+                }
+            }
+            Check.That(made >= 6, made + " names were tried");
+        }
+    }
+}
