@@ -37,18 +37,27 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The parts of llama.h on which the library relies; an error here is a llama.h that this version cannot serve. */
+/*
+ * The parts of llama.h on which the library relies; an error here is a llama.h that this version cannot serve. The
+ * variables are for sizeof alone: there are none.
+ */
+extern const llama_token_data bregman_llama_no_candidate;
+extern const llama_token_data_array bregman_llama_no_array;
 typedef char bregman_llama_has_its_candidate_layout[
     sizeof(llama_token_data) == sizeof(bregman_candidate) &&
     offsetof(llama_token_data, id) == offsetof(bregman_candidate, id) &&
     offsetof(llama_token_data, logit) == offsetof(bregman_candidate, logit) &&
-    offsetof(llama_token_data, p) == offsetof(bregman_candidate, p) ? 1 : -1];
+    offsetof(llama_token_data, p) == offsetof(bregman_candidate, p) &&
+    sizeof bregman_llama_no_candidate.id == sizeof(int32_t) && sizeof bregman_llama_no_candidate.logit == sizeof(float) &&
+    sizeof bregman_llama_no_candidate.p == sizeof(float) ? 1 : -1];
 typedef char bregman_llama_has_its_array_layout[
     sizeof(llama_token_data_array) == sizeof(bregman_candidates) &&
     offsetof(llama_token_data_array, data) == offsetof(bregman_candidates, data) &&
     offsetof(llama_token_data_array, size) == offsetof(bregman_candidates, size) &&
     offsetof(llama_token_data_array, selected) == offsetof(bregman_candidates, selected) &&
-    offsetof(llama_token_data_array, sorted) == offsetof(bregman_candidates, sorted) ? 1 : -1];
+    offsetof(llama_token_data_array, sorted) == offsetof(bregman_candidates, sorted) &&
+    sizeof bregman_llama_no_array.size == sizeof(size_t) && sizeof bregman_llama_no_array.selected == sizeof(int64_t) &&
+    sizeof bregman_llama_no_array.sorted == sizeof(uint8_t) ? 1 : -1];
 typedef char bregman_llama_has_its_table_layout[
     offsetof(struct llama_sampler_i, name) == 0 &&
     offsetof(struct llama_sampler_i, accept) == 1 * sizeof(void *) &&
