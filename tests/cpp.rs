@@ -49,11 +49,13 @@ fn a_cpp20_program_gets_its_answers() {
 }
 
 #[test]
-fn a_cpp23_program_gets_its_answers() {
-    if supports("c++23") {
-        answers(&mut build("c++23", &UNITS, &["-O0"]));
-    } else {
+fn it_compiles_as_cpp23() {
+    if !supports("c++23") {
         println!("skipped: the compiler does not know C++23");
+        return;
+    }
+    for unit in UNITS {
+        run(compiler("c++23").args(WARNINGS).arg("-fsyntax-only").arg(source(unit)));
     }
 }
 

@@ -7,16 +7,12 @@ mod toolchain;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use toolchain::{compiler, figure, has, library_dir, root, run, scratch, soname_dir, supports, under_valgrind};
+use toolchain::{
+    compiler, fetched, figure, has, library_dir, root, run, scratch, soname_dir, supports, under_valgrind,
+};
 
 const UNITS: [&str; 3] = ["llama_include", "llama_include_other", "llama_include_rules"];
 const STANDARDS: [&str; 8] = ["c99", "c11", "c17", "c++11", "c++14", "c++17", "c++20", "c++23"];
-
-fn fetched(script: &str, name: &str) -> PathBuf {
-    let dir = root().join("target").join(name);
-    print!("{}", run(Command::new(root().join("ci").join(script)).arg(&dir)));
-    dir
-}
 
 /// Folders with a llama.h, the oldest first; the last belongs to the prebuilt libllama.
 fn headers() -> Vec<PathBuf> {

@@ -1,6 +1,8 @@
 //! The preload library in a real llama-server that nobody here built: its texts and its probabilities.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
+#[path = "c/llama_common.rs"]
+mod llama_common;
 #[path = "c/toolchain.rs"]
 mod toolchain;
 
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-use toolchain::{library_dir, root, run, scratch};
+use toolchain::{fetched, library_dir, root, run, scratch};
 
 /// A running llama-server; it ends with this value.
 struct Server {
@@ -84,12 +86,6 @@ impl Server {
     }
 }
 
-fn fetched() -> PathBuf {
-    let dir = root().join("target/llama-server");
-    print!("{}", run(Command::new(root().join("ci/llama_server.sh")).arg(&dir)));
-    dir.join("llama-server")
-}
-
 fn preload() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -107,7 +103,7 @@ fn first_step(answer: &Value, list: &str, field: &str) -> Vec<(i64, f64)> {
 
 #[test]
 fn an_unmodified_llama_server_decodes_with_the_chain() {
-    let (program, library) = (fetched(), preload());
+    let (program, library) = (fetched("llama_server.sh", "llama-server").join("llama-server"), preload());
     let Some(plain) = Server::start(&program, None, None) else {
         assert!(std::env::var_os("CI").is_none(), "this processor cannot run the prebuilt llama-server");
         println!("skipped: this processor cannot run the prebuilt llama-server, and so not the preload library in it");
@@ -153,6 +149,21 @@ fn an_unmodified_llama_server_decodes_with_the_chain() {
     assert_ne!(server.text(&json!({"seed": 8, "samplers": []})), text);
     let random = json!({"samplers": []});
     assert_ne!(server.text(&random), server.text(&random));
+}
+
+#[test]
+fn libllama_commons_chain_gets_the_chain() {
+    let plain = llama_common::program("draw");
+    let with = |chain| {
+        let mut command = Command::new(plain.get_program());
+        command.args(plain.get_args()).env("LD_PRELOAD", preload()).env("BREGMAN_CHAIN", chain);
+        run(command.envs(plain.get_envs().map(|(name, value)| (name, value.expect("a value")))))
+    };
+    // llama.cpp's default chain before it, with a random seed, and its random draw behind the second.
+    let greedy = with("greedy");
+    assert!(greedy.split_whitespace().count() > 50 && greedy.contains("done 1"), "{greedy}");
+    assert_eq!(with("top_k(1)"), greedy);
+    assert_ne!(with("draw"), greedy);
 }
 
 #[test]

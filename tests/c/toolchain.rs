@@ -62,6 +62,13 @@ pub fn under_valgrind(plain: &Command) -> Command {
     valgrind
 }
 
+/// What a script in ci/ fetches into a directory of target/; nothing is fetched if it is there.
+pub fn fetched(script: &str, name: &str) -> PathBuf {
+    let dir = root().join("target").join(name);
+    print!("{}", run(Command::new(root().join("ci").join(script)).arg(&dir)));
+    dir
+}
+
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
