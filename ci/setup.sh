@@ -11,6 +11,8 @@ make                                make
 git                                 git
 npm                                 npm
 flock                               util-linux
+python3                             python3
+pip3                                python3-pip
 readelf                             binutils
 valgrind                            valgrind
 /etc/ssl/certs/ca-certificates.crt  ca-certificates
