@@ -11,17 +11,15 @@ make                                make
 git                                 git
 npm                                 npm
 flock                               util-linux
+python3                             python3
+pip3                                python3-pip
 readelf                             binutils
 valgrind                            valgrind
-python3                             python3
 python:ensurepip                    python3-venv
 pkg-config                          pkg-config
-pip3                                python3-pip
 cmake                               cmake
 abidiff                             abigail-tools
 /etc/ssl/certs/ca-certificates.crt  ca-certificates
-python3                             python3
-pip3                                python3-pip
 mcs                                 mono-mcs
 mono                                mono-runtime
 '

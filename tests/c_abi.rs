@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem::{offset_of, size_of};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use toolchain::{compiler, figure, has, library_dir, root, run, scratch, soname_dir};
+use toolchain::{compiler, figure, has, library_dir, root, run, scratch, soname_dir, under_valgrind};
 
 const UNITS: [&str; 4] = ["check", "layout", "state", "rows"];
 
@@ -77,14 +77,11 @@ fn a_program_may_link_the_static_library() {
 #[test]
 fn no_read_or_write_goes_astray() {
     if !has("valgrind") {
-        println!("valgrind is not installed: the C program was not run under it");
+        println!("skipped: valgrind is not installed: the C program was not run under it");
         return;
     }
     let (program, lib) = consumer("gnu11");
-    let mut valgrind = Command::new("valgrind");
-    // The pool of threads and the catalogue live as long as the process.
-    valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]);
-    let report = run(valgrind.arg(program).env("LD_LIBRARY_PATH", lib));
+    let report = run(&mut under_valgrind(Command::new(program).env("LD_LIBRARY_PATH", lib)));
     assert!(figure(&report, "checks") > 3000, "{report}");
 }
 

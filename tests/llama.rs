@@ -6,19 +6,21 @@
 #[path = "c/toolchain.rs"]
 mod toolchain;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use toolchain::{compiler, figure, has, library_dir, root, run, scratch, soname_dir};
+use toolchain::{compiler, fetched, figure, has, library_dir, root, run, scratch, soname_dir, under_valgrind};
 
-const UNITS: [&str; 6] =
-    ["llama_stage", "llama_arrays", "llama_compare", "llama_stages", "llama_history", "llama_generate"];
-
-/// The prebuilt llama.cpp; nothing is fetched if it is there.
-fn llama() -> PathBuf {
-    let dir = root().join("target/llama");
-    print!("{}", run(Command::new(root().join("ci/llama.sh")).arg(&dir)));
-    dir
-}
+const UNITS: [&str; 9] = [
+    "llama_stage",
+    "llama_arrays",
+    "llama_compare",
+    "llama_stages",
+    "llama_history",
+    "llama_generate",
+    "llama_truncate",
+    "llama_speculate",
+    "llama_threads",
+];
 
 fn program(name: &str, llama: &Path) -> Command {
     let dir = scratch(name);
@@ -27,7 +29,7 @@ fn program(name: &str, llama: &Path) -> Command {
     build.args(["-O2", "-o"]).arg(&program).args(UNITS.map(|unit| root().join(format!("tests/c/{unit}.c"))));
     // Their headers are not ours to keep free of warnings.
     build.arg("-isystem").arg(llama.join("include")).arg(library_dir().join("libbregman.so")).arg("-L").arg(&lib);
-    run(build.args(["-lllama", "-lggml", "-lggml-base", "-lm"]));
+    run(build.args(["-lllama", "-lggml", "-lggml-base", "-lpthread", "-lm"]));
     let mut command = Command::new(program);
     let path = std::env::join_paths([soname_dir(&dir), lib]).expect("paths without colons");
     command.env("LD_LIBRARY_PATH", path);
@@ -36,7 +38,7 @@ fn program(name: &str, llama: &Path) -> Command {
 
 #[test]
 fn a_stage_does_what_the_built_in_samplers_do() {
-    let llama = llama();
+    let llama = fetched("llama.sh", "llama");
     let model = root().join("models/kjv-1.4m/kjv-1.4m-q8_0.gguf");
     let report = run(program("llama", &llama).arg("all").arg(llama.join("lib")).arg(model));
     println!("{report}");
@@ -65,21 +67,20 @@ fn a_stage_does_what_the_built_in_samplers_do() {
     assert!(figure(&report, "breakers found") > 20);
     assert!(figure(&report, "mixed") > 900 && figure(&report, "ordered") > 450);
     assert_eq!(figure(&report, "generated"), 200);
+    for truncation in ["top_k", "top_p", "min_p"] {
+        assert_eq!(figure(&report, &format!("{truncation} tokens")), 1000);
+    }
+    assert_eq!((figure(&report, "speculated"), figure(&report, "threads")), (120, 8));
     assert!(figure(&report, "checks") > 1_000_000);
 }
 
 #[test]
 fn a_stage_lives_and_dies_without_a_stray_read_or_a_leak() {
-    let plain = program("llama-life", &llama());
+    let plain = program("llama-life", &fetched("llama.sh", "llama"));
     if !has("valgrind") {
-        println!("valgrind is not installed: the stage's life was not run under it");
+        println!("skipped: valgrind is not installed: the stage's life was not run under it");
         return;
     }
-    let mut valgrind = Command::new("valgrind");
-    valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]);
-    valgrind.arg(plain.get_program()).arg("life");
-    for (name, value) in plain.get_envs() {
-        valgrind.env(name, value.expect("a value"));
-    }
-    assert!(figure(&run(&mut valgrind), "checks") > 1000);
+    let mut valgrind = under_valgrind(&plain);
+    assert!(figure(&run(valgrind.arg("life")), "checks") > 1000);
 }

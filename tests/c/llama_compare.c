@@ -90,26 +90,25 @@ static size_t at_least(const double *l, size_t n, double bound)
     return k;
 }
 
-static bool is_near_top_p(const double *l, size_t n, double p)
+bool is_near_top_p(const double *l, size_t n, double p)
 {
     /* A sum of n floats one after the other; the head of a short list is good to the last bits. */
     double slack = 1e-6 + 2e-9 * (double)n;
     return p < 1.0 && nucleus(l, n, p - slack) != nucleus(l, n, p + slack);
 }
 
-static bool is_near_min_p(const double *l, size_t n, double p)
+bool is_near_min_p(const double *l, size_t n, double p)
 {
     double bound = l[0] + log(p), slack = 1e-6 * fmax(1.0, fabs(bound));
     return at_least(l, n, bound - slack) != at_least(l, n, bound + slack);
 }
 
-static bool is_tie(const double *l, size_t n, size_t k)
+bool is_tie(const double *l, size_t n, size_t k)
 {
     return k < n && l[k - 1] == l[k];
 }
 
-/* The finite logits in descending order; returns how many those are. */
-static size_t sorted_logits(const array *a, double *l)
+size_t sorted_logits(const array *a, double *l)
 {
     size_t n = 0;
     for (size_t i = 0; i < a->list.size; i++)

@@ -6,7 +6,7 @@
 
 #include "ggml-backend.h"
 
-enum { CONTEXT = 256, TOKENS = 50, STAGES = 4 };
+enum { TOKENS = 50, STAGES = 4 };
 
 static const char *const ours[STAGES] = {"top_k(40)", "top_p(0.95)", "min_p(0.05)", "temperature(0.8)"};
 
@@ -32,9 +32,32 @@ static struct llama_sampler *defaults(int replaced, uint32_t seed)
     return chain;
 }
 
-static void feed(struct llama_context *context, llama_token *tokens, int32_t n)
+void feed(struct llama_context *context, llama_token *tokens, int32_t n)
 {
     CHECK(llama_decode(context, llama_batch_get_one(tokens, n)) == 0);
+}
+
+int32_t start(struct llama_context *context, unsigned number, llama_token *tokens)
+{
+    static const char *const prompts[] = {"And it came to pass", "In the beginning", "The LORD said unto", "Behold, the"};
+    const char *prompt = prompts[number % 4];
+    const struct llama_vocab *vocab = llama_model_get_vocab(llama_get_model(context));
+    int32_t n = llama_tokenize(vocab, prompt, (int32_t)strlen(prompt), tokens, 64, true, true);
+    CHECK(n > 0);
+    llama_memory_clear(llama_get_memory(context), true);
+    feed(context, tokens, n);
+    return n;
+}
+
+struct llama_context *new_context(struct llama_model *model)
+{
+    struct llama_context_params params = llama_context_default_params();
+    struct llama_context *context;
+    params.n_ctx = CONTEXT;
+    params.n_threads = params.n_threads_batch = 1; /* the model is too small for more */
+    context = llama_init_from_model(model, params);
+    CHECK(context != NULL);
+    return context;
 }
 
 static void generate(struct llama_context *context, const struct llama_vocab *vocab, int replaced, int compare)
@@ -42,16 +65,13 @@ static void generate(struct llama_context *context, const struct llama_vocab *vo
     static array a, b, row;
     static int32_t a_ids[MOST], b_ids[MOST];
     static double a_p[MOST], b_p[MOST];
-    const char prompt[] = "And it came to pass";
     llama_token tokens[64];
     size_t vocabulary = (size_t)llama_vocab_n_tokens(vocab);
     struct llama_sampler *theirs = defaults(STAGES, 7), *mixed = defaults(replaced, 7);
     struct llama_sampler *again = llama_sampler_clone(mixed);
-    int32_t n = llama_tokenize(vocab, prompt, (int32_t)strlen(prompt), tokens, 64, true, true);
     size_t narrowed = 0;
-    CHECK(n > 0 && vocabulary <= MOST);
-    llama_memory_clear(llama_get_memory(context), true);
-    feed(context, tokens, n);
+    CHECK(vocabulary <= MOST);
+    start(context, 0, tokens);
     for (int t = 0; t < TOKENS; t++) {
         size_t kept;
         llama_token token;
@@ -86,7 +106,6 @@ static void silence(enum ggml_log_level level, const char *text, void *unused)
 
 void test_generate(const char *backends, const char *model_file)
 {
-    struct llama_context_params params = llama_context_default_params();
     struct llama_model *model;
     struct llama_context *context;
     llama_log_set(silence, NULL);
@@ -94,14 +113,14 @@ void test_generate(const char *backends, const char *model_file)
     llama_backend_init();
     model = llama_model_load_from_file(model_file, llama_model_default_params());
     CHECK(model != NULL);
-    params.n_ctx = CONTEXT;
-    params.n_threads = params.n_threads_batch = 1; /* the model is too small for more */
-    context = llama_init_from_model(model, params);
-    CHECK(context != NULL);
+    context = new_context(model);
     for (int replaced = 0; replaced < STAGES; replaced++)
         generate(context, llama_model_get_vocab(model), replaced, 1);
     printf("generated %d\n", STAGES * TOKENS);
     llama_free(context);
+    test_truncate(model);
+    test_speculate(model);
+    test_threads(model);
     llama_model_free(model);
     llama_backend_free();
 }

@@ -43,6 +43,13 @@ void check_truncated(const array *a);
 void test_compare(void);
 void compare_all(const array *a);
 void report_compared(void);
+/* The finite logits in descending order; returns how many those are. */
+size_t sorted_logits(const array *a, double *l);
+/* Of sorted logits: whether a cut is so near to a token that llama.cpp's sums in single precision can fall on either side. */
+bool is_near_top_p(const double *l, size_t n, double p);
+bool is_near_min_p(const double *l, size_t n, double p);
+/* Whether the k largest are not of one mind: the next is as large as the last of them. */
+bool is_tie(const double *l, size_t n, size_t k);
 
 /* llama_stages.c: the other built-in samplers and ours on the same arrays, and what they learn from their draws. */
 void compare_stages(const array *a);
@@ -52,6 +59,18 @@ void report_stages(void);
 void test_history(const char *backends, const char *model);
 
 /* llama_generate.c: a model that writes. */
+enum { CONTEXT = 256 };
 void test_generate(const char *backends, const char *model);
+struct llama_context *new_context(struct llama_model *model);
+/* Starts the context anew with one of a few prompts; returns how many tokens that has. */
+int32_t start(struct llama_context *context, unsigned number, llama_token *tokens);
+void feed(struct llama_context *context, llama_token *tokens, int32_t n);
+
+/* llama_truncate.c: the same kept sets, a thousand tokens for each truncation. */
+void test_truncate(struct llama_model *model);
+/* llama_speculate.c: a draft, checked in one batch; what is refused is rolled back. */
+void test_speculate(struct llama_model *model);
+/* llama_threads.c: as many chains as threads. */
+void test_threads(struct llama_model *model);
 
 #endif

@@ -1,4 +1,5 @@
 //! Finds the C compilers and what cargo built of the library, and runs what they make.
+#![allow(dead_code, reason = "each test uses its part")]
 
 #![allow(dead_code, reason = "not every test that shares this file asks for everything")]
 
@@ -43,6 +44,31 @@ pub fn compiler(standard: &str) -> Command {
     command.arg(format!("-std={standard}")).args(["-g", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]);
     command.arg("-I").arg(root().join("include"));
     command
+}
+
+/// Whether the compiler knows a standard at all.
+pub fn supports(standard: &str) -> bool {
+    let language = if standard.contains("++") { "c++" } else { "c" };
+    compiler(standard).args(["-E", "-x", language, "/dev/null"]).output().is_ok_and(|o| o.status.success())
+}
+
+/// A command with its environment, run under valgrind's memcheck: an error or a leak fails it.
+pub fn under_valgrind(plain: &Command) -> Command {
+    let mut valgrind = Command::new("valgrind");
+    // The pool of threads and the catalogue live as long as the process.
+    valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]);
+    valgrind.arg(plain.get_program()).args(plain.get_args());
+    for (name, value) in plain.get_envs() {
+        valgrind.env(name, value.expect("a value"));
+    }
+    valgrind
+}
+
+/// What a script in ci/ fetches into a directory of target/; nothing is fetched if it is there.
+pub fn fetched(script: &str, name: &str) -> PathBuf {
+    let dir = root().join("target").join(name);
+    print!("{}", run(Command::new(root().join("ci").join(script)).arg(&dir)));
+    dir
 }
 
 pub fn root() -> &'static Path {

@@ -1,0 +1,168 @@
+/*
+ * A bare C engine: raw logits in, tokens out; with a grammar's mask, a draft that is checked and rolled back, and a
+ * sequence that is resumed elsewhere. Its "model" is a formula, so that it runs without one.
+ */
+#include <bregman.h>
+
+#include <stdio.h>
+#include <string.h>
+
+enum { VOCAB = 512, WORDS = (VOCAB + 31) / 32, TOKENS = 32, DRAFT = 4 };
+
+static const char CHAIN[] = "temperature(0.8) | bregman(alpha=1.5, floor=0.02) | draw";
+
+/* What follows `token` at a position: the engine's forward pass. */
+static void forward(int32_t token, size_t position, float *logits)
+{
+    for (uint32_t i = 0; i < VOCAB; i++)
+        logits[i] = (float)((i * 7919u + (uint32_t)token * 31337u + (uint32_t)position * 104729u) % 1009u) / 100.0f;
+}
+
+static int fail(const bregman_sampler *sampler, uint32_t status)
+{
+    fprintf(stderr, "%s: %s\n", bregman_status_text(status), bregman_sampler_error(sampler));
+    return 1;
+}
+
+/* The decode loop: one sampler a sequence, one call a token. */
+static int plain(bregman_sampler *sampler, const int32_t *prompt, size_t n, int32_t *text)
+{
+    float logits[VOCAB];
+    bregman_result r = {0};
+    uint32_t status = bregman_sampler_accept(sampler, prompt, n);
+    r.token = prompt[n - 1];
+    for (size_t i = 0; i < TOKENS && status == BREGMAN_OK; i++) {
+        forward(r.token, i, logits);
+        status = bregman_decode(sampler, logits, VOCAB, &r);
+        if (status == BREGMAN_OK) {
+            text[i] = r.token;
+            status = bregman_sampler_accept(sampler, &r.token, 1);
+        }
+    }
+    return status == BREGMAN_OK ? 0 : fail(sampler, status);
+}
+
+/* One row with the tokens that a grammar allows: a bit for each. */
+static uint32_t decode_masked(bregman_sampler *sampler, const float *logits, const uint32_t *mask, bregman_result *r)
+{
+    bregman_batch batch = {0};
+    batch.struct_size = sizeof batch;
+    batch.dtype = BREGMAN_F32;
+    batch.logits = logits;
+    batch.rows = 1;
+    batch.vocab = batch.row_stride = VOCAB;
+    batch.mask = mask;
+    batch.mask_stride = WORDS;
+    batch.flags = BREGMAN_ACCEPT;
+    return bregman_decode_batch(&sampler, &batch, r);
+}
+
+/*
+ * One round of speculation: the draft's tokens are checked in order, by a clone that may run ahead. Returns how many
+ * tokens the round brought (those of the draft that held, and one of the sampler's own), 0 on failure.
+ */
+static size_t speculate(bregman_sampler **sampler, int32_t last, size_t position, const int32_t *draft, int32_t *out)
+{
+    bregman_sampler *ahead = NULL;
+    float logits[VOCAB];
+    size_t n = 0;
+    if (bregman_sampler_clone(*sampler, &ahead) != BREGMAN_OK)
+        return 0;
+    do {
+        bregman_result r;
+        forward(last, position + n, logits);
+        if (bregman_decode(ahead, logits, VOCAB, &r) != BREGMAN_OK ||
+            bregman_sampler_accept(ahead, &r.token, 1) != BREGMAN_OK) {
+            bregman_sampler_free(ahead); /* rolled back: the sampler never moved */
+            return 0;
+        }
+        last = out[n] = r.token;
+    } while (n < DRAFT && out[n] == draft[n] && ++n);
+    bregman_sampler_free(*sampler);
+    *sampler = ahead; /* as far as the draft held, and one further */
+    return n + 1;
+}
+
+static int check_speculation(const int32_t *prompt, size_t n, const int32_t *text)
+{
+    bregman_sampler *sampler = NULL;
+    int32_t last = prompt[n - 1], out[DRAFT + 1];
+    size_t done = 0;
+    if (bregman_sampler_new(CHAIN, 42, &sampler, NULL, 0) != BREGMAN_OK)
+        return 1;
+    bregman_sampler_accept(sampler, prompt, n);
+    while (done < TOKENS) {
+        int32_t draft[DRAFT] = {0}; /* right for two tokens, then wrong */
+        memcpy(draft, text + done, sizeof *draft * (TOKENS - done < 2 ? TOKENS - done : 2));
+        size_t brought = speculate(&sampler, last, done, draft, out);
+        for (size_t i = 0; i < brought && done < TOKENS; i++)
+            if (out[i] != text[done++])
+                brought = 0;
+        if (brought == 0) {
+            bregman_sampler_free(sampler);
+            return 1;
+        }
+        last = out[brought - 1];
+    }
+    bregman_sampler_free(sampler);
+    return 0;
+}
+
+/* Another machine takes the sequence over after `at` tokens: seed, position and history are all there is to send. */
+static int check_resumption(const int32_t *prompt, size_t n, const int32_t *text, size_t at)
+{
+    bregman_sampler *sampler = NULL;
+    float logits[VOCAB];
+    bregman_result r;
+    int wrong = 0;
+    if (bregman_sampler_new(CHAIN, 42, &sampler, NULL, 0) != BREGMAN_OK)
+        return 1;
+    bregman_sampler_accept(sampler, prompt, n);
+    bregman_sampler_accept(sampler, text, at);
+    bregman_sampler_reseed(sampler, 42, at);
+    for (size_t i = at; i < TOKENS; i++) {
+        forward(text[i - 1], i, logits);
+        wrong += bregman_decode(sampler, logits, VOCAB, &r) != BREGMAN_OK || r.token != text[i];
+        bregman_sampler_accept(sampler, &r.token, 1);
+    }
+    bregman_sampler_free(sampler);
+    return wrong;
+}
+
+/* A grammar that allows every fifth token, and then none at all. */
+static int check_mask(void)
+{
+    bregman_sampler *sampler = NULL;
+    float logits[VOCAB];
+    uint32_t mask[WORDS] = {0};
+    bregman_result r = {0};
+    int wrong = 0;
+    if (bregman_sampler_new(CHAIN, 42, &sampler, NULL, 0) != BREGMAN_OK)
+        return 1;
+    for (uint32_t t = 0; t < VOCAB; t += 5)
+        mask[t / 32] |= 1u << t % 32;
+    forward(1, 0, logits);
+    wrong += decode_masked(sampler, logits, mask, &r) != BREGMAN_OK || r.token % 5 != 0;
+    memset(mask, 0, sizeof mask);
+    wrong += decode_masked(sampler, logits, mask, &r) != BREGMAN_EMPTY_SUPPORT || r.token != -1;
+    bregman_sampler_free(sampler);
+    return wrong;
+}
+
+int main(void)
+{
+    const int32_t prompt[] = {17, 4, 99};
+    int32_t text[TOKENS];
+    bregman_sampler *sampler = NULL;
+    char error[512];
+    if (bregman_sampler_new(CHAIN, 42, &sampler, error, sizeof error) != BREGMAN_OK) {
+        fprintf(stderr, "%s\n", error);
+        return 1;
+    }
+    int failed = plain(sampler, prompt, 3, text);
+    bregman_sampler_free(sampler);
+    if (failed || check_speculation(prompt, 3, text) || check_resumption(prompt, 3, text, 20) || check_mask())
+        return 1;
+    printf("%d tokens; the draft, the resumed sequence and the masked rows agree\n", TOKENS);
+    return 0;
+}

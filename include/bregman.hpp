@@ -1,0 +1,474 @@
+// bregman for C++17 and later: header-only, over the C ABI of bregman.h. SPDX-License-Identifier: MIT OR Apache-2.0
+//
+//     bregman::sampler sampler("temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", 42);
+//     bregman_result r = sampler.decode(logits);              // throws bregman::error
+//     if (auto r = sampler.try_decode(logits)) use(r->token); // or answers as a value
+//
+// Link libbregman. What a call means, its ranges, units and defaults are in bregman.h, at the function of the same name.
+// This header adds ownership, bounds, and errors that cannot be overlooked:
+//
+// Errors. Every call that can fail comes twice. `try_x` returns a `result`, a value or a `failure` (status and message),
+//   and throws nothing but std::bad_alloc; `x` returns the value and throws `error`, which is a std::runtime_error with
+//   a status. A failed call changes nothing. Compiled without exceptions, `x` writes the message to stderr and aborts.
+// Ownership. A `sampler` owns its handle and can be moved, not copied: `clone` says what it costs. A moved-from or
+//   default-constructed sampler is empty; calls on it fail with status::invalid_argument.
+// Views. `view<T>` is a pointer and a length, made from anything contiguous: std::vector, std::array, an array, std::span.
+//   It owns nothing; what it looks at must live through the call, and through the call only.
+// Threads. A sampler belongs to one thread at a time; different samplers are independent, also clones of one another.
+// Macros. This header defines its include guard and nothing else (bregman.h defines constants, BREGMAN_*).
+#ifndef BREGMAN_HPP
+#define BREGMAN_HPP
+
+#include "bregman.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <initializer_list>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace bregman {
+
+/// What came of a call: bregman.h's BREGMAN_OK and so on.
+enum class status : std::uint32_t {
+    ok = BREGMAN_OK,
+    invalid_argument = BREGMAN_INVALID_ARGUMENT,
+    invalid_chain = BREGMAN_INVALID_CHAIN,
+    invalid_logits = BREGMAN_INVALID_LOGITS,
+    empty_support = BREGMAN_EMPTY_SUPPORT,
+    no_convergence = BREGMAN_NO_CONVERGENCE,
+    buffer_too_small = BREGMAN_BUFFER_TOO_SMALL,
+    unsupported = BREGMAN_UNSUPPORTED,
+    internal = BREGMAN_INTERNAL,
+};
+
+/// A status in words, such as "invalid argument". Static.
+inline const char *text(status code) noexcept { return bregman_status_text(static_cast<std::uint32_t>(code)); }
+
+/// Why a call failed.
+struct failure {
+    status code = status::internal; ///< never status::ok
+    std::string message;            ///< what exactly was wrong, in English
+};
+
+/// What the throwing calls throw. what() is the message.
+class error : public std::runtime_error {
+  public:
+    explicit error(const failure &why) : std::runtime_error(why.message), code_(why.code) {}
+    status code() const noexcept { return code_; }
+
+  private:
+    status code_;
+};
+
+namespace detail {
+[[noreturn]] inline void raise(const failure &why) {
+#if defined(__cpp_exceptions)
+    throw error(why);
+#else
+    std::fprintf(stderr, "bregman: %s\n", why.message.c_str());
+    std::abort();
+#endif
+}
+} // namespace detail
+
+/// A value or a failure, as std::expected<T, failure>.
+template <class T> class [[nodiscard]] result {
+  public:
+    result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+    result(failure why) : state_(std::in_place_index<1>, std::move(why)) {}
+
+    bool has_value() const noexcept { return state_.index() == 0; }
+    explicit operator bool() const noexcept { return has_value(); }
+
+    /// The value; throws `error` if there is none.
+    T &value() & { return check(), *std::get_if<0>(&state_); }
+    const T &value() const & { return check(), *std::get_if<0>(&state_); }
+    T &&value() && { return check(), std::move(*std::get_if<0>(&state_)); }
+    template <class U> T value_or(U &&other) const & { return has_value() ? **this : static_cast<T>(std::forward<U>(other)); }
+
+    /// The value; there must be one.
+    T &operator*() noexcept { return *std::get_if<0>(&state_); }
+    const T &operator*() const noexcept { return *std::get_if<0>(&state_); }
+    T *operator->() noexcept { return std::get_if<0>(&state_); }
+    const T *operator->() const noexcept { return std::get_if<0>(&state_); }
+
+    /// The failure; there must be no value.
+    const failure &error() const noexcept { return *std::get_if<1>(&state_); }
+
+  private:
+    void check() const {
+        if (!has_value())
+            detail::raise(error());
+    }
+    std::variant<T, failure> state_;
+};
+
+/// Success or a failure, as std::expected<void, failure>.
+template <> class [[nodiscard]] result<void> {
+  public:
+    result() = default;
+    result(failure why) : state_(std::move(why)) {}
+
+    bool has_value() const noexcept { return state_.index() == 0; }
+    explicit operator bool() const noexcept { return has_value(); }
+    /// Throws `error` on a failure.
+    void value() const {
+        if (!has_value())
+            detail::raise(error());
+    }
+    const failure &error() const noexcept { return *std::get_if<1>(&state_); }
+
+  private:
+    std::variant<std::monostate, failure> state_;
+};
+
+/// A pointer and a number of elements, of anything contiguous. Owns nothing.
+template <class T> class view {
+    template <class C> using element = std::remove_pointer_t<decltype(std::data(std::declval<C &>()))>;
+
+  public:
+    constexpr view() noexcept = default;
+    constexpr view(T *data, std::size_t size) noexcept : data_(data), size_(size) {}
+    /// From a std::vector, std::array, array, std::string or std::span whose elements are T, or T without const.
+    template <class C, class = std::enable_if_t<std::is_convertible_v<element<C> (*)[], T (*)[]>>>
+    constexpr view(C &&c) noexcept : data_(std::data(c)), size_(std::size(c)) {}
+
+    constexpr T *data() const noexcept { return data_; }
+    constexpr std::size_t size() const noexcept { return size_; }
+    constexpr bool empty() const noexcept { return size_ == 0; }
+    constexpr T *begin() const noexcept { return data_; }
+    constexpr T *end() const noexcept { return data_ + size_; }
+    constexpr T &operator[](std::size_t i) const noexcept { return data_[i]; } ///< unchecked
+
+  private:
+    T *data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/// Rows of logits in one contiguous storage, with a mask if there is one: what `batch` decodes. Looks, owns nothing.
+class rows {
+  public:
+    /// Row r begins at storage[r * stride]; a stride of 0 means `vocab`: one row behind the other.
+    static rows f32(view<const float> storage, std::size_t vocab, std::size_t stride = 0) noexcept {
+        return {storage.data(), storage.size(), BREGMAN_F32, vocab, stride};
+    }
+    /// IEEE half precision, as bits.
+    static rows f16(view<const std::uint16_t> storage, std::size_t vocab, std::size_t stride = 0) noexcept {
+        return {storage.data(), storage.size(), BREGMAN_F16, vocab, stride};
+    }
+    /// bfloat16, as bits.
+    static rows bf16(view<const std::uint16_t> storage, std::size_t vocab, std::size_t stride = 0) noexcept {
+        return {storage.data(), storage.size(), BREGMAN_BF16, vocab, stride};
+    }
+    /// Row r's mask begins at words[r * stride]: a set bit t % 32 of word t / 32 allows token t (the layout of llguidance
+    /// and xgrammar). A stride of 0 means as many words as the vocabulary needs.
+    rows &mask(view<const std::uint32_t> words, std::size_t stride = 0) noexcept {
+        mask_ = words;
+        mask_stride_ = stride != 0 ? stride : vocab_ / 32 + (vocab_ % 32 != 0);
+        return *this;
+    }
+
+    /// What is wrong with taking `n` rows of this; "" if nothing is.
+    std::string complaint(std::size_t n) const {
+        // Without overflow: row n - 1 begins at (n - 1) * stride and has `vocab` elements.
+        const auto holds = [n](std::size_t size, std::size_t stride, std::size_t last) {
+            return n == 0 || (size >= last && (stride == 0 || n - 1 <= (size - last) / stride));
+        };
+        if (!holds(size_, stride_, vocab_))
+            return "the logits are " + std::to_string(size_) + " numbers, too few for " + std::to_string(n) + " rows";
+        if (mask_.data() != nullptr && !holds(mask_.size(), mask_stride_, mask_stride_))
+            return "the mask is " + std::to_string(mask_.size()) + " words, too few for " + std::to_string(n) + " rows";
+        return {};
+    }
+    /// The C ABI's batch of `n` such rows.
+    bregman_batch raw(std::size_t n, std::uint32_t flags, std::uint32_t threads) const noexcept {
+        return {sizeof(bregman_batch), dtype_,       data_, n,      vocab_, stride_,
+                mask_.data(),          mask_stride_, flags, threads};
+    }
+
+  private:
+    rows(const void *data, std::size_t size, std::uint32_t dtype, std::size_t vocab, std::size_t stride) noexcept
+        : data_(data), size_(size), dtype_(dtype), vocab_(vocab), stride_(stride != 0 ? stride : vocab) {}
+
+    const void *data_;
+    std::size_t size_;
+    std::uint32_t dtype_;
+    std::size_t vocab_, stride_;
+    view<const std::uint32_t> mask_;
+    std::size_t mask_stride_ = 0;
+};
+
+/// How a batch is to be decoded.
+struct options {
+    bool kept_mass = false;     ///< fill bregman_result::kept_mass
+    bool model_logprob = false; ///< fill bregman_result::model_logprob
+    bool entropy = false;       ///< fill bregman_result::entropy
+    bool accept = false;        ///< accept each drawn token into its sampler's history
+    std::uint32_t threads = 1;  ///< up to so many, of a pool of the library's own; 0 and 1: the caller's
+
+    std::uint32_t flags() const noexcept {
+        return (kept_mass ? BREGMAN_WANT_KEPT_MASS : 0u) | (model_logprob ? BREGMAN_WANT_MODEL_LOGPROB : 0u) |
+               (entropy ? BREGMAN_WANT_ENTROPY : 0u) | (accept ? BREGMAN_ACCEPT : 0u);
+    }
+};
+
+/// A decoded distribution: descending in probability (ties: ascending id), probabilities sum to 1 up to rounding.
+struct distribution {
+    std::vector<std::int32_t> ids;
+    std::vector<float> probs; ///< as many as ids
+};
+
+/// A chain and the state of one sequence: random seed and position, history, logit bias.
+class sampler {
+  public:
+    /// An empty one.
+    sampler() noexcept = default;
+    /// From a chain such as "top_k(40) | draw". Generators are read here; their callbacks and `user` pointers must outlive
+    /// the sampler and its clones.
+    sampler(const std::string &chain, std::uint64_t seed, view<const bregman_generator> generators = {})
+        : sampler(create(chain, seed, generators).value()) {}
+    /// The same without exceptions.
+    static result<sampler> create(const std::string &chain, std::uint64_t seed,
+                                  view<const bregman_generator> generators = {}) {
+        if (chain.find('\0') != std::string::npos)
+            return failure{status::invalid_chain, "the chain has a NUL in it"};
+        char why[512] = "";
+        bregman_sampler *handle = nullptr;
+        const auto code = static_cast<status>(bregman_sampler_new_with_generators(
+            chain.c_str(), seed, generators.data(), generators.size(), &handle, why, sizeof why));
+        if (code != status::ok)
+            return failure{code, why};
+        return sampler(handle);
+    }
+    /// Takes over a handle of the C ABI, or none.
+    static sampler adopt(bregman_sampler *handle) noexcept { return sampler(handle); }
+
+    sampler(sampler &&other) noexcept : handle_(other.release()) {}
+    sampler &operator=(sampler &&other) noexcept {
+        if (this != &other) {
+            bregman_sampler_free(handle_);
+            handle_ = other.release();
+        }
+        return *this;
+    }
+    sampler(const sampler &) = delete;
+    sampler &operator=(const sampler &) = delete;
+    ~sampler() { bregman_sampler_free(handle_); }
+
+    /// The handle, for the C ABI; still owned here. NULL if empty.
+    bregman_sampler *get() const noexcept { return handle_; }
+    /// Gives the handle away: who calls this frees it.
+    [[nodiscard]] bregman_sampler *release() noexcept { return std::exchange(handle_, nullptr); }
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+    /// An independent sampler in the same state.
+    sampler clone() const { return try_clone().value(); }
+    result<sampler> try_clone() const {
+        bregman_sampler *copy = nullptr;
+        const std::uint32_t code = bregman_sampler_clone(handle_, &copy);
+        return code == BREGMAN_OK ? result<sampler>(sampler(copy)) : result<sampler>(why(code));
+    }
+
+    /// Decodes a row into a token and advances the random position by one.
+    bregman_result decode(view<const float> logits) { return try_decode(logits).value(); }
+    result<bregman_result> try_decode(view<const float> logits) {
+        bregman_result r{};
+        return answer(bregman_decode(handle_, logits.data(), logits.size(), &r), r);
+    }
+
+    /// What a draw would draw from. Draws nothing and advances nothing.
+    bregman::distribution distribution(view<const float> logits) {
+        bregman::distribution d;
+        return distribution(logits, d), d;
+    }
+    /// The same into vectors that are used again.
+    void distribution(view<const float> logits, bregman::distribution &into) { try_distribution(logits, into).value(); }
+    result<void> try_distribution(view<const float> logits, bregman::distribution &into) {
+        std::size_t n = into.ids.capacity() != 0 ? into.ids.capacity() : 64;
+        for (;;) {
+            into.ids.resize(n);
+            into.probs.resize(n);
+            const std::uint32_t code = bregman_distribution(handle_, logits.data(), logits.size(), into.ids.data(),
+                                                            into.probs.data(), into.ids.size(), &n);
+            if (code == BREGMAN_BUFFER_TOO_SMALL)
+                continue; // n is now what it takes
+            into.ids.resize(code == BREGMAN_OK ? n : 0);
+            into.probs.resize(into.ids.size());
+            return answer(code);
+        }
+    }
+
+    /// Overwrites the row with ln p of the decoded distribution, -infinity off its support. Advances nothing.
+    void process(view<float> logits) { try_process(logits).value(); }
+    result<void> try_process(view<float> logits) {
+        return answer(bregman_process(handle_, logits.data(), logits.size()));
+    }
+
+    /// Applies the chain to an engine's candidates in place, as a stage of the engine's own chain.
+    void apply(bregman_candidates &candidates) { try_apply(candidates).value(); }
+    result<void> try_apply(bregman_candidates &candidates) { return answer(bregman_apply(handle_, &candidates)); }
+
+    /// Appends tokens to the history.
+    void accept(view<const std::int32_t> tokens) { try_accept(tokens).value(); }
+    void accept(std::initializer_list<std::int32_t> tokens) { accept(view<const std::int32_t>(tokens)); }
+    void accept(std::int32_t token) { accept(view<const std::int32_t>(&token, 1)); }
+    result<void> try_accept(view<const std::int32_t> tokens) {
+        return answer(bregman_sampler_accept(handle_, tokens.data(), tokens.size()));
+    }
+
+    /// Back to as created: the seed of creation, position 0, no history, no logit bias.
+    void reset() { try_reset().value(); }
+    result<void> try_reset() { return answer(bregman_sampler_reset(handle_)); }
+
+    /// Goes on with the random numbers of `seed` at `position`, which counts the tokens so far.
+    void reseed(std::uint64_t seed, std::uint64_t position) { try_reseed(seed, position).value(); }
+    result<void> try_reseed(std::uint64_t seed, std::uint64_t position) {
+        return answer(bregman_sampler_reseed(handle_, seed, position));
+    }
+
+    /// Replaces the logit bias: bias[i] is added to token ids[i], -infinity bans it. Empty views remove it.
+    void set_logit_bias(view<const std::int32_t> ids, view<const float> bias) { try_set_logit_bias(ids, bias).value(); }
+    result<void> try_set_logit_bias(view<const std::int32_t> ids, view<const float> bias) {
+        if (ids.size() != bias.size())
+            return failure{status::invalid_argument, std::to_string(ids.size()) + " ids, but " +
+                                                         std::to_string(bias.size()) + " numbers to add"};
+        return answer(bregman_sampler_set_logit_bias(handle_, ids.data(), bias.data(), ids.size()));
+    }
+
+    /// The chain in its canonical form, which the constructor takes again; "" if empty.
+    std::string describe() const {
+        std::string said(bregman_sampler_describe(handle_, nullptr, 0) + 1, '\0');
+        said.resize(bregman_sampler_describe(handle_, &said[0], said.size()));
+        return said;
+    }
+    /// The message of the last call on the handle that failed, until the next call; "" if none has.
+    const char *last_error() const noexcept { return bregman_sampler_error(handle_); }
+
+  private:
+    explicit sampler(bregman_sampler *handle) noexcept : handle_(handle) {}
+
+    failure why(std::uint32_t code) const { return {static_cast<status>(code), last_error()}; }
+    result<void> answer(std::uint32_t code) const {
+        return code == BREGMAN_OK ? result<void>() : result<void>(why(code));
+    }
+    template <class T> result<T> answer(std::uint32_t code, T value) const {
+        return code == BREGMAN_OK ? result<T>(std::move(value)) : result<T>(why(code));
+    }
+
+    bregman_sampler *handle_ = nullptr;
+};
+
+/// Decodes row r with samplers[r] into results[r]: one sampler a row, all different. Allocates nothing unless it fails.
+/// Every row is decoded, whatever happens to others: on a failure, which is that of the first row that failed, results[r]
+/// still has each row's own token or status. Only if the batch itself is wrong (too few results, logits or mask words) is
+/// nothing written.
+inline result<void> try_decode_batch(view<bregman_sampler *const> samplers, const rows &rows, view<bregman_result> results,
+                                     const options &how = {}) {
+    std::string complaint = rows.complaint(samplers.size());
+    if (results.size() < samplers.size())
+        complaint = std::to_string(results.size()) + " results, too few for " + std::to_string(samplers.size()) + " rows";
+    if (!complaint.empty())
+        return failure{status::invalid_argument, std::move(complaint)};
+    if (samplers.empty())
+        return {};
+    const bregman_batch raw = rows.raw(samplers.size(), how.flags(), how.threads);
+    const std::uint32_t code = bregman_decode_batch(samplers.data(), &raw, results.data());
+    if (code == BREGMAN_OK)
+        return {};
+    for (std::size_t r = 0; r < samplers.size(); r++)
+        if (results[r].status == code)
+            return failure{static_cast<status>(code), "row " + std::to_string(r) + ": " + bregman_sampler_error(samplers[r])};
+    return failure{static_cast<status>(code), text(static_cast<status>(code))};
+}
+/// The same; throws `error` on a failure.
+inline void decode_batch(view<bregman_sampler *const> samplers, const rows &rows, view<bregman_result> results,
+                         const options &how = {}) {
+    try_decode_batch(samplers, rows, results, how).value();
+}
+
+/// The rows of one step and their answers: kept by a server from step to step, so that nothing is allocated.
+class batch {
+  public:
+    /// No rows; keeps the memory.
+    void clear() noexcept { handles_.clear(), results_.clear(); }
+    /// The next row is this sampler's, which must live until the decode. The same sampler twice is an error of decode.
+    void add(sampler &sampler) { handles_.push_back(sampler.get()); }
+    std::size_t size() const noexcept { return handles_.size(); }
+
+    /// As decode_batch.
+    void decode(const rows &rows, const options &how = {}) { try_decode(rows, how).value(); }
+    result<void> try_decode(const rows &rows, const options &how = {}) {
+        // What no call has filled in must not look like an answer.
+        results_.assign(handles_.size(), bregman_result{-1, BREGMAN_INVALID_ARGUMENT, 0, 0, 0, 0, 0, 0});
+        return try_decode_batch(handles_, rows, results_, how);
+    }
+    /// Each row's answer, in the order of `add`; also after a failure. Until the next call on this batch.
+    view<const bregman_result> results() const noexcept { return results_; }
+
+  private:
+    std::vector<bregman_sampler *> handles_;
+    std::vector<bregman_result> results_;
+};
+
+/// What values a parameter takes.
+enum class kind : std::uint32_t {
+    number = BREGMAN_NUMBER, ///< from min to max
+    count = BREGMAN_COUNT,   ///< a whole number from min to max
+    choice = BREGMAN_CHOICE, ///< one of the words in choices
+    name = BREGMAN_NAME,     ///< a name that the host gave to something
+};
+
+/// A parameter of a stage. All texts are static; lists are separated by commas.
+struct parameter {
+    std::string_view name, aliases, summary, default_value, choices;
+    double min = 0, max = 0;
+    bregman::kind kind = bregman::kind::number;
+    bool min_excluded = false, required = false;
+};
+
+/// A stage that a chain can name. All texts are static.
+struct stage {
+    std::string_view name, aliases, summary, source;
+    bool draws = false;                ///< takes a token, and so ends a chain
+    std::vector<parameter> parameters; ///< the first may be given without its name
+};
+
+/// The catalogue: every stage that chains can name. Thread-safe.
+inline std::vector<stage> stages() {
+    std::vector<stage> all;
+    for (std::size_t i = 0; i < bregman_stage_count(); i++) {
+        bregman_stage info{};
+        info.struct_size = sizeof info;
+        if (bregman_stage_info(i, &info) != BREGMAN_OK)
+            continue;
+        stage s{info.name, info.aliases, info.summary, info.source, info.draws != 0, {}};
+        for (std::size_t p = 0; p < info.parameter_count; p++) {
+            const char *at = reinterpret_cast<const char *>(info.parameters) + p * info.parameter_size;
+            const auto &q = *reinterpret_cast<const bregman_parameter *>(at);
+            s.parameters.push_back({q.name, q.aliases, q.summary, q.default_value, q.choices, q.min, q.max,
+                                    static_cast<kind>(q.kind), q.min_excluded != 0, q.required != 0});
+        }
+        all.push_back(std::move(s));
+    }
+    return all;
+}
+
+/// The library's version, such as "0.1.0". Static.
+inline const char *version() noexcept { return bregman_version(); }
+/// Whether the library that was found is of the ABI that this header was written for.
+inline bool is_compatible() noexcept { return bregman_abi_version() == BREGMAN_ABI_VERSION; }
+/// The instruction set in use: "avx512", "avx2", "neon", "scalar"; "" if BREGMAN_SIMD asks for one that is not there.
+inline const char *simd_level() noexcept { return bregman_simd_level(); }
+
+} // namespace bregman
+
+#endif // BREGMAN_HPP

@@ -1,0 +1,93 @@
+/*
+ * A thousand tokens of a real model for each truncation that llama.cpp and bregman both have: at each step ours keeps
+ * the tokens that theirs keeps, with the same probabilities, and the text is written by the chain that has ours in it.
+ * A truncation of both goes into the table below, and is tested.
+ */
+#include "llama_test.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { TOKENS = 1000, TEXT = 200 };
+
+typedef struct truncation {
+    const char *name;
+    struct llama_sampler *(*theirs)(void);
+    const char *ours;
+    /* Whether single precision decides about a token of these sorted logits; such a step is left out. */
+    bool (*is_near_cut)(const double *sorted, size_t n);
+} truncation;
+
+static struct llama_sampler *top_k(void) { return llama_sampler_init_top_k(40); }
+static struct llama_sampler *top_p(void) { return llama_sampler_init_top_p(0.9f, 1); }
+static struct llama_sampler *min_p(void) { return llama_sampler_init_min_p(0.05f, 1); }
+
+static bool near_top_k(const double *l, size_t n) { return is_tie(l, n, 40); }
+static bool near_top_p(const double *l, size_t n) { return is_near_top_p(l, n, (double)0.9f); }
+static bool near_min_p(const double *l, size_t n) { return is_near_min_p(l, n, (double)0.05f); }
+
+static const truncation truncations[] = {
+    {"top_k", top_k, "top_k(40)", near_top_k},
+    {"top_p", top_p, "top_p(0.899999976)", near_top_p},
+    {"min_p", min_p, "min_p(0.0500000007)", near_min_p},
+};
+
+/* The chain of an engine that draws with llama.cpp's own sampler. */
+static struct llama_sampler *chain_with(const char *ours, uint32_t seed)
+{
+    struct llama_sampler *chain = new_chain();
+    llama_sampler_chain_add(chain, stage(ours, 1));
+    llama_sampler_chain_add(chain, llama_sampler_init_temp(0.8f));
+    llama_sampler_chain_add(chain, llama_sampler_init_dist(seed));
+    return chain;
+}
+
+static bool is_in(const array *a, llama_token token)
+{
+    for (size_t i = 0; i < a->list.size; i++)
+        if (a->list.data[i].id == token)
+            return a->list.data[i].logit > -INFINITY;
+    return false;
+}
+
+static void write_with(struct llama_context *context, const truncation *t)
+{
+    static array a, b;
+    static double sorted[MOST];
+    size_t vocabulary = (size_t)llama_vocab_n_tokens(llama_model_get_vocab(llama_get_model(context)));
+    struct llama_sampler *theirs = t->theirs(), *ours = stage(t->ours, 1);
+    unsigned long near_cut = 0, kept = 0;
+    for (unsigned i = 0; i < TOKENS; i += TEXT) {
+        struct llama_sampler *chain = chain_with(t->ours, 100 + i);
+        llama_token tokens[64], token;
+        start(context, i / TEXT, tokens);
+        for (int j = 0; j < TEXT; j++) {
+            from_logits(&a, llama_get_logits_ith(context, -1), vocabulary);
+            copy_array(&b, &a);
+            bool near = t->is_near_cut(sorted, sorted_logits(&a, sorted));
+            llama_sampler_apply(theirs, &a.list);
+            llama_sampler_apply(ours, &b.list);
+            if (!near)
+                CHECK(same_distribution(&a, &b));
+            near_cut += near;
+            kept += b.list.size;
+            CHECK(b.list.size < vocabulary);
+            token = llama_sampler_sample(chain, context, -1);
+            CHECK(is_in(&b, token));
+            feed(context, &token, 1);
+        }
+        llama_sampler_free(chain);
+    }
+    CHECK(near_cut < TOKENS / 50 && kept > TOKENS);
+    printf("%s tokens %d (%lu near a cut, %.1f kept)\n", t->name, TOKENS, near_cut, (double)kept / TOKENS);
+    llama_sampler_free(theirs);
+    llama_sampler_free(ours);
+}
+
+void test_truncate(struct llama_model *model)
+{
+    struct llama_context *context = new_context(model);
+    for (size_t t = 0; t < sizeof truncations / sizeof *truncations; t++)
+        write_with(context, &truncations[t]);
+    llama_free(context);
+}

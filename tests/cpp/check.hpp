@@ -1,0 +1,23 @@
+// What the parts of the C++ program share.
+#ifndef CHECK_HPP
+#define CHECK_HPP
+
+#include "bregman.hpp"
+
+#include <vector>
+
+extern unsigned long checks;
+void check(bool good, const char *what, const char *file, int line);
+#define CHECK(condition) check(static_cast<bool>(condition), #condition, __FILE__, __LINE__)
+
+// `n` logits that differ, the same for the same number; all of them numbers that half precision has, too.
+std::vector<float> row(std::size_t n, unsigned number);
+bool same(const bregman_result &a, const bregman_result &b);
+
+void test_ownership(); // ownership.cpp
+void test_results();   // results.cpp
+void test_decode();    // decode.cpp
+void test_batch();     // batch.cpp
+void test_catalogue(); // catalogue.cpp
+
+#endif

@@ -1,0 +1,31 @@
+//! The way in without llama.h: a host that opens libllama by name; and a stage in libllama-common's own chain.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+#[path = "c/llama_common.rs"]
+mod llama_common;
+#[path = "c/toolchain.rs"]
+mod toolchain;
+
+use std::process::Command;
+use toolchain::{compiler, fetched, figure, library_dir, root, run, scratch, soname_dir};
+
+#[test]
+fn a_host_without_llama_h_gets_a_stage_in_two_generations() {
+    let dir = scratch("llama_dlopen");
+    let program = dir.join("program");
+    let mut build = compiler("c11");
+    build.arg(root().join("tests/c/llama_dlopen.c")).arg("-o").arg(&program);
+    run(build.arg(library_dir().join("libbregman.so")).arg("-ldl"));
+    let lib = soname_dir(&dir);
+    for llama in [fetched("llama.sh", "llama").join("lib"), fetched("llama_server.sh", "llama-server")] {
+        let path = std::env::join_paths([&lib, &llama]).expect("paths without colons");
+        let report = run(Command::new(&program).arg(llama.join("libllama.so")).env("LD_LIBRARY_PATH", path));
+        assert_eq!(figure(&report, "checks"), 606, "{report}");
+    }
+}
+
+#[test]
+fn libllama_commons_chain_takes_a_stage() {
+    let report = run(&mut llama_common::program("stage"));
+    assert_eq!(figure(&report, "done"), 1);
+}
