@@ -25,6 +25,9 @@ fn range(kind: Kind) -> String {
         Kind::Count { min } => format!("whole, from {min}"),
         Kind::Choice(words) => words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", "),
         Kind::Name => "name".into(),
+        Kind::Tokens => "tokens".into(),
+        Kind::Sequences => "token sequences".into(),
+        Kind::Biases => "token:bias pairs".into(),
     }
 }
 

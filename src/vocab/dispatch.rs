@@ -77,10 +77,14 @@ macro_rules! kernels {
             #[allow(unused_unsafe, reason = "the portable level needs no features")]
             pub(super) static KERNELS: Kernels = Kernels {
                 level: $level,
-                // SAFETY, for each: `levels` has this table only on a machine that has the features.
-                $($over_run: |run $(, $a)*| unsafe { self::$over_run(run $(, $a)*) },)*
-                // SAFETY: as above.
-                $($over_lanes: |$($b),*| unsafe { self::$over_lanes($($b),*) },)*
+                $(
+                    // SAFETY: `levels` has this table only on a machine that has the features.
+                    $over_run: |run $(, $a)*| unsafe { self::$over_run(run $(, $a)*) },
+                )*
+                $(
+                    // SAFETY: as above.
+                    $over_lanes: |$($b),*| unsafe { self::$over_lanes($($b),*) },
+                )*
             };
         }
     };

@@ -1,8 +1,6 @@
 //! Finds the C compilers and what cargo built of the library, and runs what they make.
 #![allow(dead_code, reason = "each test uses its part")]
 
-#![allow(dead_code, reason = "not every test that shares this file asks for everything")]
-
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
