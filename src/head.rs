@@ -7,7 +7,7 @@
 mod arrange;
 
 use crate::math::exp_all;
-use crate::vocab::{Hit, Vocabulary};
+use crate::vocab::{Hit, USUAL_HEAD, Vocabulary, make_room};
 
 /// A token of the head.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,6 +86,15 @@ impl<'r> Head<'r> {
     /// The ids of a candidate array; none where the position is the id.
     pub(crate) fn ids(&self) -> Option<&'r [i32]> {
         self.ids
+    }
+
+    /// Makes room for what most rows of so many tokens need, so that no later one asks for memory; a flat row's head may
+    /// be larger.
+    pub(crate) fn reserve(&mut self, vocab: usize) {
+        let n = vocab.min(USUAL_HEAD);
+        make_room(&mut self.scratch.entries, n);
+        make_room(&mut self.scratch.weights, n);
+        make_room(&mut self.scratch.pool, n);
     }
 
     /// Forgets what was fetched and fetches with log-weights `(l - max) * scale` from now on.

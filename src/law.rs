@@ -88,7 +88,7 @@ pub(crate) struct Law<'r> {
     renormalised: Option<f64>,
     drawn: Option<Drawn>,
     spare: &'r mut Spare,
-    rows: std::slice::IterMut<'r, Vec<f32>>,
+    rows: &'r mut [Vec<f32>],
     /// Memory for the row's edits, a list for each change.
     edits: &'r mut [Vec<(u32, f32)>],
     /// What the next pass over the row is to find; none if the row as it is was read.
@@ -121,7 +121,7 @@ impl<'r> Law<'r> {
             renormalised: None,
             drawn: None,
             spare,
-            rows: rows.iter_mut(),
+            rows: &mut **rows,
             edits,
             unread: Some(first),
             opened_with: row,
@@ -147,6 +147,7 @@ impl<'r> Law<'r> {
     pub(crate) fn read(&mut self) -> Result<()> {
         if let Some(first) = self.unread.take() {
             self.vocab.read(first)?;
+            self.head.reserve(self.vocab.row().vocab());
             self.head.rescale(self.vocab.max(), self.scale);
         }
         Ok(())

@@ -93,7 +93,9 @@ fn the_levels_are_those_of_the_processor() {
     println!("levels: {levels}");
     match expected() {
         Some(expected) => assert_eq!(levels, expected),
-        None => assert!(cfg!(not(all(target_arch = "x86_64", target_os = "linux"))), "what to expect is not known"),
+        // On x86-64 Linux the processor's own list says it; elsewhere whoever runs this may, in BREGMAN_EXPECT.
+        None if cfg!(all(target_arch = "x86_64", target_os = "linux")) => panic!("what to expect is not known"),
+        None => {}
     }
     if std::env::var_os("BREGMAN_SIMD").is_none() {
         assert_eq!(simd_level().unwrap(), *simd_levels().last().unwrap());

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::head::LOWEST_LOG_WEIGHT;
 use crate::logits::Row;
 use crate::math::{exp, ln};
-use crate::vocab::First;
+use crate::vocab::{First, USUAL_HEAD, make_room};
 
 impl<'r> Law<'r> {
     /// Gives every token the log-weight `shape(x)` for its log-weight x, of which the first token's is 0.
@@ -50,6 +50,17 @@ impl<'r> Law<'r> {
         }
     }
 
+    /// Makes the room that [`Law::drop_first`] and [`Law::demote_first`] need, for a stage that seldom does either.
+    pub(crate) fn make_room_to_demote(&mut self) {
+        if self.is_closed() {
+            return;
+        }
+        make_room(&mut self.spare.marked, USUAL_HEAD);
+        if let Some(row) = self.rows.first_mut() {
+            make_room(row, self.vocab.row().vocab());
+        }
+    }
+
     /// Drops the first `n` entries, which somebody has reached; at least one token is left.
     pub(crate) fn drop_first(&mut self, n: usize) -> Result<()> {
         if self.is_closed() {
@@ -87,7 +98,9 @@ impl<'r> Law<'r> {
 
     /// The row as `write(index, logit)` makes it, in a buffer that lives as long as the law.
     fn rewritten(&mut self, write: impl Fn(usize, f32) -> f32) -> &'r mut [f32] {
-        let buffer = self.rows.next().expect("one for each stage that a chain can have");
+        let rows = std::mem::take(&mut self.rows);
+        let (buffer, rest) = rows.split_first_mut().expect("one for each stage that a chain can have");
+        self.rows = rest;
         buffer.clear();
         self.vocab.for_each_logit(|i, logit| buffer.push(write(i, logit)));
         buffer

@@ -6,7 +6,7 @@ use crate::law::Law;
 use crate::logits::{BLOCK, Candidate, Copied, Row, is_allowed};
 use crate::math::exp;
 use crate::stages::Context;
-use crate::vocab::Kernels;
+use crate::vocab::{Kernels, USUAL_HEAD, make_room};
 
 /// What [`Sampler::apply`] did to a candidate array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,7 @@ impl Sampler {
 fn write_closed(law: &Law<'_>, candidates: &mut [Candidate], kept_ids: &mut Vec<i32>) -> Applied {
     // All ids are read before the first slot is written.
     kept_ids.clear();
+    make_room(kept_ids, USUAL_HEAD.min(candidates.len()));
     kept_ids.extend(law.entries().iter().map(|e| candidates[e.index as usize].id));
     let total = law.head_weight();
     for ((slot, e), &id) in candidates.iter_mut().zip(law.entries()).zip(&*kept_ids) {

@@ -93,6 +93,7 @@ impl Stage for Xtc {
         if self.probability <= 0.0 || self.threshold > 0.5 {
             return Ok(());
         }
+        law.make_room_to_demote();
         let averages = self.is_averaged && self.probability < 1.0;
         let coin = || uniform_of(context.seed, context.position, Purpose::Coin, context.stage);
         if !averages && self.probability < 1.0 && coin() >= self.probability {

@@ -38,6 +38,9 @@ use crate::logits::{BLOCK, Copied, Row};
 use passes::Extent;
 use sums::Sums;
 
+/// More tokens than most heads have: room for as many is made at once.
+pub(crate) const USUAL_HEAD: usize = 4096;
+
 /// The memory that the passes work in, kept from call to call so that none is allocated.
 pub(crate) struct Scratch {
     copied: Copied,
@@ -59,6 +62,15 @@ impl Scratch {
             blocks: Vec::new(),
             sample: Vec::new(),
         }
+    }
+
+    /// Makes room for what the usual question about such a row needs, so that none asked later has to ask for memory.
+    fn reserve(&mut self, row: &Row<'_>) {
+        self.maxima.resize(row.blocks(), [0.0; LANES]);
+        make_room(&mut self.columns, row.blocks().div_ceil(LANES));
+        make_room(&mut self.blocks, row.blocks());
+        make_room(&mut self.sample, select::SAMPLE.min(row.vocab()));
+        self.sums.reserve(row);
     }
 }
 
@@ -98,7 +110,7 @@ impl<'r> Vocabulary<'r> {
 
     /// One pass. Refuses NaN and +infinity, and a row without any finite logit.
     pub(crate) fn read(&mut self, first: First) -> Result<()> {
-        self.scratch.maxima.resize(self.row.blocks(), [0.0; LANES]);
+        self.scratch.reserve(&self.row);
         self.summed_at = None;
         match first {
             First::Maxima => self.find_maxima()?,
@@ -152,6 +164,11 @@ impl<'r> Vocabulary<'r> {
             .unwrap_or((0, f32::NAN));
         Err(Error::InvalidLogits { index, value })
     }
+}
+
+/// Room for `n` elements in all.
+pub(crate) fn make_room<T>(list: &mut Vec<T>, n: usize) {
+    list.reserve(n.saturating_sub(list.len()));
 }
 
 /// The block and the lane of a token.

@@ -5,7 +5,7 @@ use crate::logits::BLOCK;
 use crate::vocab::Hit;
 
 /// Logits in a sample of the row.
-const SAMPLE: usize = 4096;
+pub(super) const SAMPLE: usize = 4096;
 
 /// Steps of the search for a bound: each halves what the bound may miss.
 const STEPS: usize = 14;

@@ -6,7 +6,7 @@
 
 use super::exponential::{LARGEST_EXPONENT, Weighting, binary_scale, power};
 use super::passes::Extent;
-use super::{LANES, Run, Vector, Vocabulary, place};
+use super::{LANES, Run, USUAL_HEAD, Vector, Vocabulary, make_room, place};
 use crate::error::Result;
 use crate::logits::{BLOCK, Copied, Row};
 use std::ops::Range;
@@ -38,6 +38,15 @@ struct TileSum {
 }
 
 impl Sums {
+    /// Room for the usual row.
+    pub(super) fn reserve(&mut self, row: &Row<'_>) {
+        make_room(&mut self.lanes, row.blocks());
+        make_room(&mut self.tiles, row.blocks().div_ceil(TILE_BLOCKS));
+        make_room(&mut self.saved, row.blocks());
+        make_room(&mut self.left_out, USUAL_HEAD.min(row.vocab()));
+        make_room(&mut self.weights, BLOCK);
+    }
+
     /// What brings a tile's unit to the last tile's.
     fn factor(&self, tile: usize) -> f64 {
         let last = self.tiles.last().map_or(0, |t| t.weighting.exponent());
