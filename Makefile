@@ -1,23 +1,68 @@
 # Thin: everything is in ci/, and can be run by hand.
 
-.PHONY: demo test bench header readme
+.PHONY: demo test test-emulated test-sanitized test-transformers bench bench-table instructions install uninstall \
+        header readme reference vectors abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options.
 demo:
 	@ci/demo.sh $(DEMO)
 
-# Everything that CI runs.
+# All tests, in every language; TEST="rust go" runs only some of its parts.
 test:
-	@ci/test.sh
+	@ci/test.sh $(TEST)
 
-# Times against the memory floor.
+# On processors that this machine is not: x86 without AVX, with AVX2 alone, and 64-bit ARM, under QEMU.
+test-emulated:
+	@ci/levels.sh
+
+# The C and C++ programs under AddressSanitizer.
+test-sanitized:
+	@ci/cpp.sh sanitize
+
+# Inside the real torch and transformers: a few GB, once.
+test-transformers:
+	@ci/transformers.sh
+
+# Times against one read of the row and against llama.cpp; BENCH="--quick" takes half a minute.
 bench:
-	cargo bench --bench decode
+	@ci/bench.sh $(BENCH)
 
-# include/bregman.h from src/ffi.
+# The README's table of times from a record: RECORD=benches/record/FILE.csv
+bench-table:
+	@ci/bench.sh --table $(RECORD) --into README.md
+
+# Instructions per decode, which no other load on the machine changes.
+instructions:
+	@ci/instructions.sh
+
+# For C and C++, below PREFIX (/usr/local): libraries, headers, pkg-config, CMake. DESTDIR, LIBDIR and INCLUDEDIR are heard, too.
+install:
+	@ci/install.sh
+
+uninstall:
+	@ci/install.sh --uninstall
+
+# include/bregman.h from src/ffi, and the copy that the Go module carries.
 header:
 	BREGMAN_WRITE_HEADER=1 cargo test --quiet --test header
+	cp include/bregman.h bindings/go/internal/native/bregman.h
 
 # The README's tables from the catalogue of stages.
 readme:
 	BREGMAN_WRITE_README=1 cargo test --quiet --test readme
+
+# docs/stages.md from the catalogue of stages.
+reference:
+	BREGMAN_WRITE_REFERENCE=1 cargo test --quiet --test reference
+
+# tests/transformers/*.json from transformers itself.
+vectors:
+	tests/transformers/generate.sh
+	tests/transformers/history.sh --write
+
+# After functions were added to the ABI; and at a release (docs/abi.md).
+abi-list:
+	@ci/abi.sh --list
+
+abi-baseline:
+	@ci/abi.sh --baseline

@@ -1,12 +1,9 @@
 #!/bin/sh
 # All tests: what `make test` and CI run. Installs what is missing first (ci/setup.sh says what).
-# usage: ci/test.sh
+# usage: ci/test.sh [rust|c|go|csharp|python|agreement]...        (default: all)
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
-
-ci/setup.sh
-ci/llama.sh
 
 # Formatting and lints, where the toolchain has them; CI's must.
 lint() {
@@ -20,14 +17,45 @@ lint() {
         echo "skipped: cargo $1 is not installed (rustup component add rustfmt clippy)"
     fi
 }
-lint fmt --check
-lint clippy --quiet --all-targets -- -D warnings
 
+# The library, and the tests in C and C++ that cargo compiles and runs, a real llama.cpp among their hosts.
+rust() {
+    lint fmt --check
+    lint clippy --quiet --all-targets -- -D warnings
+    echo "== cargo test"
+    cargo test
+    echo "== benchmarks: checked, not timed"
+    cargo test --quiet --bench decode --bench compare
+    echo "== documentation"
+    RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps
+}
+
+# The binary interface, and the library as C and C++ projects find it installed.
+c() {
+    echo "== ABI"
+    ci/abi.sh
+    ci/abi_test.sh
+    echo "== installation"
+    ci/install_test.sh
+}
+
+[ $# -gt 0 ] || set -- rust c go csharp python agreement
+ci/setup.sh
+ci/llama.sh
+ci/llama_headers.sh
+ci/llama_server.sh
 echo "== cargo build --release"
 cargo build --release
-echo "== cargo test"
-cargo test
-echo "== benchmarks: checked, not timed"
-cargo test --quiet --bench decode
-echo "== documentation"
-RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps
+for part in "$@"; do
+    case $part in
+        rust | c) $part ;;
+        go | csharp | python | agreement)
+            echo "== $part"
+            "ci/$part.sh"
+            ;;
+        *)
+            echo "ci/test.sh: no part $part: there are rust, c, go, csharp, python, agreement" >&2
+            exit 1
+            ;;
+    esac
+done

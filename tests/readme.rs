@@ -1,7 +1,7 @@
 //! The README's tables are the catalogue's and the decoder's own, and its C program compiles and runs.
 
 use bregman::bregman::{Decoder, Family, Limits, Mode, Size};
-use bregman::{Kind, ParameterInfo, stages};
+use bregman::{macros, stages};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,40 +13,14 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn range(kind: Kind) -> String {
-    let limit = |v: f64| if v == f64::MAX { "∞)".to_owned() } else { format!("{v}]") };
-    match kind {
-        Kind::Number { min, .. } if min == f64::NEG_INFINITY => "number".into(),
-        Kind::Number { min, max, open } => format!("{}{min}, {}", if open { '(' } else { '[' }, limit(max)),
-        Kind::Count { min } => format!("whole, from {min}"),
-        Kind::Choice(words) => words.join(", "),
-        Kind::Name => "name".into(),
-        Kind::Tokens => "tokens".into(),
-        Kind::Sequences => "token sequences".into(),
-        Kind::Biases => "token:bias pairs".into(),
-    }
-}
-
-fn parameter(stage: &str, p: &ParameterInfo) -> String {
-    let default = match (p.default, p.required) {
-        (_, true) => "required".into(),
-        ("", _) => String::new(),
-        (default, _) => format!("`{default}`"),
-    };
-    format!("| `{stage}` | `{}` | {} | {default} | {} |", p.name, range(p.kind), p.summary)
-}
-
 fn tables() -> String {
-    let mut t = String::from("| stage | also | what it does |\n|---|---|---|\n");
+    let mut t = String::from("| stage | what it does | agrees with |\n|---|---|---|\n");
     for s in stages() {
-        let aliases: Vec<_> = s.aliases.iter().map(|a| format!("`{a}`")).collect();
-        writeln!(t, "| `{}` | {} | {} |", s.name, aliases.join(", "), s.summary).unwrap();
+        writeln!(t, "| `{}` | {} | {} |", s.name, s.summary, s.agrees).unwrap();
     }
-    t += "\n| stage | parameter | values | default | |\n|---|---|---|---|---|\n";
-    for s in stages() {
-        for p in s.parameters {
-            writeln!(t, "{}", parameter(s.name, p)).unwrap();
-        }
+    t += "\n| macro | stands for |\n|---|---|\n";
+    for m in macros() {
+        writeln!(t, "| `{}` | {} |", m.name, m.summary).unwrap();
     }
     let p = [0.5, 0.2, 0.1, 0.08, 0.05, 0.03, 0.02, 0.01, 0.005, 0.005];
     writeln!(t, "\nWhat `alpha` does to p = (.5, .2, .1, .08, .05, .03, ...), five tokens kept:\n").unwrap();
