@@ -36,6 +36,9 @@ pub(crate) const LOWEST_LOG_WEIGHT: f64 = -680.0;
 /// Entries fetched at the least: a smaller head is as dear.
 const LEAST: usize = 16;
 
+/// A head that has more entries than this is long.
+const LONG: usize = 256;
+
 /// The tokens of a row in descending order of logit, ties by ascending id, as far down as anybody looked.
 pub(crate) struct Head<'r> {
     scratch: &'r mut HeadScratch,
@@ -129,9 +132,11 @@ impl<'r> Head<'r> {
         // At least as much again, so that a stage that asks for one more each time costs no more than one that asked
         // for all at once.
         let n = n.max(2 * have).max(LEAST);
+        // Who deepens a long head will come back: each fetch reads the row.
+        let fetched = if have >= LONG { 4 * n } else { n };
         let mut attempt = 0;
         while have + self.scratch.pool.len() < n && self.floor > self.lowest {
-            let bound = vocab.reached_by(n, attempt).max(self.lowest);
+            let bound = vocab.reached_by(fetched, attempt).max(self.lowest);
             if bound < self.floor {
                 self.fetch(bound, vocab);
             }

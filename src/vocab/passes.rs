@@ -204,6 +204,9 @@ pub(super) fn weights<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, we
     });
 }
 
+/// From so many hits in a vector on, it is cheaper to make all sixteen.
+const MANY: usize = 5;
+
 /// Appends the tokens with `low <= logit < high`; `first` is the index of the run's first token.
 #[inline(always)]
 pub(super) fn collect<L: Lanes, F: Format, A: Allowed>(
@@ -221,7 +224,16 @@ pub(super) fn collect<L: Lanes, F: Format, A: Allowed>(
             let inside = L::and(x.ge(low), x.lt(high));
             if L::bits(inside) != 0 {
                 let n = x.compress(inside, first + (b * BLOCK + v * LANES) as u32, &mut indices, &mut logits);
-                hits.extend((0..n.min(LANES)).map(|i| Hit::new(indices[i], logits[i])));
+                if n < MANY {
+                    hits.extend((0..n).map(|i| Hit::new(indices[i], logits[i])));
+                } else {
+                    // All sixteen at once, of which the first n count.
+                    let mut all = [Hit(0); LANES];
+                    for i in 0..LANES {
+                        all[i] = Hit::new(indices[i], logits[i]);
+                    }
+                    hits.extend_from_slice(&all[..n.min(LANES)]);
+                }
             }
         }
     });
