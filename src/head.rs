@@ -133,7 +133,7 @@ impl<'r> Head<'r> {
         // for all at once.
         let n = n.max(2 * have).max(LEAST);
         // Who deepens a long head will come back: each fetch reads the row.
-        let fetched = if have >= LONG { 4 * n } else { n };
+        let fetched = if have >= LONG { n.saturating_mul(4) } else { n };
         let mut attempt = 0;
         while have + self.scratch.pool.len() < n && self.floor > self.lowest {
             let bound = vocab.reached_by(fetched, attempt).max(self.lowest);
