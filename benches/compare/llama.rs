@@ -14,6 +14,8 @@ pub enum Stage {
     TopP(f32),
     MinP(f32),
     Typical(f32),
+    TopNSigma(f32),
+    TempExt(f32, f32, f32),
     Temp(f32),
 }
 
@@ -46,6 +48,8 @@ pub struct Llama {
     top_p: Symbol<unsafe extern "C" fn(f32, usize) -> Raw>,
     min_p: Symbol<unsafe extern "C" fn(f32, usize) -> Raw>,
     typical: Symbol<unsafe extern "C" fn(f32, usize) -> Raw>,
+    top_n_sigma: Symbol<unsafe extern "C" fn(f32) -> Raw>,
+    temp_ext: Symbol<unsafe extern "C" fn(f32, f32, f32) -> Raw>,
     temp: Symbol<unsafe extern "C" fn(f32) -> Raw>,
     /// The release, as the package that carries it says.
     pub version: String,
@@ -76,6 +80,8 @@ impl Llama {
             top_p: symbol!("llama_sampler_init_top_p"),
             min_p: symbol!("llama_sampler_init_min_p"),
             typical: symbol!("llama_sampler_init_typical"),
+            top_n_sigma: symbol!("llama_sampler_init_top_n_sigma"),
+            temp_ext: symbol!("llama_sampler_init_temp_ext"),
             temp: symbol!("llama_sampler_init_temp"),
             version,
             _library: library,
@@ -95,6 +101,8 @@ impl Llama {
                     Stage::TopP(p) => (self.top_p)(p, 1),
                     Stage::MinP(p) => (self.min_p)(p, 1),
                     Stage::Typical(p) => (self.typical)(p, 1),
+                    Stage::TopNSigma(n) => (self.top_n_sigma)(n),
+                    Stage::TempExt(t, delta, exponent) => (self.temp_ext)(t, delta, exponent),
                     Stage::Temp(t) => (self.temp)(t),
                 };
                 assert!(!one.is_null(), "llama.cpp made no {stage:?}");
