@@ -62,11 +62,17 @@ def test_one_row_of_any_stride(rng: np.random.Generator) -> None:
     assert result["token"][0] == bregman.Sampler("draw", 3).decode(logits[1]).token
 
 
-def test_accept_is_acceptance(rng: np.random.Generator) -> None:
-    # No stage looks at the history yet: what can be seen is that the token is the same and the call succeeds.
+@pytest.mark.parametrize("threads", [0, 3])
+def test_accept_is_acceptance(rng: np.random.Generator, threads: int) -> None:
     logits = rng.normal(size=(5, 100)).astype(np.float32)
-    accepting = bregman.decode_batch(samplers(5), logits, accept=True)
-    np.testing.assert_array_equal(accepting["token"], bregman.decode_batch(samplers(5), logits)["token"])
+    # No token twice: each sequence walks down its row.
+    batch = [bregman.Sampler("no_repeat_ngram(1) | greedy") for _ in logits]
+    order = np.argsort(-logits, axis=1)
+    for step in range(4):
+        tokens = bregman.decode_batch(batch, logits, accept=True, threads=threads)["token"]
+        np.testing.assert_array_equal(tokens, order[:, step])
+    for _ in range(2):
+        np.testing.assert_array_equal(bregman.decode_batch(batch, logits, threads=threads)["token"], order[:, 4])
 
 
 def test_no_rows() -> None:

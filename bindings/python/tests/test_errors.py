@@ -94,39 +94,3 @@ def test_a_long_chain_has_a_message_too() -> None:
         bregman.Sampler("x" * 100_000)
     with pytest.raises(bregman.InvalidArgumentError, match="NUL"):
         bregman.Sampler("draw\0")
-
-
-def test_the_catalogue_names_what_a_chain_takes() -> None:
-    stages = bregman.stages()
-    assert {"temperature", "bregman", "top_k", "top_p", "min_p", "draw", "greedy"} <= {s.name for s in stages}
-    for stage in stages:
-        assert stage.summary
-        assert stage.source
-        needed = {p.name: _value(p) for p in stage.parameters if p.required}
-        if stage.name in {"bregman", "top_k"}:
-            needed["k"] = "3"
-        text = f"({', '.join(f'{k}={v}' for k, v in needed.items())})" if needed else ""
-        for name in (stage.name, *stage.aliases):
-            described = bregman.Sampler(name + text).describe()
-            assert described.split("(")[0] == stage.name
-
-
-def _value(parameter: bregman.Parameter) -> str:
-    if parameter.kind is bregman.Kind.CHOICE:
-        return parameter.choices[0]
-    assert parameter.kind in (bregman.Kind.NUMBER, bregman.Kind.COUNT)
-    assert parameter.min <= parameter.max
-    return str(int(parameter.max)) if parameter.max <= 1 else "1"
-
-
-def test_parameters_are_described() -> None:
-    stage = next(s for s in bregman.stages() if s.name == "bregman")
-    by_name = {p.name: p for p in stage.parameters}
-    assert by_name["mode"].choices == ("primal", "dual")
-    assert by_name["mode"].default == "primal"
-    assert by_name["floor"].min_excluded
-    assert by_name["floor"].default is None
-    assert by_name["k"].kind is bregman.Kind.COUNT
-    assert by_name["generator"].kind is bregman.Kind.NAME
-    assert not stage.draws
-    assert next(s for s in bregman.stages() if s.name == "greedy").draws

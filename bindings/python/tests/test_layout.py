@@ -43,7 +43,7 @@ def test_the_installed_declarations_are_the_headers(tmp_path: Path) -> None:
     recompiler.make_py_source(parsed, "ffi", str(tmp_path / "ffi.py"))
     installed = Path(bregman.__file__).with_name("_native") / "ffi.py"
     assert (tmp_path / "ffi.py").read_text() == installed.read_text()
-    assert len(structs(parsed)) == len(structs(ffi)) == 7
+    assert len(structs(parsed)) == len(structs(ffi)) == 9
     assert len(constants()) > 20
 
 
@@ -82,11 +82,22 @@ def test_numpys_layouts_are_cffis(dtype: np.dtype[Any], struct: str) -> None:
 def test_every_constant_has_a_name_in_python() -> None:
     names = {f"BREGMAN_{member.name}": int(member) for group in (bregman.Status, bregman.Kind) for member in group}
     names |= {f"BREGMAN_WANT_{member.name}": int(member) for member in bregman.Want if member}
+    names |= {f"BREGMAN_OF_{member.name}": int(member) for member in bregman.Source}
     names["BREGMAN_ABI_VERSION"] = bregman.ABI_VERSION
     # Formats of numbers are dtypes here, and accepting is an argument.
     others = {"BREGMAN_F32", "BREGMAN_F16", "BREGMAN_BF16", "BREGMAN_ACCEPT"}
     assert set(constants()) == set(names) | others
     assert all(getattr(lib, name) == value for name, value in names.items())
+
+
+def test_the_table_of_functions_is_the_library() -> None:
+    table = lib.bregman_get_api(bregman.ABI_VERSION)
+    assert (table.struct_size, table.abi) == (ffi.sizeof("bregman_api"), bregman.ABI_VERSION)
+    names = [name for name, _ in ffi.typeof("bregman_api").fields][2:]
+    assert len(names) > 20
+    for name in names:
+        assert getattr(table, name) == ffi.addressof(lib, f"bregman_{name}")
+    assert lib.bregman_get_api(bregman.ABI_VERSION + 1) == ffi.NULL
 
 
 def test_versions() -> None:

@@ -78,6 +78,82 @@ def test_logit_bias(logits: np.ndarray) -> None:
     assert sampler.decode(logits).token == first
 
 
+def test_the_history_is_what_stages_look_at(logits: np.ndarray) -> None:
+    sampler = bregman.Sampler("penalties(repeat=1.5, frequency=0.3, presence=0.2, scope=all) | greedy")
+    history: list[int] = [3, 3, 7]
+    sampler.accept(history)
+    for _ in range(30):
+        counts = np.bincount(history, minlength=len(logits))
+        x = logits.astype(np.float64)
+        x = np.where(counts == 0, x, np.where(x > 0, x / 1.5, x * 1.5) - 0.3 * counts - 0.2)
+        token = sampler.decode(logits, accept=True).token
+        assert token == x.argmax()
+        history.append(token)
+    assert len(set(history)) > 10
+    sampler.reset()
+    assert sampler.decode(logits).token == logits.argmax()
+
+
+def test_the_prompt_is_what_was_accepted_before_the_first_row(logits: np.ndarray) -> None:
+    order = np.argsort(-logits).tolist()
+    sampler = bregman.Sampler("no_repeat_ngram(1, scope=output) | greedy")
+    sampler.accept(order[:3])
+    assert sampler.decode(logits, accept=True).token == order[0]
+    assert sampler.decode(logits).token == order[1]
+    # A resumed sequence: one token of the prompt, then output.
+    resumed = bregman.Sampler("no_repeat_ngram(1, scope=output) | greedy")
+    resumed.accept(order[:3])
+    resumed.set_prompt_length(1)
+    assert resumed.decode(logits).token == order[0]
+    resumed.set_prompt_length(0)
+    assert resumed.decode(logits).token == order[3]
+    for n in (4, -1, 2**64):
+        with pytest.raises(bregman.InvalidArgumentError):
+            resumed.set_prompt_length(n)
+    with pytest.raises(TypeError):
+        resumed.set_prompt_length(1.0)  # type: ignore[arg-type]
+    assert resumed.decode(logits).token == order[3]
+
+
+@pytest.mark.parametrize("dtype", [np.uint32, np.int32])
+def test_a_mask_stays_until_it_is_replaced(rng: np.random.Generator, logits: np.ndarray, dtype: type) -> None:
+    sampler = bregman.Sampler("greedy")
+    allowed = rng.random(len(logits)) < 0.2
+    words = bregman.pack_mask(allowed).view(dtype)
+    sampler.set_mask(words)
+    words[:] = 0  # it was copied
+    best = int(np.where(allowed, logits, -np.inf).argmax())
+    candidates = np.zeros(len(logits), bregman.CANDIDATE)
+    candidates["id"], candidates["logit"] = np.arange(len(logits)), logits
+    applied = bregman.Sampler("greedy").clone()
+    applied.set_mask(bregman.pack_mask(allowed))
+    done = applied.apply(candidates)
+    assert done.selected is not None
+    assert done.candidates["id"][done.selected] == best
+    for _ in range(2):
+        assert sampler.decode(logits).token == sampler.clone().decode(logits).token == best
+    # The mask of a call holds as well.
+    both = allowed & (rng.random(len(logits)) < 0.5)
+    assert both.any()
+    token = sampler.decode(logits, mask=bregman.pack_mask(both | ~allowed)).token
+    assert token == np.where(both, logits, -np.inf).argmax()
+    # Tokens beyond the mask are banned.
+    sampler.set_mask(np.full(2, -1, np.int32))
+    assert sampler.decode(logits).token == logits[:64].argmax()
+    for wrong in (np.zeros(0, np.uint32), np.zeros((1, 3), np.uint32), np.zeros(8, np.uint32)[::2]):
+        with pytest.raises(bregman.InvalidArgumentError):
+            sampler.set_mask(wrong)
+    for wrong in (allowed, [1, 2], np.zeros(3, np.int64)):
+        with pytest.raises(TypeError, match="mask"):
+            sampler.set_mask(wrong)
+    assert sampler.decode(logits).token == logits[:64].argmax()
+    sampler.set_mask(None)
+    assert sampler.decode(logits).token == logits.argmax()
+    sampler.set_mask(bregman.pack_mask(allowed))
+    sampler.reset()
+    assert sampler.decode(logits).token == logits.argmax()
+
+
 @pytest.mark.parametrize(
     "accepted", [3, [1, 2, 3], (1,), [], np.array([1, 2], np.int64), np.uint8(9), np.array([], float)]
 )
@@ -144,6 +220,10 @@ def test_a_closed_sampler_refuses_everything(logits: np.ndarray) -> None:
         sampler.reset,
         lambda: sampler.reseed(1),
         lambda: sampler.set_logit_bias({}),
+        lambda: sampler.set_mask(None),
+        lambda: sampler.set_prompt_length(0),
+        lambda: sampler.draw_many(logits, 3),
+        lambda: sampler.top_logprobs(logits, 3),
         sampler.describe,
         lambda: sampler.last_error,
         sampler.clone,

@@ -16,7 +16,11 @@ def token(logits: npt.NDArray[np.float32]) -> int:
         copy: bregman.Sampler = sampler.clone()
         text: str = copy.describe()
         p: npt.NDArray[np.float32] = sampler.distribution(logits).p
-    return result.token + len(text) + len(p)
+        sampler.set_mask(None)
+        sampler.set_prompt_length(1)
+        ids: npt.NDArray[np.int32] = sampler.draw_many(logits, 3).ids
+        logprobs: npt.NDArray[np.float32] = sampler.top_logprobs(logits, 3, bregman.Source.LAW).logprobs
+    return result.token + len(text) + len(p) + len(ids) + len(logprobs)
 
 
 def tokens(logits: npt.NDArray[np.float16], allowed: npt.NDArray[np.bool_]) -> list[int]:
@@ -28,7 +32,16 @@ def tokens(logits: npt.NDArray[np.float16], allowed: npt.NDArray[np.bool_]) -> l
         print(e.row, status, e.message)
         raise
     found: list[int] = results["token"].tolist()
-    return found
+    answers = bregman.Answers.new(len(logits), ranks=True)
+    bregman.decode_batch(samplers, logits, answers=answers)
+    ranks: npt.NDArray[np.uint32] | None = answers.ranks
+    own = bregman.Answers(kept_mask=np.zeros((len(logits), 4), np.uint32))
+    return found if ranks is None else [*found, *ranks.tolist(), own.rows]
+
+
+def stages() -> list[str]:
+    named: tuple[bregman.Stage, ...] = (*bregman.stages(), *bregman.macros())
+    return [f"{stage.name} {parameter.group}" for stage in named for parameter in stage.parameters]
 
 
 def a_wrong_use() -> None:

@@ -7,11 +7,19 @@ from typing import NamedTuple
 
 import numpy as np
 from transformers import (
+    EpsilonLogitsWarper,
+    EtaLogitsWarper,
     LogitsProcessorList,
+    MinLengthLogitsProcessor,
     MinPLogitsWarper,
+    NoBadWordsLogitsProcessor,
+    NoRepeatNGramLogitsProcessor,
+    RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
+    TopHLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
+    TypicalLogitsWarper,
 )
 
 #: Whether single precision, or the order of equal tokens, may decide if a token is kept.
@@ -31,20 +39,75 @@ def _has_neighbour(p: np.ndarray, differing: np.ndarray) -> bool:
     return bool(gap.min() <= CLOSE * p[differing].max())
 
 
-def threshold(fraction: float) -> Near:
-    """The probability is that near to a fraction of the largest."""
-    return lambda p, differing: bool(np.all(np.abs(p[differing] / (fraction * p.max()) - 1) <= CLOSE))
+def down_to(level: Callable[[np.ndarray], float]) -> Near:
+    """The probability is that near to the smallest that is kept."""
+    return lambda p, differing: bool(np.all(np.abs(p[differing] / level(p) - 1) <= CLOSE))
 
 
-def mass(target: float) -> Near:
-    """The mass before the token is that near to the target; equal tokens in any order."""
+def min_p(fraction: float) -> Near:
+    """As `down_to` a fraction of the largest."""
+    return down_to(lambda p: fraction * p.max())
+
+
+def epsilon(cutoff: float) -> Near:
+    """As `down_to` a fixed probability."""
+    return down_to(lambda p: cutoff)
+
+
+def eta(cutoff: float) -> Near:
+    """As `down_to` a probability that falls with the entropy."""
+    return down_to(lambda p: min(cutoff, np.sqrt(cutoff) * np.exp(-np.sum(_entropy_terms(p)))))
+
+
+def _entropy_terms(p: np.ndarray) -> np.ndarray:
+    return np.where(p > 0, -p * np.log(np.maximum(p, np.finfo(p.dtype).tiny)), 0)
+
+
+def _surprise(p: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return -np.log(p)
+
+
+def _atypicality(p: np.ndarray) -> np.ndarray:
+    return np.abs(_surprise(p) - _entropy_terms(p).sum())
+
+
+def _head_entropy(p: np.ndarray) -> np.ndarray:
+    head = np.argsort(-p, kind="stable")[:100]
+    terms = np.zeros_like(p)
+    terms[head] = _entropy_terms(p[head] / p[head].sum())
+    return terms
+
+
+def share(
+    target: float,
+    key: Callable[[np.ndarray], np.ndarray] = _surprise,
+    weight: Callable[[np.ndarray], np.ndarray] = lambda p: p,
+) -> Near:
+    """Tokens by a key, ascending, equals in any order: the share of the weight before the token is that near."""
 
     def near(p: np.ndarray, differing: np.ndarray) -> bool:
-        before = np.array([p[p > p[token] * (1 + CLOSE)].sum() for token in differing])
-        tied = np.array([p[np.abs(p / p[token] - 1) <= CLOSE].sum() for token in differing])
+        keys, weights = key(p), weight(p) / weight(p).sum()
+        before = np.array([weights[keys < keys[token] - CLOSE].sum() for token in differing])
+        tied = np.array([weights[np.abs(keys - keys[token]) <= CLOSE].sum() for token in differing])
         return bool(np.all((before - CLOSE <= target) & (target <= before + tied + CLOSE)))
 
     return near
+
+
+def mass(target: float) -> Near:
+    """The mass of the more likely tokens is that near to the target."""
+    return share(target)
+
+
+def typical(target: float) -> Near:
+    """The mass of the more typical tokens is that near to the target."""
+    return share(target, key=_atypicality)
+
+
+def top_h(target: float) -> Near:
+    """The entropy of the more likely ones of the first hundred is that near to the target."""
+    return share(target, weight=_head_entropy)
 
 
 def never(p: np.ndarray, differing: np.ndarray) -> bool:
@@ -64,6 +127,12 @@ def _stage(chain: str, *theirs: object, near: Near) -> Stage:
     return Stage(chain, LogitsProcessorList(theirs), near)
 
 
+def history(row: np.ndarray) -> list[int]:
+    """Eleven tokens, the row's most likely ones among them, that end with a pair which occurs before."""
+    first, second, third = np.argsort(-row, kind="stable")[:3].tolist()
+    return [first, 8, 6, second, third, first, first, 8, 6, 8, 6]
+
+
 STAGES = [
     _stage("temperature(0.7)", TemperatureLogitsWarper(0.7), near=never),
     _stage("temperature(1.9)", TemperatureLogitsWarper(1.9), near=never),
@@ -73,10 +142,29 @@ STAGES = [
     _stage("top_p(0.5)", TopPLogitsWarper(0.5), near=mass(0.5)),
     _stage("top_p(0.95)", TopPLogitsWarper(0.95), near=mass(0.95)),
     _stage("top_p(0.1, min_keep=4)", TopPLogitsWarper(0.1, min_tokens_to_keep=4), near=equal),
-    _stage("min_p(0.02)", MinPLogitsWarper(0.02), near=threshold(0.02)),
-    _stage("min_p(0.2)", MinPLogitsWarper(0.2), near=threshold(0.2)),
+    _stage("min_p(0.02)", MinPLogitsWarper(0.02), near=min_p(0.02)),
+    _stage("min_p(0.2)", MinPLogitsWarper(0.2), near=min_p(0.2)),
     _stage("min_p(0.9, min_keep=3)", MinPLogitsWarper(0.9, min_tokens_to_keep=3), near=equal),
+    _stage("typical(0.2)", TypicalLogitsWarper(0.2), near=typical(0.2)),
+    _stage("typical(0.9)", TypicalLogitsWarper(0.9), near=typical(0.9)),
+    _stage("epsilon(3e-4)", EpsilonLogitsWarper(3e-4), near=epsilon(3e-4)),
+    _stage("epsilon(0.02)", EpsilonLogitsWarper(0.02), near=epsilon(0.02)),
+    _stage("epsilon(0.9, min_keep=3)", EpsilonLogitsWarper(0.9, min_tokens_to_keep=3), near=never),
+    _stage("eta(3e-4)", EtaLogitsWarper(3e-4), near=eta(3e-4)),
+    _stage("eta(0.02)", EtaLogitsWarper(0.02), near=eta(0.02)),
+    _stage("top_h(0.4)", TopHLogitsWarper(0.4), near=top_h(0.4)),
+    _stage("top_h(0.9)", TopHLogitsWarper(0.9), near=top_h(0.9)),
+    _stage("penalties(1.3, scope=all)", RepetitionPenaltyLogitsProcessor(1.3), near=never),
+    _stage("penalties(0.7, scope=all)", RepetitionPenaltyLogitsProcessor(0.7), near=never),
+    _stage("no_repeat_ngram(1)", NoRepeatNGramLogitsProcessor(1), near=never),
+    _stage("no_repeat_ngram(2)", NoRepeatNGramLogitsProcessor(2), near=never),
+    _stage("no_repeat_ngram(3)", NoRepeatNGramLogitsProcessor(3), near=never),
+    _stage(
+        "bad_words(5; 6 7; 8 6 9; 7 6 10)", NoBadWordsLogitsProcessor([[5], [6, 7], [8, 6, 9], [7, 6, 10]]), near=never
+    ),
+    _stage("min_tokens(12, stop=2 3, scope=all)", MinLengthLogitsProcessor(12, [2, 3]), near=never),
+    _stage("min_tokens(11, stop=2 3, scope=all)", MinLengthLogitsProcessor(11, [2, 3]), near=never),
     _stage("temperature(0.6) | top_k(50)", TemperatureLogitsWarper(0.6), TopKLogitsWarper(50), near=equal),
     _stage("temperature(1.2) | top_p(0.9)", TemperatureLogitsWarper(1.2), TopPLogitsWarper(0.9), near=mass(0.9)),
-    _stage("temperature(0.8) | min_p(0.1)", TemperatureLogitsWarper(0.8), MinPLogitsWarper(0.1), near=threshold(0.1)),
+    _stage("temperature(0.8) | min_p(0.1)", TemperatureLogitsWarper(0.8), MinPLogitsWarper(0.1), near=min_p(0.1)),
 ]

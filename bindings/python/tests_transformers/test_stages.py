@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from stages import STAGES, Stage
+from stages import STAGES, Stage, history
 
 import bregman
 
@@ -38,19 +39,24 @@ def random_rows() -> list[np.ndarray]:
 
 def compare(stage: Stage, row: np.ndarray) -> bool:
     """Whether the same tokens were kept; if not, it must have been a near thing."""
-    theirs = torch.softmax(stage.theirs(None, torch.from_numpy(row.copy())[None]), -1)[0].numpy()
+    seen = history(row)
+    ids, logits = torch.tensor([seen]), torch.from_numpy(row.copy())[None]
+    # Some of theirs remember the first vocabulary that they see.
+    processors = copy.deepcopy(stage.theirs)
+    theirs = torch.softmax(processors(ids, logits.clone()), -1)[0].numpy()
     ours = row.copy()
-    bregman.Sampler(stage.chain).process(ours)
+    with bregman.Sampler(stage.chain) as sampler:
+        sampler.accept(seen)
+        sampler.process(ours)
     ours = np.exp(ours)
     differing = np.flatnonzero((theirs > 0) != (ours > 0))
     if len(differing) == 0:
         assert np.abs(theirs - ours).max() <= TOLERANCE
         return True
     # The law that the last stage saw.
-    before = torch.from_numpy(row.copy())[None]
-    for processor in stage.theirs[:-1]:
-        before = processor(None, before)
-    p = torch.softmax(before.double(), -1)[0].numpy()
+    for processor in processors[:-1]:
+        logits = processor(ids, logits)
+    p = torch.softmax(logits.double(), -1)[0].numpy()
     assert stage.near(p, differing), (stage.chain, differing, p[differing])
     return False
 

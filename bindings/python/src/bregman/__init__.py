@@ -9,13 +9,14 @@ same token, bit for bit, on every instruction set, with any number of threads, i
 For other hosts: `bregman.transformers`, `bregman.vllm.v1`, `bregman.vllm.v2`, `bregman.llama_cpp`.
 """
 
-from bregman._answers import CANDIDATE, Applied, Distribution, Result, Want
+from bregman._answers import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want
 from bregman._arrays import pack_mask
 from bregman._batch import RESULT, decode_batch
-from bregman._catalogue import Kind, Parameter, Stage, stages
+from bregman._catalogue import Kind, Parameter, Stage, macros, stages
 from bregman._generator import Generator
 from bregman._library import ABI_VERSION, simd_level, version
 from bregman._sampler import Sampler
+from bregman._told import Answers
 from bregman.errors import (
     BregmanError,
     BufferTooSmallError,
@@ -35,10 +36,12 @@ __all__ = [
     "ABI_VERSION",
     "CANDIDATE",
     "RESULT",
+    "Answers",
     "Applied",
     "BregmanError",
     "BufferTooSmallError",
     "Distribution",
+    "Draws",
     "EmptySupportError",
     "Generator",
     "InternalError",
@@ -46,15 +49,18 @@ __all__ = [
     "InvalidChainError",
     "InvalidLogitsError",
     "Kind",
+    "Logprobs",
     "NoConvergenceError",
     "Parameter",
     "Result",
     "Sampler",
+    "Source",
     "Stage",
     "Status",
     "UnsupportedError",
     "Want",
     "decode_batch",
+    "macros",
     "pack_mask",
     "simd_level",
     "stages",

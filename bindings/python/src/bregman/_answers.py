@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,15 @@ class Want(IntFlag):
     KEPT_MASS = lib.BREGMAN_WANT_KEPT_MASS
     MODEL_LOGPROB = lib.BREGMAN_WANT_MODEL_LOGPROB
     ENTROPY = lib.BREGMAN_WANT_ENTROPY
+
+
+class Source(IntEnum):
+    """Whose log-probabilities."""
+
+    #: The model's, of the untouched logits: no mask, no bias, no stage, temperature 1.
+    MODEL = lib.BREGMAN_OF_MODEL
+    #: The decoded distribution's.
+    LAW = lib.BREGMAN_OF_LAW
 
 
 class Result(NamedTuple):
@@ -48,6 +57,26 @@ class Distribution(NamedTuple):
     ids: npt.NDArray[np.int32]
     #: Their probabilities, float32; they sum to 1 up to rounding.
     p: npt.NDArray[np.float32]
+
+
+class Logprobs(NamedTuple):
+    """The most likely tokens of a row, in descending order (ties: ascending id)."""
+
+    #: Token ids, int32.
+    ids: npt.NDArray[np.int32]
+    #: Natural logarithms of their probabilities, float32.
+    logprobs: npt.NDArray[np.float32]
+
+
+class Draws(NamedTuple):
+    """Different tokens of one row, in the order in which they were drawn."""
+
+    #: Token ids, int32.
+    ids: npt.NDArray[np.int32]
+    #: Natural logarithms of their probabilities under the decoded distribution, float32.
+    logprobs: npt.NDArray[np.float32]
+    #: These with each token's Gumbel noise added, by which the draw is ordered: descending, float32.
+    scores: npt.NDArray[np.float32]
 
 
 class Applied(NamedTuple):

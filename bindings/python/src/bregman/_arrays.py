@@ -34,8 +34,9 @@ class Tensor(Protocol):
 Array = Union["npt.NDArray[Any]", Tensor]
 
 F32 = np.dtype(np.float32)
-U32 = np.dtype(np.uint32)
-_FLOATS, _VOID = ffi.typeof("float[]"), ffi.typeof("void *")
+_FLOATS, _UINT32S, _VOID = ffi.typeof("float[]"), ffi.typeof("uint32_t[]"), ffi.typeof("void *")
+_MASKS = (np.dtype(np.uint32), np.dtype(np.int32))
+_MASK_WORDS = "uint32 or int32, 32 tokens a word (bregman.pack_mask makes one)"
 _DTYPES: dict[np.dtype[Any], int] = {
     F32: lib.BREGMAN_F32,
     np.dtype(np.float16): lib.BREGMAN_F16,
@@ -144,8 +145,8 @@ def logits_rows(array: Any, name: str) -> Rows:
 def mask_rows(array: Any, name: str, rows: int, vocab: int) -> Rows:
     """Masks of 32 tokens a word in uint32 or int32, one a row."""
     words = as_numpy(array, name)
-    if words.dtype not in (U32, np.dtype(np.int32)):
-        raise _wrong_dtype(words, name, "uint32 or int32, 32 tokens a word (bregman.pack_mask makes one)")
+    if words.dtype not in _MASKS:
+        raise _wrong_dtype(words, name, _MASK_WORDS)
     mask = _strided(words, 0, name)
     if mask.rows != rows:
         raise InvalidArgumentError(f"{name} has {mask.rows} rows, the logits have {rows}")
@@ -155,6 +156,31 @@ def mask_rows(array: Any, name: str, rows: int, vocab: int) -> Rows:
             f"{name} has {mask.columns} words a row for {vocab} tokens, and gaps between its rows"
         )
     return mask
+
+
+def mask_row(array: Any, name: str) -> Any:
+    """A mask of 32 tokens a word in uint32 or int32 as `uint32_t[]`, which keeps the array alive."""
+    words = as_numpy(array, name)
+    if words.dtype not in _MASKS:
+        raise _wrong_dtype(words, name, _MASK_WORDS)
+    check_dimensions(words, 1, name)
+    if not words.flags.c_contiguous:
+        raise _not_contiguous(words, name)
+    return ffi.from_buffer(_UINT32S, words)
+
+
+def written_rows(array: Any, dtype: npt.DTypeLike, dimensions: int, name: str) -> Rows:
+    """A caller's array of one element or one row of them a row of logits, for the library to write to."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name} is a {type(array).__name__}: it must be a numpy array")
+    if array.dtype != dtype:
+        raise _wrong_dtype(array, name, np.dtype(dtype).name)
+    check_dimensions(array, dimensions, name)
+    if not array.flags.writeable:
+        raise InvalidArgumentError(f"{name} is read-only")
+    if dimensions == 1 and not array.flags.c_contiguous:
+        raise _not_contiguous(array, name)
+    return _strided(array[:, None] if dimensions == 1 else array, 0, name)
 
 
 def pack_mask(allowed: Array) -> npt.NDArray[np.uint32]:

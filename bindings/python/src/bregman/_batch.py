@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from bregman import _arrays
 from bregman._answers import Want
+from bregman._arguments import batch_of
 from bregman._arrays import Array
 from bregman._library import ffi, lib
-from bregman._sampler import Sampler, batch_of
+from bregman._sampler import Sampler
+from bregman._told import Answers
 from bregman.errors import BregmanError, InvalidArgumentError
 
 #: One row's answer: `token`, `status`, `support`, `p`, `kept_mass`, `model_logprob`, `entropy`.
@@ -31,6 +33,7 @@ def decode_batch(
     accept: bool = False,
     threads: int = 0,
     check: bool = True,
+    answers: Answers | None = None,
 ) -> Results:
     """Decodes each row of logits with the sampler of its own, in one call without the interpreter's lock.
 
@@ -46,19 +49,22 @@ def decode_batch(
         threads: 0 or 1 decodes in the caller's thread; n on up to n threads of a pool of the library's own.
         check: whether to raise if a row failed. The exception is the first failed row's, and has `row` and `results`.
 
+        answers: what to tell besides, and the arrays to write it to. The tokens are the same with and without.
+
     Returns:
         An array of dtype `RESULT`. Of a row that failed (with `check=False`) the token is -1, its `status` says why,
         and its sampler's `last_error` has the message; it has advanced nothing.
 
     Raises:
-        InvalidArgumentError: wrong shapes or strides, not one sampler a row, or one that is closed or in use: then
-            nothing was decoded.
+        InvalidArgumentError: wrong shapes or strides, not one sampler a row, or one that is closed or in use; answers
+            of another number of rows, or in the memory of the logits or the mask. Then nothing was decoded.
         BregmanError: as `Sampler.decode`, for the first row that failed.
         TypeError: wrong dtype, or no array.
     """
     batch, owners = batch_of(logits, mask, want, accept, threads)
     if len(samplers) != batch.rows:
         raise InvalidArgumentError(f"{len(samplers)} samplers for {batch.rows} rows: each row has its own")
+    told = None if answers is None else answers._for(batch.rows, owners)
     results: Results = np.zeros(batch.rows, RESULT)
     if not samplers:
         return results
@@ -66,7 +72,11 @@ def decode_batch(
     failure: BregmanError | None = None
     try:
         handles = ffi.new("bregman_sampler *[]", [_enter(s, row, entered) for row, s in enumerate(samplers)])
-        status = lib.bregman_decode_batch(handles, batch, ffi.from_buffer("bregman_result[]", results))
+        out = ffi.from_buffer("bregman_result[]", results)
+        if told is None:
+            status = lib.bregman_decode_batch(handles, batch, out)
+        else:
+            status = lib.bregman_decode_batch_answers(handles, batch, out, told)
         del owners
         if check and status:
             failure = _first_failure(samplers, results)

@@ -1,4 +1,4 @@
-"""The stages that a chain can name, as the library describes them."""
+"""The stages and macros that a chain can name, as the library describes them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ class Kind(IntEnum):
     CHOICE = lib.BREGMAN_CHOICE
     #: The name of a `Generator`.
     NAME = lib.BREGMAN_NAME
+    #: Token ids, separated by spaces, such as "2 32000".
+    TOKENS = lib.BREGMAN_TOKENS
+    #: Token sequences, separated by semicolons, such as "13; 25 11".
+    SEQUENCES = lib.BREGMAN_SEQUENCES
+    #: token:bias pairs, separated by spaces, such as "15:-2.5 30:-inf".
+    BIASES = lib.BREGMAN_BIASES
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,14 @@ class Parameter:
     max: float
     #: Whether `min` itself is excluded.
     min_excluded: bool
+    #: Parameters of the stage with the same number exclude each other, and one of them must be given unless one has a
+    #: default; None for no group.
+    group: int | None
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage that a chain can name."""
+    """A stage, or a macro, that a chain can name."""
 
     name: str
     #: Other names that are accepted.
@@ -63,19 +72,24 @@ class Stage:
 
 def stages() -> tuple[Stage, ...]:
     """All stages that a chain can name."""
-    return tuple(_stage(i) for i in range(lib.bregman_stage_count()))
+    return tuple(_stage(lib.bregman_stage_info, i) for i in range(lib.bregman_stage_count()))
+
+
+def macros() -> tuple[Stage, ...]:
+    """All macros that a chain can name: whole engines, each of which stands for several stages and ends a chain."""
+    return tuple(_stage(lib.bregman_macro_info, i) for i in range(lib.bregman_macro_count()))
 
 
 def _words(pointer: Any) -> tuple[str, ...]:
     return tuple(word.strip() for word in text(pointer).split(",") if word)
 
 
-def _stage(index: int) -> Stage:
+def _stage(describe: Any, index: int) -> Stage:
     info = ffi.new("bregman_stage *")
     info.struct_size = ffi.sizeof("bregman_stage")
-    status = lib.bregman_stage_info(index, info)
+    status = describe(index, info)
     if status:
-        raise error(status, f"there is no stage {index}")
+        raise error(status, f"the catalogue has no entry {index}")
     # A later library may have longer parameters than the header that this package was built with.
     first = ffi.cast("const char *", info.parameters)
     parameters = tuple(
@@ -104,4 +118,5 @@ def _parameter(info: Any) -> Parameter:
         min=info.min,
         max=info.max,
         min_excluded=bool(info.min_excluded),
+        group=info.group or None,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
@@ -12,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bregman import _arrays, _generator
-from bregman._answers import CANDIDATE, Applied, Distribution, Result, Want
+from bregman._answers import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want
+from bregman._arguments import batch_of, int32s, uint64
 from bregman._arrays import Array
 from bregman._generator import Generator
 from bregman._library import ffi, lib, text
@@ -22,35 +22,12 @@ from bregman.errors import BregmanError, BufferTooSmallError, InvalidArgumentErr
 _FIRST_CAPACITY = 1024
 _LONGEST_MESSAGE = 4096
 
-_BATCH, _WORDS = ffi.typeof("bregman_batch *"), ffi.typeof("uint32_t *")
 _HANDLES = ffi.typeof("bregman_sampler *[]")
-_BATCH_SIZE = ffi.sizeof("bregman_batch")
-_KNOWN = int(Want.KEPT_MASS | Want.MODEL_LOGPROB | Want.ENTROPY)
-
-
-def uint64(value: SupportsIndex, name: str) -> int:
-    """A seed or position, or InvalidArgumentError."""
-    number = operator.index(value)
-    if not 0 <= number < 1 << 64:
-        raise InvalidArgumentError(f"{name} is {number}: it is from 0 to 2**64 - 1")
-    return number
-
-
-def _int32s(tokens: Any, name: str) -> npt.NDArray[np.int32]:
-    """One token id or several as contiguous int32; no other type or value is quietly made one."""
-    ids = np.atleast_1d(np.asarray(tokens))
-    if ids.size == 0:
-        return np.empty(0, np.int32)
-    if ids.dtype.kind not in "iu":
-        raise TypeError(f"{name} has dtype {ids.dtype}: token ids are whole numbers")
-    _arrays.check_dimensions(ids, 1, name)
-    if ids.dtype != np.int32 and not (np.iinfo(np.int32).min <= ids.min() and ids.max() <= np.iinfo(np.int32).max):
-        raise InvalidArgumentError(f"{name} has ids that do not fit 32 bits")
-    return np.ascontiguousarray(ids, np.int32)
+_IDS, _FLOATS, _WORDS = ffi.typeof("int32_t[]"), ffi.typeof("float[]"), ffi.typeof("uint32_t *")
 
 
 class Sampler:
-    """A chain of stages and the state of one sequence: random seed and position, history, logit bias.
+    """A chain of stages and the state of one sequence: random seed and position, history, logit bias, mask.
 
     One thread at a time may use a sampler: a call that finds it in use raises `InvalidArgumentError` and changes
     nothing. Different samplers are independent, also copies. Calls release the interpreter's lock. `close` frees the
@@ -189,7 +166,7 @@ class Sampler:
         capacity = min(max(len(row), 1), _FIRST_CAPACITY)
         while True:
             ids, p = np.empty(capacity, np.int32), np.empty(capacity, np.float32)
-            ids_c, p_c = ffi.from_buffer("int32_t[]", ids), ffi.from_buffer("float[]", p)
+            ids_c, p_c = ffi.from_buffer(_IDS, ids), ffi.from_buffer(_FLOATS, p)
             try:
                 self._call(lib.bregman_distribution, row, len(row), ids_c, p_c, capacity, length)
             except BufferTooSmallError:
@@ -205,6 +182,44 @@ class Sampler:
         """
         row = _arrays.f32_row(logits, "logits", writable=True)
         self._call(lib.bregman_process, row, len(row))
+
+    def draw_many(self, logits: Array, n: SupportsIndex) -> Draws:
+        """Draws `n` different tokens from one row of float32, or all of the support if that is smaller.
+
+        Without replacement, each in proportion to its probability among those that are left: for best-of-n, for beams
+        that are sampled. The first is the one that the same chain with `gumbel` at its end decodes at this position,
+        and a larger `n` appends. A drawing stage at the chain's end is not asked for a token (`greedy` leaves one
+        token, though). Advances the random position by one; accepts nothing.
+
+        Raises as `decode` does, and InvalidArgumentError if `n` is not at least 1.
+        """
+        row = _arrays.f32_row(logits, "logits")
+        # No more can be drawn than there are.
+        most = min(uint64(n, "n"), max(len(row), 1))
+        ids, logprobs, scores = np.empty(most, np.int32), np.empty(most, np.float32), np.empty(most, np.float32)
+        pointers = ffi.from_buffer(_IDS, ids), ffi.from_buffer(_FLOATS, logprobs), ffi.from_buffer(_FLOATS, scores)
+        length = ffi.new("size_t *")
+        self._call(lib.bregman_draw_many, row, len(row), most, *pointers, length)
+        return Draws(ids[: length[0]], logprobs[: length[0]], scores[: length[0]])
+
+    def top_logprobs(self, logits: Array, n: SupportsIndex, source: Source = Source.MODEL) -> Logprobs:
+        """The `n` most likely tokens of one row of float32, or as many as have a positive probability.
+
+        Args:
+            logits: one row, contiguous.
+            n: how many tokens, 0 or more.
+            source: whose log-probabilities: the model's, for which the chain is not asked, or the decoded
+                distribution's.
+
+        Draws nothing and advances nothing. Raises as `decode` does.
+        """
+        row = _arrays.f32_row(logits, "logits")
+        most = min(uint64(n, "n"), len(row))
+        ids, logprobs = np.empty(most, np.int32), np.empty(most, np.float32)
+        pointers = ffi.from_buffer(_IDS, ids), ffi.from_buffer(_FLOATS, logprobs)
+        length = ffi.new("size_t *")
+        self._call(lib.bregman_top_logprobs, row, len(row), Source(source), most, *pointers, length)
+        return Logprobs(ids[: length[0]], logprobs[: length[0]])
 
     def apply(self, candidates: npt.NDArray[Any]) -> Applied:
         """Applies the chain to an engine's candidates in place, and advances the random position by one.
@@ -230,20 +245,21 @@ class Sampler:
         """Appends a token, or several, to the history that stages about repetition look at.
 
         Those are the prompt's, and each token that the sequence went on with (`decode(accept=True)` does that for the
-        drawn one). Raises InvalidArgumentError if one is negative; then none is taken.
+        drawn one). What is accepted before the first row is the prompt: `set_prompt_length`. Raises
+        InvalidArgumentError if one is negative; then none is taken.
         """
-        ids = _int32s(tokens, "tokens")
-        self._call(lib.bregman_sampler_accept, ffi.from_buffer("int32_t[]", ids), len(ids))
+        ids = int32s(tokens, "tokens")
+        self._call(lib.bregman_sampler_accept, ffi.from_buffer(_IDS, ids), len(ids))
 
     def reset(self) -> None:
-        """Back to as created: the seed of creation, position 0, no history, no logit bias."""
+        """Back to as created: the seed of creation, position 0, no history, no logit bias, no mask."""
         self._call(lib.bregman_sampler_reset)
 
     def reseed(self, seed: SupportsIndex, position: SupportsIndex = 0) -> None:
         """Continues with the random numbers of `seed` at `position`.
 
-        The position counts the calls of `decode` and `apply` that succeeded. So `position` = number of tokens so far
-        resumes a sequence, on any machine.
+        The position counts the calls of `decode`, `apply` and `draw_many` that succeeded. So `position` = number of
+        tokens so far resumes a sequence, on any machine.
         """
         self._call(lib.bregman_sampler_reseed, uint64(seed, "seed"), uint64(position, "position"))
 
@@ -257,10 +273,32 @@ class Sampler:
             InvalidArgumentError: an id is negative or named twice, or a bias is NaN or +inf; then the old bias stays.
         """
         pairs = list(bias.items() if isinstance(bias, Mapping) else bias)
-        ids = _int32s([token for token, _ in pairs], "ids")
+        ids = int32s([token for token, _ in pairs], "ids")
         values = np.array([value for _, value in pairs], np.float32)
-        ids_c, values_c = ffi.from_buffer("int32_t[]", ids), ffi.from_buffer("float[]", values)
+        ids_c, values_c = ffi.from_buffer(_IDS, ids), ffi.from_buffer(_FLOATS, values)
         self._call(lib.bregman_sampler_set_logit_bias, ids_c, values_c, len(ids))
+
+    def set_mask(self, mask: Array | None) -> None:
+        """Allows only these tokens, in every row and candidate array from now on; None allows all again.
+
+        Args:
+            mask: words of 32 tokens, as in `decode`; copied. Tokens beyond it are banned. A mask that `decode` or
+                `decode_batch` is given holds as well.
+
+        Raises:
+            InvalidArgumentError: no words, or not contiguous; then the old mask stays.
+        """
+        words = ffi.NULL if mask is None else _arrays.mask_row(mask, "mask")
+        self._call(lib.bregman_sampler_set_mask, ffi.cast(_WORDS, words), 0 if mask is None else len(words))
+
+    def set_prompt_length(self, n: SupportsIndex) -> None:
+        """Says that the first `n` tokens of the history are the prompt and the others output.
+
+        For a sequence that is resumed: stages with scope=output look at the output only. Without this call the prompt
+        is what was accepted before the first row that was looked at since creation or the last `reset`. Raises
+        InvalidArgumentError if the history has not so many tokens.
+        """
+        self._call(lib.bregman_sampler_set_prompt_length, uint64(n, "n"))
 
     def describe(self) -> str:
         """The chain in its canonical form, from which a sampler can be created again."""
@@ -283,7 +321,7 @@ class Sampler:
             self._lock.release()
 
     def clone(self) -> Sampler:
-        """An independent sampler in the same state: chain, seed, random position, history and logit bias included."""
+        """An independent sampler in the same state: chain, seed, position, history, logit bias and mask included."""
         out = ffi.new("bregman_sampler **")
         self._call(lib.bregman_sampler_clone, out)
         copy = object.__new__(type(self))
@@ -344,24 +382,3 @@ class Sampler:
             return f"<bregman.Sampler {self.describe()!r}>"
         except InvalidArgumentError as e:
             return f"<bregman.Sampler: {e}>"
-
-
-def batch_of(logits: Array, mask: Array | None, want: Want, accept: bool, threads: int) -> tuple[Any, Any]:
-    """A `bregman_batch` of these rows, and what owns the memory that it points to."""
-    rows = _arrays.logits_rows(logits, "logits")
-    if not 0 <= operator.index(threads) < 1 << 32:
-        raise InvalidArgumentError(f"threads is {threads}: it is from 0 to 2**32 - 1")
-    flags = operator.index(want)
-    if flags & ~_KNOWN:
-        raise InvalidArgumentError(f"want is {want!r}: it is made of the members of bregman.Want")
-    batch = ffi.new(_BATCH)
-    batch.struct_size = _BATCH_SIZE
-    batch.dtype = rows.dtype
-    batch.logits, batch.rows, batch.vocab, batch.row_stride = rows.pointer, rows.rows, rows.columns, rows.stride
-    batch.flags = flags | lib.BREGMAN_ACCEPT if accept else flags
-    batch.threads = threads
-    words = None
-    if mask is not None:
-        words = _arrays.mask_rows(mask, "mask", rows.rows, rows.columns)
-        batch.mask, batch.mask_stride = ffi.cast(_WORDS, words.pointer), words.stride
-    return batch, (rows, words)

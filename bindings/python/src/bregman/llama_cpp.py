@@ -15,8 +15,9 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
+from bregman._arguments import uint64
 from bregman._library import ffi, lib, text
-from bregman._sampler import Sampler, uint64
+from bregman._sampler import Sampler
 from bregman.errors import InvalidArgumentError, UnsupportedError, error
 
 

@@ -1,0 +1,61 @@
+"""Arguments of calls as the library takes them."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
+
+from bregman import _arrays
+from bregman._answers import Want
+from bregman._arrays import Array
+from bregman._library import ffi, lib
+from bregman.errors import InvalidArgumentError
+
+_BATCH, _WORDS = ffi.typeof("bregman_batch *"), ffi.typeof("uint32_t *")
+_BATCH_SIZE = ffi.sizeof("bregman_batch")
+_KNOWN = int(Want.KEPT_MASS | Want.MODEL_LOGPROB | Want.ENTROPY)
+
+
+def uint64(value: SupportsIndex, name: str) -> int:
+    """A seed, position or number of tokens, or InvalidArgumentError."""
+    number = operator.index(value)
+    if not 0 <= number < 1 << 64:
+        raise InvalidArgumentError(f"{name} is {number}: it is from 0 to 2**64 - 1")
+    return number
+
+
+def int32s(tokens: Any, name: str) -> npt.NDArray[np.int32]:
+    """One token id or several as contiguous int32; no other type or value is quietly made one."""
+    ids = np.atleast_1d(np.asarray(tokens))
+    if ids.size == 0:
+        return np.empty(0, np.int32)
+    if ids.dtype.kind not in "iu":
+        raise TypeError(f"{name} has dtype {ids.dtype}: token ids are whole numbers")
+    _arrays.check_dimensions(ids, 1, name)
+    if ids.dtype != np.int32 and not (np.iinfo(np.int32).min <= ids.min() and ids.max() <= np.iinfo(np.int32).max):
+        raise InvalidArgumentError(f"{name} has ids that do not fit 32 bits")
+    return np.ascontiguousarray(ids, np.int32)
+
+
+def batch_of(logits: Array, mask: Array | None, want: Want, accept: bool, threads: int) -> tuple[Any, Any]:
+    """A `bregman_batch` of these rows, and what owns the memory that it points to."""
+    rows = _arrays.logits_rows(logits, "logits")
+    if not 0 <= operator.index(threads) < 1 << 32:
+        raise InvalidArgumentError(f"threads is {threads}: it is from 0 to 2**32 - 1")
+    flags = operator.index(want)
+    if flags & ~_KNOWN:
+        raise InvalidArgumentError(f"want is {want!r}: it is made of the members of bregman.Want")
+    batch = ffi.new(_BATCH)
+    batch.struct_size = _BATCH_SIZE
+    batch.dtype = rows.dtype
+    batch.logits, batch.rows, batch.vocab, batch.row_stride = rows.pointer, rows.rows, rows.columns, rows.stride
+    batch.flags = flags | lib.BREGMAN_ACCEPT if accept else flags
+    batch.threads = threads
+    words = None
+    if mask is not None:
+        words = _arrays.mask_rows(mask, "mask", rows.rows, rows.columns)
+        batch.mask, batch.mask_stride = ffi.cast(_WORDS, words.pointer), words.stride
+    return batch, (rows, words)

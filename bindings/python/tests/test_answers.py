@@ -1,0 +1,167 @@
+"""What a batch tells besides its tokens, against numpy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import softmax
+
+import bregman
+
+CHAIN = "temperature(0.8) | top_k(9) | draw"
+ROWS, VOCAB = 6, 300
+
+
+@pytest.fixture
+def logits(rng: np.random.Generator) -> np.ndarray:
+    return rng.normal(size=(ROWS, VOCAB)).astype(np.float32) * 2
+
+
+def samplers(n: int = ROWS) -> list[bregman.Sampler]:
+    return [bregman.Sampler(CHAIN, seed) for seed in range(n)]
+
+
+def law_of(row: np.ndarray) -> np.ndarray:
+    """Probabilities after the chain, in float64."""
+    p = softmax(row, 0.8)
+    p[np.argsort(-row, kind="stable")[9:]] = 0
+    return p / p.sum()
+
+
+def everything(source: bregman.Source, rows: int = ROWS) -> bregman.Answers:
+    return bregman.Answers.new(rows, source=source, logprobs=True, ranks=True, top=12, kept=11, kept_mask=VOCAB)
+
+
+def unpack(words: np.ndarray, vocab: int = VOCAB) -> np.ndarray:
+    return np.unpackbits(words.astype("<u4").view(np.uint8), axis=-1, bitorder="little")[..., :vocab].astype(bool)
+
+
+@pytest.mark.parametrize("threads", [0, 3])
+@pytest.mark.parametrize("source", bregman.Source)
+def test_answers_are_what_numpy_computes(logits: np.ndarray, source: bregman.Source, threads: int) -> None:
+    answers = everything(source)
+    assert answers.rows == ROWS
+    results = bregman.decode_batch(samplers(), logits, threads=threads, answers=answers)
+    assert results.tobytes() == bregman.decode_batch(samplers(), logits).tobytes()
+    for r, token in enumerate(results["token"]):
+        law = law_of(logits[r])
+        p = law if source is bregman.Source.LAW else softmax(logits[r])
+        order = np.argsort(-logits[r], kind="stable")
+        positive = order[p[order] > 0][:12]
+        assert abs(answers.logprobs[r] - np.log(p[token])) < 1e-5
+        assert answers.ranks[r] == np.sum(p >= p[token])
+        assert answers.top_ids[r].tolist() == [*positive.tolist(), *[-1] * (12 - len(positive))]
+        np.testing.assert_allclose(answers.top_logprobs[r, : len(positive)], np.log(p[positive]), atol=1e-5)
+        assert np.all(answers.top_logprobs[r, len(positive) :] == -np.inf)
+        assert answers.kept_ids[r].tolist() == [*order[:9].tolist(), -1, -1]
+        np.testing.assert_array_equal(unpack(answers.kept_mask[r]), law > 0)
+
+
+def test_only_what_is_asked_for_is_there(logits: np.ndarray) -> None:
+    answers = bregman.Answers.new(ROWS, ranks=True)
+    assert (answers.logprobs, answers.top_ids, answers.top_logprobs, answers.kept_ids, answers.kept_mask) == (None,) * 5
+    bregman.decode_batch(samplers(), logits, answers=answers)
+    assert answers.ranks is not None
+    assert answers.ranks.all()
+
+
+def test_answers_in_arrays_of_ones_own(logits: np.ndarray) -> None:
+    # Parts of wider arrays: what lies between is not touched.
+    ids, logprobs = np.full((ROWS, 20), 77, np.int32), np.full((ROWS, 20), 77, np.float32)
+    kept, mask = np.full((2 * ROWS, 9), 77, np.int32), np.zeros((ROWS, 3), np.uint32)
+    own = bregman.Answers(
+        bregman.Source.LAW, top_ids=ids[:, 2:14], top_logprobs=logprobs[:, 8:], kept_ids=kept[::2], kept_mask=mask
+    )
+    new = everything(bregman.Source.LAW)
+    for _ in range(2):  # they serve again
+        bregman.decode_batch(samplers(), logits, answers=own)
+        bregman.decode_batch(samplers(), logits, answers=new)
+        np.testing.assert_array_equal(ids[:, 2:14], new.top_ids)
+        np.testing.assert_array_equal(logprobs[:, 8:], new.top_logprobs)
+        np.testing.assert_array_equal(kept[::2], new.kept_ids[:, :9])
+        # Tokens beyond the words are left out.
+        np.testing.assert_array_equal(mask, new.kept_mask[:, :3])
+        assert np.all(ids[:, :2] == 77)
+        assert np.all(ids[:, 14:] == 77)
+        assert np.all(logprobs[:, :8] == 77)
+        assert np.all(kept[1::2] == 77)
+        logits = np.ascontiguousarray(logits[::-1])
+
+
+def test_a_row_that_fails_leaves_its_places(logits: np.ndarray) -> None:
+    logits[2, 5] = np.nan
+    answers = everything(bregman.Source.MODEL)
+    with pytest.raises(bregman.InvalidLogitsError) as caught:
+        bregman.decode_batch(samplers(), logits, answers=answers)
+    assert caught.value.row == 2
+    assert np.isnan(answers.logprobs[2])
+    assert np.isnan(answers.top_logprobs[2]).all()
+    assert answers.ranks.tolist().count(0) == 1
+    assert np.all(answers.top_ids[2] == -1)
+    assert np.all(answers.kept_ids[2] == -1)
+    assert not answers.kept_mask[2].any()
+    others = [0, 1, 3, 4, 5]
+    assert np.isfinite(answers.logprobs[others]).all()
+    assert np.all(answers.kept_ids[others, 0] == logits[others].argmax(axis=1))
+
+
+def test_no_rows() -> None:
+    assert len(bregman.decode_batch([], np.zeros((0, 10), np.float32), answers=everything(bregman.Source.LAW, 0))) == 0
+
+
+def read_only() -> np.ndarray:
+    array = np.zeros(3, np.float32)
+    array.flags.writeable = False
+    return array
+
+
+SHARED = np.zeros((3, 8), np.int32)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "raised", "match"),
+    [
+        ({}, ValueError, "number of rows"),
+        ({"ranks": np.zeros(3, np.uint32), "logprobs": np.zeros(4, np.float32)}, ValueError, "number of rows"),
+        ({"logprobs": np.zeros((3, 1), np.float32)}, ValueError, "logprobs has 2 dimensions"),
+        ({"top_ids": np.zeros(3, np.int32)}, ValueError, "top_ids has 1 dimensions"),
+        ({"logprobs": np.zeros(3)}, TypeError, "logprobs has dtype float64"),
+        ({"ranks": np.zeros(3, np.int32)}, TypeError, "ranks has dtype int32"),
+        ({"ranks": [0, 0, 0]}, TypeError, "ranks is a list"),
+        ({"logprobs": np.zeros(6, np.float32)[::2]}, ValueError, "logprobs is not contiguous"),
+        ({"logprobs": read_only()}, ValueError, "logprobs is read-only"),
+        ({"top_ids": np.zeros((3, 8), np.int32)[:, ::2]}, ValueError, "top_ids is not contiguous"),
+        ({"top_ids": np.zeros((3, 8), np.int32)[::-1]}, ValueError, "top_ids has rows"),
+        ({"top_ids": np.broadcast_to(np.zeros(8, np.int32), (3, 8)).view()}, ValueError, "read-only"),
+        ({"kept_mask": np.zeros((3, 8), np.uint32)[:, :4]}, ValueError, "kept_mask has gaps"),
+        ({"top_ids": SHARED[:, :5], "kept_ids": SHARED[:, 4:]}, ValueError, "top_ids and kept_ids share memory"),
+        (
+            {"top_ids": np.zeros((3, 4), np.int32), "top_logprobs": np.zeros((3, 5), np.float32)},
+            ValueError,
+            "top_ids and top_logprobs differ",
+        ),
+        ({"source": 2, "ranks": np.zeros(3, np.uint32)}, ValueError, "Source"),
+    ],
+)
+def test_misuse_is_an_error(arrays: dict[str, Any], raised: type[Exception], match: str) -> None:
+    with pytest.raises(raised, match=match):
+        bregman.Answers(**arrays)
+
+
+@pytest.mark.parametrize("argument", ["rows", "top", "kept", "kept_mask"])
+def test_numbers_are_from_0(argument: str) -> None:
+    with pytest.raises(bregman.InvalidArgumentError, match=f"{argument} is -1"):
+        bregman.Answers.new(**{"rows": 1, "ranks": True, argument: -1})
+
+
+def test_answers_fit_their_batch(logits: np.ndarray) -> None:
+    with pytest.raises(bregman.InvalidArgumentError, match="the answers have 5 rows, the logits have 6"):
+        bregman.decode_batch(samplers(), logits, answers=everything(bregman.Source.MODEL, 5))
+    inside = bregman.Answers(top_logprobs=logits[:, :4])
+    with pytest.raises(bregman.InvalidArgumentError, match="top_logprobs shares memory with the logits"):
+        bregman.decode_batch(samplers(), logits, answers=inside)
+    mask = np.full((ROWS, 10), 2**32 - 1, np.uint32)
+    with pytest.raises(bregman.InvalidArgumentError, match="kept_mask shares memory with the logits or the mask"):
+        bregman.decode_batch(samplers(), logits, mask=mask, answers=bregman.Answers(kept_mask=mask))
