@@ -83,8 +83,9 @@ static void write_with(struct llama_context *context, const truncation *t)
             if (!near)
                 CHECK(same_distribution(&a, &b));
             near_cut += near;
-            kept += b.list.size;
-            cut += b.list.size < vocabulary;
+            size_t left = sorted_logits(&b, sorted); /* xtc bans in place */
+            kept += left;
+            cut += left < vocabulary;
             token = llama_sampler_sample(chain, context, -1);
             CHECK(is_in(&b, token));
             feed(context, &token, 1);
