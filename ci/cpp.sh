@@ -50,15 +50,15 @@ sanitized() {
 arguments=
 sanitized c 'cc -std=c11' tests/c/check.c tests/c/layout.c tests/c/state.c tests/c/rows.c
 sanitized cpp 'c++ -std=c++17' tests/cpp/main.cpp tests/cpp/ownership.cpp tests/cpp/results.cpp tests/cpp/decode.cpp \
-    tests/cpp/batch.cpp tests/cpp/catalogue.cpp
+    tests/cpp/batch.cpp tests/cpp/answers.cpp tests/cpp/catalogue.cpp
 link="-L$llama/lib -lllama -lggml -lggml-base -Wl,-rpath-link,$llama/lib"
 # $link is a list of words.
 sanitized llama_include "cc -std=c11 -isystem $llama/include" tests/c/llama_include.c tests/c/llama_include_other.c \
     tests/c/llama_include_rules.c $link
 arguments=life
 sanitized llama_stage "cc -std=c11 -isystem $llama/include" tests/c/llama_stage.c tests/c/llama_arrays.c \
-    tests/c/llama_compare.c tests/c/llama_generate.c tests/c/llama_truncate.c tests/c/llama_speculate.c \
-    tests/c/llama_threads.c $link
+    tests/c/llama_compare.c tests/c/llama_stages.c tests/c/llama_history.c tests/c/llama_generate.c \
+    tests/c/llama_truncate.c tests/c/llama_speculate.c tests/c/llama_threads.c $link
 
 # The proof that it is on where it matters: a read beyond the host's row, inside the library, is caught.
 $(command -v cc) $flags -std=c11 -o "$out/astray" tests/c/astray.c "$library" -lpthread -ldl -lm

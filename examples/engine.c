@@ -119,6 +119,7 @@ static int check_resumption(const int32_t *prompt, size_t n, const int32_t *text
         return 1;
     bregman_sampler_accept(sampler, prompt, n);
     bregman_sampler_accept(sampler, text, at);
+    bregman_sampler_set_prompt_length(sampler, n); /* all that was accepted before the first row would be the prompt */
     bregman_sampler_reseed(sampler, 42, at);
     for (size_t i = at; i < TOKENS; i++) {
         forward(text[i - 1], i, logits);

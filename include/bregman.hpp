@@ -21,12 +21,14 @@
 
 #include "bregman.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <initializer_list>
 #include <iterator>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -227,7 +229,26 @@ struct distribution {
     std::vector<float> probs; ///< as many as ids
 };
 
-/// A chain and the state of one sequence: random seed and position, history, logit bias.
+/// Whose log-probabilities.
+enum class source : std::uint32_t {
+    model = BREGMAN_OF_MODEL, ///< the model's: of the untouched logits (no mask, no bias, no stage, temperature 1)
+    law = BREGMAN_OF_LAW,     ///< those of the decoded distribution
+};
+
+/// Tokens and their log-probabilities, the most likely first (ties: ascending id).
+struct ranking {
+    std::vector<std::int32_t> ids;
+    std::vector<float> logprobs; ///< as many as ids; NaN if the untouched logits have none
+};
+
+/// Different tokens of one row, in the order in which they were drawn.
+struct draws {
+    std::vector<std::int32_t> ids;
+    std::vector<float> logprobs; ///< ln p under the decoded distribution
+    std::vector<float> scores;   ///< these with the Gumbel noise added that orders the draw; descending
+};
+
+/// A chain and the state of one sequence: random seed and position, history, logit bias, mask.
 class sampler {
   public:
     /// An empty one.
@@ -307,6 +328,42 @@ class sampler {
         }
     }
 
+    /// The `n` most likely tokens, or as many as have a positive probability. Draws nothing and advances nothing.
+    ranking top_logprobs(view<const float> logits, source of, std::size_t n) {
+        ranking top;
+        return try_top_logprobs(logits, of, n, top).value(), top;
+    }
+    result<void> try_top_logprobs(view<const float> logits, source of, std::size_t n, ranking &into) {
+        n = std::min(n, logits.size()); // there are no more: what is allocated is bounded by the row
+        into.ids.resize(n);
+        into.logprobs.resize(n);
+        const std::uint32_t code = bregman_top_logprobs(handle_, logits.data(), logits.size(),
+                                                        static_cast<std::uint32_t>(of), n, into.ids.data(),
+                                                        into.logprobs.data(), &n);
+        into.ids.resize(code == BREGMAN_OK ? n : 0);
+        into.logprobs.resize(into.ids.size());
+        return answer(code);
+    }
+
+    /// Draws `n` different tokens, or the support if that is smaller: without replacement. Advances the position by one.
+    draws draw_many(view<const float> logits, std::size_t n) {
+        draws drawn;
+        return try_draw_many(logits, n, drawn).value(), drawn;
+    }
+    result<void> try_draw_many(view<const float> logits, std::size_t n, draws &into) {
+        n = std::min(n, std::max<std::size_t>(logits.size(), 1));
+        into.ids.resize(n);
+        into.logprobs.resize(n);
+        into.scores.resize(n);
+        const std::uint32_t code = bregman_draw_many(handle_, logits.data(), logits.size(), n, into.ids.data(),
+                                                     into.logprobs.data(), into.scores.data(), &n);
+        n = code == BREGMAN_OK ? n : 0;
+        into.ids.resize(n);
+        into.logprobs.resize(n);
+        into.scores.resize(n);
+        return answer(code);
+    }
+
     /// Overwrites the row with ln p of the decoded distribution, -infinity off its support. Advances nothing.
     void process(view<float> logits) { try_process(logits).value(); }
     result<void> try_process(view<float> logits) {
@@ -325,7 +382,23 @@ class sampler {
         return answer(bregman_sampler_accept(handle_, tokens.data(), tokens.size()));
     }
 
-    /// Back to as created: the seed of creation, position 0, no history, no logit bias.
+    /// Says that the first `n` tokens of the history are the prompt, for a sequence that is resumed.
+    void set_prompt_length(std::size_t n) { try_set_prompt_length(n).value(); }
+    result<void> try_set_prompt_length(std::size_t n) { return answer(bregman_sampler_set_prompt_length(handle_, n)); }
+
+    /// Allows only the tokens whose bit is set, from now on: bit t % 32 of word t / 32 (the layout of llguidance and
+    /// xgrammar); tokens beyond the words are banned, so an empty view fails: it would ban all.
+    void set_mask(view<const std::uint32_t> words) { try_set_mask(words).value(); }
+    result<void> try_set_mask(view<const std::uint32_t> words) {
+        if (words.empty())
+            return failure{status::invalid_argument, "a mask of no words allows no token; clear_mask allows all"};
+        return answer(bregman_sampler_set_mask(handle_, words.data(), words.size()));
+    }
+    /// Allows all tokens again.
+    void clear_mask() { try_clear_mask().value(); }
+    result<void> try_clear_mask() { return answer(bregman_sampler_set_mask(handle_, nullptr, 0)); }
+
+    /// Back to as created: the seed of creation, position 0, no history, no logit bias, no mask.
     void reset() { try_reset().value(); }
     result<void> try_reset() { return answer(bregman_sampler_reset(handle_)); }
 
@@ -367,21 +440,92 @@ class sampler {
     bregman_sampler *handle_ = nullptr;
 };
 
+/// What a batch tells besides the tokens, row by row: filled in by `decode_batch` and `batch::decode`, and used again from
+/// step to step. A row that failed has NaN, rank 0 and no tokens.
+class answers {
+  public:
+    /// What to ask for.
+    source of = source::model;    ///< whose log-probabilities and ranks
+    bool logprob = false, rank = false;
+    std::size_t top = 0;          ///< how many of the most likely tokens
+    std::size_t kept = 0;         ///< how many of the tokens with positive probability, at the most
+    std::size_t kept_mask_words = 0; ///< how many words of the mask of these
+
+    /// The log-probability of row r's token; there must be such a row, and `logprob` must have been asked for.
+    float logprob_of(std::size_t r) const noexcept { return logprobs_[r]; }
+    /// How many tokens are at least as likely as row r's, itself among them; `rank` must have been asked for.
+    std::uint32_t rank_of(std::size_t r) const noexcept { return ranks_[r]; }
+    /// Row r's most likely tokens, the most likely first (ties: ascending id).
+    view<const std::int32_t> top_ids(std::size_t r) const noexcept { return tokens(top_ids_, r, top_size_); }
+    /// The log-probabilities of these; as many.
+    view<const float> top_logprobs(std::size_t r) const noexcept {
+        return {top_size_ == 0 ? nullptr : &top_logprobs_[r * top_size_], top_ids(r).size()};
+    }
+    /// Row r's tokens with positive probability, the most likely first; bregman_result::support says how many there are.
+    view<const std::int32_t> kept_ids(std::size_t r) const noexcept { return tokens(kept_ids_, r, kept_size_); }
+    /// The bits of these tokens: bit t % 32 of word t / 32.
+    view<const std::uint32_t> kept_mask(std::size_t r) const noexcept {
+        return {mask_size_ == 0 ? nullptr : &kept_mask_[r * mask_size_], mask_size_};
+    }
+
+    /// Makes room for `n` rows and describes it for the C ABI; until the next call.
+    bregman_answers raw(std::size_t n) {
+        top_size_ = top, kept_size_ = kept, mask_size_ = kept_mask_words;
+        logprobs_.assign(logprob ? n : 0, std::numeric_limits<float>::quiet_NaN());
+        ranks_.assign(rank ? n : 0, 0);
+        top_ids_.assign(n * top, -1);
+        top_logprobs_.assign(n * top, std::numeric_limits<float>::quiet_NaN());
+        kept_ids_.assign(n * kept, -1);
+        kept_mask_.assign(n * kept_mask_words, 0);
+        bregman_answers a{};
+        a.struct_size = sizeof a;
+        a.source = static_cast<std::uint32_t>(of);
+        a.logprobs = some(logprobs_);
+        a.ranks = some(ranks_);
+        a.top = a.top_stride = top;
+        a.top_ids = some(top_ids_);
+        a.top_logprobs = some(top_logprobs_);
+        a.kept = a.kept_stride = kept;
+        a.kept_ids = some(kept_ids_);
+        a.kept_mask = some(kept_mask_);
+        a.kept_mask_stride = kept_mask_words;
+        return a;
+    }
+
+  private:
+    template <class T> static T *some(std::vector<T> &all) noexcept { return all.empty() ? nullptr : all.data(); }
+    static view<const std::int32_t> tokens(const std::vector<std::int32_t> &all, std::size_t r, std::size_t n) noexcept {
+        if (n == 0)
+            return {};
+        const std::int32_t *first = &all[r * n];
+        return {first, static_cast<std::size_t>(std::find(first, first + n, -1) - first)};
+    }
+
+    std::vector<float> logprobs_, top_logprobs_;
+    std::vector<std::uint32_t> ranks_, kept_mask_;
+    std::vector<std::int32_t> top_ids_, kept_ids_;
+    std::size_t top_size_ = 0, kept_size_ = 0, mask_size_ = 0; // as asked for in the last call
+};
+
 /// Decodes row r with samplers[r] into results[r]: one sampler a row, all different. Allocates nothing unless it fails.
 /// Every row is decoded, whatever happens to others: on a failure, which is that of the first row that failed, results[r]
 /// still has each row's own token or status. Only if the batch itself is wrong (too few results, logits or mask words) is
 /// nothing written.
+/// `also`: NULL, or what else to tell; the tokens are the same.
 inline result<void> try_decode_batch(view<bregman_sampler *const> samplers, const rows &rows, view<bregman_result> results,
-                                     const options &how = {}) {
+                                     const options &how = {}, answers *also = nullptr) {
     std::string complaint = rows.complaint(samplers.size());
     if (results.size() < samplers.size())
         complaint = std::to_string(results.size()) + " results, too few for " + std::to_string(samplers.size()) + " rows";
     if (!complaint.empty())
         return failure{status::invalid_argument, std::move(complaint)};
+    const bregman_answers asked = also != nullptr ? also->raw(samplers.size()) : bregman_answers{};
     if (samplers.empty())
         return {};
     const bregman_batch raw = rows.raw(samplers.size(), how.flags(), how.threads);
-    const std::uint32_t code = bregman_decode_batch(samplers.data(), &raw, results.data());
+    const std::uint32_t code = also != nullptr
+                                   ? bregman_decode_batch_answers(samplers.data(), &raw, results.data(), &asked)
+                                   : bregman_decode_batch(samplers.data(), &raw, results.data());
     if (code == BREGMAN_OK)
         return {};
     for (std::size_t r = 0; r < samplers.size(); r++)
@@ -391,8 +535,8 @@ inline result<void> try_decode_batch(view<bregman_sampler *const> samplers, cons
 }
 /// The same; throws `error` on a failure.
 inline void decode_batch(view<bregman_sampler *const> samplers, const rows &rows, view<bregman_result> results,
-                         const options &how = {}) {
-    try_decode_batch(samplers, rows, results, how).value();
+                         const options &how = {}, answers *also = nullptr) {
+    try_decode_batch(samplers, rows, results, how, also).value();
 }
 
 /// The rows of one step and their answers: kept by a server from step to step, so that nothing is allocated.
@@ -405,11 +549,11 @@ class batch {
     std::size_t size() const noexcept { return handles_.size(); }
 
     /// As decode_batch.
-    void decode(const rows &rows, const options &how = {}) { try_decode(rows, how).value(); }
-    result<void> try_decode(const rows &rows, const options &how = {}) {
+    void decode(const rows &rows, const options &how = {}, answers *also = nullptr) { try_decode(rows, how, also).value(); }
+    result<void> try_decode(const rows &rows, const options &how = {}, answers *also = nullptr) {
         // What no call has filled in must not look like an answer.
         results_.assign(handles_.size(), bregman_result{-1, BREGMAN_INVALID_ARGUMENT, 0, 0, 0, 0, 0, 0});
-        return try_decode_batch(handles_, rows, results_, how);
+        return try_decode_batch(handles_, rows, results_, how, also);
     }
     /// Each row's answer, in the order of `add`; also after a failure. Until the next call on this batch.
     view<const bregman_result> results() const noexcept { return results_; }
@@ -421,10 +565,13 @@ class batch {
 
 /// What values a parameter takes.
 enum class kind : std::uint32_t {
-    number = BREGMAN_NUMBER, ///< from min to max
-    count = BREGMAN_COUNT,   ///< a whole number from min to max
-    choice = BREGMAN_CHOICE, ///< one of the words in choices
-    name = BREGMAN_NAME,     ///< a name that the host gave to something
+    number = BREGMAN_NUMBER,       ///< from min to max
+    count = BREGMAN_COUNT,         ///< a whole number from min to max
+    choice = BREGMAN_CHOICE,       ///< one of the words in choices
+    name = BREGMAN_NAME,           ///< a name that the host gave to something
+    tokens = BREGMAN_TOKENS,       ///< token ids, such as "2 32000"
+    sequences = BREGMAN_SEQUENCES, ///< token sequences, such as "13; 25 11"
+    biases = BREGMAN_BIASES,       ///< token:bias pairs, such as "15:-2.5 30:-inf"
 };
 
 /// A parameter of a stage. All texts are static; lists are separated by commas.
@@ -433,34 +580,42 @@ struct parameter {
     double min = 0, max = 0;
     bregman::kind kind = bregman::kind::number;
     bool min_excluded = false, required = false;
+    /// 0, or: those of a stage with the same number exclude each other, and one is needed unless one has a default.
+    std::uint32_t group = 0;
 };
 
-/// A stage that a chain can name. All texts are static.
+/// A stage, or a macro, that a chain can name. All texts are static.
 struct stage {
     std::string_view name, aliases, summary, source;
     bool draws = false;                ///< takes a token, and so ends a chain
     std::vector<parameter> parameters; ///< the first may be given without its name
 };
 
-/// The catalogue: every stage that chains can name. Thread-safe.
-inline std::vector<stage> stages() {
+namespace detail {
+inline std::vector<stage> catalogue(std::size_t count, std::uint32_t (*info_of)(std::size_t, bregman_stage *)) {
     std::vector<stage> all;
-    for (std::size_t i = 0; i < bregman_stage_count(); i++) {
+    for (std::size_t i = 0; i < count; i++) {
         bregman_stage info{};
         info.struct_size = sizeof info;
-        if (bregman_stage_info(i, &info) != BREGMAN_OK)
+        if (info_of(i, &info) != BREGMAN_OK)
             continue;
         stage s{info.name, info.aliases, info.summary, info.source, info.draws != 0, {}};
         for (std::size_t p = 0; p < info.parameter_count; p++) {
             const char *at = reinterpret_cast<const char *>(info.parameters) + p * info.parameter_size;
             const auto &q = *reinterpret_cast<const bregman_parameter *>(at);
             s.parameters.push_back({q.name, q.aliases, q.summary, q.default_value, q.choices, q.min, q.max,
-                                    static_cast<kind>(q.kind), q.min_excluded != 0, q.required != 0});
+                                    static_cast<kind>(q.kind), q.min_excluded != 0, q.required != 0, q.group});
         }
         all.push_back(std::move(s));
     }
     return all;
 }
+} // namespace detail
+
+/// The catalogue: every stage that chains can name. Thread-safe.
+inline std::vector<stage> stages() { return detail::catalogue(bregman_stage_count(), bregman_stage_info); }
+/// Every macro: a whole engine's chain under one name, such as llama_cpp. Ends a chain. Thread-safe.
+inline std::vector<stage> macros() { return detail::catalogue(bregman_macro_count(), bregman_macro_info); }
 
 /// The library's version, such as "0.1.0". Static.
 inline const char *version() noexcept { return bregman_version(); }

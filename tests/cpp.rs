@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use toolchain::{compiler, figure, has, library_dir, root, run, scratch, soname_dir, supports, under_valgrind};
 
-const UNITS: [&str; 6] = ["main", "ownership", "results", "decode", "batch", "catalogue"];
+const UNITS: [&str; 7] = ["main", "ownership", "results", "decode", "batch", "answers", "catalogue"];
 const WARNINGS: [&str; 5] = ["-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wold-style-cast", "-Wnon-virtual-dtor"];
 
 fn build(standard: &str, units: &[&str], more: &[&str]) -> Command {

@@ -66,8 +66,8 @@ fn a_stage_does_what_the_built_in_samplers_do() {
     }
     assert!(figure(&report, "breakers found") > 20);
     assert!(figure(&report, "mixed") > 900 && figure(&report, "ordered") > 450);
-    assert_eq!(figure(&report, "generated"), 200);
-    for truncation in ["top_k", "top_p", "min_p"] {
+    assert_eq!((figure(&report, "generated"), figure(&report, "penalised")), (200, 200));
+    for truncation in ["top_k", "top_p", "min_p", "typical", "top_n_sigma", "xtc"] {
         assert_eq!(figure(&report, &format!("{truncation} tokens")), 1000);
     }
     assert_eq!((figure(&report, "speculated"), figure(&report, "threads")), (120, 8));

@@ -6,7 +6,7 @@
 
 #include "ggml-backend.h"
 
-enum { TOKENS = 50, STAGES = 4 };
+enum { TOKENS = 50, STAGES = 4, PENALISED = 200 };
 
 static const char *const ours[STAGES] = {"top_k(40)", "top_p(0.95)", "min_p(0.05)", "temperature(0.8)"};
 
@@ -97,6 +97,51 @@ static void generate(struct llama_context *context, const struct llama_vocab *vo
     llama_sampler_free(again);
 }
 
+static struct llama_sampler *penalised(struct llama_sampler *penalties)
+{
+    struct llama_sampler *chain = new_chain();
+    llama_sampler_chain_add(chain, penalties);
+    llama_sampler_chain_add(chain, llama_sampler_init_temp(0.8f));
+    llama_sampler_chain_add(chain, llama_sampler_init_dist(7));
+    return chain;
+}
+
+/* The history that llama.cpp hands to a stage: the prompt by hand, the text by llama_sampler_sample. */
+static void generate_penalised(struct llama_context *context, const struct llama_vocab *vocab)
+{
+    static array row, a, b;
+    llama_token tokens[64];
+    int moved = 0;
+    size_t vocabulary = (size_t)llama_vocab_n_tokens(vocab);
+    /* For the text two chains with a draw, and the two stages alone for what they make of each row. */
+    struct llama_sampler *built_in = llama_sampler_init_penalties((int32_t)vocabulary, 64, 1.3f, 0.25f, 0.5f);
+    struct llama_sampler *mine = stage("penalties(repeat=1.29999995, frequency=0.25, presence=0.5, last_n=64)", 1);
+    struct llama_sampler *samplers[] = {built_in, mine, penalised(llama_sampler_clone(built_in)),
+                                        penalised(llama_sampler_clone(mine))};
+    int32_t n = start(context, 1, tokens);
+    for (int32_t t = 0; t < n; t++)
+        for (int i = 0; i < 4; i++)
+            llama_sampler_accept(samplers[i], tokens[t]);
+    for (int t = 0; t < PENALISED; t++) {
+        from_logits(&row, llama_get_logits_ith(context, -1), vocabulary);
+        copy_array(&a, &row);
+        copy_array(&b, &row);
+        llama_sampler_apply(built_in, &a.list);
+        llama_sampler_apply(mine, &b.list);
+        CHECK(same_distribution(&a, &b));
+        moved += !same_distribution(&row, &b);
+        llama_token token = llama_sampler_sample(samplers[2], context, -1);
+        CHECK(token == llama_sampler_sample(samplers[3], context, -1));
+        llama_sampler_accept(built_in, token);
+        llama_sampler_accept(mine, token);
+        feed(context, &token, 1);
+    }
+    CHECK(moved > PENALISED / 2);
+    for (int i = 0; i < 4; i++)
+        llama_sampler_free(samplers[i]);
+    printf("penalised %d (%d of another law than without)\n", PENALISED, moved);
+}
+
 static void silence(enum ggml_log_level level, const char *text, void *unused)
 {
     (void)unused;
@@ -117,6 +162,7 @@ void test_generate(const char *backends, const char *model_file)
     for (int replaced = 0; replaced < STAGES; replaced++)
         generate(context, llama_model_get_vocab(model), replaced, 1);
     printf("generated %d\n", STAGES * TOKENS);
+    generate_penalised(context, llama_model_get_vocab(model));
     llama_free(context);
     test_truncate(model);
     test_speculate(model);

@@ -126,6 +126,8 @@ static void typical(double share, size_t min_keep)
         }
     }
     is_near = is_near || (k < n && scores[order[k]] - scores[order[k - 1]] < 10.0 * slack());
+    /* Of two scores as good as equal, at or before the cut, the heavier token may come first and reach the share alone. */
+    is_near = is_near || (k > 1 && scores[order[k - 1]] - scores[order[k - 2]] < 10.0 * slack());
     for (size_t i = 0; i < k; i++)
         kept[i] = l[order[i]];
     memcpy(l, kept, k * sizeof *l);
@@ -144,6 +146,35 @@ static void xtc(double threshold, size_t min_keep, size_t candidates)
         n -= first - 1;
     }
     normalise();
+}
+
+static void load_sorted(const double *sorted, size_t count)
+{
+    n = count;
+    is_near = false;
+    memcpy(l, sorted, n * sizeof *l);
+    normalise();
+}
+
+bool is_near_typical(const double *sorted, size_t count, double share)
+{
+    load_sorted(sorted, count);
+    typical(share, 1);
+    return is_near;
+}
+
+bool is_near_top_n_sigma(const double *sorted, size_t count, double k)
+{
+    load_sorted(sorted, count);
+    top_n_sigma(k);
+    return is_near;
+}
+
+bool is_near_xtc(const double *sorted, size_t count, double threshold)
+{
+    load_sorted(sorted, count);
+    xtc(threshold, 1, n);
+    return is_near;
 }
 
 /* k of mirostat; 0 where llama.cpp's is undefined. */

@@ -53,6 +53,10 @@ bool is_tie(const double *l, size_t n, size_t k);
 
 /* llama_stages.c: the other built-in samplers and ours on the same arrays, and what they learn from their draws. */
 void compare_stages(const array *a);
+/* As is_near_top_p, for stages with min_keep 1. */
+bool is_near_typical(const double *l, size_t n, double p);
+bool is_near_top_n_sigma(const double *l, size_t n, double k);
+bool is_near_xtc(const double *l, size_t n, double threshold);
 void test_state(void);
 void report_stages(void);
 /* llama_history.c: the stages about the tokens so far against the built-in ones. */

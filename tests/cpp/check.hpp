@@ -18,6 +18,7 @@ void test_ownership(); // ownership.cpp
 void test_results();   // results.cpp
 void test_decode();    // decode.cpp
 void test_batch();     // batch.cpp
+void test_answers();   // answers.cpp
 void test_catalogue(); // catalogue.cpp
 
 #endif

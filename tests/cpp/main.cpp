@@ -32,6 +32,7 @@ int main() {
     test_results();
     test_decode();
     test_batch();
+    test_answers();
     test_catalogue();
     std::printf("checks %lu\n", checks);
     return 0;

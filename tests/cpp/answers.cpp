@@ -1,0 +1,163 @@
+// What is told besides the token, and the state that a sampler is given: each against the C function of the same name.
+#include "check.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+using bregman::sampler;
+using bregman::source;
+using bregman::status;
+
+static const char chain[] = "temperature(0.8) | bregman(alpha=1.5, floor=0.005) | gumbel";
+static const std::size_t vocab = 333, count = 7;
+
+template <class R> static bool refused(const R &r, const char *word) {
+    return !r && r.error().code == status::invalid_argument && r.error().message.find(word) != std::string::npos;
+}
+
+static void test_top() {
+    sampler s(chain, 3);
+    const std::vector<float> logits = row(vocab, 2);
+    for (const source of : {source::model, source::law}) {
+        std::vector<std::int32_t> ids(20);
+        std::vector<float> logprobs(20);
+        std::size_t n = 0;
+        CHECK(bregman_top_logprobs(s.get(), logits.data(), vocab, static_cast<std::uint32_t>(of), 20, ids.data(),
+                                   logprobs.data(), &n) == BREGMAN_OK);
+        const bregman::ranking top = s.top_logprobs(logits, of, 20);
+        CHECK(n > 0 && top.ids.size() == n && top.logprobs.size() == top.ids.size());
+        for (std::size_t i = 0; i < top.ids.size(); i++)
+            CHECK(top.ids[i] == ids[i] && top.logprobs[i] == logprobs[i]);
+    }
+    // The law has as many tokens as the chain keeps, the model all of them, however many are asked for.
+    const std::size_t all = std::numeric_limits<std::size_t>::max(), support = s.distribution(logits).ids.size();
+    CHECK(s.top_logprobs(logits, source::law, all).ids.size() == support && support < vocab);
+    CHECK(s.top_logprobs(logits, source::model, all).ids.size() == vocab);
+    bregman::ranking none;
+    CHECK(!s.try_top_logprobs(logits, static_cast<source>(9), 5, none) && none.ids.empty() && none.logprobs.empty());
+    CHECK(!s.try_top_logprobs({}, source::model, 5, none) && !sampler().try_top_logprobs(logits, source::law, 5, none));
+}
+
+static void test_draws() {
+    sampler s(chain, 3), same_seed(chain, 3), c(chain, 3);
+    const std::vector<float> logits = row(vocab, 2);
+    for (int i = 0; i < 40; i++) {
+        std::int32_t ids[3];
+        float logprobs[3], scores[3];
+        std::size_t n = 0;
+        CHECK(bregman_draw_many(c.get(), logits.data(), vocab, 3, ids, logprobs, scores, &n) == BREGMAN_OK && n == 3);
+        const bregman::draws drawn = s.draw_many(logits, 3);
+        CHECK(drawn.ids.size() == 3 && drawn.logprobs.size() == 3 && drawn.scores.size() == 3);
+        for (std::size_t k = 0; k < 3; k++)
+            CHECK(drawn.ids[k] == ids[k] && drawn.logprobs[k] == logprobs[k] && drawn.scores[k] == scores[k]);
+        CHECK(drawn.ids[0] == same_seed.decode(logits).token && drawn.scores[0] >= drawn.scores[1]);
+    }
+    const std::size_t all = std::numeric_limits<std::size_t>::max();
+    CHECK(s.draw_many(logits, all).ids.size() == s.distribution(logits).ids.size());
+    bregman::draws none;
+    CHECK(!s.try_draw_many(logits, 0, none) && none.ids.empty() && !s.try_draw_many({}, 3, none) && none.scores.empty());
+}
+
+static void test_mask() {
+    sampler s("greedy", 1);
+    const std::vector<float> logits = {1, 4, 3, 2};
+    CHECK(s.decode(logits).token == 1);
+    s.set_mask(std::vector<std::uint32_t>{0xcu});
+    CHECK(s.decode(logits).token == 2 && s.clone().decode(logits).token == 2);
+    CHECK(refused(s.try_set_mask({}), "clear_mask") && s.decode(logits).token == 2);
+    s.clear_mask();
+    CHECK(s.decode(logits).token == 1);
+    s.set_mask(std::vector<std::uint32_t>{1u});
+    s.reset();
+    CHECK(s.decode(logits).token == 1 && !sampler().try_clear_mask());
+}
+
+static void test_prompt() {
+    const char about_output[] = "penalties(presence=3, scope=output) | greedy";
+    sampler s(about_output, 1);
+    const std::vector<float> logits = {1, 4, 3, 2};
+    s.accept({1, 2});
+    CHECK(s.decode(logits).token == 1); // all of it is the prompt
+    s.set_prompt_length(1);             // token 2 is output
+    CHECK(s.top_logprobs(logits, source::law, 1).ids[0] == 1);
+    s.set_prompt_length(0); // so is token 1: 1, and 3 - 3, are less than 2
+    CHECK(s.decode(logits).token == 3);
+    CHECK(refused(s.try_set_prompt_length(3), "") && s.decode(logits).token == 3);
+}
+
+static void test_batch_answers() {
+    std::vector<float> all;
+    std::vector<sampler> each, again;
+    bregman::batch batch, plain;
+    for (unsigned r = 0; r < count; r++) {
+        const std::vector<float> next = row(vocab, r);
+        all.insert(all.end(), next.begin(), next.end());
+        each.emplace_back(chain, r);
+        again.emplace_back(chain, r);
+    }
+    all[3 * vocab + 5] = std::numeric_limits<float>::quiet_NaN();
+    for (std::size_t r = 0; r < count; r++) {
+        batch.add(each[r]);
+        plain.add(again[r]);
+    }
+    bregman::answers told;
+    told.of = source::law;
+    told.logprob = told.rank = true;
+    told.top = 5;
+    told.kept = vocab;
+    told.kept_mask_words = 11;
+    const bregman::rows input = bregman::rows::f32(all, vocab);
+    CHECK(batch.try_decode(input, {}, &told).error().code == status::invalid_logits && !plain.try_decode(input));
+    for (std::size_t r = 0; r < count; r++) {
+        const bregman_result &result = batch.results()[r];
+        CHECK(same(result, plain.results()[r]));
+        if (r == 3) {
+            CHECK(std::isnan(told.logprob_of(r)) && told.rank_of(r) == 0 && told.top_ids(r).empty());
+            CHECK(told.top_logprobs(r).empty() && told.kept_ids(r).empty() && told.kept_mask(r)[0] == 0);
+            continue;
+        }
+        const bregman::distribution law = again[r].distribution({&all[r * vocab], vocab});
+        CHECK(told.kept_ids(r).size() == result.support && law.ids.size() == result.support);
+        std::vector<std::uint32_t> bits(11);
+        for (std::size_t i = 0; i < law.ids.size(); i++) {
+            const auto token = static_cast<std::size_t>(law.ids[i]);
+            bits[token / 32] |= 1u << token % 32;
+            CHECK(told.kept_ids(r)[i] == law.ids[i]);
+            CHECK(i >= told.top_ids(r).size() || told.top_ids(r)[i] == law.ids[i]);
+        }
+        CHECK(std::vector<std::uint32_t>(told.kept_mask(r).begin(), told.kept_mask(r).end()) == bits);
+        CHECK(told.top_ids(r).size() == std::min<std::size_t>(5, law.ids.size()));
+        CHECK(told.top_logprobs(r).size() == told.top_ids(r).size());
+        CHECK(std::abs(told.logprob_of(r) - std::log(result.p)) < 1e-5f);
+        CHECK(told.rank_of(r) >= 1 && told.rank_of(r) <= result.support);
+        CHECK(law.ids[told.rank_of(r) - 1] == result.token || law.probs[told.rank_of(r) - 1] == result.p);
+    }
+}
+
+// Nothing that was not asked for is told, and an answer from nowhere is refused.
+static void test_misuse() {
+    const std::vector<float> logits = row(vocab, 1);
+    sampler s(chain, 1);
+    bregman::batch batch;
+    bregman::answers told;
+    batch.add(s);
+    batch.decode(bregman::rows::f32(logits, vocab), {}, &told);
+    CHECK(told.top_ids(0).empty() && told.top_logprobs(0).empty() && told.kept_ids(0).empty() && told.kept_mask(0).empty());
+    told.of = static_cast<source>(9);
+    told.logprob = true;
+    CHECK(refused(batch.try_decode(bregman::rows::f32(logits, vocab), {}, &told), "source") && batch.results()[0].token == -1);
+    batch.clear();
+    told.of = source::model;
+    batch.decode(bregman::rows::f32({}, vocab), {}, &told); // no rows, no answers
+}
+
+void test_answers() {
+    test_top();
+    test_draws();
+    test_mask();
+    test_prompt();
+    test_batch_answers();
+    test_misuse();
+}
