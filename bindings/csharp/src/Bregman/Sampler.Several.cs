@@ -233,7 +233,7 @@ namespace Bregman
             starts[1] = (byte*)ids;
             starts[2] = (byte*)logProbabilities;
             starts[3] = (byte*)scores;
-            sizes[0] = sizeof(float) * (long)vocab;
+            sizes[0] = sizeof(float) * (long)Math.Max(vocab, 0);
             sizes[1] = sizes[2] = sizes[3] = sizeof(int) * (long)count;
             Apart(starts, sizes, 1, SeveralNames);
         }
