@@ -29,9 +29,7 @@ namespace Bregman
         /// <summary>What is asked about each row. Default: nothing but the token.</summary>
         public DecodeFlags Flags { get; set; }
 
-        /// <summary>
-        /// Null, or what else to tell of each row and the arrays for it. Default: null.
-        /// </summary>
+        /// <summary>Null, or what else to tell of each row, and the arrays for it. Default: null.</summary>
         public BatchAnswers Answers { get; set; }
 
         /// <summary>

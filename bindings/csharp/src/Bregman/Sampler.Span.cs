@@ -74,7 +74,7 @@ namespace Bregman
         /// <param name="logits">The rows, one after the other. Only read.</param>
         /// <param name="vocab">Logits a row, at least 1.</param>
         /// <param name="results">Receives an answer for each row, also when the call throws for a row's sake.</param>
-        /// <param name="options">Stride, mask, flags and threads.</param>
+        /// <param name="options">Stride, mask, flags, threads and more answers.</param>
         /// <exception cref="ArgumentException">As of the array's.</exception>
         /// <exception cref="BregmanException">A row has no token.</exception>
         public static void DecodeBatch(
@@ -97,7 +97,7 @@ namespace Bregman
         /// <param name="format"><see cref="LogitFormat.F16"/> or <see cref="LogitFormat.BF16"/>.</param>
         /// <param name="vocab">Logits a row, at least 1.</param>
         /// <param name="results">Receives an answer for each row, also when the call throws for a row's sake.</param>
-        /// <param name="options">Stride, mask, flags and threads.</param>
+        /// <param name="options">Stride, mask, flags, threads and more answers.</param>
         /// <exception cref="ArgumentException">As of the array's.</exception>
         /// <exception cref="BregmanException">A row has no token.</exception>
         public static void DecodeBatch(
@@ -121,7 +121,7 @@ namespace Bregman
         /// <param name="logits">The rows, one after the other. Only read.</param>
         /// <param name="vocab">Logits a row, at least 1.</param>
         /// <param name="results">Receives each row's token, or its status, whose text is its sampler's.</param>
-        /// <param name="options">Stride, mask, flags and threads.</param>
+        /// <param name="options">Stride, mask, flags, threads and more answers.</param>
         /// <returns>Whether every row has a token.</returns>
         /// <exception cref="ArgumentException">As of the array's.</exception>
         public static bool TryDecodeBatch(
