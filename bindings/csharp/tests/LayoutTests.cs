@@ -4,6 +4,7 @@ using System.IO;
 using System.Linq;
 using System.Reflection;
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 
 namespace Bregman.Tests
 {
@@ -20,10 +21,14 @@ namespace Bregman.Tests
             { "bregman_candidates", typeof(CandidateArray) },
             { "bregman_result", typeof(DecodeResult) },
             { "bregman_batch", Internal("NativeBatch") },
+            { "bregman_answers", Internal("NativeAnswers") },
             { "bregman_stage", Internal("NativeStage") },
             { "bregman_parameter", Internal("NativeParameter") },
             { "bregman_generator", Internal("NativeGenerator") },
         };
+
+        // The table of functions, for hosts that look them up: C# binds each by its name.
+        private const string Table = "bregman_api";
 
         // Public fields go by C# names.
         private static readonly Dictionary<string, string> Renamed = new Dictionary<string, string>
@@ -52,7 +57,7 @@ namespace Bregman.Tests
         [Test]
         public static void StructsAreTheHeaders()
         {
-            var sizes = Report("struct").ToList();
+            var sizes = Report("struct").Where(words => words[1] != Table).ToList();
             Check.SameSequence(Structs.Keys.OrderBy(name => name), sizes.Select(words => words[1]).OrderBy(name => name));
             foreach (var words in sizes)
             {
@@ -64,7 +69,7 @@ namespace Bregman.Tests
         public static void FieldsAreTheHeaders()
         {
             var seen = new HashSet<FieldInfo>();
-            foreach (var words in Report("field"))
+            foreach (var words in Report("field").Where(words => words[1].Split('.')[0] != Table))
             {
                 var type = Structs[words[1].Split('.')[0]];
                 var name = Renamed.TryGetValue(words[1], out var ours) ? ours : words[1].Split('.')[1];
@@ -79,6 +84,22 @@ namespace Bregman.Tests
             Check.Equal(all.Count, seen.Count, "fields in C# and in the header");
         }
 
+        /// <summary>Every function that the table has is declared, but for llama.cpp's, which a C host calls.</summary>
+        [Test]
+        public static void FunctionsAreTheHeaders()
+        {
+            var header = File.ReadAllText(Inputs.FromRoot("include/bregman.h"));
+            var start = header.IndexOf("typedef struct " + Table + " {");
+            var body = header.Substring(start, header.IndexOf("} " + Table + ";") - start);
+            var functions = Regex.Matches(body, @"\(\*(\w+)\)").Cast<Match>().Select(match => "bregman_" + match.Groups[1].Value);
+            var declared = Internal("NativeMethods").GetMethods(BindingFlags.NonPublic | BindingFlags.Static)
+                .Where(method => (method.Attributes & MethodAttributes.PinvokeImpl) != 0)
+                .Select(method => method.Name);
+            Check.SameSequence(
+                functions.Where(name => !name.StartsWith("bregman_llama_")).OrderBy(name => name, StringComparer.Ordinal),
+                declared.OrderBy(name => name, StringComparer.Ordinal));
+        }
+
         private static IEnumerable<KeyValuePair<string, ulong>> Ours()
         {
             var values = new Dictionary<string, ulong>();
@@ -87,6 +108,7 @@ namespace Bregman.Tests
             Add<Status>(values, "");
             Add<LogitFormat>(values, "");
             Add<ParameterKind>(values, "");
+            Add<LogProbabilitySource>(values, "");
             values["BREGMAN_WANT_KEPT_MASS"] = (ulong)DecodeFlags.KeptMass;
             values["BREGMAN_WANT_MODEL_LOGPROB"] = (ulong)DecodeFlags.ModelLogProbability;
             values["BREGMAN_WANT_ENTROPY"] = (ulong)DecodeFlags.Entropy;

@@ -69,6 +69,51 @@ namespace Bregman.Tests
             Check.That(stages.Single(s => s.Name == "top_p").Parameters[0].Required, "top_p needs p");
         }
 
+        [Test]
+        public static void ParametersHaveTheirKindsAndGroups()
+        {
+            Func<string, string, StageParameter> find = (stage, parameter) => BregmanLibrary.Stages
+                .Single(s => s.Name == stage).Parameters.Single(p => p.Name == parameter);
+            Check.Equal(ParameterKind.Tokens, find("min_tokens", "stop").Kind);
+            Check.Equal(ParameterKind.Sequences, find("dry", "breakers").Kind);
+            Check.Equal(ParameterKind.Biases, BregmanLibrary.Stages.Single(s => s.Name == "logit_bias").Parameters[0].Kind);
+            Check.That(
+                BregmanLibrary.Stages.Concat(BregmanLibrary.Macros).SelectMany(s => s.Parameters)
+                    .All(p => Enum.IsDefined(typeof(ParameterKind), p.Kind)),
+                "every kind has a name");
+            // What keeps the tokens: one of the three, and not two.
+            var group = find("bregman", "floor").Group;
+            Check.That(group > 0, "floor excludes others");
+            Check.Equal(group, find("bregman", "k").Group);
+            var divergence = find("bregman", "alpha").Group;
+            Check.That(divergence > 0 && divergence != group, "alpha excludes others");
+            Check.Equal(divergence, find("bregman", "generator").Group);
+            Check.Equal(0, find("bregman", "mode").Group);
+            Check.Refused(Status.InvalidChain, () => new Sampler("bregman(alpha=1.5, floor=0.1, k=4)", 0));
+            Check.Refused(Status.InvalidChain, () => new Sampler("bregman(alpha=1.5)", 0));
+        }
+
+        [Test]
+        public static void MacrosStandForStages()
+        {
+            Check.That(BregmanLibrary.Macros.Count > 0 && BregmanLibrary.Macros.All(m => m.Draws), "they end a chain");
+            var stages = BregmanLibrary.Stages.Select(s => s.Name);
+            Check.That(!BregmanLibrary.Macros.Select(m => m.Name).Intersect(stages).Any(), "none is a stage");
+            var llama = BregmanLibrary.Macros.Single(m => m.Name == "llama_cpp");
+            Check.Equal("40", llama.Parameters.Single(p => p.Name == "top_k").DefaultValue);
+            using (var sampler = new Sampler("llama_cpp", 0))
+            {
+                Check.Equal("top_k(40) | top_p(0.95) | min_p(0.05) | temperature(0.8) | draw", sampler.Describe());
+            }
+            foreach (var macro in BregmanLibrary.Macros)
+            {
+                using (var sampler = new Sampler(macro.Name, 0))
+                {
+                    Check.That(sampler.Decode(new float[] { 1, 2 }).Token >= 0, macro.Name);
+                }
+            }
+        }
+
         /// <summary>The catalogue's names are what chains take: each stage that needs nothing makes a sampler.</summary>
         [Test]
         public static void EveryNameAndAliasIsTaken()

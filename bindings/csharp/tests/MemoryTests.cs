@@ -56,12 +56,17 @@ namespace Bregman.Tests
             var processed = new float[64];
             var ids = new int[64];
             var probabilities = new float[64];
+            var scores = new float[64];
             var half = new ushort[64];
             var mask = new uint[] { 0xFFFFFFFF, 0xFFFFFFFF };
             var results = new DecodeResult[40];
             var rows = Enumerable.Range(0, 40).SelectMany(_ => Logits).ToArray();
             var samplers = Enumerable.Range(0, 40).Select(r => new Sampler(Inputs.Chain, (ulong)r)).ToArray();
             var options = new BatchOptions { RowStride = 64, Flags = DecodeFlags.Entropy };
+            var told = new BatchOptions
+            {
+                Answers = new BatchAnswers { Ranks = new uint[40], Top = 3, TopIds = new int[120], KeptMask = new uint[80] },
+            };
             var spoilt = new[] { float.NaN };
             var sampler = samplers[0];
             Check.Throws<CheckFailed>(() => AllocatesNothing("what does", 20000, () => GC.KeepAlive(new object())));
@@ -73,6 +78,11 @@ namespace Bregman.Tests
             AllocatesNothing("DecodeBatch", 2000, () => Sampler.DecodeBatch(samplers, rows, 64, results, options));
             AllocatesNothing(
                 "TryDistribution", 20000, () => sampler.TryDistribution(Logits, ids, probabilities, out _));
+            AllocatesNothing("DrawMany", 20000, () => sampler.DrawMany(Logits, ids, probabilities, scores));
+            AllocatesNothing("TopLogProbabilities", 20000, () => sampler.TopLogProbabilities(Logits, ids, probabilities));
+            AllocatesNothing("SetMask", 20000, () => sampler.SetMask(mask));
+            AllocatesNothing("SetPromptLength", 20000, () => sampler.SetPromptLength(0));
+            AllocatesNothing("DecodeBatch with answers", 2000, () => Sampler.DecodeBatch(samplers, rows, 64, results, told));
             AllocatesNothing("Process", 20000, () =>
             {
                 Array.Copy(Logits, processed, 64);

@@ -46,6 +46,12 @@ namespace Bregman.Tests
                 () => sampler.Reset(),
                 () => sampler.Reseed(1),
                 () => sampler.SetLogitBias(new int[0], new float[0]),
+                () => sampler.SetMask(null),
+                () => sampler.SetPromptLength(0),
+                () => sampler.DrawMany(Logits, 1),
+                () => sampler.TopLogProbabilities(Logits, 1),
+                () => Sampler.DecodeBatch(
+                    new[] { sampler }, Logits, 3, result, new BatchOptions { Answers = new BatchAnswers() }),
                 () => sampler.Describe(),
                 () => sampler.Clone(),
                 () => sampler.LastError.ToString(),
@@ -73,6 +79,12 @@ namespace Bregman.Tests
                 Check.Throws<ArgumentNullException>(() => sampler.SetLogitBias(null, new float[0]));
                 Check.Throws<ArgumentNullException>(() => sampler.SetLogitBias(new int[0], null));
                 Check.Throws<ArgumentNullException>(() => sampler.SetLogitBias((Dictionary<int, float>)null));
+                Check.Throws<ArgumentNullException>(() => sampler.DrawMany((float[])null, 1));
+                Check.Throws<ArgumentNullException>(() => sampler.DrawMany(Logits, (int[])null, new float[1]));
+                Check.Throws<ArgumentNullException>(() => sampler.DrawMany(Logits, new int[1], (float[])null));
+                Check.Throws<ArgumentNullException>(() => sampler.TopLogProbabilities((float[])null, 1));
+                Check.Throws<ArgumentNullException>(() => sampler.TopLogProbabilities(Logits, (int[])null, new float[1]));
+                Check.Throws<ArgumentNullException>(() => sampler.TopLogProbabilities(Logits, new int[1], (float[])null));
                 Check.Throws<ArgumentException>(() => sampler.Decode(new float[0]));
                 Check.Throws<ArgumentException>(() => sampler.Decode(Logits, DecodeFlags.None, new uint[0]));
                 Check.Throws<ArgumentException>(() => sampler.Decode(new ushort[3], LogitFormat.F32));

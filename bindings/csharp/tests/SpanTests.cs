@@ -69,6 +69,39 @@ namespace Bregman.Tests
         }
 
         [Test]
+        public static void SeveralTokensAndMasks()
+        {
+            using (var sampler = new Sampler("top_k(4)", 6))
+            {
+                var drawn = sampler.DrawMany(Logits, 3);
+                sampler.Reset();
+                Check.SameSequence(drawn, sampler.DrawMany(Padded.AsSpan(1), 3));
+                Span<int> ids = stackalloc int[6];
+                Span<float> logProbabilities = stackalloc float[6];
+                Span<float> scores = stackalloc float[6];
+                sampler.Reset();
+                Check.Equal(4, sampler.DrawMany(Padded.AsSpan(1), ids, logProbabilities, scores));
+                Check.SameSequence(drawn.Select(d => d.Token), ids.Slice(0, 3).ToArray());
+                Check.SameSequence(drawn.Select(d => d.Score), scores.Slice(0, 3).ToArray());
+                sampler.Reset();
+                Check.Equal(4, sampler.DrawMany(Padded.AsSpan(1), ids, logProbabilities), "without the scores");
+                Check.SameSequence(drawn.Select(d => d.LogProbability), logProbabilities.Slice(0, 3).ToArray());
+                var top = sampler.TopLogProbabilities(Logits, 6);
+                Check.SameSequence(top, sampler.TopLogProbabilities(Padded.AsSpan(1), 6));
+                Check.Equal(6, sampler.TopLogProbabilities(Padded.AsSpan(1), ids, logProbabilities));
+                Check.SameSequence(top.Select(t => t.Token), ids.ToArray());
+                ReadOnlySpan<uint> mask = new[] { 1u << 3 };
+                sampler.SetMask(mask);
+                Check.Equal(3, sampler.DrawMany(Logits, 1)[0].Token);
+                sampler.SetMask(default(ReadOnlySpan<uint>));
+                Check.Equal(4, sampler.Distribution(Logits).Length, "all are allowed again");
+                var same = new float[6];
+                Check.Throws<ArgumentException>(
+                    () => sampler.DrawMany(same.AsSpan(0, 3), new int[3].AsSpan(), same.AsSpan(2, 3)));
+            }
+        }
+
+        [Test]
         public static void StateAndMisuse()
         {
             using (var sampler = new Sampler("greedy", 0))

@@ -29,6 +29,9 @@ namespace Bregman
         /// <summary>What is asked about each row. Default: nothing but the token.</summary>
         public DecodeFlags Flags { get; set; }
 
+        /// <summary>Null, or what else to tell of each row, and the arrays for it. Default: null.</summary>
+        public BatchAnswers Answers { get; set; }
+
         /// <summary>
         /// 0 or 1: the caller's thread decodes all rows. n: up to n threads of a pool of the native library's own. The answers
         /// are the same. Default: 0. (Mono: 0 whatever is asked for, if a sampler of the batch has a <see cref="Generator"/>.)

@@ -13,7 +13,11 @@ namespace Bregman
     {
         private static readonly string[] None = new string[0];
 
-        private static readonly Lazy<IReadOnlyList<Stage>> Catalogue = new Lazy<IReadOnlyList<Stage>>(ReadStages);
+        private static readonly Lazy<IReadOnlyList<Stage>> StageList = new Lazy<IReadOnlyList<Stage>>(ReadStages);
+
+        private static readonly Lazy<IReadOnlyList<Stage>> MacroList = new Lazy<IReadOnlyList<Stage>>(ReadMacros);
+
+        private delegate Status Describe(UIntPtr index, ref NativeStage info);
 
         /// <summary>The version of the native library, such as "0.1.0".</summary>
         public static string Version
@@ -49,7 +53,13 @@ namespace Bregman
         }
 
         /// <summary>The stages that chains can name, in the catalogue's order.</summary>
-        public static IReadOnlyList<Stage> Stages => Catalogue.Value;
+        public static IReadOnlyList<Stage> Stages => StageList.Value;
+
+        /// <summary>
+        /// The macros that chains can name, in the catalogue's order: whole engines, each of which stands for several stages and
+        /// ends a chain.
+        /// </summary>
+        public static IReadOnlyList<Stage> Macros => MacroList.Value;
 
         /// <summary>A status in words, such as "invalid argument".</summary>
         /// <param name="status">Any number; "unknown status" for one that is none.</param>
@@ -63,11 +73,22 @@ namespace Bregman
         private static IReadOnlyList<Stage> ReadStages()
         {
             Loader.Ensure();
-            var stages = new Stage[(int)NativeMethods.bregman_stage_count()];
+            return Read((int)NativeMethods.bregman_stage_count(), NativeMethods.bregman_stage_info);
+        }
+
+        private static IReadOnlyList<Stage> ReadMacros()
+        {
+            Loader.Ensure();
+            return Read((int)NativeMethods.bregman_macro_count(), NativeMethods.bregman_macro_info);
+        }
+
+        private static IReadOnlyList<Stage> Read(int count, Describe describe)
+        {
+            var stages = new Stage[count];
             for (var i = 0; i < stages.Length; i++)
             {
                 var info = new NativeStage { struct_size = (uint)sizeof(NativeStage) };
-                var status = NativeMethods.bregman_stage_info((UIntPtr)i, ref info);
+                var status = describe((UIntPtr)i, ref info);
                 if (status != Status.Ok)
                 {
                     throw new BregmanException(status, StatusText(status));
@@ -103,6 +124,7 @@ namespace Bregman
                     Maximum = p->max,
                     MinimumExcluded = p->min_excluded != 0,
                     Required = p->required != 0,
+                    Group = (int)p->group,
                 };
             }
             return Array.AsReadOnly(parameters);

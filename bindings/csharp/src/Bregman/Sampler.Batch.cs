@@ -12,9 +12,10 @@ namespace Bregman
         /// <param name="logits">The rows, one after the other. Only read.</param>
         /// <param name="vocab">Logits a row, at least 1.</param>
         /// <param name="results">Receives an answer for each row, also when the call throws for a row's sake.</param>
-        /// <param name="options">Stride, mask, flags and threads. Default: rows without gaps, and nothing else.</param>
+        /// <param name="options">Stride, mask, flags, threads and more answers. Default: rows without gaps, and nothing else.</param>
         /// <exception cref="ArgumentException">
-        /// An array or a sampler is null, an array is too short for the rows, or a number out of its range.
+        /// An array or a sampler is null, an array is too short for the rows, an array for an answer is another one too, or a
+        /// number is out of its range.
         /// </exception>
         /// <exception cref="BregmanException">
         /// A row has no token: the first one's status, message and number. No row's failure is another's, and a failed row
@@ -38,7 +39,7 @@ namespace Bregman
         /// <param name="format"><see cref="LogitFormat.F16"/> or <see cref="LogitFormat.BF16"/>.</param>
         /// <param name="vocab">Logits a row, at least 1.</param>
         /// <param name="results">Receives an answer for each row, also when the call throws for a row's sake.</param>
-        /// <param name="options">Stride, mask, flags and threads.</param>
+        /// <param name="options">Stride, mask, flags, threads and more answers.</param>
         /// <exception cref="ArgumentException">As of the single precision rows, or the format is not one of 16 bits.</exception>
         /// <exception cref="BregmanException">A row has no token.</exception>
         public static void DecodeBatch(
@@ -65,7 +66,7 @@ namespace Bregman
         /// <param name="format">Their number format.</param>
         /// <param name="vocab">Logits a row, at least 1.</param>
         /// <param name="results">Receives an answer for each row, also when the call throws for a row's sake.</param>
-        /// <param name="options">Stride, mask, flags and threads.</param>
+        /// <param name="options">Stride, mask, flags, threads and more answers.</param>
         /// <exception cref="ArgumentException">
         /// The results, the samplers or one of them are null, an array is too short for the rows, or a number out of its range.
         /// </exception>
@@ -90,7 +91,7 @@ namespace Bregman
         /// <param name="logits">The rows, one after the other. Only read.</param>
         /// <param name="vocab">Logits a row, at least 1.</param>
         /// <param name="results">Receives each row's token, or its status, whose text is its sampler's.</param>
-        /// <param name="options">Stride, mask, flags and threads.</param>
+        /// <param name="options">Stride, mask, flags, threads and more answers.</param>
         /// <returns>Whether every row has a token.</returns>
         /// <exception cref="ArgumentException">
         /// An array or a sampler is null, an array is too short for the rows, or a number out of its range.
@@ -113,7 +114,7 @@ namespace Bregman
         /// <param name="format"><see cref="LogitFormat.F16"/> or <see cref="LogitFormat.BF16"/>.</param>
         /// <param name="vocab">Logits a row, at least 1.</param>
         /// <param name="results">Receives each row's token, or its status, whose text is its sampler's.</param>
-        /// <param name="options">Stride, mask, flags and threads.</param>
+        /// <param name="options">Stride, mask, flags, threads and more answers.</param>
         /// <returns>Whether every row has a token.</returns>
         /// <exception cref="ArgumentException">As of the single precision rows, or the format is not one of 16 bits.</exception>
         public static bool TryDecodeBatch(
@@ -140,7 +141,7 @@ namespace Bregman
         /// <param name="format">Their number format.</param>
         /// <param name="vocab">Logits a row, at least 1.</param>
         /// <param name="results">Receives each row's token, or its status, whose text is its sampler's.</param>
-        /// <param name="options">Stride, mask, flags and threads.</param>
+        /// <param name="options">Stride, mask, flags, threads and more answers.</param>
         /// <returns>Whether every row has a token.</returns>
         /// <exception cref="ArgumentException">
         /// The results, the samplers or one of them are null, an array is too short for the rows, or a number out of its range.

@@ -50,7 +50,7 @@ namespace Bregman
                 fixed (uint* mask = options.Mask)
                 {
                     batch.mask = mask;
-                    status = NativeMethods.bregman_decode_batch(handles, &batch, results);
+                    status = Call(handles, &batch, results, options.Answers);
                 }
                 if (throwing && status != Status.Ok)
                 {
@@ -81,17 +81,17 @@ namespace Bregman
             int rows, void* logits, long length, LogitFormat format, int vocab, BatchOptions options)
         {
             var stride = options.RowStride ?? vocab;
-            var maskStride = options.MaskStride ?? (int)(((long)vocab + 31) / 32);
+            var maskStride = options.MaskStride ?? Words(vocab);
             Range(vocab, 1, nameof(vocab));
             Range(stride, vocab, "options.RowStride");
             Range(options.Threads, 0, "options.Threads");
-            // The last row needs no gap behind it.
-            AtLeast((rows - 1) * (long)stride + vocab, length, nameof(logits));
+            AtLeast(Extent(rows, vocab, stride), length, nameof(logits));
             if (options.Mask != null)
             {
                 Range(maskStride, 1, "options.MaskStride");
                 AtLeast(rows * (long)maskStride, options.Mask.Length, "options.Mask");
             }
+            Check(options.Answers, rows, vocab);
             return new NativeBatch
             {
                 struct_size = (uint)sizeof(NativeBatch),

@@ -74,7 +74,7 @@ namespace Bregman
         /// <param name="logits">The rows, one after the other. Only read.</param>
         /// <param name="vocab">Logits a row, at least 1.</param>
         /// <param name="results">Receives an answer for each row, also when the call throws for a row's sake.</param>
-        /// <param name="options">Stride, mask, flags and threads.</param>
+        /// <param name="options">Stride, mask, flags, threads and more answers.</param>
         /// <exception cref="ArgumentException">As of the array's.</exception>
         /// <exception cref="BregmanException">A row has no token.</exception>
         public static void DecodeBatch(
@@ -97,7 +97,7 @@ namespace Bregman
         /// <param name="format"><see cref="LogitFormat.F16"/> or <see cref="LogitFormat.BF16"/>.</param>
         /// <param name="vocab">Logits a row, at least 1.</param>
         /// <param name="results">Receives an answer for each row, also when the call throws for a row's sake.</param>
-        /// <param name="options">Stride, mask, flags and threads.</param>
+        /// <param name="options">Stride, mask, flags, threads and more answers.</param>
         /// <exception cref="ArgumentException">As of the array's.</exception>
         /// <exception cref="BregmanException">A row has no token.</exception>
         public static void DecodeBatch(
@@ -121,7 +121,7 @@ namespace Bregman
         /// <param name="logits">The rows, one after the other. Only read.</param>
         /// <param name="vocab">Logits a row, at least 1.</param>
         /// <param name="results">Receives each row's token, or its status, whose text is its sampler's.</param>
-        /// <param name="options">Stride, mask, flags and threads.</param>
+        /// <param name="options">Stride, mask, flags, threads and more answers.</param>
         /// <returns>Whether every row has a token.</returns>
         /// <exception cref="ArgumentException">As of the array's.</exception>
         public static bool TryDecodeBatch(
@@ -173,6 +173,90 @@ namespace Bregman
             }
         }
 
+        /// <summary>Draws different tokens from one row, as <see cref="DrawMany(float[], int)"/> does.</summary>
+        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
+        /// <param name="count">How many tokens, at least 1.</param>
+        /// <returns>The tokens in the order in which they were drawn.</returns>
+        /// <exception cref="ArgumentException">The logits are empty, or the count is below 1.</exception>
+        /// <exception cref="BregmanException">As of the array's.</exception>
+        public DrawnToken[] DrawMany(ReadOnlySpan<float> logits, int count)
+        {
+            Row(logits.Length, 1);
+            fixed (float* pointer = logits)
+            {
+                return DrawMany(pointer, logits.Length, count);
+            }
+        }
+
+        /// <summary>Draws different tokens into the caller's memory, as many as it holds.</summary>
+        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
+        /// <param name="ids">Receives the tokens in the order in which they were drawn; at least one element.</param>
+        /// <param name="logProbabilities">Receives ln p of each; as long as <paramref name="ids"/>.</param>
+        /// <param name="scores">Empty, or receives these with the noise added; as long as <paramref name="ids"/>.</param>
+        /// <returns>The number of tokens; the rest is as it was.</returns>
+        /// <exception cref="ArgumentException">
+        /// The logits or the ids are empty, the others differ in length, or two share memory.
+        /// </exception>
+        /// <exception cref="BregmanException">As of the array's.</exception>
+        public int DrawMany(
+            ReadOnlySpan<float> logits, Span<int> ids, Span<float> logProbabilities, Span<float> scores = default)
+        {
+            Row(logits.Length, 1);
+            Several(ids.Length, logProbabilities.Length, scores.IsEmpty ? ids.Length : scores.Length);
+            fixed (int* idPointer = ids)
+            fixed (float* from = logits, pointer = logProbabilities, scorePointer = scores)
+            {
+                return DrawMany(from, logits.Length, ids.Length, idPointer, pointer, scorePointer);
+            }
+        }
+
+        /// <summary>
+        /// The most likely tokens of one row, as
+        /// <see cref="TopLogProbabilities(float[], int, LogProbabilitySource)"/> gives them.
+        /// </summary>
+        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
+        /// <param name="count">How many tokens, at least 1.</param>
+        /// <param name="source">Whose probabilities.</param>
+        /// <returns>The tokens in descending order of probability.</returns>
+        /// <exception cref="ArgumentException">The logits are empty, or the count is below 1.</exception>
+        /// <exception cref="BregmanException">As of the array's.</exception>
+        public TokenLogProbability[] TopLogProbabilities(
+            ReadOnlySpan<float> logits, int count, LogProbabilitySource source = LogProbabilitySource.OfModel)
+        {
+            Row(logits.Length, 1);
+            fixed (float* pointer = logits)
+            {
+                return TopLogProbabilities(pointer, logits.Length, count, source);
+            }
+        }
+
+        /// <summary>The most likely tokens of one row in the caller's memory, as many as it holds.</summary>
+        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
+        /// <param name="ids">Receives the tokens; -1 where there are no more. At least one element.</param>
+        /// <param name="logProbabilities">
+        /// Receives ln p of each, -infinity where there are no more; as long as <paramref name="ids"/>.
+        /// </param>
+        /// <param name="source">Whose probabilities.</param>
+        /// <returns>The number of tokens.</returns>
+        /// <exception cref="ArgumentException">
+        /// The logits or the ids are empty, the others differ in length, or two share memory.
+        /// </exception>
+        /// <exception cref="BregmanException">As of the array's.</exception>
+        public int TopLogProbabilities(
+            ReadOnlySpan<float> logits,
+            Span<int> ids,
+            Span<float> logProbabilities,
+            LogProbabilitySource source = LogProbabilitySource.OfModel)
+        {
+            Row(logits.Length, 1);
+            Several(ids.Length, logProbabilities.Length, ids.Length);
+            fixed (int* idPointer = ids)
+            fixed (float* from = logits, pointer = logProbabilities)
+            {
+                return TopLogProbabilities(from, logits.Length, source, ids.Length, idPointer, pointer);
+            }
+        }
+
         /// <summary>Replaces one row's logits by ln p, as <see cref="Process(float[])"/> does.</summary>
         /// <param name="logits">One logit for each token of the vocabulary, changed in place.</param>
         /// <exception cref="ArgumentException">The logits are empty.</exception>
@@ -208,6 +292,16 @@ namespace Bregman
             fixed (int* pointer = tokens)
             {
                 Accept(pointer, tokens.Length);
+            }
+        }
+
+        /// <summary>Allows only the tokens whose bit is set, as <see cref="SetMask(uint[])"/> does.</summary>
+        /// <param name="words">Copied; empty allows all tokens.</param>
+        public void SetMask(ReadOnlySpan<uint> words)
+        {
+            fixed (uint* pointer = words)
+            {
+                SetMask(pointer, words.Length);
             }
         }
 

@@ -7,7 +7,10 @@ namespace Bregman
 {
     public sealed unsafe partial class Sampler
     {
-        /// <summary>Appends a token to the history that stages about repetition look at.</summary>
+        /// <summary>
+        /// Appends a token to the history that stages about repetition look at. What is accepted before the first row is the
+        /// prompt: see <see cref="SetPromptLength"/>.
+        /// </summary>
         /// <param name="token">A token that the sequence went on with; not negative.</param>
         /// <exception cref="BregmanException"><see cref="Status.InvalidArgument"/>: the token is negative.</exception>
         public void Accept(int token)
@@ -29,7 +32,32 @@ namespace Bregman
             }
         }
 
-        /// <summary>Back to as created: the seed of creation, position 0, no history, no logit bias.</summary>
+        /// <summary>
+        /// Says that the first tokens of the history are the prompt and the others output, for a sequence that is resumed.
+        /// Stages with scope=output look at the output only.
+        /// </summary>
+        /// <remarks>
+        /// Without this call the prompt is what was accepted before the first row was looked at, since creation or the last
+        /// reset.
+        /// </remarks>
+        /// <param name="length">From 0 to the number of tokens that were accepted.</param>
+        /// <exception cref="BregmanException">
+        /// <see cref="Status.InvalidArgument"/>: the history has not so many tokens; then the prompt stays as it was.
+        /// </exception>
+        public void SetPromptLength(int length)
+        {
+            Enter();
+            try
+            {
+                Check(NativeMethods.bregman_sampler_set_prompt_length(handle, Unsigned(length)));
+            }
+            finally
+            {
+                Leave();
+            }
+        }
+
+        /// <summary>Back to as created: the seed of creation, position 0, no history, no logit bias, no mask.</summary>
         public void Reset()
         {
             Enter();
@@ -99,6 +127,41 @@ namespace Bregman
                 values.Add(pair.Value);
             }
             SetLogitBias(ids.ToArray(), values.ToArray());
+        }
+
+        /// <summary>
+        /// Allows only the tokens whose bit is set, in every row and candidate array from now on: token t is bit t % 32 of word
+        /// t / 32 (the layout of llguidance and xgrammar), tokens beyond the words are banned. A mask that a call is given holds
+        /// as well.
+        /// </summary>
+        /// <param name="words">Copied, so the array is the caller's again; null allows all tokens.</param>
+        /// <exception cref="ArgumentException">The array is empty.</exception>
+        public void SetMask(uint[] words)
+        {
+            Row(1, words == null ? 1 : words.Length);
+            fixed (uint* pointer = words)
+            {
+                SetMask(pointer, Length(words));
+            }
+        }
+
+        /// <summary>Sets the mask from memory that does not move, such as a grammar engine's own.</summary>
+        /// <param name="words">The first of <paramref name="count"/> words, aligned to 4 bytes. Copied.</param>
+        /// <param name="count">Number of words; 0 with a null pointer allows all tokens.</param>
+        /// <exception cref="BregmanException">
+        /// <see cref="Status.InvalidArgument"/>: one without the other, misaligned, or negative; then the old mask stays.
+        /// </exception>
+        public void SetMask(uint* words, int count)
+        {
+            Enter();
+            try
+            {
+                Check(NativeMethods.bregman_sampler_set_mask(handle, words, Unsigned(count)));
+            }
+            finally
+            {
+                Leave();
+            }
         }
 
         /// <summary>The chain in its canonical form, which the constructor takes again.</summary>

@@ -6,7 +6,7 @@ namespace Bregman
 {
     /// <summary>
     /// A chain such as <c>temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw</c> with the state of one sequence: random
-    /// seed and position, history, logit bias.
+    /// seed and position, history, logit bias, mask.
     /// </summary>
     /// <remarks>
     /// <para>
@@ -103,7 +103,7 @@ namespace Bregman
         }
 
         /// <summary>
-        /// Creates an independent sampler in the same state: chain, seed, random position, history and logit bias included.
+        /// Creates an independent sampler in the same state: chain, seed, random position, history, logit bias and mask included.
         /// </summary>
         /// <returns>The clone, to be disposed like any other.</returns>
         public Sampler Clone()

@@ -2,7 +2,7 @@ using System.Collections.Generic;
 
 namespace Bregman
 {
-    /// <summary>A stage that a chain can name. Immutable.</summary>
+    /// <summary>A stage, or a macro, that a chain can name. Immutable.</summary>
     public sealed class Stage
     {
         internal Stage(
@@ -33,7 +33,7 @@ namespace Bregman
         /// <summary>The paper or project that defines it.</summary>
         public string Source { get; }
 
-        /// <summary>Whether it takes a token and so ends a chain.</summary>
+        /// <summary>Whether it takes a token and so ends a chain, as every macro does.</summary>
         public bool Draws { get; }
 
         /// <summary>Its parameters; the first may be given without its name.</summary>

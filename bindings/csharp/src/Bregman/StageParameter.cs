@@ -16,6 +16,15 @@ namespace Bregman
 
         /// <summary>A name that the host gave to something.</summary>
         Name = 3,
+
+        /// <summary>Token ids, separated by spaces, such as "2 32000".</summary>
+        Tokens = 4,
+
+        /// <summary>Token sequences, separated by semicolons, such as "13; 25 11".</summary>
+        Sequences = 5,
+
+        /// <summary>token:bias pairs, separated by spaces, such as "15:-2.5 30:-inf".</summary>
+        Biases = 6,
     }
 
     /// <summary>A parameter of a stage. Immutable.</summary>
@@ -66,5 +75,11 @@ namespace Bregman
 
         /// <summary>Whether it must be given.</summary>
         public bool Required { get; internal set; }
+
+        /// <summary>
+        /// 0, or a number from 1: parameters of the stage with the same number exclude each other, and one of them must be given
+        /// unless one has a default.
+        /// </summary>
+        public int Group { get; internal set; }
     }
 }

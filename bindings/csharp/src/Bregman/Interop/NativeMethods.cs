@@ -33,6 +33,12 @@ namespace Bregman.Interop
         internal static extern Status bregman_stage_info(UIntPtr index, ref NativeStage stage);
 
         [DllImport(Library, CallingConvention = C)]
+        internal static extern UIntPtr bregman_macro_count();
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_macro_info(UIntPtr index, ref NativeStage macro);
+
+        [DllImport(Library, CallingConvention = C)]
         internal static extern Status bregman_sampler_new(
             byte* chain, ulong seed, out SamplerHandle sampler, byte* error, UIntPtr errorSize);
 
@@ -66,6 +72,12 @@ namespace Bregman.Interop
             SamplerHandle sampler, int* ids, float* bias, UIntPtr n);
 
         [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_sampler_set_mask(SamplerHandle sampler, uint* words, UIntPtr n);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_sampler_set_prompt_length(SamplerHandle sampler, UIntPtr n);
+
+        [DllImport(Library, CallingConvention = C)]
         internal static extern UIntPtr bregman_sampler_describe(SamplerHandle sampler, byte* text, UIntPtr size);
 
         [DllImport(Library, CallingConvention = C)]
@@ -79,6 +91,10 @@ namespace Bregman.Interop
         internal static extern Status bregman_decode_batch(IntPtr* samplers, NativeBatch* batch, DecodeResult* results);
 
         [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_decode_batch_answers(
+            IntPtr* samplers, NativeBatch* batch, DecodeResult* results, NativeAnswers* answers);
+
+        [DllImport(Library, CallingConvention = C)]
         internal static extern Status bregman_distribution(
             SamplerHandle sampler,
             float* logits,
@@ -90,6 +106,28 @@ namespace Bregman.Interop
 
         [DllImport(Library, CallingConvention = C)]
         internal static extern Status bregman_process(SamplerHandle sampler, float* logits, UIntPtr vocab);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_draw_many(
+            SamplerHandle sampler,
+            float* logits,
+            UIntPtr vocab,
+            UIntPtr n,
+            int* ids,
+            float* logProbabilities,
+            float* scores,
+            UIntPtr* length);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_top_logprobs(
+            SamplerHandle sampler,
+            float* logits,
+            UIntPtr vocab,
+            LogProbabilitySource source,
+            UIntPtr n,
+            int* ids,
+            float* logProbabilities,
+            UIntPtr* length);
 
         [DllImport(Library, CallingConvention = C)]
         internal static extern Status bregman_apply(SamplerHandle sampler, CandidateArray* candidates);

@@ -22,6 +22,25 @@ namespace Bregman.Interop
         internal uint threads;
     }
 
+    /// <summary>bregman_answers</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct NativeAnswers
+    {
+        internal uint struct_size;
+        internal LogProbabilitySource source;
+        internal float* logprobs;
+        internal uint* ranks;
+        internal UIntPtr top;
+        internal UIntPtr top_stride;
+        internal int* top_ids;
+        internal float* top_logprobs;
+        internal UIntPtr kept;
+        internal UIntPtr kept_stride;
+        internal int* kept_ids;
+        internal uint* kept_mask;
+        internal UIntPtr kept_mask_stride;
+    }
+
     /// <summary>bregman_stage</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal unsafe struct NativeStage
@@ -51,7 +70,7 @@ namespace Bregman.Interop
         internal ParameterKind kind;
         internal uint min_excluded;
         internal uint required;
-        internal uint reserved;
+        internal uint group;
     }
 
     /// <summary>bregman_generator</summary>

@@ -1,0 +1,134 @@
+using System;
+using Bregman.Interop;
+
+namespace Bregman
+{
+    public sealed unsafe partial class Sampler
+    {
+        private static readonly string[] AnswerNames =
+        {
+            "logits",
+            "options.Mask",
+            "answers.LogProbabilities",
+            "answers.Ranks",
+            "answers.TopIds",
+            "answers.TopLogProbabilities",
+            "answers.KeptIds",
+            "answers.KeptMask",
+        };
+
+        private static Status Call(IntPtr* samplers, NativeBatch* batch, DecodeResult* results, BatchAnswers answers)
+        {
+            if (answers == null)
+            {
+                return NativeMethods.bregman_decode_batch(samplers, batch, results);
+            }
+            fixed (float* logProbabilities = answers.LogProbabilities, topLogProbabilities = answers.TopLogProbabilities)
+            fixed (uint* ranks = answers.Ranks, keptMask = answers.KeptMask)
+            fixed (int* topIds = answers.TopIds, keptIds = answers.KeptIds)
+            {
+                var native = new NativeAnswers
+                {
+                    struct_size = (uint)sizeof(NativeAnswers),
+                    source = answers.Source,
+                    logprobs = logProbabilities,
+                    ranks = ranks,
+                    top = (UIntPtr)answers.Top,
+                    top_stride = (UIntPtr)(answers.TopStride ?? answers.Top),
+                    top_ids = topIds,
+                    top_logprobs = topLogProbabilities,
+                    kept = (UIntPtr)answers.Kept,
+                    kept_stride = (UIntPtr)(answers.KeptStride ?? answers.Kept),
+                    kept_ids = keptIds,
+                    kept_mask = keptMask,
+                    kept_mask_stride = (UIntPtr)(answers.KeptMaskStride ?? Words((int)batch->vocab)),
+                };
+                Apart(batch, &native);
+                return NativeMethods.bregman_decode_batch_answers(samplers, batch, results, &native);
+            }
+        }
+
+        // That the arrays hold what the rows are told.
+        private static void Check(BatchAnswers answers, int rows, int vocab)
+        {
+            if (answers == null)
+            {
+                return;
+            }
+            var maskStride = answers.KeptMaskStride ?? Words(vocab);
+            Range(answers.Top, 0, "answers.Top");
+            Range(answers.Kept, 0, "answers.Kept");
+            Range(answers.TopStride ?? answers.Top, answers.Top, "answers.TopStride");
+            Range(answers.KeptStride ?? answers.Kept, answers.Kept, "answers.KeptStride");
+            Range(maskStride, 1, "answers.KeptMaskStride");
+            Holds(answers.LogProbabilities, rows, 1, 1, "answers.LogProbabilities");
+            Holds(answers.Ranks, rows, 1, 1, "answers.Ranks");
+            Holds(answers.TopIds, rows, answers.Top, answers.TopStride, "answers.TopIds");
+            Holds(answers.TopLogProbabilities, rows, answers.Top, answers.TopStride, "answers.TopLogProbabilities");
+            Holds(answers.KeptIds, rows, answers.Kept, answers.KeptStride, "answers.KeptIds");
+            Holds(answers.KeptMask, rows, maskStride, maskStride, "answers.KeptMask");
+        }
+
+        private static void Holds(Array array, int rows, int each, int? stride, string name)
+        {
+            if (array != null)
+            {
+                AtLeast(Extent(rows, each, stride ?? each), array.Length, name);
+            }
+        }
+
+        // Elements from the first row's first to the last row's last: the last row needs no gap behind it.
+        private static long Extent(long rows, long each, long stride)
+        {
+            return (rows - 1) * stride + each;
+        }
+
+        private static int Words(int vocab)
+        {
+            return (int)(((long)vocab + 31) / 32);
+        }
+
+        private static void Apart(NativeBatch* batch, NativeAnswers* answers)
+        {
+            const int Areas = 8;
+            var rows = (long)batch->rows;
+            var logitSize = batch->dtype == LogitFormat.F32 ? sizeof(float) : sizeof(ushort);
+            var top = Extent(rows, (long)answers->top, (long)answers->top_stride);
+            var starts = stackalloc byte*[Areas];
+            var sizes = stackalloc long[Areas];
+            starts[0] = (byte*)batch->logits;
+            sizes[0] = logitSize * Extent(rows, (long)batch->vocab, (long)batch->row_stride);
+            starts[1] = (byte*)batch->mask;
+            sizes[1] = sizeof(uint) * rows * (long)batch->mask_stride;
+            starts[2] = (byte*)answers->logprobs;
+            sizes[2] = sizeof(float) * rows;
+            starts[3] = (byte*)answers->ranks;
+            sizes[3] = sizeof(uint) * rows;
+            starts[4] = (byte*)answers->top_ids;
+            sizes[4] = sizeof(int) * top;
+            starts[5] = (byte*)answers->top_logprobs;
+            sizes[5] = sizeof(float) * top;
+            starts[6] = (byte*)answers->kept_ids;
+            sizes[6] = sizeof(int) * Extent(rows, (long)answers->kept, (long)answers->kept_stride);
+            starts[7] = (byte*)answers->kept_mask;
+            sizes[7] = sizeof(uint) * rows * (long)answers->kept_mask_stride;
+            Apart(starts, sizes, 2, AnswerNames);
+        }
+
+        // What a call writes to must be nothing else that it is given. The areas that are only read come first.
+        private static void Apart(byte** starts, long* sizes, int read, string[] names)
+        {
+            for (var i = read; i < names.Length; i++)
+            {
+                for (var j = 0; j < i; j++)
+                {
+                    var both = starts[i] != null && starts[j] != null;
+                    if (both && starts[i] < starts[j] + sizes[j] && starts[j] < starts[i] + sizes[i])
+                    {
+                        throw new ArgumentException("shares memory with " + names[j], names[i]);
+                    }
+                }
+            }
+        }
+    }
+}

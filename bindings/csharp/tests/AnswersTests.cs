@@ -1,0 +1,222 @@
+using System;
+using System.Linq;
+
+namespace Bregman.Tests
+{
+    /// <summary>What a batch tells besides the tokens, against what the calls on single rows say.</summary>
+    internal static class AnswersTests
+    {
+        private const int Rows = 5;
+        private const int Vocab = 300;
+        private const int Top = 4;
+        private const int Kept = 9;
+        private const int Words = 10;
+        private const int Gap = 3;
+
+        // The row that fails.
+        private const int Spoilt = 2;
+
+        [Test]
+        public static void EachRowHasItsAnswers()
+        {
+            foreach (LogProbabilitySource source in Enum.GetValues(typeof(LogProbabilitySource)))
+            {
+                foreach (var threads in new[] { 0, 3 })
+                {
+                    var answers = Whole(source);
+                    var results = Decode(answers, threads);
+                    Check.SameSequence(Decode(null, 0).Select(r => r.Token), results.Select(r => r.Token), "the tokens");
+                    for (var r = 0; r < Rows; r++)
+                    {
+                        CheckRow(r, results[r], answers);
+                    }
+                }
+            }
+        }
+
+        [Test]
+        public static void StridesAreWhatTheRowsNeedUnlessGiven()
+        {
+            var given = Whole(LogProbabilitySource.OfLaw);
+            Decode(given, 0);
+            var tight = new BatchAnswers
+            {
+                Source = LogProbabilitySource.OfLaw,
+                Top = Top,
+                TopIds = new int[Rows * Top],
+                Kept = Kept,
+                KeptIds = new int[Rows * Kept],
+                KeptMask = new uint[Rows * Words],
+            };
+            Decode(tight, 0);
+            foreach (var r in Enumerable.Range(0, Rows).Where(r => r != Spoilt))
+            {
+                Check.SameSequence(Part(given.TopIds, r, Top + Gap, Top), Part(tight.TopIds, r, Top, Top));
+                Check.SameSequence(Part(given.KeptIds, r, Kept + Gap, Kept), Part(tight.KeptIds, r, Kept, Kept));
+                Check.SameSequence(Part(given.KeptMask, r, Words + Gap, Words), Part(tight.KeptMask, r, Words, Words));
+            }
+        }
+
+        [Test]
+        public static void HalfPrecisionRowsHaveThemToo()
+        {
+            // 1, 3 and 2 in half precision.
+            ushort[] half = { 0x3C00, 0x4200, 0x4000 };
+            var answers = new BatchAnswers { Ranks = new uint[1], Top = 3, TopIds = new int[3] };
+            using (var sampler = new Sampler("greedy", 0))
+            {
+                var options = new BatchOptions { Answers = answers };
+                Sampler.DecodeBatch(new[] { sampler }, half, LogitFormat.F16, 3, new DecodeResult[1], options);
+                Check.Equal(1u, answers.Ranks[0]);
+                Check.SameSequence(new[] { 1, 2, 0 }, answers.TopIds);
+            }
+        }
+
+        [Test]
+        public static void ArraysThatCannotBeRightThrowBeforeAnyRow()
+        {
+            Refused<ArgumentException>(a => a.LogProbabilities = new float[Rows - 1]);
+            Refused<ArgumentException>(a => a.Ranks = new uint[0]);
+            Refused<ArgumentException>(a => a.TopIds = new int[(Rows - 1) * (Top + Gap) + Top - 1]);
+            Refused<ArgumentException>(a => a.TopLogProbabilities = new float[1]);
+            Refused<ArgumentException>(a => a.KeptIds = new int[1]);
+            Refused<ArgumentException>(a => a.KeptMask = new uint[1]);
+            Refused<ArgumentException>(a => a.TopStride = int.MaxValue);
+            Refused<ArgumentException>(a => a.Top = Top + 4, a => a.TopStride = Top + 4);
+            Refused<ArgumentOutOfRangeException>(a => a.Top = int.MaxValue);
+            Refused<ArgumentOutOfRangeException>(a => a.Top = -1);
+            Refused<ArgumentOutOfRangeException>(a => a.Kept = -1);
+            Refused<ArgumentOutOfRangeException>(a => a.TopStride = Top - 1);
+            Refused<ArgumentOutOfRangeException>(a => a.KeptStride = -1);
+            Refused<ArgumentOutOfRangeException>(a => a.KeptMaskStride = 0);
+            // One array for two answers.
+            Refused<ArgumentException>(a => a.KeptIds = a.TopIds);
+            Refused<ArgumentException>(a => a.LogProbabilities = a.TopLogProbabilities);
+            Refused<ArgumentException>(a => a.Ranks = a.KeptMask);
+            Check.Equal(
+                Status.InvalidArgument,
+                Refused<BregmanException>(a => a.Source = (LogProbabilitySource)2).Status);
+        }
+
+        [Test]
+        public static void AnswersAreNotWrittenOverTheRows()
+        {
+            var logits = Inputs.Row(Vocab, 1);
+            var mask = Enumerable.Repeat(uint.MaxValue, Words).ToArray();
+            using (var sampler = new Sampler("draw", 0))
+            {
+                Action<BatchAnswers> with = answers => Sampler.DecodeBatch(
+                    new[] { sampler },
+                    logits,
+                    Vocab,
+                    new DecodeResult[1],
+                    new BatchOptions { Mask = mask, Answers = answers });
+                Check.Throws<ArgumentException>(() => with(new BatchAnswers { LogProbabilities = logits }));
+                Check.Throws<ArgumentException>(() => with(new BatchAnswers { KeptMask = mask }));
+                Check.SameSequence(Inputs.Row(Vocab, 1), logits);
+                Check.SameSequence(Inputs.Alone("draw", 0, logits, 3), Inputs.Draw(sampler, logits, 3), "it was let go");
+            }
+        }
+
+        private static void CheckRow(int r, DecodeResult result, BatchAnswers answers)
+        {
+            var topIds = Part(answers.TopIds, r, Top + Gap, Top);
+            var top = Part(answers.TopLogProbabilities, r, Top + Gap, Top);
+            var kept = Part(answers.KeptIds, r, Kept + Gap, Kept);
+            var mask = Part(answers.KeptMask, r, Words + Gap, Words);
+            if (r == Spoilt)
+            {
+                Check.Equal(Status.InvalidLogits, result.Status);
+                Check.That(answers.Ranks[r] == 7 && answers.LogProbabilities[r] == 7, "a failed row's are as they were");
+                Check.That(topIds.Concat(kept).All(id => id == 7) && top.All(x => x == 7), "the arrays too");
+                Check.That(mask.All(word => word == 7), "and the mask");
+                return;
+            }
+            using (var sampler = new Sampler(Inputs.Chain, (ulong)r))
+            {
+                var logits = Row(r);
+                var all = sampler.TopLogProbabilities(logits, Vocab, answers.Source);
+                Check.SameSequence(all.Take(Top).Select(t => t.Token), topIds.Take(all.Length), "row " + r);
+                Check.SameSequence(all.Take(Top).Select(t => t.LogProbability), top.Take(all.Length), "row " + r);
+                Check.That(topIds.Skip(all.Length).All(id => id == -1), "no more than there are");
+                var own = all.Single(t => t.Token == result.Token).LogProbability;
+                Check.Equal(own, answers.LogProbabilities[r], "the token's own");
+                Check.Equal((uint)all.Count(t => t.LogProbability >= own), answers.Ranks[r], "its rank");
+                var law = sampler.Distribution(logits).Select(e => e.Token).ToArray();
+                Check.Equal(law.Length, (int)result.Support);
+                Check.SameSequence(law.Concat(Enumerable.Repeat(-1, Kept)).Take(Kept), kept, "kept");
+                Check.SameSequence(
+                    law.OrderBy(id => id),
+                    Enumerable.Range(0, 32 * Words).Where(t => (mask[t / 32] >> (t % 32) & 1) != 0),
+                    "the mask");
+            }
+            if (r + 1 < Rows)
+            {
+                Check.That(answers.TopIds[r * (Top + Gap) + Top] == 7, "nothing is written between the rows");
+            }
+        }
+
+        private static T Refused<T>(params Action<BatchAnswers>[] spoil)
+            where T : Exception
+        {
+            var answers = Whole(LogProbabilitySource.OfModel);
+            Array.ForEach(spoil, change => change(answers));
+            return Check.Throws<T>(() => Decode(answers, 0, true));
+        }
+
+        private static DecodeResult[] Decode(BatchAnswers answers, int threads, bool throwing = false)
+        {
+            var samplers = Enumerable.Range(0, Rows).Select(r => new Sampler(Inputs.Chain, (ulong)r)).ToArray();
+            var logits = Enumerable.Range(0, Rows).SelectMany(Row).ToArray();
+            var results = new DecodeResult[Rows];
+            var options = new BatchOptions { Threads = threads, Answers = answers };
+            if (throwing)
+            {
+                Sampler.DecodeBatch(samplers, logits, Vocab, results, options);
+            }
+            else
+            {
+                Sampler.TryDecodeBatch(samplers, logits, Vocab, results, options);
+            }
+            Array.ForEach(samplers, sampler => sampler.Dispose());
+            return results;
+        }
+
+        private static float[] Row(int r)
+        {
+            var row = Inputs.Row(Vocab, (ulong)r);
+            row[8] = r == Spoilt ? float.NaN : row[8];
+            return row;
+        }
+
+        /// <summary>Everything that can be asked for, with gaps; sevens where nothing was written.</summary>
+        private static BatchAnswers Whole(LogProbabilitySource source)
+        {
+            return new BatchAnswers
+            {
+                Source = source,
+                LogProbabilities = Sevens(Rows, 7f),
+                Ranks = Sevens(Rows, 7u),
+                Top = Top,
+                TopStride = Top + Gap,
+                TopIds = Sevens(Rows * (Top + Gap), 7),
+                TopLogProbabilities = Sevens(Rows * (Top + Gap), 7f),
+                Kept = Kept,
+                KeptStride = Kept + Gap,
+                KeptIds = Sevens(Rows * (Kept + Gap), 7),
+                KeptMask = Sevens(Rows * (Words + Gap), 7u),
+                KeptMaskStride = Words + Gap,
+            };
+        }
+
+        private static T[] Sevens<T>(int count, T seven)
+        {
+            return Enumerable.Repeat(seven, count).ToArray();
+        }
+
+        private static T[] Part<T>(T[] array, int row, int stride, int count)
+        {
+            return array.Skip(row * stride).Take(count).ToArray();
+        }
+    }
+}
