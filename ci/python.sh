@@ -28,7 +28,9 @@ environment() {
 
 install_wheel() {
     rm -rf "$work/wheels"
-    (cd "$binding" && PATH="$venv/bin:$PATH" maturin build --release --out "$work/wheels" >"$work/maturin.log" 2>&1) || {
+    # Its profile strips: in the same directory this build and `cargo build --release` would undo each other's each time.
+    (cd "$binding" && PATH="$venv/bin:$PATH" maturin build --release --target-dir "$work/cargo" \
+        --out "$work/wheels" >"$work/maturin.log" 2>&1) || {
         cat "$work/maturin.log" >&2
         fail "maturin could not build the wheel"
     }

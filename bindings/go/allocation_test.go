@@ -20,6 +20,10 @@ func TestCallsAllocateNothing(t *testing.T) {
 	for i := range mask {
 		mask[i] = 0xffffffff
 	}
+	answers := &Answers{
+		Source: OfLaw, Logprobs: make([]float32, 8), Ranks: make([]uint32, 8), Top: 5, TopIDs: make([]int32, 40),
+		TopLogprobs: make([]float32, 40), Kept: 9, KeptIDs: make([]int32, 72), KeptMask: make([]uint32, len(mask)),
+	}
 	check := func(err error) {
 		if err != nil {
 			t.Fatal(err)
@@ -35,9 +39,16 @@ func TestCallsAllocateNothing(t *testing.T) {
 			}
 			check(s.Apply(&Candidates{Data: candidates, Selected: -1}))
 		},
-		"Accept":       func() { check(s.Accept(17)) },
-		"Reset":        func() { check(s.Reset()) },
-		"Reseed":       func() { check(s.Reseed(1, 2)) },
+		"Accept":          func() { check(s.Accept(17)) },
+		"Reset":           func() { check(s.Reset()) },
+		"Reseed":          func() { check(s.Reseed(1, 2)) },
+		"SetMask":         func() { check(s.SetMask(mask[:vocab/32])) },
+		"SetPromptLength": func() { check(s.SetPromptLength(0)) },
+		"TopLogprobs":     func() { _, err := s.TopLogprobs(row, OfLaw, ids[:20], probs[:20]); check(err) },
+		"DrawMany":        func() { _, err := s.DrawMany(row, ids[:20], probs[:20], scratch[:20]); check(err) },
+		"DecodeBatchAnswers": func() {
+			check(DecodeBatchAnswers(samplers, &Batch{F32: logits, Vocab: vocab, Mask: mask}, results, answers))
+		},
 		"SetLogitBias": func() { check(s.SetLogitBias(ids[:1], probs[:1])) },
 		"DecodeBatch":  func() { check(DecodeBatch(samplers, &Batch{F32: logits, Vocab: vocab, Mask: mask}, results)) },
 		"DecodeBatch of halves on two threads": func() {

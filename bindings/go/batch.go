@@ -61,7 +61,18 @@ var tickets atomic.Uint64
 // what the batch says is wrong ([ErrInvalidArgument]: lengths, strides, format), nothing is decoded and every result
 // has that status.
 func DecodeBatch(samplers []*Sampler, batch *Batch, results []Result) error {
+	return DecodeBatchAnswers(samplers, batch, results, nil)
+}
+
+// DecodeBatchAnswers is [DecodeBatch] with more answers about the very rows and tokens that it decodes, for one row or
+// many; nil asks for none. Tokens, results and the samplers' state are the same. What is wrong with the answers
+// ([ErrInvalidArgument]: source, lengths, strides) is like what is wrong with the batch.
+func DecodeBatchAnswers(samplers []*Sampler, batch *Batch, results []Result, answers *Answers) error {
 	rows, err := batch.check(len(samplers), len(results))
+	var wanted native.Answers
+	if err == nil && answers != nil {
+		wanted, err = answers.check(len(samplers), batch.Vocab)
+	}
 	if err != nil {
 		for i := range results {
 			results[i] = failed(ErrInvalidArgument)
@@ -80,7 +91,13 @@ func DecodeBatch(samplers []*Sampler, batch *Batch, results []Result) error {
 	}
 	*scratch = entered
 	defer leaveBatch(samplers, ticket)
-	status := native.DecodeBatch(entered, &rows.Batch, rows.logits, batch.Mask, unsafe.Pointer(unsafe.SliceData(results)))
+	at := unsafe.Pointer(unsafe.SliceData(results))
+	var status uint32
+	if answers == nil {
+		status = native.DecodeBatch(entered, &rows.Batch, rows.logits, batch.Mask, at)
+	} else {
+		status = native.DecodeBatchAnswers(entered, &rows.Batch, rows.logits, batch.Mask, at, &wanted)
+	}
 	if status == uint32(OK) {
 		return nil
 	}

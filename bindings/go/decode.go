@@ -69,6 +69,54 @@ func (s *Sampler) Distribution(logits []float32, ids []int32, probs []float32) (
 	return n, s.check(status)
 }
 
+// TopLogprobs writes the most likely tokens of a row and the logarithms of their probabilities into ids and logprobs, in
+// descending order (ties: ascending id), and returns how many there are: as many as there is room for, or the tokens with
+// positive probability if those are fewer; -1 and -infinity fill the rest. It draws nothing and advances nothing. With
+// [OfModel] the chain is not asked.
+//
+// [ErrInvalidArgument]: ids and logprobs differ in length, or source is neither. Other errors are as for
+// [Sampler.Decode], but a chain without a drawing stage has log-probabilities too.
+func (s *Sampler) TopLogprobs(logits []float32, source Source, ids []int32, logprobs []float32) (int, error) {
+	if err := s.enter(single); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	if err := checkRow(logits); err != nil {
+		return 0, err
+	}
+	if len(ids) != len(logprobs) {
+		return 0, invalid("there is room for %d ids and %d logprobs", len(ids), len(logprobs))
+	}
+	n, status := native.TopLogprobs(s.handle, logits, uint32(source), ids, logprobs)
+	return n, s.check(status)
+}
+
+// DrawMany draws len(ids) different tokens from the decoded distribution of a row, without replacement: each in proportion
+// to its probability among those that are left. It returns how many it drew, the support if that is smaller, and advances
+// the random position by one; nothing is accepted. For best-of-n, sampled beams, several children of a node.
+//
+// ids and logprobs receive them in the order in which they were drawn, with ln p under the decoded distribution. scores
+// may be nil; else it receives these with the token's Gumbel noise added, by which the draw is ordered. The noise depends
+// on seed, position and token alone: the first token is what the same chain with gumbel at its end decodes, and more room
+// appends. A drawing stage at the chain's end is not asked for a token (greedy leaves one token, though).
+//
+// [ErrInvalidArgument]: no room, or lengths that differ. Other errors are as for [Sampler.Decode], but a chain without a
+// drawing stage draws too.
+func (s *Sampler) DrawMany(logits []float32, ids []int32, logprobs, scores []float32) (int, error) {
+	if err := s.enter(single); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	if err := checkRow(logits); err != nil {
+		return 0, err
+	}
+	if len(ids) == 0 || len(ids) != len(logprobs) || (scores != nil && len(scores) != len(ids)) {
+		return 0, invalid("there is room for %d ids, %d logprobs and %d scores", len(ids), len(logprobs), len(scores))
+	}
+	n, status := native.DrawMany(s.handle, logits, ids, logprobs, scores)
+	return n, s.check(status)
+}
+
 // Process replaces a row's logits by ln p of the decoded distribution, -infinity off the support: for hosts that draw
 // for themselves. It draws nothing and advances nothing; on an error the logits are as they were. Errors are as for
 // [Sampler.Decode], but a chain without a drawing stage processes too.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log"
 	"math"
+	"slices"
 
 	bregman "github.com/bregman-decoding/bregman/bindings/go"
 )
@@ -49,6 +50,40 @@ func ExampleDecodeBatch() {
 	// Output:
 	// token 0, from a support of 1 with 0.36 of the mass
 	// token 4, from a support of 2 with 0.69 of the mass
+}
+
+func ExampleDecodeBatchAnswers() {
+	samplers := []*bregman.Sampler{newSampler("top_k(3) | greedy", 0)}
+	answers := &bregman.Answers{
+		Source: bregman.OfModel, Logprobs: make([]float32, 1), Ranks: make([]uint32, 1),
+		Top: 2, TopIDs: make([]int32, 2), TopLogprobs: make([]float32, 2),
+	}
+	results := make([]bregman.Result, 1)
+	batch := &bregman.Batch{F32: logits, Vocab: 6}
+	if err := bregman.DecodeBatchAnswers(samplers, batch, results, answers); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("token %d: %.3f, rank %d\n", results[0].Token, answers.Logprobs[0], answers.Ranks[0])
+	for i, id := range answers.TopIDs {
+		fmt.Printf("top %d: %.3f\n", id, answers.TopLogprobs[i])
+	}
+	// Output:
+	// token 0: -1.010, rank 1
+	// top 0: -1.010
+	// top 4: -1.110
+}
+
+func ExampleSampler_DrawMany() {
+	sampler := newSampler("top_k(3)", 7)
+	defer sampler.Close()
+	ids, logprobs := make([]int32, 5), make([]float32, 5)
+	n, err := sampler.DrawMany(logits, ids, logprobs, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	slices.Sort(ids[:n])
+	fmt.Println(n, "different tokens:", ids[:n])
+	// Output: 3 different tokens: [0 1 4]
 }
 
 func ExampleSampler_Distribution() {

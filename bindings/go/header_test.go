@@ -37,6 +37,11 @@ var constants = map[string]uint64{
 	"BREGMAN_COUNT":              uint64(Count),
 	"BREGMAN_CHOICE":             uint64(Choice),
 	"BREGMAN_NAME":               uint64(Name),
+	"BREGMAN_TOKENS":             uint64(Tokens),
+	"BREGMAN_SEQUENCES":          uint64(Sequences),
+	"BREGMAN_BIASES":             uint64(Biases),
+	"BREGMAN_OF_MODEL":           uint64(OfModel),
+	"BREGMAN_OF_LAW":             uint64(OfLaw),
 }
 
 const headerPath = "../../include/bregman.h"
@@ -61,7 +66,7 @@ func TestConstantsAreTheHeaders(t *testing.T) {
 	}
 	for name := range declared {
 		if _, ok := constants[name]; !ok {
-			t.Logf("%s has no counterpart in Go", name)
+			t.Errorf("%s has no counterpart in Go", name)
 		}
 	}
 	if header.ABIVersion != ABIVersion {
@@ -101,6 +106,55 @@ func same(t *testing.T, got, want reflect.Type) {
 		if !strings.EqualFold(g.Name, name) || g.Offset != w.Offset || g.Type.Kind() != w.Type.Kind() {
 			t.Errorf("field %d of %v is %s at %d (%v); C has %s at %d (%v)", i, got, g.Name, g.Offset, g.Type.Kind(),
 				w.Name, w.Offset, w.Type.Kind())
+		}
+	}
+}
+
+// The structs that Go has in a form of its own have every field of the header's.
+func TestFieldsAreTheHeaders(t *testing.T) {
+	for _, c := range []struct {
+		got, want reflect.Type
+		// differs are fields that Go names otherwise, or has no need of ("").
+		differs map[string]string
+	}{
+		{reflect.TypeFor[Answers](), reflect.TypeFor[header.Answers](), map[string]string{"struct_size": ""}},
+		{reflect.TypeFor[Batch](), reflect.TypeFor[header.Batch](), map[string]string{
+			"struct_size": "", "dtype": "", "logits": "F32", "rows": "", "row_stride": "Stride",
+		}},
+		{reflect.TypeFor[Stage](), reflect.TypeFor[header.Stage](), map[string]string{
+			"struct_size": "", "parameter_count": "", "parameter_size": "",
+		}},
+		{reflect.TypeFor[Parameter](), reflect.TypeFor[header.Parameter](), map[string]string{"default_value": "Default"}},
+	} {
+		for i := range c.want.NumField() {
+			field := c.want.Field(i).Name
+			name, ok := c.differs[field]
+			if !ok {
+				name = strings.ReplaceAll(field, "_", "")
+			}
+			_, found := c.got.FieldByNameFunc(func(of string) bool { return strings.EqualFold(of, name) })
+			if name != "" && !found {
+				t.Errorf("%v has nothing for %s", c.got, field)
+			}
+		}
+	}
+}
+
+// Every function that the library has is called, but for one that this module says it leaves out.
+func TestEveryFunctionIsCalled(t *testing.T) {
+	text, err := os.ReadFile("internal/native/calls.h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := reflect.TypeFor[header.API]()
+	for i := range table.NumField() {
+		name := table.Field(i).Name
+		switch name {
+		case "struct_size", "abi", "sampler_new_with_generators":
+			continue
+		}
+		if !strings.Contains(string(text), "bregman_go->"+name+"(") {
+			t.Errorf("bregman_%s is not called", name)
 		}
 	}
 }

@@ -81,8 +81,9 @@ func TestWhereTheLibraryIsFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := imitation(t, "other", "int bregman_abi_version(void) { return 99; }")
-	partial := imitation(t, "partial", "int bregman_abi_version(void) { return 1; }")
+	other := imitation(t, "other", "void *bregman_get_api(unsigned abi) { (void)abi; return 0; }")
+	older := imitation(t, "older", "static unsigned table[2] = {8, 1};"+
+		"void *bregman_get_api(unsigned abi) { (void)abi; return table; }")
 	for name, c := range map[string]struct{ path, library, want string }{
 		"by Load":                     {good, "/nowhere.so", "loaded"},
 		"by the environment":          {"", good, "loaded"},
@@ -90,8 +91,8 @@ func TestWhereTheLibraryIsFound(t *testing.T) {
 		"nowhere, by the environment": {"", "/nowhere.so", "none: "},
 		"in no place":                 {"", "", "none: bregman: the native library could not be loaded: set BREGMAN_LIBRARY"},
 		"another library":             {"libc.so.6", "", "wrong: "},
-		"another version":             {other, "", "wrong: " + ErrWrongLibrary.Error() + ": " + other + ": it has ABI version 99"},
-		"part of the library":         {partial, "", "wrong: "},
+		"another version":             {other, "", "wrong: " + ErrWrongLibrary.Error() + ": " + other + ": it does not serve ABI version 1"},
+		"an older library":            {older, "", "wrong: " + ErrWrongLibrary.Error() + ": " + older + ": it is older"},
 	} {
 		if said := child(t, this, c.path, c.library); !strings.HasPrefix(said, c.want) {
 			t.Errorf("%s: %s, expected %s", name, said, c.want)

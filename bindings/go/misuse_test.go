@@ -17,16 +17,30 @@ var calls = map[string]func(*Sampler) error{
 		_, err := s.Distribution([]float32{1, 2}, make([]int32, 2), make([]float32, 2))
 		return err
 	},
-	"Process":      func(s *Sampler) error { return s.Process([]float32{1, 2}) },
-	"Apply":        func(s *Sampler) error { return s.Apply(&Candidates{Data: make([]Candidate, 2)}) },
-	"Accept":       func(s *Sampler) error { return s.Accept(1) },
-	"Reset":        func(s *Sampler) error { return s.Reset() },
-	"Reseed":       func(s *Sampler) error { return s.Reseed(1, 2) },
-	"SetLogitBias": func(s *Sampler) error { return s.SetLogitBias([]int32{1}, []float32{1}) },
-	"Describe":     func(s *Sampler) error { _, err := s.Describe(); return err },
-	"Clone":        func(s *Sampler) error { c, err := s.Clone(); return errors.Join(err, c.Close()) },
+	"Process":         func(s *Sampler) error { return s.Process([]float32{1, 2}) },
+	"Apply":           func(s *Sampler) error { return s.Apply(&Candidates{Data: make([]Candidate, 2)}) },
+	"Accept":          func(s *Sampler) error { return s.Accept(1) },
+	"Reset":           func(s *Sampler) error { return s.Reset() },
+	"Reseed":          func(s *Sampler) error { return s.Reseed(1, 2) },
+	"SetLogitBias":    func(s *Sampler) error { return s.SetLogitBias([]int32{1}, []float32{1}) },
+	"SetMask":         func(s *Sampler) error { return s.SetMask([]uint32{3}) },
+	"SetPromptLength": func(s *Sampler) error { return s.SetPromptLength(0) },
+	"TopLogprobs": func(s *Sampler) error {
+		_, err := s.TopLogprobs([]float32{1, 2}, OfLaw, make([]int32, 2), make([]float32, 2))
+		return err
+	},
+	"DrawMany": func(s *Sampler) error {
+		_, err := s.DrawMany([]float32{1, 2}, make([]int32, 2), make([]float32, 2), nil)
+		return err
+	},
+	"Describe": func(s *Sampler) error { _, err := s.Describe(); return err },
+	"Clone":    func(s *Sampler) error { c, err := s.Clone(); return errors.Join(err, c.Close()) },
 	"DecodeBatch": func(s *Sampler) error {
 		return DecodeBatch([]*Sampler{s}, &Batch{F32: []float32{1, 2}, Vocab: 2}, make([]Result, 1))
+	},
+	"DecodeBatchAnswers": func(s *Sampler) error {
+		batch, answers := &Batch{F32: []float32{1, 2}, Vocab: 2}, &Answers{Logprobs: make([]float32, 1)}
+		return DecodeBatchAnswers([]*Sampler{s}, batch, make([]Result, 1), answers)
 	},
 }
 
@@ -120,6 +134,13 @@ func TestRowsThatAreRefused(t *testing.T) {
 		if n, err := c.s.Distribution(c.logits, make([]int32, 9), make([]float32, 9)); !errors.Is(err, c.want) || n != 0 {
 			t.Errorf("%s: %d entries, %v", name, n, err)
 		}
+		room := make([]float32, 9)
+		if n, err := c.s.TopLogprobs(c.logits, OfLaw, make([]int32, 9), room); !errors.Is(err, c.want) || n != 0 {
+			t.Errorf("%s: %d log-probabilities, %v", name, n, err)
+		}
+		if n, err := c.s.DrawMany(c.logits, make([]int32, 9), room, nil); !errors.Is(err, c.want) || n != 0 {
+			t.Errorf("%s: %d draws, %v", name, n, err)
+		}
 	}
 }
 
@@ -144,7 +165,26 @@ func TestBuffersThatAreTooShort(t *testing.T) {
 
 func TestArgumentsThatAreRefused(t *testing.T) {
 	s := newSampler(t, "draw", 1)
+	row := []float32{1, 2, 3}
+	top := func(source Source, ids, logprobs int) error {
+		_, err := s.TopLogprobs(row, source, make([]int32, ids), make([]float32, logprobs))
+		return err
+	}
+	many := func(ids, logprobs int, scores []float32) error {
+		_, err := s.DrawMany(row, make([]int32, ids), make([]float32, logprobs), scores)
+		return err
+	}
 	for name, err := range map[string]error{
+		"no source":            top(2, 2, 2),
+		"more ids":             top(OfModel, 2, 1),
+		"more logprobs":        top(OfLaw, 1, 2),
+		"no room for draws":    many(0, 0, nil),
+		"fewer logprobs":       many(2, 1, nil),
+		"fewer scores":         many(2, 2, make([]float32, 1)),
+		"empty scores":         many(2, 2, []float32{}),
+		"an empty mask":        s.SetMask([]uint32{}),
+		"a negative prompt":    s.SetPromptLength(-1),
+		"a prompt too long":    s.SetPromptLength(1),
 		"a negative token":     s.Accept(1, -2),
 		"lengths that differ":  s.SetLogitBias([]int32{1}, nil),
 		"a bias of NaN":        s.SetLogitBias([]int32{1}, []float32{nan}),

@@ -19,6 +19,9 @@ func TestWithoutCgoThereIsAnHonestError(t *testing.T) {
 	if _, err := Stages(); !errors.Is(err, ErrNoCgo) {
 		t.Errorf("Stages: %v", err)
 	}
+	if _, err := Macros(); !errors.Is(err, ErrNoCgo) {
+		t.Errorf("Macros: %v", err)
+	}
 	if _, err := Version(); !errors.Is(err, ErrNoCgo) {
 		t.Errorf("Version: %v", err)
 	}

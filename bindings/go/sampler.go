@@ -9,7 +9,7 @@ import (
 	"github.com/bregman-decoding/bregman/bindings/go/internal/native"
 )
 
-// A Sampler is a chain and the state of one sequence: seed, random position, history, logit bias. [New] and
+// A Sampler is a chain and the state of one sequence: seed, random position, history, logit bias, mask. [New] and
 // [Sampler.Clone] make one; a nil or zero Sampler is a closed one.
 type Sampler struct {
 	handle  uintptr
@@ -74,7 +74,8 @@ func (s *Sampler) check(status uint32) error {
 	return &Error{Status(status), native.Error(s.handle)}
 }
 
-// Clone makes an independent sampler in the same state: chain, seed, position, history and logit bias included.
+// Clone makes an independent sampler in the same state: chain, seed, position, history, logit bias and mask
+// included.
 func (s *Sampler) Clone() (*Sampler, error) {
 	if err := s.enter(single); err != nil {
 		return nil, err
@@ -106,7 +107,8 @@ func (s *Sampler) Close() error {
 	return nil
 }
 
-// Reset brings the sampler back to as created: the seed of creation, position 0, no history, no logit bias.
+// Reset brings the sampler back to as created: the seed of creation, position 0, no history, no logit bias, no
+// mask.
 func (s *Sampler) Reset() error {
 	if err := s.enter(single); err != nil {
 		return err
@@ -127,6 +129,7 @@ func (s *Sampler) Reseed(seed, position uint64) error {
 
 // Accept appends tokens to the history that stages about repetition look at: the prompt's, and each token that the
 // sequence went on with ([AcceptTokens] does that in a batch). If one is negative none is taken: [ErrInvalidArgument].
+// What is accepted before the first row is the prompt: [Sampler.SetPromptLength].
 func (s *Sampler) Accept(tokens ...int32) error {
 	if err := s.enter(single); err != nil {
 		return err
@@ -149,6 +152,35 @@ func (s *Sampler) SetLogitBias(ids []int32, bias []float32) error {
 		return invalid("there are %d ids and %d biases", len(ids), len(bias))
 	}
 	return s.check(native.SetLogitBias(s.handle, ids, bias))
+}
+
+// SetMask allows only the tokens whose bit is set, in every row and candidate array from now on: token t is bit t % 32 of
+// word t / 32 (the layout of llguidance and xgrammar), tokens beyond the words are banned. A mask that a batch gives holds
+// as well. The words are copied; nil allows all tokens again.
+//
+// [ErrInvalidArgument]: words that are empty but not nil; then the old mask stays.
+func (s *Sampler) SetMask(words []uint32) error {
+	if err := s.enter(single); err != nil {
+		return err
+	}
+	defer s.leave()
+	return s.check(native.SetMask(s.handle, words))
+}
+
+// SetPromptLength says that the first n tokens of the history are the prompt and the others output, for a sequence that is
+// resumed. Stages with scope=output look at the output only. Without this call the prompt is what was accepted before the
+// first row that was decoded, applied, processed or looked at.
+//
+// [ErrInvalidArgument]: n is negative, or the history has not so many tokens.
+func (s *Sampler) SetPromptLength(n int) error {
+	if err := s.enter(single); err != nil {
+		return err
+	}
+	defer s.leave()
+	if n < 0 {
+		return invalid("the prompt's length is %d", n)
+	}
+	return s.check(native.SetPromptLength(s.handle, n))
 }
 
 // Describe is the chain in its canonical form, which New takes again.

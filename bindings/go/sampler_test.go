@@ -221,6 +221,41 @@ func TestCatalogueNamesWhatChainsTake(t *testing.T) {
 	}
 }
 
+func TestCatalogueHasGroupsKindsAndMacros(t *testing.T) {
+	groups, kinds := map[string]int{}, map[Kind]bool{}
+	for _, s := range must[[]Stage](t)(Stages()) {
+		for _, p := range s.Parameters {
+			kinds[p.Kind] = true
+			if s.Name == "top_k" {
+				groups[p.Name] = p.Group
+			}
+		}
+	}
+	if groups["k"] == 0 || groups["k"] != groups["floor"] || groups["k"] != groups["lambda"] || groups["k_max"] != 0 {
+		t.Errorf("top_k's groups are %v", groups)
+	}
+	for kind := Number; kind <= Biases; kind++ {
+		if !kinds[kind] {
+			t.Errorf("no stage has a parameter of kind %d", kind)
+		}
+	}
+	if len(kinds) != int(Biases)+1 {
+		t.Errorf("the kinds are %v", kinds)
+	}
+	macros := must[[]Stage](t)(Macros())
+	for _, name := range []string{"llama_cpp", "transformers", "vllm"} {
+		at := slices.IndexFunc(macros, func(m Stage) bool { return m.Name == name })
+		if at < 0 || macros[at].Parameters == nil || macros[at].Source == "" {
+			t.Errorf("%s is not among the macros: %+v", name, macros)
+			continue
+		}
+		s := newSampler(t, name+"(temperature=0.7)", 1)
+		if r := must[Result](t)(s.Decode([]float32{1, 2, 3})); r.Status != OK {
+			t.Errorf("%s decodes %+v", name, r)
+		}
+	}
+}
+
 func TestLoadTakesOneLibrary(t *testing.T) {
 	version := must[string](t)(Version())
 	level := must[string](t)(SIMDLevel())

@@ -13,7 +13,14 @@ import "C"
 type (
 	Result    = C.bregman_result
 	Candidate = C.bregman_candidate
+	Batch     = C.bregman_batch
+	Answers   = C.bregman_answers
+	Stage     = C.bregman_stage
+	Parameter = C.bregman_parameter
 )
+
+// API is the table of all functions.
+type API = C.bregman_api
 
 // ABIVersion is BREGMAN_ABI_VERSION.
 const ABIVersion = C.BREGMAN_ABI_VERSION

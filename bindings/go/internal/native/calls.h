@@ -6,90 +6,133 @@
 
 static inline bregman_sampler *go_handle(uintptr_t handle) { return (bregman_sampler *)handle; }
 
-static inline uint32_t go_abi_version(void) { return bregman_go.abi_version(); }
-static inline const char *go_version(void) { return bregman_go.version(); }
-static inline const char *go_simd_level(void) { return bregman_go.simd_level(); }
-static inline const char *go_status_text(uint32_t status) { return bregman_go.status_text(status); }
-static inline size_t go_stage_count(void) { return bregman_go.stage_count(); }
-static inline uint32_t go_stage_info(size_t index, bregman_stage *out) { return bregman_go.stage_info(index, out); }
+static inline uint32_t go_abi_version(void) { return bregman_go->abi_version(); }
+static inline const char *go_version(void) { return bregman_go->version(); }
+static inline const char *go_simd_level(void) { return bregman_go->simd_level(); }
+static inline const char *go_status_text(uint32_t status) { return bregman_go->status_text(status); }
+
+/* The catalogue of stages, or that of macros. */
+static inline size_t go_stage_count(int macros) {
+    return macros ? bregman_go->macro_count() : bregman_go->stage_count();
+}
+
+static inline uint32_t go_stage_info(int macros, size_t index, bregman_stage *out) {
+    return macros ? bregman_go->macro_info(index, out) : bregman_go->stage_info(index, out);
+}
 
 static inline uint32_t go_new(const char *chain, uint64_t seed, uintptr_t *out, char *error, size_t size) {
     bregman_sampler *made = NULL;
-    uint32_t status = bregman_go.sampler_new(chain, seed, &made, error, size);
+    uint32_t status = bregman_go->sampler_new(chain, seed, &made, error, size);
     *out = (uintptr_t)made;
     return status;
 }
 
 static inline uint32_t go_clone(uintptr_t handle, uintptr_t *out) {
     bregman_sampler *made = NULL;
-    uint32_t status = bregman_go.sampler_clone(go_handle(handle), &made);
+    uint32_t status = bregman_go->sampler_clone(go_handle(handle), &made);
     *out = (uintptr_t)made;
     return status;
 }
 
-static inline void go_free(uintptr_t handle) { bregman_go.sampler_free(go_handle(handle)); }
-static inline uint32_t go_reset(uintptr_t handle) { return bregman_go.sampler_reset(go_handle(handle)); }
+static inline void go_free(uintptr_t handle) { bregman_go->sampler_free(go_handle(handle)); }
+static inline uint32_t go_reset(uintptr_t handle) { return bregman_go->sampler_reset(go_handle(handle)); }
 
 static inline uint32_t go_reseed(uintptr_t handle, uint64_t seed, uint64_t position) {
-    return bregman_go.sampler_reseed(go_handle(handle), seed, position);
+    return bregman_go->sampler_reseed(go_handle(handle), seed, position);
 }
 
 static inline uint32_t go_accept(uintptr_t handle, const int32_t *tokens, size_t n) {
-    return bregman_go.sampler_accept(go_handle(handle), tokens, n);
+    return bregman_go->sampler_accept(go_handle(handle), tokens, n);
 }
 
 static inline uint32_t go_set_logit_bias(uintptr_t handle, const int32_t *ids, const float *bias, size_t n) {
-    return bregman_go.sampler_set_logit_bias(go_handle(handle), ids, bias, n);
+    return bregman_go->sampler_set_logit_bias(go_handle(handle), ids, bias, n);
+}
+
+static inline uint32_t go_set_mask(uintptr_t handle, const uint32_t *words, size_t n) {
+    return bregman_go->sampler_set_mask(go_handle(handle), words, n);
+}
+
+static inline uint32_t go_set_prompt_length(uintptr_t handle, size_t n) {
+    return bregman_go->sampler_set_prompt_length(go_handle(handle), n);
 }
 
 static inline size_t go_describe(uintptr_t handle, char *text, size_t size) {
-    return bregman_go.sampler_describe(go_handle(handle), text, size);
+    return bregman_go->sampler_describe(go_handle(handle), text, size);
 }
 
-static inline const char *go_error(uintptr_t handle) { return bregman_go.sampler_error(go_handle(handle)); }
+static inline const char *go_error(uintptr_t handle) { return bregman_go->sampler_error(go_handle(handle)); }
 
 static inline uint32_t go_decode(uintptr_t handle, const float *logits, size_t vocab, void *out) {
-    return bregman_go.decode(go_handle(handle), logits, vocab, (bregman_result *)out);
+    return bregman_go->decode(go_handle(handle), logits, vocab, (bregman_result *)out);
 }
 
-/* The struct is made here: Go may not hand over memory that itself points to Go's memory. */
-static inline uint32_t go_decode_batch(const uintptr_t *handles, size_t rows, uint32_t dtype, const void *logits,
-                                       size_t vocab, size_t row_stride, const uint32_t *mask, size_t mask_stride,
-                                       uint32_t flags, uint32_t threads, void *results) {
-    const bregman_batch batch = {sizeof batch, dtype, logits, rows, vocab, row_stride, mask, mask_stride, flags, threads};
-    return bregman_go.decode_batch((bregman_sampler *const *)handles, &batch, (bregman_result *)results);
+/* The structs come without their pointers: Go may not hand over memory that itself points to Go's memory. */
+static inline uint32_t go_decode_batch(const uintptr_t *handles, const bregman_batch *shape, const void *logits,
+                                       const uint32_t *mask, void *results) {
+    bregman_batch batch = *shape;
+    batch.logits = logits;
+    batch.mask = mask;
+    return bregman_go->decode_batch((bregman_sampler *const *)handles, &batch, (bregman_result *)results);
+}
+
+static inline uint32_t go_decode_batch_answers(const uintptr_t *handles, const bregman_batch *shape, const void *logits,
+                                               const uint32_t *mask, void *results, const bregman_answers *wanted,
+                                               float *logprobs, uint32_t *ranks, int32_t *top_ids, float *top_logprobs,
+                                               int32_t *kept_ids, uint32_t *kept_mask) {
+    bregman_batch batch = *shape;
+    batch.logits = logits;
+    batch.mask = mask;
+    bregman_answers answers = *wanted;
+    answers.logprobs = logprobs;
+    answers.ranks = ranks;
+    answers.top_ids = top_ids;
+    answers.top_logprobs = top_logprobs;
+    answers.kept_ids = kept_ids;
+    answers.kept_mask = kept_mask;
+    return bregman_go->decode_batch_answers((bregman_sampler *const *)handles, &batch, (bregman_result *)results, &answers);
+}
+
+static inline uint32_t go_top_logprobs(uintptr_t handle, const float *logits, size_t vocab, uint32_t source, size_t n,
+                                       int32_t *ids, float *logprobs, size_t *len) {
+    return bregman_go->top_logprobs(go_handle(handle), logits, vocab, source, n, ids, logprobs, len);
+}
+
+static inline uint32_t go_draw_many(uintptr_t handle, const float *logits, size_t vocab, size_t n, int32_t *ids,
+                                    float *logprobs, float *scores, size_t *len) {
+    return bregman_go->draw_many(go_handle(handle), logits, vocab, n, ids, logprobs, scores, len);
 }
 
 static inline uint32_t go_distribution(uintptr_t handle, const float *logits, size_t vocab, int32_t *ids, float *probs,
                                        size_t capacity, size_t *len) {
-    return bregman_go.distribution(go_handle(handle), logits, vocab, ids, probs, capacity, len);
+    return bregman_go->distribution(go_handle(handle), logits, vocab, ids, probs, capacity, len);
 }
 
 static inline uint32_t go_process(uintptr_t handle, float *logits, size_t vocab) {
-    return bregman_go.process(go_handle(handle), logits, vocab);
+    return bregman_go->process(go_handle(handle), logits, vocab);
 }
 
 static inline uint32_t go_apply(uintptr_t handle, void *data, size_t *size, int64_t *selected, uint8_t *sorted) {
     bregman_candidates candidates = {(bregman_candidate *)data, *size, *selected, *sorted};
-    uint32_t status = bregman_go.apply(go_handle(handle), &candidates);
+    uint32_t status = bregman_go->apply(go_handle(handle), &candidates);
     *size = candidates.size;
     *selected = candidates.selected;
     *sorted = candidates.sorted;
     return status;
 }
 
-static inline uintptr_t go_llama_iface(void) { return (uintptr_t)bregman_go.llama_iface(); }
+static inline uintptr_t go_llama_iface(void) { return (uintptr_t)bregman_go->llama_iface(); }
 
 /* Calls the host's llama_sampler_init, which is C and calls nothing of Go's. */
 static inline uint32_t go_llama_attach(uintptr_t init, uintptr_t handle, uintptr_t *out) {
     void *made = NULL;
-    uint32_t status = bregman_go.llama_attach((const void *)init, go_handle(handle), &made);
+    uint32_t status = bregman_go->llama_attach((const void *)init, go_handle(handle), &made);
     *out = (uintptr_t)made;
     return status;
 }
 
 static inline uintptr_t go_llama_sampler(uintptr_t stage) {
-    return (uintptr_t)bregman_go.llama_sampler((const void *)stage);
+    return (uintptr_t)bregman_go->llama_sampler((const void *)stage);
 }
 
 #endif

@@ -12,12 +12,17 @@ import (
 	"unsafe"
 )
 
-// Stages is the catalogue.
-func Stages() []Stage {
-	stages := make([]Stage, 0, int(C.go_stage_count()))
+// Stages is the catalogue of stages.
+func Stages() []Stage { return catalogue(0) }
+
+// Macros is the catalogue of macros.
+func Macros() []Stage { return catalogue(1) }
+
+func catalogue(macros C.int) []Stage {
+	stages := make([]Stage, 0, int(C.go_stage_count(macros)))
 	for i := range cap(stages) {
 		info := C.bregman_stage{struct_size: C.sizeof_bregman_stage}
-		if C.go_stage_info(C.size_t(i), &info) != C.BREGMAN_OK {
+		if C.go_stage_info(macros, C.size_t(i), &info) != C.BREGMAN_OK {
 			break
 		}
 		stage := Stage{
@@ -49,6 +54,7 @@ func parameter(p *C.bregman_parameter) Parameter {
 		Kind:        uint32(p.kind),
 		MinExcluded: p.min_excluded != 0,
 		Required:    p.required != 0,
+		Group:       int(p.group),
 	}
 }
 

@@ -20,6 +20,9 @@ package native
 #cgo nocallback go_accept
 #cgo noescape go_set_logit_bias
 #cgo nocallback go_set_logit_bias
+#cgo noescape go_set_mask
+#cgo nocallback go_set_mask
+#cgo nocallback go_set_prompt_length
 #cgo noescape go_describe
 #cgo nocallback go_describe
 #cgo nocallback go_error
@@ -27,6 +30,12 @@ package native
 #cgo nocallback go_decode
 #cgo noescape go_decode_batch
 #cgo nocallback go_decode_batch
+#cgo noescape go_decode_batch_answers
+#cgo nocallback go_decode_batch_answers
+#cgo noescape go_top_logprobs
+#cgo nocallback go_top_logprobs
+#cgo noescape go_draw_many
+#cgo nocallback go_draw_many
 #cgo noescape go_distribution
 #cgo nocallback go_distribution
 #cgo noescape go_process
@@ -99,6 +108,16 @@ func SetLogitBias(handle uintptr, ids []int32, bias []float32) uint32 {
 		(*C.float)(unsafe.SliceData(bias)), C.size_t(len(ids))))
 }
 
+// SetMask allows only the tokens whose bit is set; nil allows all.
+func SetMask(handle uintptr, words []uint32) uint32 {
+	return uint32(C.go_set_mask(C.uintptr_t(handle), (*C.uint32_t)(unsafe.SliceData(words)), C.size_t(len(words))))
+}
+
+// SetPromptLength says how much of the history is the prompt; n is not negative.
+func SetPromptLength(handle uintptr, n int) uint32 {
+	return uint32(C.go_set_prompt_length(C.uintptr_t(handle), C.size_t(n)))
+}
+
 // Describe is the chain in its canonical form.
 func Describe(handle uintptr) string {
 	var text []byte
@@ -117,14 +136,6 @@ func Error(handle uintptr) string { return C.GoString(C.go_error(C.uintptr_t(han
 // Decode decodes one row into result, a bregman_result.
 func Decode(handle uintptr, logits []float32, result unsafe.Pointer) uint32 {
 	return uint32(C.go_decode(C.uintptr_t(handle), (*C.float)(unsafe.SliceData(logits)), C.size_t(len(logits)), result))
-}
-
-// DecodeBatch decodes one row with each handle; results points to as many bregman_result.
-func DecodeBatch(handles []uintptr, batch *Batch, logits unsafe.Pointer, mask []uint32, results unsafe.Pointer) uint32 {
-	return uint32(C.go_decode_batch((*C.uintptr_t)(unsafe.Pointer(unsafe.SliceData(handles))), C.size_t(len(handles)),
-		C.uint32_t(batch.Format), logits, C.size_t(batch.Vocab), C.size_t(batch.RowStride),
-		(*C.uint32_t)(unsafe.SliceData(mask)), C.size_t(batch.MaskStride), C.uint32_t(batch.Flags),
-		C.uint32_t(batch.Threads), results))
 }
 
 // Distribution writes a row's distribution; both slices have the same length.

@@ -15,6 +15,7 @@ func Version() string          { return "" }
 func SIMDLevel() string        { return "" }
 func StatusText(uint32) string { return "" }
 func Stages() []Stage          { return nil }
+func Macros() []Stage          { return nil }
 
 func New([]byte, uint64) (uintptr, uint32, string) { return 0, unsupported, ErrNoCgo.Error() }
 func Clone(uintptr) (uintptr, uint32)              { return 0, unsupported }
@@ -26,12 +27,22 @@ func Reset(uintptr) uint32                             { return unsupported }
 func Reseed(uintptr, uint64, uint64) uint32            { return unsupported }
 func Accept(uintptr, []int32) uint32                   { return unsupported }
 func SetLogitBias(uintptr, []int32, []float32) uint32  { return unsupported }
+func SetMask(uintptr, []uint32) uint32                 { return unsupported }
+func SetPromptLength(uintptr, int) uint32              { return unsupported }
 func Decode(uintptr, []float32, unsafe.Pointer) uint32 { return unsupported }
 func Process(uintptr, []float32) uint32                { return unsupported }
 
 func DecodeBatch([]uintptr, *Batch, unsafe.Pointer, []uint32, unsafe.Pointer) uint32 {
 	return unsupported
 }
+
+func DecodeBatchAnswers([]uintptr, *Batch, unsafe.Pointer, []uint32, unsafe.Pointer, *Answers) uint32 {
+	return unsupported
+}
+
+func TopLogprobs(uintptr, []float32, uint32, []int32, []float32) (int, uint32) { return 0, unsupported }
+
+func DrawMany(uintptr, []float32, []int32, []float32, []float32) (int, uint32) { return 0, unsupported }
 
 func Distribution(uintptr, []float32, []int32, []float32) (int, uint32) { return 0, unsupported }
 

@@ -17,8 +17,13 @@ func Open(path string) error {
 	if path != "" {
 		return fmt.Errorf("%w: the program was linked with the library, %s is not loaded", ErrWrongLibrary, path)
 	}
-	if version := ABIVersion(); version != C.BREGMAN_ABI_VERSION {
-		return fmt.Errorf("%w: it has ABI version %d, this package needs %d", ErrWrongLibrary, version, C.BREGMAN_ABI_VERSION)
+	api := C.bregman_get_api(C.BREGMAN_ABI_VERSION)
+	if api == nil {
+		return fmt.Errorf("%w: it does not serve ABI version %d", ErrWrongLibrary, C.BREGMAN_ABI_VERSION)
 	}
+	if C.bregman_go_suffices(api) == 0 {
+		return fmt.Errorf("%w: it is older than this package", ErrWrongLibrary)
+	}
+	C.bregman_go = api
 	return nil
 }

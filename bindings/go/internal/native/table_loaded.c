@@ -6,7 +6,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 
-bregman_go_table bregman_go;
+const bregman_api *bregman_go;
 
 static void say(char *why, size_t size) {
     const char *said = dlerror();
@@ -20,25 +20,22 @@ int bregman_go_open(const char *path, char *why, size_t size) {
         say(why, size);
         return BREGMAN_GO_NOT_OPENED;
     }
-    // The version comes first: another version's functions may be missing, or mean something else.
-    __typeof__(bregman_abi_version) *version;
-    *(void **)&version = dlsym(library, "bregman_abi_version");
-    if (!version) {
+    bregman_get_api_fn get_api;
+    *(void **)&get_api = dlsym(library, "bregman_get_api");
+    if (!get_api) {
         say(why, size);
         return BREGMAN_GO_NO_BREGMAN;
     }
-    if (version() != BREGMAN_ABI_VERSION) {
-        snprintf(why, size, "it has ABI version %u, this package needs %u", (unsigned)version(), BREGMAN_ABI_VERSION);
+    const bregman_api *api = get_api(BREGMAN_ABI_VERSION);
+    if (!api) {
+        snprintf(why, size, "it does not serve ABI version %u", BREGMAN_ABI_VERSION);
         return BREGMAN_GO_NO_BREGMAN;
     }
-    bregman_go_table found;
-#define F(name) \
-    if (!(*(void **)&found.name = dlsym(library, "bregman_" #name))) { \
-        say(why, size); \
-        return BREGMAN_GO_NO_BREGMAN; \
+    if (!bregman_go_suffices(api)) {
+        snprintf(why, size, "it is older than this package: its table of functions has %u bytes of %zu",
+                 (unsigned)api->struct_size, sizeof *api);
+        return BREGMAN_GO_NO_BREGMAN;
     }
-    BREGMAN_GO_FUNCTIONS(F)
-#undef F
-    bregman_go = found;
+    bregman_go = api;
     return BREGMAN_GO_OPENED;
 }

@@ -33,10 +33,25 @@ type Parameter struct {
 	Kind        uint32
 	MinExcluded bool
 	Required    bool
+	Group       int
 }
 
 // Batch is what a bregman_batch says, beside its pointers and its number of rows.
 type Batch struct {
 	Format, Flags, Threads       uint32
 	Vocab, RowStride, MaskStride int
+}
+
+// Answers is a bregman_answers: what a batch is asked besides tokens, and where that goes; nil asks for nothing.
+type Answers struct {
+	Source           uint32
+	Logprobs         []float32
+	Ranks            []uint32
+	Top, TopStride   int
+	TopIDs           []int32
+	TopLogprobs      []float32
+	Kept, KeptStride int
+	KeptIDs          []int32
+	KeptMask         []uint32
+	KeptMaskStride   int
 }

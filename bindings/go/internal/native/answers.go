@@ -1,0 +1,73 @@
+//go:build cgo && (!windows || bregman_link || bregman_static)
+
+package native
+
+/*
+#include "calls.h"
+*/
+import "C"
+
+import "unsafe"
+
+// DecodeBatch decodes one row with each handle; results points to as many bregman_result.
+func DecodeBatch(handles []uintptr, batch *Batch, logits unsafe.Pointer, mask []uint32, results unsafe.Pointer) uint32 {
+	shape := batch.shape(len(handles))
+	return uint32(C.go_decode_batch((*C.uintptr_t)(unsafe.Pointer(unsafe.SliceData(handles))), &shape, logits,
+		(*C.uint32_t)(unsafe.SliceData(mask)), results))
+}
+
+// DecodeBatchAnswers is DecodeBatch with more answers, whose slices are as long as they say for so many rows.
+func DecodeBatchAnswers(handles []uintptr, batch *Batch, logits unsafe.Pointer, mask []uint32, results unsafe.Pointer,
+	answers *Answers) uint32 {
+	shape, wanted := batch.shape(len(handles)), answers.shape()
+	return uint32(C.go_decode_batch_answers((*C.uintptr_t)(unsafe.Pointer(unsafe.SliceData(handles))), &shape, logits,
+		(*C.uint32_t)(unsafe.SliceData(mask)), results, &wanted, (*C.float)(unsafe.SliceData(answers.Logprobs)),
+		(*C.uint32_t)(unsafe.SliceData(answers.Ranks)), (*C.int32_t)(unsafe.SliceData(answers.TopIDs)),
+		(*C.float)(unsafe.SliceData(answers.TopLogprobs)), (*C.int32_t)(unsafe.SliceData(answers.KeptIDs)),
+		(*C.uint32_t)(unsafe.SliceData(answers.KeptMask))))
+}
+
+// shape is all but the pointers.
+func (b *Batch) shape(rows int) C.bregman_batch {
+	return C.bregman_batch{
+		struct_size: C.sizeof_bregman_batch,
+		dtype:       C.uint32_t(b.Format),
+		rows:        C.size_t(rows),
+		vocab:       C.size_t(b.Vocab),
+		row_stride:  C.size_t(b.RowStride),
+		mask_stride: C.size_t(b.MaskStride),
+		flags:       C.uint32_t(b.Flags),
+		threads:     C.uint32_t(b.Threads),
+	}
+}
+
+// shape is all but the pointers.
+func (a *Answers) shape() C.bregman_answers {
+	return C.bregman_answers{
+		struct_size:      C.sizeof_bregman_answers,
+		source:           C.uint32_t(a.Source),
+		top:              C.size_t(a.Top),
+		top_stride:       C.size_t(a.TopStride),
+		kept:             C.size_t(a.Kept),
+		kept_stride:      C.size_t(a.KeptStride),
+		kept_mask_stride: C.size_t(a.KeptMaskStride),
+	}
+}
+
+// TopLogprobs writes a row's most likely tokens; both slices have the same length.
+func TopLogprobs(handle uintptr, logits []float32, source uint32, ids []int32, logprobs []float32) (n int, status uint32) {
+	var length C.size_t
+	status = uint32(C.go_top_logprobs(C.uintptr_t(handle), (*C.float)(unsafe.SliceData(logits)), C.size_t(len(logits)),
+		C.uint32_t(source), C.size_t(len(ids)), (*C.int32_t)(unsafe.SliceData(ids)),
+		(*C.float)(unsafe.SliceData(logprobs)), &length))
+	return int(length), status
+}
+
+// DrawMany draws as many tokens as ids has room for; all slices have the same length, but scores may be nil.
+func DrawMany(handle uintptr, logits []float32, ids []int32, logprobs, scores []float32) (n int, status uint32) {
+	var length C.size_t
+	status = uint32(C.go_draw_many(C.uintptr_t(handle), (*C.float)(unsafe.SliceData(logits)), C.size_t(len(logits)),
+		C.size_t(len(ids)), (*C.int32_t)(unsafe.SliceData(ids)), (*C.float)(unsafe.SliceData(logprobs)),
+		(*C.float)(unsafe.SliceData(scores)), &length))
+	return int(length), status
+}
