@@ -20,25 +20,35 @@ fn bell(vocab: usize, spread: f32) -> Vec<f32> {
     (0..vocab as u64).map(one).collect()
 }
 
-pub fn all() -> Vec<Named> {
+fn named(name: &str, logits: Vec<f32>) -> Named {
+    Named { name: format!("{name} {}", logits.len()), logits }
+}
+
+/// Rows of which no emulator tires.
+pub fn small() -> Vec<Named> {
     let mut rows = vec![];
-    let mut add = |name: &str, logits: Vec<f32>| rows.push(Named { name: format!("{name} {}", logits.len()), logits });
-    for vocab in [1, 2, 15, 16, 17, 31, 33, 63, 65, 255, 256, 257, 300, 511, 513, 1000, 1025, 4095, 4097] {
-        add("bell", bell(vocab, 9.0));
+    for vocab in [1, 2, 15, 16, 17, 31, 33, 63, 65, 255, 256, 257, 300, 511, 513, 1000, 1025] {
+        rows.push(named("bell", bell(vocab, 9.0)));
     }
-    adversarial(&mut add);
+    adversarial(&mut |name: &str, logits| rows.push(named(name, logits)));
+    rows
+}
+
+pub fn all() -> Vec<Named> {
+    let mut rows = small();
+    rows.extend([4095, 4097].map(|vocab| named("bell", bell(vocab, 9.0))));
     let profile = Profile::parse(include_bytes!("../../benches/data/big32k_s.prof")).expect("the profile is whole");
     for (row, gain16) in [(0, 16), (3, 24)] {
         let mut logits = vec![0.0; 32_000];
         profile.write(42, row, gain16, &mut logits).expect("the profile has this vocabulary");
-        add("real", logits);
+        rows.push(named("real", logits));
     }
     rows
 }
 
 /// What a selection by blocks, or a sum, may stumble over.
 fn adversarial(add: &mut impl FnMut(&str, Vec<f32>)) {
-    const N: usize = 1801;
+    const N: usize = 1217;
     let bell = bell(N, 20.0);
     let mut sorted = bell.clone();
     sorted.sort_by(f32::total_cmp);
@@ -51,7 +61,7 @@ fn adversarial(add: &mut impl FnMut(&str, Vec<f32>)) {
     add("ties", each(&|_, l| l.trunc()));
     add("zeros", each(&|_, l| if l > 0.0 { 0.0 } else { -0.0 }));
     add("one high block", each(&|i, l| if i / 256 == 3 { l + 40.0 } else { l }));
-    add("lonely", each(&|i, l| if i == 1234 { l } else { f32::NEG_INFINITY }));
+    add("lonely", each(&|i, l| if i == 1003 { l } else { f32::NEG_INFINITY }));
     add("ten allowed", each(&|i, l| if i % 181 == 7 { l } else { f32::NEG_INFINITY }));
     add("half banned", each(&|i, l| if random(5, i as u64).is_multiple_of(2) { l } else { f32::NEG_INFINITY }));
     add("huge", each(&|_, l| l * 1e37));
