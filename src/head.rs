@@ -210,17 +210,23 @@ impl<'r> Head<'r> {
     }
 }
 
-/// The smallest f32 logit whose log-weight `(l - max) * scale` is at least `x`; finite.
+/// The smallest f32 logit whose log-weight `(l - max) * scale` is at least `x`; finite, and `max` if there is none.
 fn logit_at(max: f32, scale: f64, x: f64) -> f32 {
-    let log_weight = |l: f32| (f64::from(l) - f64::from(max)) * scale;
-    let mut l = ((f64::from(max) + x / scale) as f32).clamp(f32::MIN, max);
-    while l > f32::MIN && log_weight(l.next_down()) >= x {
-        l = l.next_down();
+    let reaches = |l: f32| (f64::from(l) - f64::from(max)) * scale >= x;
+    let guess = ((f64::from(max) + x / scale) as f32).clamp(f32::MIN, max);
+    if guess > f32::MIN && reaches(guess) && !reaches(guess.next_down()) {
+        return guess;
     }
-    while l < max && log_weight(l) < x {
-        l = l.next_up();
+    // Many logits may have one log-weight in f64: all those near zero, if the largest is not. By halves, then, over the
+    // floats in their order as whole numbers.
+    let to_number = |l: f32| l.to_bits() as i32 ^ ((l.to_bits() as i32 >> 31) as u32 >> 1) as i32;
+    let to_float = |n: i32| f32::from_bits((n ^ ((n >> 31) as u32 >> 1) as i32) as u32);
+    let (mut low, mut high) = (i64::from(to_number(f32::MIN)), i64::from(to_number(max)));
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if reaches(to_float(middle as i32)) { high = middle } else { low = middle + 1 }
     }
-    l
+    to_float(high as i32)
 }
 
 #[cfg(test)]
@@ -229,7 +235,16 @@ mod tests {
 
     #[test]
     fn the_smallest_logit_is_exact() {
-        for (max, scale, x) in [(3.0, 1.0, -2.0), (-7.25, 1.25, -745.0), (1e30, 0.1, -3.5), (0.0, 1e-9, -745.0)] {
+        // The last ones have a log-weight that a thousand million floats share.
+        for (max, scale, x) in [
+            (3.0, 1.0, -2.0),
+            (-7.25, 1.25, -745.0),
+            (1e30, 0.1, -3.5),
+            (0.0, 1e-9, -745.0),
+            (2.5, 1.0, 0.0),
+            (1.5, 1.0, -1.5),
+            (20.0, 0.5, -10.0),
+        ] {
             let l = logit_at(max, scale, x);
             let log_weight = |l: f32| (f64::from(l) - f64::from(max)) * scale;
             assert!(log_weight(l) >= x || l == max);
