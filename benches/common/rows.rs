@@ -39,7 +39,7 @@ impl Kind {
                 }
             }
             Kind::Real => {
-                let path = real();
+                let path = real().ok_or("BREGMAN_REAL_ROWS names no file of real rows")?;
                 let bytes = std::fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
                 let (words, _) = bytes.as_chunks::<4>();
                 if vocab != REAL_VOCAB || words.len() < vocab {
@@ -64,10 +64,9 @@ impl Kind {
 /// The vocabulary of the real rows.
 const REAL_VOCAB: usize = 32_000;
 
-/// Where the real rows are if they are here: 64 rows of little-endian f32.
-fn real() -> PathBuf {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    root.join("../shared/data/logits/big32k.f32_64.bin")
+/// A file of real rows, if `BREGMAN_REAL_ROWS` names one: rows of `REAL_VOCAB` little-endian f32.
+fn real() -> Option<PathBuf> {
+    std::env::var_os("BREGMAN_REAL_ROWS").map(PathBuf::from)
 }
 
 fn normal(n: u64) -> f64 {
