@@ -9,7 +9,7 @@
 //! The polynomial has degree 5 in 1 + f, is minimax for the relative error under the condition that 2^0 comes out right,
 //! and is divided by its leading coefficient, which turns a multiply-add into an add: weights come in units of
 //! [`unit`]. Its error is 1.54 ulp at the most and 3e-10 on average; with the rounding of log2(e)/T and of t a weight is
-//! right to 1.54 ulp + (|t| + 14) · 2^-24, what MATH asks of a tail.
+//! right to 1.54 ulp + |t| · 2^-23, which is enough for a tail.
 
 use super::lanes::Lanes;
 

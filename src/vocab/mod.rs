@@ -11,6 +11,7 @@
 //! | `passes.rs` | the passes, written once over the vector |
 //! | `dispatch.rs` | which instruction set runs: the table of kernels |
 //! | `sums.rs` | weights added up: totals, tails, the draw from the whole vocabulary |
+//! | `spread.rs` | the standard deviation of the logits |
 //! | `select.rs` | the largest: bounds that certify a selection, and the collection above them |
 
 #[cfg(target_arch = "aarch64")]
@@ -19,7 +20,6 @@ mod dispatch;
 mod exponential;
 mod lanes;
 mod passes;
-mod reopen;
 mod run;
 mod scalar;
 mod select;
@@ -141,6 +141,14 @@ impl<'r> Vocabulary<'r> {
         let mut n = 0;
         row.for_each_run(0..row.blocks(), &mut scratch.copied, |_, run| n += (kernels.count)(run, low));
         n
+    }
+
+    /// Calls `visit(index, logit)` for every token in order of index.
+    pub(crate) fn for_each_logit(&mut self, mut visit: impl FnMut(usize, f32)) {
+        for block in 0..self.row.blocks() {
+            let logits = self.row.copied_block(block, &mut self.scratch.copied);
+            logits.iter().zip(block * BLOCK..).for_each(|(&logit, i)| visit(i, logit));
+        }
     }
 
     fn find_maxima(&mut self) -> Result<()> {
