@@ -14,6 +14,9 @@ use crate::logits::{BLOCK, Candidate};
 /// Vectors in a block.
 pub(crate) const ROWS: usize = BLOCK / LANES;
 
+/// Vectors whose lanes fill a word of bits.
+const WORD: usize = u64::BITS as usize / LANES;
+
 /// Vectors worked on side by side, so that none waits for another.
 const UNROLL: usize = 4;
 
@@ -204,8 +207,8 @@ pub(super) fn weights<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, we
     });
 }
 
-/// From so many hits in a vector on, it is cheaper to make all sixteen.
-const MANY: usize = 5;
+/// From so many hits in a block on, it is cheaper to move them sixteen at a time.
+const MANY: u32 = 48;
 
 /// Appends the tokens with `low <= logit < high`; `first` is the index of the run's first token.
 #[inline(always)]
@@ -217,23 +220,36 @@ pub(super) fn collect<L: Lanes, F: Format, A: Allowed>(
     hits: &mut Vec<Hit>,
 ) {
     let (low, high) = (L::splat(low), L::splat(high));
-    let (mut indices, mut logits) = ([0; LANES], [0.0; LANES]);
     for_each_block!(run, |b, block| {
+        let first = first + (b * BLOCK) as u32;
+        // The whole block before the first test: most have one hit or two, and a test a vector is seldom foreseen.
+        let mut inside = [0u64; ROWS / WORD];
         for v in 0..ROWS {
             let x = run.vector::<L>(block, b, v);
-            let inside = L::and(x.ge(low), x.lt(high));
-            if L::bits(inside) != 0 {
-                let n = x.compress(inside, first + (b * BLOCK + v * LANES) as u32, &mut indices, &mut logits);
-                if n < MANY {
-                    hits.extend((0..n).map(|i| Hit::new(indices[i], logits[i])));
-                } else {
-                    // All sixteen at once, of which the first n count.
-                    let mut all = [Hit(0); LANES];
-                    for i in 0..LANES {
-                        all[i] = Hit::new(indices[i], logits[i]);
-                    }
-                    hits.extend_from_slice(&all[..n.min(LANES)]);
+            inside[v / WORD] |= u64::from(L::bits(L::and(x.ge(low), x.lt(high)))) << (v % WORD * LANES);
+        }
+        let n: u32 = inside.iter().map(|word| word.count_ones()).sum();
+        hits.reserve(n as usize);
+        if n < MANY {
+            for (w, mut word) in inside.into_iter().enumerate() {
+                while word != 0 {
+                    let at = w * WORD * LANES + word.trailing_zeros() as usize;
+                    hits.push(Hit::new(first + at as u32, F::value(block.as_flattened()[at])));
+                    word &= word - 1;
                 }
+            }
+        } else {
+            let (mut indices, mut logits) = ([0; LANES], [0.0; LANES]);
+            for v in 0..ROWS {
+                let x = run.vector::<L>(block, b, v);
+                let n =
+                    x.compress(L::and(x.ge(low), x.lt(high)), first + (v * LANES) as u32, &mut indices, &mut logits);
+                // All sixteen at once, of which the first n count.
+                let mut all = [Hit(0); LANES];
+                for i in 0..LANES {
+                    all[i] = Hit::new(indices[i], logits[i]);
+                }
+                hits.extend_from_slice(&all[..n.min(LANES)]);
             }
         }
     });

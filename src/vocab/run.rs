@@ -33,6 +33,8 @@ pub(super) trait Format: Copy {
     const NOTHING: Self::Bits;
 
     fn load<L: Lanes>(x: &[Self::Bits; LANES]) -> L;
+    /// A single logit, as [`Format::load`] has it.
+    fn value(bits: Self::Bits) -> f32;
 }
 
 #[derive(Clone, Copy)]
@@ -50,6 +52,11 @@ impl Format for F32 {
     fn load<L: Lanes>(x: &[f32; LANES]) -> L {
         L::load(x)
     }
+
+    #[inline(always)]
+    fn value(bits: f32) -> f32 {
+        bits
+    }
 }
 
 impl Format for F16 {
@@ -60,6 +67,11 @@ impl Format for F16 {
     fn load<L: Lanes>(x: &[u16; LANES]) -> L {
         L::load_f16(x)
     }
+
+    #[inline(always)]
+    fn value(bits: u16) -> f32 {
+        half::f16::from_bits(bits).to_f32()
+    }
 }
 
 impl Format for Bf16 {
@@ -69,6 +81,11 @@ impl Format for Bf16 {
     #[inline(always)]
     fn load<L: Lanes>(x: &[u16; LANES]) -> L {
         L::load_bf16(x)
+    }
+
+    #[inline(always)]
+    fn value(bits: u16) -> f32 {
+        f32::from_bits(u32::from(bits) << 16)
     }
 }
 
