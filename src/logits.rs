@@ -218,7 +218,11 @@ impl<'a> Row<'a> {
         let first = block * BLOCK + lane;
         std::array::from_fn(|v| {
             let token = first + v * LANES;
-            if token < self.vocab() { self.logit(token as u32) } else { f32::NEG_INFINITY }
+            match () {
+                () if token >= self.vocab() => f32::NEG_INFINITY,
+                () if self.is_touched() => self.logit(token as u32),
+                () => self.values.get(token),
+            }
         })
     }
 

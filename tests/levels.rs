@@ -82,10 +82,11 @@ fn expected() -> Option<String> {
     let flags: Vec<&str> = cpu.lines().find(|l| l.starts_with("flags"))?.split_whitespace().collect();
     let has = |all: &[&str]| all.iter().all(|f| flags.contains(f));
     let mut expected = vec![ARCH, "scalar"];
-    if has(&["avx2", "fma"]) {
+    let has_bits = has(&["bmi1", "bmi2", "popcnt"]);
+    if has_bits && has(&["avx2", "fma", "f16c"]) {
         expected.push("avx2");
     }
-    if has(&["avx512f", "avx512bw", "avx512dq", "avx512vl"]) {
+    if has_bits && has(&["avx512f", "avx512bw", "avx512dq", "avx512vl"]) {
         expected.push("avx512");
     }
     Some(expected.join(" "))

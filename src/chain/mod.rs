@@ -76,6 +76,7 @@ impl Chain {
                 Need::Largest => return First::Maxima,
                 Need::Total => return First::Total(scale),
                 Need::Whole => return First::Whole(scale),
+                Need::Entropy => return First::Moment(scale),
             }
         }
         First::Whole(scale)

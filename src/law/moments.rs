@@ -4,7 +4,7 @@ use super::{Entry, Law};
 use crate::math::{exp, ln};
 
 /// A head is usually smaller than this.
-const FIRST_LOOK: usize = 64;
+const FIRST_LOOK: usize = 16;
 
 impl Law<'_> {
     /// The number of candidates: the row's length, banned ones included, until a stage has dropped tokens.

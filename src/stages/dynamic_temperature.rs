@@ -72,7 +72,7 @@ impl DynamicTemperature {
 
 impl Stage for DynamicTemperature {
     fn need(&self) -> Need {
-        Need::Total
+        Need::Entropy
     }
 
     fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {

@@ -44,7 +44,7 @@ struct Eta {
 
 impl Stage for Eta {
     fn need(&self) -> Need {
-        if self.epsilon > 0.0 { Need::Total } else { Need::Scale(1.0) }
+        if self.epsilon > 0.0 { Need::Entropy } else { Need::Scale(1.0) }
     }
 
     fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {

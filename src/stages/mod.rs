@@ -47,6 +47,8 @@ pub(crate) enum Need {
     Total,
     /// The total, and how many tokens there are.
     Whole,
+    /// The total and the entropy.
+    Entropy,
     /// Nothing: the next stage decides, at a scale changed by this factor.
     Scale(f64),
 }

@@ -57,7 +57,7 @@ struct Typical {
 
 impl Stage for Typical {
     fn need(&self) -> Need {
-        if self.p < 1.0 { Need::Total } else { Need::Scale(1.0) }
+        if self.p < 1.0 { Need::Entropy } else { Need::Scale(1.0) }
     }
 
     fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {

@@ -2,9 +2,10 @@
 
 use super::exponential::Weighting;
 use super::lanes::Vector;
-use super::passes::{self, Extent, Hit};
+use super::passes::{self, Extent, Hit, Maxima, Wanted};
 use super::run::{All, Bf16, F16, F32, Packed, Run, Source, with_source};
 use super::spread::{Measure, Spread};
+use super::weigh::Besides;
 use crate::error::{Error, Result};
 use crate::logits::Candidate;
 use once_cell::sync::OnceCell;
@@ -15,18 +16,16 @@ use std::sync::LazyLock;
 pub(crate) struct Kernels {
     /// The level's name, as `BREGMAN_SIMD` spells it; NUL-terminated for C.
     pub(crate) level: &'static CStr,
-    pub(crate) maxima: fn(Run<'_>, &mut [Vector]) -> Extent,
-    pub(crate) sums: fn(Run<'_>, Weighting, bool, &mut [Vector], &mut [Vector]) -> Extent,
+    pub(crate) maxima: fn(Run<'_>, Maxima<'_>) -> Extent,
+    pub(crate) sums: fn(Run<'_>, Weighting, Besides, Maxima<'_>, &mut [Vector]) -> Extent,
     pub(crate) total: fn(&[Vector]) -> f64,
     pub(crate) column: fn(&Vector, Weighting) -> f64,
-    pub(crate) moment: fn(Run<'_>, Weighting, f32) -> f64,
     pub(crate) weights: fn(Run<'_>, Weighting, &mut [f32]),
-    pub(crate) collect: fn(Run<'_>, u32, f32, f32, &mut Vec<Hit>),
+    pub(crate) collect: fn(Run<'_>, Wanted<'_>, &mut Vec<Hit>),
     pub(crate) count: fn(Run<'_>, f32) -> u64,
     pub(crate) spread: fn(Run<'_>, Measure) -> Spread,
-    pub(crate) reaching: fn(&[Vector], f32, &mut Vec<u32>),
+    pub(crate) reaching: fn(&[Vector], &[Vector], f32, &mut Vec<u32>),
     pub(crate) lanes_reaching: fn(&[Vector], f32) -> u64,
-    pub(crate) columns: fn(&[Vector], &mut Vec<Vector>),
     pub(crate) unpack: fn(&[Candidate], &mut [f32]) -> bool,
     pub(crate) pack_logits: fn(&[f32], f64, &mut [Candidate]),
     pub(crate) pack_probabilities: fn(&[f32], f64, &mut [Candidate]),
@@ -39,20 +38,18 @@ macro_rules! kernels {
         kernels! {
             @ $module, $lanes, $level, [$($features)?],
             [
-                maxima(run, maxima: &mut [Vector]) -> Extent,
-                sums(run, weighting: Weighting, want_min: bool, maxima: &mut [Vector], sums: &mut [Vector]) -> Extent,
-                moment(run, weighting: Weighting, max: f32) -> f64,
+                maxima(run, maxima: Maxima<'_>) -> Extent,
+                sums(run, weighting: Weighting, besides: Besides, maxima: Maxima<'_>, sums: &mut [Vector]) -> Extent,
                 weights(run, weighting: Weighting, out: &mut [f32]) -> (),
-                collect(run, first: u32, low: f32, high: f32, hits: &mut Vec<Hit>) -> (),
+                collect(run, wanted: Wanted<'_>, hits: &mut Vec<Hit>) -> (),
                 count(run, low: f32) -> u64,
                 spread(run, measure: Measure) -> Spread
             ],
             [
                 total(blocks: &[Vector]) -> f64,
                 column(logits: &Vector, weighting: Weighting) -> f64,
-                reaching(maxima: &[Vector], low: f32, blocks: &mut Vec<u32>) -> (),
+                reaching(maxima: &[Vector], columns: &[Vector], low: f32, blocks: &mut Vec<u32>) -> (),
                 lanes_reaching(maxima: &[Vector], low: f32) -> u64,
-                columns(maxima: &[Vector], columns: &mut Vec<Vector>) -> (),
                 unpack(candidates: &[Candidate], logits: &mut [f32]) -> bool,
                 pack_logits(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) -> (),
                 pack_probabilities(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) -> ()
@@ -100,11 +97,16 @@ macro_rules! with_features {
 
 kernels!(scalar, crate::vocab::scalar::Scalar, c"scalar");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, crate::vocab::x86::avx2::Avx2, c"avx2", features "avx2,fma,f16c");
+kernels!(avx2, crate::vocab::x86::avx2::Avx2, c"avx2", features "avx2,fma,f16c,bmi1,bmi2,popcnt");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, crate::vocab::x86::avx512::Avx512, c"avx512", features "avx512f,avx512bw,avx512dq,avx512vl");
+kernels!(avx512, crate::vocab::x86::avx512::Avx512, c"avx512", features "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2,popcnt");
 #[cfg(target_arch = "aarch64")]
 kernels!(neon, crate::vocab::aarch64::Neon, c"neon", features "neon");
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! has_all {
+    ($($feature:tt),*) => { $(is_x86_feature_detected!($feature))&&* };
+}
 
 /// The levels that this build and machine have, the lowest first.
 pub(crate) fn levels() -> &'static [&'static Kernels] {
@@ -112,14 +114,12 @@ pub(crate) fn levels() -> &'static [&'static Kernels] {
         let mut levels = vec![&scalar::KERNELS];
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c") {
+            // Every processor with AVX2 counts and finds bits, too; a hypervisor may hide any of it.
+            let has_bits = has_all!("bmi1", "bmi2", "popcnt");
+            if has_bits && has_all!("avx2", "fma", "f16c") {
                 levels.push(&avx2::KERNELS);
             }
-            if is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512vl")
-            {
+            if has_bits && has_all!("avx512f", "avx512bw", "avx512dq", "avx512vl") {
                 levels.push(&avx512::KERNELS);
             }
         }
@@ -210,16 +210,21 @@ mod tests {
                         let all = |k: &Kernels| {
                             let (mut maxima, mut sums) = (vec![[0.0; LANES]; blocks], vec![[0.0; LANES]; blocks]);
                             let (mut weights, mut hits) = (vec![0.0; row.len()], vec![]);
-                            let (mut reaching, mut columns) = (vec![], vec![]);
-                            let extents =
-                                [(k.maxima)(run, &mut maxima), (k.sums)(run, weighting, true, &mut maxima, &mut sums)];
+                            let (mut reaching, mut columns) = (vec![], vec![[f32::MIN; LANES]; blocks.div_ceil(LANES)]);
+                            let mut place = || Maxima { blocks: &mut maxima, columns: &mut columns, first: 0 };
+                            let found = (k.maxima)(run, place());
+                            let extents = [Besides::Moment { from: max }, Besides::Smallest, Besides::Nothing]
+                                .map(|besides| (k.sums)(run, weighting, besides, place(), &mut sums));
                             (k.weights)(run, weighting, &mut weights);
-                            (k.collect)(run, 5, -3.0, 9.0, &mut hits);
-                            (k.reaching)(&maxima, 9.0, &mut reaching);
-                            (k.columns)(&maxima, &mut columns);
+                            let numbers: Vec<u32> = (5..).take(blocks).collect();
+                            for (low, high) in [(-3.0, 9.0), (12.0, f32::INFINITY)] {
+                                let wanted = Wanted { blocks: &numbers, first: 5, low, high };
+                                (k.collect)(run, wanted, &mut hits);
+                            }
+                            (k.reaching)(&maxima, &columns, 9.0, &mut reaching);
                             let Spread { count, sum, squares } =
                                 (k.spread)(run, Measure { centre: -0.7, factor: 0.25 });
-                            let numbers = [(k.total)(&sums), (k.moment)(run, weighting, max), sum, squares];
+                            let numbers = [(k.total)(&sums), sum, squares];
                             let numbers = numbers.map(f64::to_bits);
                             let counts = [(k.count)(run, 0.0), (k.lanes_reaching)(&maxima, 9.0), count];
                             // The sign of a zero maximum is nobody's.
@@ -228,7 +233,7 @@ mod tests {
                             };
                             let weights: Vec<u32> = weights.iter().map(|w| w.to_bits()).collect();
                             let lanes = [bits(&maxima), bits(&sums), bits(&columns)];
-                            (extents, lanes, weights, hits, reaching, numbers, counts)
+                            (found, extents, lanes, weights, hits, reaching, numbers, counts)
                         };
                         let (theirs, ours) = (all(level), all(&scalar::KERNELS));
                         assert_eq!(theirs, ours, "{:?}, {} logits, {format}", level.level, row.len());
@@ -247,7 +252,9 @@ mod tests {
                 (Values::Bf16(&all[..]), &|h| half::bf16::from_bits(h).to_f32()),
             ] {
                 let mut hits = vec![];
-                (level.collect)(Run { values, mask: None }, 0, f32::NEG_INFINITY, f32::INFINITY, &mut hits);
+                let blocks: Vec<u32> = (0..all.len().div_ceil(BLOCK) as u32).collect();
+                let wanted = Wanted { blocks: &blocks, first: 0, low: f32::NEG_INFINITY, high: f32::INFINITY };
+                (level.collect)(Run { values, mask: None }, wanted, &mut hits);
                 let expected: Vec<_> =
                     all.iter().map(|&h| (u32::from(h), exact(h))).filter(|(_, x)| *x < f32::INFINITY).collect();
                 assert_eq!(hits.len(), expected.len(), "{:?}", level.level);
@@ -268,9 +275,11 @@ mod tests {
                     let mut sees = |row: &[f32], mask: Option<&[u32]>| {
                         let run = Run { values: Values::F32(row), mask };
                         let weighting = Weighting::new(1.0, 1.0);
+                        let mut columns = [[f32::MIN; LANES]];
+                        let mut place = || Maxima { blocks: &mut maxima, columns: &mut columns, first: 0 };
                         let seen = [
-                            (level.maxima)(run, &mut maxima),
-                            (level.sums)(run, weighting, false, &mut maxima, &mut [[0.0; LANES]; 3]),
+                            (level.maxima)(run, place()),
+                            (level.sums)(run, weighting, Besides::Nothing, place(), &mut [[0.0; LANES]; 3]),
                         ];
                         let bad = seen.map(|s| !s.ordered || s.max == f32::INFINITY);
                         assert_eq!(bad[0], bad[1]);

@@ -9,6 +9,7 @@
 //! | `run.rs` | a run of logits in its format and behind its mask, in blocks of vectors |
 //! | `exponential.rs` | what a logit weighs |
 //! | `passes.rs` | the passes, written once over the vector |
+//! | `weigh.rs` | the passes that weigh: sums of weights, and the moment beside them |
 //! | `dispatch.rs` | which instruction set runs: the table of kernels |
 //! | `sums.rs` | weights added up: totals, tails, the draw from the whole vocabulary |
 //! | `spread.rs` | the standard deviation of the logits |
@@ -25,6 +26,7 @@ mod scalar;
 mod select;
 mod spread;
 mod sums;
+mod weigh;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -35,8 +37,10 @@ pub(crate) use run::Run;
 
 use crate::error::{Error, Result};
 use crate::logits::{BLOCK, Copied, Row};
-use passes::Extent;
+use passes::{Extent, Maxima};
+use std::ops::Range;
 use sums::Sums;
+use weigh::Besides;
 
 /// More tokens than most heads have: room for as many is made at once.
 pub(crate) const USUAL_HEAD: usize = 4096;
@@ -46,8 +50,9 @@ pub(crate) struct Scratch {
     copied: Copied,
     /// The maximum of each lane of each block.
     maxima: Vec<Vector>,
-    sums: Sums,
+    /// Those of each lane of sixteen blocks.
     columns: Vec<Vector>,
+    sums: Sums,
     blocks: Vec<u32>,
     sample: Vec<f32>,
 }
@@ -57,8 +62,8 @@ impl Scratch {
         Self {
             copied: Copied::new(),
             maxima: Vec::new(),
-            sums: Sums::default(),
             columns: Vec::new(),
+            sums: Sums::default(),
             blocks: Vec::new(),
             sample: Vec::new(),
         }
@@ -67,7 +72,8 @@ impl Scratch {
     /// Makes room for what the usual question about such a row needs, so that none asked later has to ask for memory.
     fn reserve(&mut self, row: &Row<'_>) {
         self.maxima.resize(row.blocks(), [0.0; LANES]);
-        make_room(&mut self.columns, row.blocks().div_ceil(LANES));
+        self.columns.clear();
+        self.columns.resize(row.blocks().div_ceil(LANES), [f32::NEG_INFINITY; LANES]);
         make_room(&mut self.blocks, row.blocks());
         make_room(&mut self.sample, select::SAMPLE.min(row.vocab()));
         self.sums.reserve(row);
@@ -83,6 +89,8 @@ pub(crate) enum First {
     Total(f64),
     /// The total at this scale, and the smallest logit.
     Whole(f64),
+    /// The total at this scale, and the mean of the logits under these weights.
+    Moment(f64),
 }
 
 /// A row of logits with what is known of it so far.
@@ -114,8 +122,9 @@ impl<'r> Vocabulary<'r> {
         self.summed_at = None;
         match first {
             First::Maxima => self.find_maxima()?,
-            First::Total(scale) => self.sum_at(scale, false)?,
-            First::Whole(scale) => self.sum_at(scale, true)?,
+            First::Total(scale) => self.sum_at(scale, Besides::Nothing)?,
+            First::Whole(scale) => self.sum_at(scale, Besides::Smallest)?,
+            First::Moment(scale) => self.sum_at(scale, Besides::Moment { from: 0.0 })?,
         }
         if self.max == f32::NEG_INFINITY {
             return Err(Error::EmptySupport);
@@ -152,12 +161,20 @@ impl<'r> Vocabulary<'r> {
     }
 
     fn find_maxima(&mut self) -> Result<()> {
-        let Self { row, kernels, scratch, .. } = self;
-        let (maxima, mut seen) = (&mut scratch.maxima, Extent::NOTHING);
-        row.for_each_run(0..row.blocks(), &mut scratch.copied, |block, run| {
-            seen = seen.and((kernels.maxima)(run, &mut maxima[block..]));
-        });
+        let seen = self.maxima_of(0..self.row.blocks());
         self.see(seen)
+    }
+
+    /// Finds the maxima of some blocks.
+    fn maxima_of(&mut self, blocks: Range<usize>) -> Extent {
+        let Self { row, kernels, scratch, .. } = self;
+        let Scratch { copied, maxima, columns, .. } = &mut **scratch;
+        let mut seen = Extent::NOTHING;
+        row.for_each_run(blocks, copied, |first, run| {
+            let maxima = Maxima { blocks: &mut maxima[first..], columns, first };
+            seen = seen.and((kernels.maxima)(run, maxima));
+        });
+        seen
     }
 
     /// Takes note of the row's extent, unless it shows what is no logit.

@@ -1,7 +1,7 @@
 //! The largest tokens: bounds that certify a selection, and the collection above them.
 
-use super::{LANES, Run, Vector, Vocabulary};
-use crate::logits::BLOCK;
+use super::passes::Wanted;
+use super::{LANES, Vector, Vocabulary};
 use crate::vocab::Hit;
 
 /// Logits in a sample of the row.
@@ -20,7 +20,6 @@ impl Vocabulary<'_> {
     pub(crate) fn reached_by(&mut self, k: usize, attempt: u32) -> f32 {
         let scratch = &mut *self.scratch;
         if attempt == 0 && k <= scratch.maxima.len() / 4 {
-            (self.kernels.columns)(&scratch.maxima, &mut scratch.columns);
             return self.bound(k, &self.scratch.columns);
         }
         if attempt == 0 && k <= scratch.maxima.len() * LANES / 4 {
@@ -73,10 +72,14 @@ impl Vocabulary<'_> {
     pub(crate) fn collect(&mut self, low: f32, high: f32, hits: &mut Vec<Hit>) {
         let Self { row, kernels, scratch, .. } = self;
         scratch.blocks.clear();
-        (kernels.reaching)(&scratch.maxima, low, &mut scratch.blocks);
-        for &block in &scratch.blocks {
-            let run: Run<'_> = row.run(block as usize, 1, &mut scratch.copied);
-            (kernels.collect)(run, block * BLOCK as u32, low, high, hits);
+        (kernels.reaching)(&scratch.maxima, &scratch.columns, low, &mut scratch.blocks);
+        let mut blocks = &scratch.blocks[..];
+        while let Some(&first) = blocks.first() {
+            let first = first as usize;
+            let run = row.run(first, row.blocks() - first, &mut scratch.copied);
+            let here = blocks.partition_point(|&block| (block as usize) < first + run.blocks());
+            (kernels.collect)(run, Wanted { blocks: &blocks[..here], first, low, high }, hits);
+            blocks = &blocks[here..];
         }
     }
 }

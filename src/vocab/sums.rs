@@ -5,8 +5,9 @@
 //! exactly. Only a row with logits so large that t would lose its fraction is weighed in a second pass, less its maximum.
 
 use super::exponential::{LARGEST_EXPONENT, Weighting, binary_scale, power};
-use super::passes::Extent;
-use super::{LANES, Run, USUAL_HEAD, Vector, Vocabulary, make_room, place};
+use super::passes::{Extent, Maxima};
+use super::weigh::Besides;
+use super::{LANES, Run, Scratch, USUAL_HEAD, Vector, Vocabulary, make_room, place};
 use crate::error::Result;
 use crate::logits::{BLOCK, Copied, Row};
 use std::ops::Range;
@@ -24,6 +25,8 @@ pub(super) struct Sums {
     shift: f32,
     /// Brings the last tile's unit to exp((l - max) * scale).
     unit: f64,
+    /// Whether the tiles know their moments.
+    with_moments: bool,
     /// The lanes as they were, while tokens are left out.
     saved: Vec<(usize, Vector)>,
     left_out: Vec<u32>,
@@ -35,6 +38,9 @@ pub(super) struct Sums {
 struct TileSum {
     weighting: Weighting,
     total: f64,
+    /// The sum of weight times (logit - from), no logit being above `from`, in the same unit; 0 where nobody asked.
+    moment: f64,
+    from: f32,
 }
 
 impl Sums {
@@ -132,18 +138,16 @@ impl Vocabulary<'_> {
 
     /// The sum of `exp((l - max) * scale) * (l - max)` over the row.
     pub(crate) fn moment(&mut self, scale: f64) -> f64 {
-        self.weigh(scale);
-        let Self { row, kernels, scratch, max, .. } = self;
-        let sums = &scratch.sums;
-        let mut total = 0.0;
-        for (tile, TileSum { weighting, .. }) in sums.tiles.iter().enumerate() {
-            let mut moment = 0.0;
-            sums.for_each_run(row, blocks_of(row, tile), &mut scratch.copied, |_, run| {
-                moment += (kernels.moment)(run, *weighting, *max - sums.shift);
-            });
-            total += moment * sums.factor(tile);
+        if self.summed_at != Some(scale) || !self.scratch.sums.with_moments {
+            self.sum_at(scale, Besides::Moment { from: 0.0 }).expect(VALID);
         }
-        total * sums.unit
+        let sums = &self.scratch.sums;
+        let max = f64::from(self.max - sums.shift);
+        let in_tiles = sums.tiles.iter().enumerate().map(|(tile, sum)| {
+            // Both terms are at most zero: nothing cancels.
+            (sum.moment + (f64::from(sum.from) - max) * sum.total) * sums.factor(tile)
+        });
+        in_tiles.sum::<f64>() * sums.unit
     }
 
     /// The token at which the running sum of `exp((l - max) * scale)`, in order of index, first exceeds `u` times the
@@ -187,97 +191,103 @@ impl Vocabulary<'_> {
         scratch.sums.weights = weights;
     }
 
-    /// Makes sure of the sums at a scale; the row was found valid when it was opened.
+    /// Makes sure of the sums at a scale.
     fn weigh(&mut self, scale: f64) {
         if self.summed_at != Some(scale) {
-            self.sum_at(scale, false).expect("the row was valid when it was opened");
+            self.sum_at(scale, Besides::Nothing).expect(VALID);
         }
     }
 
-    /// The pass that finds maxima and sums together.
-    pub(super) fn sum_at(&mut self, scale: f64, want_min: bool) -> Result<()> {
+    /// The pass that finds maxima and sums together, and what is asked besides; a moment is taken from wherever is best.
+    pub(super) fn sum_at(&mut self, scale: f64, besides: Besides) -> Result<()> {
         let c = binary_scale(scale);
         self.scratch.sums.lanes.resize(self.row.blocks(), [0.0; LANES]);
         self.scratch.sums.tiles.clear();
-        if self.sum_tiles(c, want_min)? {
+        self.scratch.sums.with_moments = matches!(besides, Besides::Moment { .. });
+        if self.sum_tiles(c, besides)? {
             let sums = &mut self.scratch.sums;
             sums.shift = 0.0;
             sums.unit = sums.tiles.last().map_or(0.0, |t| t.weighting.unit(self.max, c));
         } else {
             self.find_maxima()?;
-            self.sum_shifted(c);
+            self.sum_shifted(c, besides);
         }
         self.summed_at = Some(scale);
         Ok(())
     }
 
     /// False if a logit is too large for it.
-    fn sum_tiles(&mut self, c: f32, want_min: bool) -> Result<bool> {
+    fn sum_tiles(&mut self, c: f32, besides: Besides) -> Result<bool> {
         let is_too_large = |max: f32| f64::from(max).abs() * f64::from(c) > LARGEST_EXPONENT;
         let (mut seen, mut weighting) = (Extent::NOTHING, None);
         for tile in 0..self.row.blocks().div_ceil(TILE_BLOCKS) {
-            let mut used = match weighting {
-                Some(weighting) => weighting,
+            let (mut used, mut from) = match weighting {
+                Some(weighting) => (weighting, seen.max),
                 None => {
-                    let max = self.largest_of(tile);
+                    let max = self.maxima_of(blocks_of(&self.row, tile)).max;
                     // Without a logit that weighs anything, any exponent will do.
-                    Weighting::new(if is_too_large(max) { 0.0 } else { max }, c)
+                    (Weighting::new(if is_too_large(max) { 0.0 } else { max }, c), max.max(f32::MIN))
                 }
             };
-            let mut extent = self.sum_tile(tile, used, want_min);
+            let mut extent = self.sum_tile(tile, used, besides, from);
             let max = seen.max.max(extent.max);
             if max > f32::NEG_INFINITY {
                 if is_too_large(max) {
                     return Ok(false);
                 }
-                if !used.has_room_for(max, c) {
+                let has_room = used.has_room_for(max, c);
+                if !has_room {
                     used = Weighting::new(max, c);
-                    extent = self.sum_tile(tile, used, want_min);
+                }
+                if !has_room || (max > from && matches!(besides, Besides::Moment { .. })) {
+                    from = max;
+                    extent = self.sum_tile(tile, used, besides, from);
                 }
                 weighting = Some(used);
             }
             seen = seen.and(extent);
             let sums = &mut self.scratch.sums;
             let total = (self.kernels.total)(&sums.lanes[blocks_of(&self.row, tile)]);
-            sums.tiles.push(TileSum { weighting: used, total });
+            sums.tiles.push(TileSum { weighting: used, total, moment: extent.moment, from });
         }
         self.see(seen)?;
         Ok(true)
     }
 
-    /// The largest logit of a tile.
-    fn largest_of(&mut self, tile: usize) -> f32 {
+    fn sum_tile(&mut self, tile: usize, weighting: Weighting, besides: Besides, from: f32) -> Extent {
         let Self { row, kernels, scratch, .. } = self;
-        let (maxima, mut seen) = (&mut scratch.maxima, Extent::NOTHING);
-        row.for_each_run(blocks_of(row, tile), &mut scratch.copied, |block, run| {
-            seen = seen.and((kernels.maxima)(run, &mut maxima[block..]));
-        });
-        seen.max
-    }
-
-    fn sum_tile(&mut self, tile: usize, weighting: Weighting, want_min: bool) -> Extent {
-        let Self { row, kernels, scratch, .. } = self;
-        let (maxima, lanes, mut seen) = (&mut scratch.maxima, &mut scratch.sums.lanes, Extent::NOTHING);
-        row.for_each_run(blocks_of(row, tile), &mut scratch.copied, |block, run| {
-            seen = seen.and((kernels.sums)(run, weighting, want_min, &mut maxima[block..], &mut lanes[block..]));
+        let Scratch { copied, maxima, columns, sums, .. } = &mut **scratch;
+        let (besides, mut seen) = (besides.from(from), Extent::NOTHING);
+        row.for_each_run(blocks_of(row, tile), copied, |first, run| {
+            let maxima = Maxima { blocks: &mut maxima[first..], columns, first };
+            seen = seen.and((kernels.sums)(run, weighting, besides, maxima, &mut sums.lanes[first..]));
         });
         seen
     }
 
     /// With every logit less the maximum, which is known.
-    fn sum_shifted(&mut self, c: f32) {
+    fn sum_shifted(&mut self, c: f32, besides: Besides) {
         let Self { row, kernels, scratch, max, .. } = self;
         let Sums { lanes, tiles, .. } = &mut scratch.sums;
-        let weighting = Weighting::new(0.0, c);
-        for (block, lanes) in lanes.iter_mut().enumerate() {
-            let run = row.shifted_block(block, *max, &mut scratch.copied);
-            (kernels.sums)(run, weighting, false, &mut [[0.0; LANES]], std::slice::from_mut(lanes));
-        }
+        let (weighting, besides) = (Weighting::new(0.0, c), besides.from(0.0));
         tiles.clear();
-        tiles.extend(lanes.chunks(TILE_BLOCKS).map(|lanes| TileSum { weighting, total: (kernels.total)(lanes) }));
+        for (tile, lanes) in lanes.chunks_mut(TILE_BLOCKS).enumerate() {
+            let mut moment = 0.0;
+            for (block, lanes) in (tile * TILE_BLOCKS..).zip(&mut *lanes) {
+                let run = row.shifted_block(block, *max, &mut scratch.copied);
+                let lanes = std::slice::from_mut(lanes);
+                // The maxima are known, and they are not these.
+                let (mut block, mut column) = ([[0.0; LANES]], [[0.0; LANES]]);
+                let nowhere = Maxima { blocks: &mut block, columns: &mut column, first: 0 };
+                moment += (kernels.sums)(run, weighting, besides, nowhere, lanes).moment;
+            }
+            tiles.push(TileSum { weighting, total: (kernels.total)(lanes), moment, from: 0.0 });
+        }
         (scratch.sums.shift, scratch.sums.unit) = (*max, weighting.unit(0.0, c));
     }
 }
+
+const VALID: &str = "the row was valid when it was opened";
 
 /// The blocks of a tile.
 fn blocks_of(row: &Row<'_>, tile: usize) -> Range<usize> {
