@@ -48,6 +48,10 @@ pub(crate) trait Lanes: Copy {
     /// and so falls to -0 at n = -256, where everything below, and a NaN, ends too.
     fn split(self) -> (Self, Self);
 
+    /// Has what is here brought to the nearest cache.
+    #[inline(always)]
+    fn prefetch<T>(_: &T) {}
+
     /// Half precision, as bits.
     #[inline(always)]
     fn load_f16(x: &[u16; LANES]) -> Self {

@@ -163,9 +163,16 @@ fn collect_between<L: Lanes, F: Format, A: Allowed, const HIGH: bool>(
 ) {
     let (low, high) = (L::splat(wanted.low), L::splat(wanted.high));
     let last = run.last();
-    for &number in wanted.blocks {
+    let block_of = |number: u32| {
         let b = number as usize - wanted.first;
-        let Some(block) = run.whole().get(b).or(last.as_ref()) else { break };
+        Some((b, run.whole().get(b).or(last.as_ref())?))
+    };
+    for (i, &number) in wanted.blocks.iter().enumerate() {
+        let Some((b, block)) = block_of(number) else { break };
+        // No hardware foresees which block is next.
+        if let Some((_, next)) = wanted.blocks.get(i + 1).and_then(|&next| block_of(next)) {
+            next.iter().for_each(L::prefetch);
+        }
         let first = number * BLOCK as u32;
         // The whole block before the first test: most have one hit or two, and a test a vector is seldom foreseen.
         let mut words = [0u64; ROWS / WORD];

@@ -38,6 +38,12 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch<T>(x: &T) {
+        // SAFETY: the features are there; a hint reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(x).cast()) };
+    }
+
+    #[inline(always)]
     fn load_f16(x: &[u16; LANES]) -> Self {
         // SAFETY: the features are there, and sixteen halves can be read.
         unsafe {

@@ -33,6 +33,12 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn prefetch<T>(x: &T) {
+        // SAFETY: the features are there; a hint reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(x).cast()) };
+    }
+
+    #[inline(always)]
     fn load_f16(x: &[u16; LANES]) -> Self {
         // SAFETY: the features are there, and sixteen halves can be read.
         Self(unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(x.as_ptr().cast())) })
