@@ -7,6 +7,7 @@
 mod arrange;
 
 use crate::math::exp_all;
+use crate::order::halfway;
 use crate::vocab::{Hit, USUAL_HEAD, Vocabulary, make_room};
 
 /// A token of the head.
@@ -148,7 +149,7 @@ impl<'r> Head<'r> {
 
     /// Makes sure of every eligible token with a log-weight of at least `x`; returns how many those are.
     pub(crate) fn reach_down_to(&mut self, x: f64, vocab: &mut Vocabulary<'_>) -> usize {
-        let bound = logit_at(vocab.max(), self.scale, x).max(self.lowest);
+        let bound = self.logit_of(x, vocab);
         if bound < self.floor {
             self.fetch(bound, vocab);
         }
@@ -159,11 +160,24 @@ impl<'r> Head<'r> {
 
     /// Fetches what `reach_down_to` would, without putting it in order.
     pub(crate) fn look_down_to(&mut self, x: f64, vocab: &mut Vocabulary<'_>) -> usize {
-        let bound = logit_at(vocab.max(), self.scale, x).max(self.lowest);
+        let bound = self.logit_of(x, vocab);
         if bound < self.floor {
             self.fetch(bound, vocab);
         }
         self.scratch.entries.len() + self.scratch.pool.len()
+    }
+
+    /// Makes the `n` first tokens, which all have a logit of at least `floor`, the entries.
+    pub(crate) fn take_all(&mut self, floor: f32, n: usize, vocab: &mut Vocabulary<'_>) {
+        if floor < self.floor {
+            self.fetch(floor, vocab);
+        }
+        self.take(n.saturating_sub(self.scratch.entries.len()), vocab.max());
+    }
+
+    /// The smallest logit with a log-weight of at least `x`, if that is eligible; else the smallest that is.
+    pub(crate) fn logit_of(&self, x: f64, vocab: &Vocabulary<'_>) -> f32 {
+        logit_at(vocab.max(), self.scale, x).max(self.lowest)
     }
 
     fn fetch(&mut self, bound: f32, vocab: &mut Vocabulary<'_>) {
@@ -219,14 +233,12 @@ fn logit_at(max: f32, scale: f64, x: f64) -> f32 {
     }
     // Many logits may have one log-weight in f64: all those near zero, if the largest is not. By halves, then, over the
     // floats in their order as whole numbers.
-    let to_number = |l: f32| l.to_bits() as i32 ^ ((l.to_bits() as i32 >> 31) as u32 >> 1) as i32;
-    let to_float = |n: i32| f32::from_bits((n ^ ((n >> 31) as u32 >> 1) as i32) as u32);
-    let (mut low, mut high) = (i64::from(to_number(f32::MIN)), i64::from(to_number(max)));
+    let (mut low, mut high) = (f32::MIN, max);
     while low < high {
-        let middle = low + (high - low) / 2;
-        if reaches(to_float(middle as i32)) { high = middle } else { low = middle + 1 }
+        let middle = halfway(low, high);
+        if reaches(middle) { high = middle } else { low = middle.next_up() }
     }
-    to_float(high as i32)
+    high
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! The law that a chain works on: the distribution over tokens as it stands between two stages.
 //!
 //! It begins as the whole vocabulary, known through a few passes and a scale (1/T). The first stage that drops a token
-//! makes it a closed head: a short list in f64 that every later stage works on, renormalised by being all there is.
+//! makes it a closed head: a short list in f64 that every later stage works on, renormalised by being all there is. If
+//! that list would be long, it is a crowd at first, which nobody sorts until a stage or a caller asks for the list.
 
+mod crowd;
 mod moments;
+mod prefix;
 mod reshape;
 mod threshold;
 mod window;
@@ -87,6 +90,8 @@ pub(crate) struct Law<'r> {
     /// The first entry's logit (ln p), once a stage gave the entries logits (probabilities) of its own.
     renormalised: Option<f64>,
     drawn: Option<Drawn>,
+    /// Set while the law is closed and nobody has asked for its list.
+    crowd: Option<crowd::Kept>,
     spare: &'r mut Spare,
     rows: &'r mut [Vec<f32>],
     /// Memory for the row's edits, a list for each change.
@@ -120,6 +125,7 @@ impl<'r> Law<'r> {
             closed_at: None,
             renormalised: None,
             drawn: None,
+            crowd: None,
             spare,
             rows: &mut **rows,
             edits,
@@ -155,6 +161,7 @@ impl<'r> Law<'r> {
 
     /// The entries known so far, in descending order: all of the law if it is closed.
     pub(crate) fn entries(&self) -> &[Entry] {
+        debug_assert!(self.crowd.is_none(), "a crowd is no list");
         self.head.entries()
     }
 
@@ -214,7 +221,14 @@ impl<'r> Law<'r> {
 
     /// Multiplies all log-weights: a temperature of 1/`factor`.
     pub(crate) fn scale_by(&mut self, factor: f64) {
-        self.scale = Self::scaled(self.scale, factor);
+        let (former, scale) = (self.scale, Self::scaled(self.scale, factor));
+        self.scale = scale;
+        if self.reweigh_crowd() {
+            return;
+        }
+        self.scale = former;
+        self.list();
+        self.scale = scale;
         if self.is_closed() {
             let entries = self.head.entries_mut();
             entries.iter_mut().for_each(|e| e.x *= factor);
@@ -323,7 +337,9 @@ impl<'r> Law<'r> {
     /// Draws by inverting the cumulative distribution, `u` in (0, 1): over the entries in their order, or over the
     /// whole vocabulary in order of index.
     pub(crate) fn draw(&mut self, u: f64) {
-        let drawn = if self.is_closed() {
+        let drawn = if let Some(drawn) = self.draw_of_crowd(u) {
+            drawn
+        } else if self.is_closed() {
             let weights = self.head.weights();
             let total: f64 = weights.iter().sum();
             let (mut sum, mut rank) = (0.0, 0);
@@ -371,7 +387,11 @@ impl<'r> Law<'r> {
 
     /// The number of tokens with positive probability.
     pub(crate) fn support(&mut self) -> usize {
-        if self.is_closed() { self.entries().len() } else { self.vocab.count(self.head.lowest()) as usize }
+        match self.size_of_crowd() {
+            Some(size) => size,
+            None if self.is_closed() => self.entries().len(),
+            None => self.vocab.count(self.head.lowest()) as usize,
+        }
     }
 
     /// The weight of each entry, e^x.

@@ -15,7 +15,7 @@
 //! | `logits.rs` | a borrowed row: number format, mask, edits |
 //! | `vocab/` | the vocabulary room: passes over all logits, written once over 16 lanes; knows nothing of decoders |
 //! | `head.rs`, `head/` | the sorted head, which deepens itself by asking the vocabulary for more |
-//! | `law.rs`, `law/` | the distribution between two stages: whole vocabulary, then closed head; what stages do to it |
+//! | `law.rs`, `law/` | the distribution between two stages: whole vocabulary, then a sorted head, or a crowd too large to sort; what stages do to it |
 //! | [`bregman`] | the decoders: objective, support, renormalisation; plain f64 |
 //! | `stages/` | one file a stage |
 //! | `chain/` | the chain's text, and the catalogue of stages |
@@ -25,6 +25,7 @@
 //! | `gumbel.rs` | the race of all tokens: one draw, or several without replacement |
 //! | `answers.rs` | a row's most likely tokens, ranks and kept tokens |
 //! | `batch.rs` | rows in parallel |
+//! | `math.rs`, `order.rs` | elementary functions that are the same everywhere; floats in their order |
 //! | `diagnostics.rs` | kept mass, entropy, the model's log-probability |
 //! | `ffi/` | the C boundary, and only that |
 //!
@@ -49,6 +50,7 @@ mod history;
 mod law;
 mod logits;
 mod math;
+mod order;
 mod random;
 mod sampler;
 mod stages;

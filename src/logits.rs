@@ -227,7 +227,7 @@ impl<'a> Row<'a> {
     }
 
     /// Writes the logits from `start` on, after edits and mask.
-    fn write(&self, start: usize, out: &mut [f32]) {
+    pub(crate) fn write(&self, start: usize, out: &mut [f32]) {
         self.values.widen(start, out);
         let first = self.edits.partition_point(|&(id, _)| (id as usize) < start);
         let end = start + out.len();

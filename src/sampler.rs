@@ -253,8 +253,20 @@ impl Sampler {
         processed
     }
 
-    /// Makes the law of a row, lets the chain transform it, and hands it on.
+    /// Makes the law of a row, lets the chain transform it, and hands it on as a list.
     fn with_law<T>(&mut self, row: Row<'_>, f: impl FnOnce(&mut Law<'_>, &mut Parts<'_>) -> Result<T>) -> Result<T> {
+        self.with_any_law(row, |law, parts| {
+            law.list();
+            f(law, parts)
+        })
+    }
+
+    /// The same, whatever it is.
+    fn with_any_law<T>(
+        &mut self,
+        row: Row<'_>,
+        f: impl FnOnce(&mut Law<'_>, &mut Parts<'_>) -> Result<T>,
+    ) -> Result<T> {
         let Self { chain, kernels, seed, position, history, bias, mask, state, memory, .. } = self;
         let Memory { law, model, problem, work, podium, mask: both, .. } = &mut **memory;
         let masked = match mask {

@@ -98,6 +98,9 @@ impl Chain {
             if !stage.is_pointwise() {
                 law.read()?;
             }
+            if !stage.takes_crowd() {
+                law.list();
+            }
             context.stage = at;
             stage.transform(law, context)?;
         }

@@ -1,6 +1,7 @@
 //! Truncation at a threshold, which serves every stage that keeps a prefix of known depth.
 
 use super::Law;
+use super::crowd::MANY;
 use crate::head::LOWEST_LOG_WEIGHT;
 
 /// What happens to the equals of the last token kept.
@@ -33,6 +34,12 @@ impl Law<'_> {
         if x <= LOWEST_LOG_WEIGHT {
             return;
         }
+        if edge == Edge::Inside && least.tokens <= MANY && self.can_be_crowd() {
+            let floor = self.head.logit_of(x, &self.vocab);
+            if self.keep_crowd_above(floor) {
+                return;
+            }
+        }
         let mut k = self.reach_down_to(x);
         if edge == Edge::Outside {
             k = self.entries()[..k].partition_point(|e| e.x > x);
@@ -46,6 +53,9 @@ impl Law<'_> {
 
     /// Keeps the `k` largest tokens, at least one, or all if there are fewer.
     pub(crate) fn keep_largest(&mut self, k: usize, ties: Ties) {
+        if k > MANY && self.can_be_crowd() && self.keep_crowd_of(k, ties) {
+            return;
+        }
         let mut n = self.reach(k).min(k.max(1));
         if ties == Ties::Keep {
             let last = self.entries()[n - 1].x;

@@ -67,6 +67,7 @@ impl Sampler {
         let mut context = Context { seed: *seed, position: *position, stage: 0, state: *state, history, problem, work };
         chain.transform(&mut law, &mut context)?;
         let mut next = chain.draw(&mut law, &context);
+        law.list();
         if let (Some(pending), Some(drawn)) = (&mut next.pending, law.drawn()) {
             // A stage knows places, the host accepts ids.
             pending.0 = candidates[drawn.index as usize].id;

@@ -19,6 +19,7 @@ impl Sampler {
     /// The same, and more answers about this very row and token; on an error none is written.
     pub fn decode_with(&mut self, row: Row<'_>, want: Want, answers: &mut Answers<'_>) -> Result<(Token, Told)> {
         self.decode_and(row, want, |law, parts, token| {
+            law.list();
             answers::kept(law, answers.kept_ids, answers.kept_mask);
             let (ids, logprobs) = (&mut *answers.top_ids, &mut *answers.top_logprobs);
             if answers.source == Source::Law {
@@ -42,9 +43,12 @@ impl Sampler {
         more: impl FnOnce(&mut Law<'_>, &mut Parts<'_>, u32) -> T,
     ) -> Result<(Token, T)> {
         self.check_draws()?;
-        let (token, told, state) = self.with_law(row, |law, parts| {
+        let (token, told, state) = self.with_any_law(row, |law, parts| {
             let state = parts.chain.draw(law, &parts.context);
             let drawn = law.drawn().ok_or_else(|| Error::Unsupported("the chain has no drawing stage".into()))?;
+            if want.kept_mass || want.entropy {
+                law.list();
+            }
             let mut token = Token {
                 token: drawn.index,
                 support: law.support(),

@@ -6,7 +6,7 @@ use crate::chain::Generators;
 use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo, nearest};
 use crate::error::{Error, Result};
-use crate::law::Law;
+use crate::law::{Law, Ties};
 use crate::math::{exp, ln};
 
 pub(super) const INFO: StageInfo = StageInfo {
@@ -217,8 +217,7 @@ impl Stage for Bregman {
             // λ = 0 without a limit: p̂ = p.
             Some(usize::MAX) => {}
             Some(k) if self.decoder.is_plain() => {
-                let n = law.reach(k).min(k);
-                law.truncate(n);
+                law.keep_largest(k, Ties::Exact);
             }
             _ => match self.decoder.ratio() {
                 Some(ratio) => self.keep_by_ratio(law, ratio),

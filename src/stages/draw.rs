@@ -36,6 +36,10 @@ impl Stage for Draw {
         Ok(())
     }
 
+    fn takes_crowd(&self) -> bool {
+        true
+    }
+
     fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
         law.draw(uniform(context.seed, context.position, Purpose::Token));
         context.state

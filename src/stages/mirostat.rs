@@ -162,7 +162,8 @@ struct V2Stage {
 
 impl Stage for V2Stage {
     fn need(&self) -> Need {
-        Need::Total
+        // Often nothing is dropped, and then all are counted.
+        Need::Whole
     }
 
     fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {

@@ -68,6 +68,11 @@ pub(crate) trait Stage: Send + Sync {
         false
     }
 
+    /// Whether its transformation takes a law that is no list yet (`Law::list`).
+    fn takes_crowd(&self) -> bool {
+        false
+    }
+
     /// How often the stage changes single tokens' logits at the most (`Law::change`).
     fn changes(&self) -> usize {
         0

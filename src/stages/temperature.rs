@@ -52,6 +52,10 @@ impl Stage for Temperature {
         Ok(())
     }
 
+    fn takes_crowd(&self) -> bool {
+        self.t > 0.0
+    }
+
     fn is_pointwise(&self) -> bool {
         self.t > 0.0
     }

@@ -5,7 +5,7 @@ use crate::chain::Generators;
 use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
 use crate::error::Result;
-use crate::law::Law;
+use crate::law::{Law, Least, Ties};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "top_p",
@@ -87,22 +87,9 @@ impl Stage for TopP {
         if self.p >= 1.0 {
             return Ok(());
         }
-        let target = self.p * law.total();
-        let (mut k, mut sum) = (0, 0.0);
-        'deepen: while k < law.entries().len() || k < law.reach(k + 1) {
-            for weight in &law.weights()[k..] {
-                let with = sum + weight;
-                if k >= self.min_keep && !self.keeps(sum, with, target) {
-                    break 'deepen;
-                }
-                sum = with;
-                k += 1;
-            }
-        }
-        if self.rule == Rule::Ties {
-            k = law.reach_down_to(law.entries()[k - 1].x);
-        }
-        law.truncate(k);
+        let ties = if self.rule == Rule::Ties { Ties::Keep } else { Ties::Exact };
+        let least = Least { tokens: self.min_keep, ties };
+        law.keep_while(self.p, least, |before, with, target| self.keeps(before, with, target));
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use super::passes::{self, Extent, Hit, Maxima, Wanted};
 use super::run::{All, Bf16, F16, F32, Packed, Run, Source, with_source};
 use super::spread::{Measure, Spread};
 use super::weigh::Besides;
+use super::weighed::Above;
 use crate::error::{Error, Result};
 use crate::logits::Candidate;
 use once_cell::sync::OnceCell;
@@ -22,9 +23,11 @@ pub(crate) struct Kernels {
     pub(crate) column: fn(&Vector, Weighting) -> f64,
     pub(crate) weights: fn(Run<'_>, Weighting, &mut [f32]),
     pub(crate) collect: fn(Run<'_>, Wanted<'_>, &mut Vec<Hit>),
+    pub(crate) squeeze: fn(Run<'_>, Wanted<'_>, &mut [f32], usize, &mut Vec<u32>) -> usize,
     pub(crate) count: fn(Run<'_>, f32) -> u64,
     pub(crate) spread: fn(Run<'_>, Measure) -> Spread,
     pub(crate) reaching: fn(&[Vector], &[Vector], f32, &mut Vec<u32>),
+    pub(crate) above: fn(&[f32], &[f32], f32) -> Above,
     pub(crate) lanes_reaching: fn(&[Vector], f32) -> u64,
     pub(crate) unpack: fn(&[Candidate], &mut [f32]) -> bool,
     pub(crate) pack_logits: fn(&[f32], f64, &mut [Candidate]),
@@ -42,6 +45,7 @@ macro_rules! kernels {
                 sums(run, weighting: Weighting, besides: Besides, maxima: Maxima<'_>, sums: &mut [Vector]) -> Extent,
                 weights(run, weighting: Weighting, out: &mut [f32]) -> (),
                 collect(run, wanted: Wanted<'_>, hits: &mut Vec<Hit>) -> (),
+                squeeze(run, wanted: Wanted<'_>, out: &mut [f32], len: usize, starts: &mut Vec<u32>) -> usize,
                 count(run, low: f32) -> u64,
                 spread(run, measure: Measure) -> Spread
             ],
@@ -49,6 +53,7 @@ macro_rules! kernels {
                 total(blocks: &[Vector]) -> f64,
                 column(logits: &Vector, weighting: Weighting) -> f64,
                 reaching(maxima: &[Vector], columns: &[Vector], low: f32, blocks: &mut Vec<u32>) -> (),
+                above(logits: &[f32], weights: &[f32], low: f32) -> Above,
                 lanes_reaching(maxima: &[Vector], low: f32) -> u64,
                 unpack(candidates: &[Candidate], logits: &mut [f32]) -> bool,
                 pack_logits(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) -> (),
@@ -227,18 +232,25 @@ mod tests {
                                 (k.collect)(run, wanted, &mut hits);
                             }
                             (k.reaching)(&maxima, &columns, 9.0, &mut reaching);
+                            let mut squeezed = vec![0.0; numbers.len() * BLOCK + LANES];
+                            let wanted = Wanted { blocks: &numbers, first: 5, low: -3.0, high: f32::INFINITY };
+                            let mut starts = vec![];
+                            let len = (k.squeeze)(run, wanted, &mut squeezed, 0, &mut starts);
+                            let squeezed: Vec<u32> = squeezed[..len].iter().map(|x| x.to_bits()).collect();
+                            let above = (k.above)(&row, &weights, -3.0);
                             let Spread { count, sum, squares } =
                                 (k.spread)(run, Measure { centre: -0.7, factor: 0.25 });
-                            let numbers = [(k.total)(&sums), sum, squares];
+                            let numbers = [(k.total)(&sums), sum, squares, above.weight];
                             let numbers = numbers.map(f64::to_bits);
-                            let counts = [(k.count)(run, 0.0), (k.lanes_reaching)(&maxima, 9.0), count];
+                            let counts =
+                                [(k.count)(run, 0.0), (k.lanes_reaching)(&maxima, 9.0), count, above.count as u64];
                             // The sign of a zero maximum is nobody's.
                             let bits = |v: &[Vector]| -> Vec<u32> {
                                 v.as_flattened().iter().map(|x| (x + 0.0f32).to_bits()).collect()
                             };
                             let weights: Vec<u32> = weights.iter().map(|w| w.to_bits()).collect();
                             let lanes = [bits(&maxima), bits(&sums), bits(&columns)];
-                            (found, extents, lanes, weights, hits, reaching, numbers, counts)
+                            (found, extents, lanes, weights, (hits, squeezed, starts), reaching, numbers, counts)
                         };
                         let (theirs, ours) = (all(level), all(&scalar::KERNELS));
                         assert_eq!(theirs, ours, "{:?}, {} logits, {format}", level.level, row.len());

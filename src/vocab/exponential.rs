@@ -23,7 +23,7 @@ const DEPTH: i32 = 14;
 pub(crate) const ROOM: f64 = 12.0;
 
 /// Beyond this e no logit is brought: t would lose its fraction.
-pub(crate) const LARGEST_EXPONENT: f64 = 2_097_152.0;
+const LARGEST_EXPONENT: f64 = 2_097_152.0;
 
 /// How a logit becomes a weight.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +42,12 @@ pub(crate) fn binary_scale(scale: f64) -> f32 {
 }
 
 impl Weighting {
-    /// For logits up to `ROOM` binary orders above `max`, of which `max * c` is at most `LARGEST_EXPONENT`.
+    /// Whether logits up to this one can be weighed as they are.
+    pub(crate) fn fits(max: f32, c: f32) -> bool {
+        f64::from(max).abs() * f64::from(c) <= LARGEST_EXPONENT
+    }
+
+    /// For logits up to `ROOM` binary orders above `max`, which fits.
     pub(crate) fn new(max: f32, c: f32) -> Self {
         let exponent = (f64::from(max) * f64::from(c)).round() as i32;
         Self { c: c * ONE, offset: -((exponent + DEPTH) as f32) * ONE, exponent }

@@ -84,6 +84,21 @@ pub(crate) trait Lanes: Copy {
         n
     }
 
+    /// Writes the lanes of the mask to the front of `out`, in order; returns their number. What lies behind them in `out`
+    /// is spoilt.
+    #[inline(always)]
+    fn squeeze(self, mask: Self::Mask, out: &mut Vector) -> usize {
+        let mut all = [0.0; LANES];
+        self.store(&mut all);
+        let (mut bits, mut n) = (Self::bits(mask), 0);
+        while bits != 0 {
+            out[n & (LANES - 1)] = all[bits.trailing_zeros() as usize & (LANES - 1)];
+            n += 1;
+            bits &= bits - 1;
+        }
+        n
+    }
+
     /// Each lane times `factor`, in f64, rounded once more.
     #[inline(always)]
     fn times(self, factor: f64) -> Self {

@@ -13,20 +13,26 @@
 //! | `dispatch.rs` | which instruction set runs: the table of kernels |
 //! | `sums.rs` | weights added up: totals, tails, the draw from the whole vocabulary |
 //! | `spread.rs` | the standard deviation of the logits |
+//! | `weighed.rs` | logits with their weights: where a prefix of the descending order ends |
+//! | `sample.rs` | a sample of the row: what to expect |
+//! | `crowd.rs` | the tokens above a floor where they are too many to sort |
 //! | `select.rs` | the largest: bounds that certify a selection, and the collection above them |
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
+mod crowd;
 mod dispatch;
 mod exponential;
 mod lanes;
 mod passes;
 mod run;
+mod sample;
 mod scalar;
 mod select;
 mod spread;
 mod sums;
 mod weigh;
+mod weighed;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -34,13 +40,16 @@ pub(crate) use dispatch::{Kernels, by_name, kernels, levels};
 pub(crate) use lanes::{LANES, Vector};
 pub(crate) use passes::Hit;
 pub(crate) use run::Run;
+pub(crate) use weighed::{Above, Aim};
 
 use crate::error::{Error, Result};
 use crate::logits::{BLOCK, Copied, Row};
+use crowd::Crowd;
 use passes::{Extent, Maxima};
 use std::ops::Range;
 use sums::Sums;
 use weigh::Besides;
+use weighed::Weighed;
 
 /// More tokens than most heads have: room for as many is made at once.
 pub(crate) const USUAL_HEAD: usize = 4096;
@@ -53,8 +62,9 @@ pub(crate) struct Scratch {
     /// Those of each lane of sixteen blocks.
     columns: Vec<Vector>,
     sums: Sums,
+    crowd: Crowd,
     blocks: Vec<u32>,
-    sample: Vec<f32>,
+    sample: Weighed,
 }
 
 impl Scratch {
@@ -64,8 +74,9 @@ impl Scratch {
             maxima: Vec::new(),
             columns: Vec::new(),
             sums: Sums::default(),
+            crowd: Crowd::default(),
             blocks: Vec::new(),
-            sample: Vec::new(),
+            sample: Weighed::default(),
         }
     }
 
@@ -75,7 +86,6 @@ impl Scratch {
         self.columns.clear();
         self.columns.resize(row.blocks().div_ceil(LANES), [f32::NEG_INFINITY; LANES]);
         make_room(&mut self.blocks, row.blocks());
-        make_room(&mut self.sample, select::SAMPLE.min(row.vocab()));
         self.sums.reserve(row);
     }
 }

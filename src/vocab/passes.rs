@@ -5,10 +5,12 @@
 //! column of sixteen tokens, which can be looked at or summed again alone, and nothing is added up across lanes where
 //! the row is read.
 
+pub(super) use super::crowd::squeeze;
 use super::lanes::{LANES, Lanes, Vector};
 use super::run::{Allowed, Format, Source, for_each_block};
 pub(super) use super::spread::spread;
 pub(super) use super::weigh::{column, sums, weights};
+pub(super) use super::weighed::above;
 use crate::logits::{BLOCK, Candidate};
 
 /// Vectors in a block.
@@ -176,11 +178,11 @@ fn collect_between<L: Lanes, F: Format, A: Allowed, const HIGH: bool>(
         let first = number * BLOCK as u32;
         // The whole block before the first test: most have one hit or two, and a test a vector is seldom foreseen.
         let mut words = [0u64; ROWS / WORD];
-        for w in 0..ROWS / WORD {
+        for (w, word) in words.iter_mut().enumerate() {
             for v in (w * WORD..(w + 1) * WORD).rev() {
                 let x = run.vector::<L>(block, b, v);
                 let inside = if HIGH { L::and(x.ge(low), x.lt(high)) } else { x.ge(low) };
-                words[w] = words[w] << LANES | u64::from(L::bits(inside));
+                *word = *word << LANES | u64::from(L::bits(inside));
             }
         }
         if words.iter().map(|word| word.count_ones()).sum::<u32>() < MANY {

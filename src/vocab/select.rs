@@ -1,11 +1,8 @@
 //! The largest tokens: bounds that certify a selection, and the collection above them.
 
 use super::passes::Wanted;
-use super::{LANES, Vector, Vocabulary};
+use super::{LANES, Scratch, Vector, Vocabulary};
 use crate::vocab::Hit;
-
-/// Logits in a sample of the row.
-pub(super) const SAMPLE: usize = 4096;
 
 /// Steps of the search for a bound: each halves what the bound may miss.
 const STEPS: usize = 14;
@@ -18,22 +15,21 @@ impl Vocabulary<'_> {
     /// is a rank in a sample of the row, with slack that grows with each `attempt`: the caller counts what it finds, and
     /// asks again. -infinity once the sample has nothing lower.
     pub(crate) fn reached_by(&mut self, k: usize, attempt: u32) -> f32 {
-        let scratch = &mut *self.scratch;
-        if attempt == 0 && k <= scratch.maxima.len() / 4 {
+        if attempt == 0 && k <= self.scratch.maxima.len() / 4 {
             return self.bound(k, &self.scratch.columns);
         }
-        if attempt == 0 && k <= scratch.maxima.len() * LANES / 4 {
+        if attempt == 0 && k <= self.scratch.maxima.len() * LANES / 4 {
             return self.bound(k, &self.scratch.maxima);
         }
-        let vocab = self.row.vocab();
-        let step = vocab.div_ceil(SAMPLE);
-        let sample = &mut scratch.sample;
-        sample.clear();
-        sample.extend((0..vocab as u32).step_by(step).map(|i| self.row.logit(i)));
+        let sampled = self.sample();
         // The expected rank and four standard deviations above it.
-        let rank = k as f64 / step as f64;
+        let rank = k as f64 * sampled as f64 / self.row.vocab() as f64;
         let rank = (rank + 4.0 * rank.sqrt() + 4.0) * f64::from(1u32 << (2 * attempt).min(30));
-        if rank >= sample.len() as f64 { f32::NEG_INFINITY } else { nth_largest(sample, rank as usize) }
+        if rank >= sampled as f64 {
+            return f32::NEG_INFINITY;
+        }
+        let (vectors, _) = self.scratch.sample.logits[..sampled].as_chunks();
+        self.bound(rank as usize, vectors)
     }
 
     /// A number that at least `k` of the groups' maxima reach, and not many more: by bisection, which reads the maxima a
@@ -68,6 +64,17 @@ impl Vocabulary<'_> {
         low
     }
 
+    /// No more than the number of tokens that reach a logit, and not many fewer if those are few; 0 for less than some.
+    pub(crate) fn at_least(&self, low: f32, some: usize) -> usize {
+        let Scratch { maxima, columns, .. } = &*self.scratch;
+        // A quarter of as many columns have them, unless they stand together.
+        if (self.kernels.lanes_reaching)(columns, low) as usize >= some.min(columns.len() * LANES) / 4 {
+            (self.kernels.lanes_reaching)(maxima, low) as usize
+        } else {
+            0
+        }
+    }
+
     /// Appends the tokens with `low <= logit < high` in order of index, reading only blocks that reach `low`.
     pub(crate) fn collect(&mut self, low: f32, high: f32, hits: &mut Vec<Hit>) {
         let Self { row, kernels, scratch, .. } = self;
@@ -82,9 +89,4 @@ impl Vocabulary<'_> {
             blocks = &blocks[here..];
         }
     }
-}
-
-/// The k-th largest, counted from 1.
-fn nth_largest(values: &mut [f32], k: usize) -> f32 {
-    *values.select_nth_unstable_by(k.max(1) - 1, |a, b| b.total_cmp(a)).1
 }

@@ -4,7 +4,7 @@
 //! brings a much larger one is weighed again. Sums of different tiles then differ in their unit by a power of two,
 //! exactly. Only a row with logits so large that t would lose its fraction is weighed in a second pass, less its maximum.
 
-use super::exponential::{LARGEST_EXPONENT, Weighting, binary_scale, power};
+use super::exponential::{Weighting, binary_scale, power};
 use super::passes::{Extent, Maxima};
 use super::weigh::Besides;
 use super::{LANES, Run, Scratch, USUAL_HEAD, Vector, Vocabulary, make_room, place};
@@ -218,7 +218,6 @@ impl Vocabulary<'_> {
 
     /// False if a logit is too large for it.
     fn sum_tiles(&mut self, c: f32, besides: Besides) -> Result<bool> {
-        let is_too_large = |max: f32| f64::from(max).abs() * f64::from(c) > LARGEST_EXPONENT;
         let (mut seen, mut weighting) = (Extent::NOTHING, None);
         for tile in 0..self.row.blocks().div_ceil(TILE_BLOCKS) {
             let (mut used, mut from) = match weighting {
@@ -226,13 +225,13 @@ impl Vocabulary<'_> {
                 None => {
                     let max = self.maxima_of(blocks_of(&self.row, tile)).max;
                     // Without a logit that weighs anything, any exponent will do.
-                    (Weighting::new(if is_too_large(max) { 0.0 } else { max }, c), max.max(f32::MIN))
+                    (Weighting::new(if Weighting::fits(max, c) { max } else { 0.0 }, c), max.max(f32::MIN))
                 }
             };
             let mut extent = self.sum_tile(tile, used, besides, from);
             let max = seen.max.max(extent.max);
             if max > f32::NEG_INFINITY {
-                if is_too_large(max) {
+                if !Weighting::fits(max, c) {
                     return Ok(false);
                 }
                 let has_room = used.has_room_for(max, c);

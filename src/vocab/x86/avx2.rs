@@ -152,6 +152,21 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn squeeze(self, mask: Self::Mask, out: &mut Vector) -> usize {
+        // SAFETY: the features are there; the first eight floats fit, and so do the next after at most eight.
+        unsafe {
+            let half = |x: __m256, mask: __m256, out: *mut f32| {
+                let bits = _mm256_movemask_ps(mask) as usize;
+                let from = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(TO_THE_FRONT[bits] as i64));
+                _mm256_storeu_ps(out, _mm256_permutevar8x32_ps(x, from));
+                bits.count_ones() as usize
+            };
+            let n = half(self.0, mask.0, out.as_mut_ptr());
+            n + half(self.1, mask.1, out.as_mut_ptr().add(n))
+        }
+    }
+
+    #[inline(always)]
     fn and(a: Self::Mask, b: Self::Mask) -> Self::Mask {
         // SAFETY: the features are there.
         unsafe { (_mm256_and_ps(a.0, b.0), _mm256_and_ps(a.1, b.1)) }
@@ -237,3 +252,20 @@ impl Lanes for Avx2 {
         }
     }
 }
+
+/// For each choice of eight lanes, where those that go to the front come from, a byte each.
+static TO_THE_FRONT: [u64; 256] = {
+    let (mut all, mut bits) = ([0; 256], 0);
+    while bits < 256 {
+        let (mut n, mut lane) = (0, 0);
+        while lane < 8 {
+            if bits >> lane & 1 == 1 {
+                all[bits] |= lane << (8 * n);
+                n += 1;
+            }
+            lane += 1;
+        }
+        bits += 1;
+    }
+    all
+};

@@ -145,6 +145,14 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn squeeze(self, mask: __mmask16, out: &mut Vector) -> usize {
+        // SAFETY: the features are there, and sixteen floats can be written. (Compressing into memory is many times
+        // slower on some processors.)
+        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), _mm512_maskz_compress_ps(mask, self.0)) };
+        mask.count_ones() as usize
+    }
+
+    #[inline(always)]
     fn and(a: __mmask16, b: __mmask16) -> __mmask16 {
         a & b
     }

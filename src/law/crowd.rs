@@ -1,0 +1,314 @@
+//! A law of so many tokens that nobody sorts them: closed, but kept as a crowd (`vocab/crowd.rs`) until somebody asks for
+//! the list.
+
+use super::{Drawn, Law, Least, Ties};
+use crate::head::LOWEST_LOG_WEIGHT;
+use crate::math::exp;
+use crate::vocab::{Above, Aim, Hit};
+
+/// From so many tokens on a law is kept as a crowd.
+pub(super) const MANY: usize = 512;
+
+/// What was kept of the vocabulary's crowd.
+#[derive(Clone, Copy)]
+pub(super) struct Kept {
+    /// From here up, by place in the crowd.
+    last: Hit,
+    above: Above,
+}
+
+impl Law<'_> {
+    /// Whether a truncation may make it a crowd. (In a candidate array ties go by ids that are not the places.)
+    pub(super) fn can_be_crowd(&self) -> bool {
+        !self.is_closed() && self.head.ids().is_none()
+    }
+
+    /// Puts the tokens of a crowd in order.
+    pub(crate) fn list(&mut self) {
+        if let Some(Kept { last, above }) = self.crowd.take() {
+            self.head.rescale(self.vocab.max(), self.scale);
+            self.head.take_all(last.logit(), above.count, &mut self.vocab);
+        }
+    }
+
+    fn keep_crowd(&mut self, last: Hit, above: Above) {
+        self.closed_at.get_or_insert(self.scale);
+        self.crowd = Some(Kept { last, above });
+    }
+
+    /// The same, and all ties for the last.
+    fn keep_crowd_down_to(&mut self, logit: f32) {
+        self.keep_crowd(Hit::new(u32::MAX, logit), self.vocab.crowd_above(logit));
+    }
+
+    /// Keeps the `k` largest as a crowd, or all there are. False, and nothing changed, if there are no weights.
+    pub(super) fn keep_crowd_of(&mut self, k: usize, ties: Ties) -> bool {
+        let lowest = self.head.lowest();
+        let mut attempt = 0;
+        let (floor, all) = loop {
+            let floor = self.vocab.reached_by(k, attempt).max(lowest);
+            match self.vocab.gather(floor, self.scale) {
+                None => return false,
+                Some(all) if all.count < k && floor > lowest => attempt += 1,
+                Some(all) => break (floor, all),
+            }
+        };
+        let from = Hit::new(u32::MAX, floor);
+        if all.count <= k {
+            self.keep_crowd(from, all);
+            return true;
+        }
+        let end = self.vocab.end_of_prefix((from, all), self.scale, Aim::Count(k), |_, with| with.count <= k);
+        match ties {
+            Ties::Exact => self.keep_crowd(end.last, end.above),
+            Ties::Keep => self.keep_crowd_down_to(end.last.logit()),
+        }
+        true
+    }
+
+    /// Keeps the tokens with a logit of at least `floor` as a crowd, if they are many; else nothing is changed.
+    pub(super) fn keep_crowd_above(&mut self, floor: f32) -> bool {
+        if self.vocab.at_least(floor, MANY) < MANY {
+            return false;
+        }
+        let Some(all) = self.vocab.gather(floor, self.scale) else { return false };
+        self.keep_crowd(Hit::new(u32::MAX, floor), all);
+        true
+    }
+
+    /// Keeps the longest prefix whose tokens all are kept as a crowd; see [`Law::keep_while`]. `floor` is where its weight
+    /// is reached most probably. False if there are no weights.
+    pub(super) fn keep_crowd_while(
+        &mut self,
+        weight: f64,
+        floor: f32,
+        least: Least,
+        keeps: impl Fn(f64, f64) -> bool,
+    ) -> bool {
+        let keeps = |before: Above, with: Above| before.count < least.tokens || keeps(before.weight, with.weight);
+        let lowest = self.head.lowest();
+        let mut floor = floor.max(lowest);
+        let all = loop {
+            match self.vocab.gather(floor, self.scale) {
+                None => return false,
+                Some(all) if floor > lowest && keeps(all, all) => floor = lowest,
+                Some(all) => break all,
+            }
+        };
+        let from = Hit::new(u32::MAX, floor);
+        if keeps(all, all) {
+            self.keep_crowd(from, all);
+            return true;
+        }
+        let end = self.vocab.end_of_prefix((from, all), self.scale, Aim::Weight(weight), keeps);
+        match least.ties {
+            Ties::Exact => self.keep_crowd(end.last, end.above),
+            Ties::Keep => self.keep_crowd_down_to(end.last.logit()),
+        }
+        true
+    }
+
+    /// A crowd's part of a change of scale, which has taken place. False if the crowd cannot go on as one.
+    pub(super) fn reweigh_crowd(&mut self) -> bool {
+        let Some(Kept { last, above }) = self.crowd else { return false };
+        let x = self.log_weight_of(last);
+        if x < LOWEST_LOG_WEIGHT || self.vocab.weigh_crowd(self.scale).is_none() {
+            return false;
+        }
+        let larger = self.vocab.crowd_above(last.logit().next_up());
+        let weight = larger.weight + (above.count - larger.count) as f64 * exp(x);
+        self.crowd = Some(Kept { last, above: Above { weight, count: above.count } });
+        true
+    }
+
+    fn log_weight_of(&self, hit: Hit) -> f64 {
+        (f64::from(hit.logit()) - f64::from(self.vocab.max())) * self.scale
+    }
+
+    pub(super) fn size_of_crowd(&self) -> Option<usize> {
+        self.crowd.map(|kept| kept.above.count)
+    }
+
+    /// A crowd's part of [`Law::draw`]: the order is the descending one, as it is of a list.
+    pub(super) fn draw_of_crowd(&mut self, u: f64) -> Option<Drawn> {
+        let Kept { last, above } = self.crowd?;
+        let target = u * above.weight;
+        let aim = Aim::Weight(target);
+        let end = self.vocab.end_of_prefix((last, above), self.scale, aim, |_, with| with.weight <= target);
+        // Rounding may leave the target at the total: then it is the last.
+        let (hit, rank) = end.next.map_or((end.last, above.count - 1), |next| (next, end.above.count));
+        let p = exp(self.log_weight_of(hit)) / above.weight;
+        Some(Drawn { index: self.vocab.crowd_token(hit.index()), rank, p })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Edge, LawScratch};
+    use super::*;
+    use crate::head::Entry;
+    use crate::logits::Row;
+    use crate::vocab::{First, levels};
+
+    const ONE: Least = Least { tokens: 1, ties: Ties::Exact };
+
+    fn noise(n: usize, seed: u64) -> Vec<f64> {
+        let mut state = seed;
+        (0..n)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 11) as f64 / 2f64.powi(53)
+            })
+            .collect()
+    }
+
+    /// Rows whose heads are long: flat, sloping, with many ties, with a spike, a few values, all equal, large.
+    fn rows() -> Vec<Vec<f32>> {
+        let n = 20_011;
+        let shapes: [fn(usize, f64) -> f64; 8] = [
+            |_, u| 3.0 * u,
+            |_, u| 6.0 * u.powi(3) - 900.0,
+            |i, _| i as f64 * -4e-4,
+            |_, u| (40.0 * u).floor() / 16.0,
+            |i, u| if i == 7777 { 9.0 } else { 2.0 * u },
+            |_, u| if u < 0.5 { 1.0 } else { 0.0 },
+            |_, _| -2.5,
+            |_, u| 3e5 + (64.0 * u).floor() / 32.0,
+        ];
+        shapes
+            .iter()
+            .map(|shape| noise(n, 5).into_iter().enumerate().map(|(i, u)| shape(i, u) as f32).collect())
+            .collect()
+    }
+
+    fn with_law<T>(row: &[f32], scale: f64, f: impl Fn(&mut Law<'_>) -> T) -> Vec<T> {
+        levels()
+            .iter()
+            .map(|kernels| {
+                let mut scratch = LawScratch::new(0);
+                let row = Row::from_f32(row).unwrap();
+                let mut law = Law::open(row, First::Maxima, kernels, &mut scratch).unwrap();
+                law.scale_by(scale);
+                f(&mut law)
+            })
+            .collect()
+    }
+
+    /// All tokens in descending order, with weights relative to the first.
+    fn sorted(row: &[f32], scale: f64) -> Vec<(u32, f64)> {
+        let mut all: Vec<(u32, f32)> = (0..).zip(row.iter().copied()).collect();
+        all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let max = f64::from(all[0].1);
+        all.iter().map(|&(i, l)| (i, ((f64::from(l) - max) * scale).exp())).collect()
+    }
+
+    fn indices(entries: &[Entry]) -> Vec<u32> {
+        entries.iter().map(|e| e.index).collect()
+    }
+
+    #[test]
+    fn the_largest_are_the_largest() {
+        for row in rows() {
+            let all = sorted(&row, 1.0);
+            for k in [513, 1000, 6000, 20_000, 50_000] {
+                for ties in [Ties::Exact, Ties::Keep] {
+                    let mut expected: Vec<u32> = all.iter().take(k).map(|e| e.0).collect();
+                    if ties == Ties::Keep {
+                        let last = row[*expected.last().unwrap() as usize];
+                        let more = all[expected.len()..].iter().take_while(|e| row[e.0 as usize] == last);
+                        expected.extend(more.map(|e| e.0));
+                    }
+                    for (size, is_crowd, kept) in with_law(&row, 1.0, |law| {
+                        law.keep_largest(k, ties);
+                        let (size, is_crowd) = (law.support(), law.crowd.is_some());
+                        law.list();
+                        (size, is_crowd, indices(law.entries()))
+                    }) {
+                        assert!(is_crowd);
+                        assert_eq!(size, expected.len());
+                        assert!(kept == expected, "k = {k}, {ties:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_threshold_keeps_what_reaches_it() {
+        for row in rows() {
+            for x in [-0.7, -1.3, -30.0] {
+                let expected: Vec<u32> = sorted(&row, 1.0).iter().filter(|e| e.1.ln() >= x).map(|e| e.0).collect();
+                for kept in with_law(&row, 1.0, |law| {
+                    law.keep_down_to(x, Edge::Inside, ONE);
+                    law.list();
+                    indices(law.entries())
+                }) {
+                    assert!(kept == expected, "{x}: {} and {}", kept.len(), expected.len());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_nucleus_has_its_weight() {
+        for (row, scale) in rows().into_iter().flat_map(|row| [(row.clone(), 1.0), (row, 0.6)]) {
+            let all = sorted(&row, scale);
+            let total: f64 = all.iter().map(|e| e.1).sum();
+            for share in [0.3, 0.9, 0.999] {
+                let kept = with_law(&row, scale, |law| {
+                    law.keep_while(share, ONE, |before, _, target| before < target);
+                    let is_crowd = law.crowd.is_some();
+                    law.list();
+                    (is_crowd, indices(law.entries()))
+                });
+                assert!(kept.iter().all(|k| *k == kept[0]), "all levels agree");
+                let (is_crowd, kept) = &kept[0];
+                assert!(*is_crowd || kept.len() < 4 * MANY);
+                assert!(*kept == all[..kept.len()].iter().map(|e| e.0).collect::<Vec<_>>());
+                // As short as it can be, but for what f32 weights leave open.
+                let weight = |n: usize| all[..n].iter().map(|e| e.1).sum::<f64>() / total;
+                let (without, with) = (weight(kept.len() - 1), weight(kept.len()));
+                assert!(without < share + 1e-6 && with > share - 1e-6, "{share}: {without} {with}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_draw_is_the_one_of_the_list() {
+        for row in rows() {
+            for (k, later) in [(700, 1.0), (5000, 1.0), (5000, 1.3), (5000, 0.01)] {
+                let all = &sorted(&row, later)[..k];
+                let total: f64 = all.iter().map(|e| e.1).sum();
+                for u in noise(40, 9) {
+                    let drawn = with_law(&row, 1.0, |law| {
+                        law.keep_largest(k, Ties::Exact);
+                        law.scale_by(later);
+                        assert!(law.crowd.is_some());
+                        law.draw(u);
+                        law.drawn().unwrap()
+                    });
+                    assert!(drawn.iter().all(|d| *d == drawn[0]), "all levels agree");
+                    let Drawn { index, rank, p } = drawn[0];
+                    assert_eq!(index, all[rank].0);
+                    assert!((p / (all[rank].1 / total) - 1.0).abs() < 1e-6);
+                    let before = all[..rank].iter().map(|e| e.1).sum::<f64>() / total;
+                    assert!(before - 1e-6 <= u && u <= before + p + 1e-6, "{u}: {before} + {p}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_temperature_that_leaves_tokens_without_weight_drops_them() {
+        let row: Vec<f32> = (0..5000).map(|i| i as f32 * -0.01).collect();
+        for sizes in with_law(&row, 1.0, |law| {
+            law.keep_largest(4000, Ties::Exact);
+            let before = law.support();
+            law.scale_by(1e3);
+            (before, law.support())
+        }) {
+            let eligible = row.iter().filter(|&&l| f64::from(l) * 1e3 >= LOWEST_LOG_WEIGHT).count();
+            assert_eq!(sizes, (4000, eligible));
+        }
+    }
+}

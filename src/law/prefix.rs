@@ -1,0 +1,46 @@
+//! Truncation to a prefix that ends where its weight says: the nucleus.
+
+use super::crowd::MANY;
+use super::{Law, Least, Ties};
+
+impl Law<'_> {
+    /// Keeps the most likely tokens as long as `keeps(before, with, target)` says so of each, from the weight before it
+    /// and with it: about until they have the target, which is `share` of the whole; at least as many as `least` says.
+    pub(crate) fn keep_while(&mut self, share: f64, least: Least, keeps: impl Fn(f64, f64, f64) -> bool) {
+        let total = self.total();
+        let target = share * total;
+        let keeps = |before: f64, with: f64| keeps(before, with, target);
+        let mut foresees = self.can_be_crowd();
+        let (mut k, mut sum) = (0, 0.0);
+        'deepen: loop {
+            for weight in &self.weights()[k..] {
+                let with = sum + weight;
+                if k >= least.tokens && !keeps(sum, with) {
+                    break 'deepen;
+                }
+                sum = with;
+                k += 1;
+            }
+            let mut wanted = k + 1;
+            if std::mem::take(&mut foresees) {
+                // Those that tie with the last are still to come.
+                let last = self.entries().last().map_or(f32::INFINITY, |e| e.raw.next_up());
+                let share = (target - sum) / (total - sum);
+                let bounds = (self.head.lowest(), last);
+                if let Some(foreseen) = self.vocab.foresee(share.clamp(0.0, 1.0), bounds, self.scale) {
+                    wanted += foreseen.tokens + foreseen.tokens / 4;
+                    if wanted > 2 * MANY && self.keep_crowd_while(target, foreseen.floor, least, keeps) {
+                        return;
+                    }
+                }
+            }
+            if self.reach(wanted) == k {
+                break;
+            }
+        }
+        if least.ties == Ties::Keep {
+            k = self.reach_down_to(self.entries()[k - 1].x);
+        }
+        self.truncate(k);
+    }
+}

@@ -1,0 +1,127 @@
+//! The passes that weigh logits.
+
+use super::exponential::{Weigh, Weighting};
+use super::lanes::{LANES, Lanes, Vector};
+use super::passes::{Extent, Maxima, ROWS, UNROLL, all_ordered};
+use super::run::{Allowed, Format, Source, for_each_block};
+use crate::logits::BLOCK;
+
+/// What [`sums`] is to find besides maxima and sums.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Besides {
+    Nothing,
+    /// The smallest logit.
+    Smallest,
+    /// The sum of weight times (logit - from), which the entropy needs.
+    Moment {
+        from: f32,
+    },
+}
+
+impl Besides {
+    /// The same, a moment being taken from here.
+    pub(super) fn from(self, from: f32) -> Self {
+        if matches!(self, Self::Moment { .. }) { Self::Moment { from } } else { self }
+    }
+}
+
+/// The maximum and the sum of the weights of each lane of each block.
+#[inline(always)]
+pub(super) fn sums<L: Lanes, F: Format, A: Allowed>(
+    run: Source<'_, F, A>,
+    weighting: Weighting,
+    besides: Besides,
+    maxima: Maxima<'_>,
+    sums: &mut [Vector],
+) -> Extent {
+    // Made constants: the pass is bound by the number of its instructions.
+    match besides {
+        Besides::Nothing => sums_of::<L, F, A, false, false>(run, weighting, 0.0, maxima, sums),
+        Besides::Smallest => sums_of::<L, F, A, true, false>(run, weighting, 0.0, maxima, sums),
+        Besides::Moment { from } => sums_of::<L, F, A, false, true>(run, weighting, from, maxima, sums),
+    }
+}
+
+#[inline(always)]
+fn sums_of<L: Lanes, F: Format, A: Allowed, const MIN: bool, const MOMENT: bool>(
+    run: Source<'_, F, A>,
+    weighting: Weighting,
+    from: f32,
+    mut maxima: Maxima<'_>,
+    sums: &mut [Vector],
+) -> Extent {
+    let weigh = Weigh::<L>::new(weighting);
+    let mut ordered = L::splat(0.0).ordered(L::splat(0.0));
+    let (mut largest, mut smallest) = (L::splat(f32::NEG_INFINITY), L::splat(f32::INFINITY));
+    // A weight of zero meets a finite factor: -infinity would make it NaN.
+    let (from, lowest, mut moments) = (L::splat(from), L::splat(f32::MIN), L::no_sums());
+    for_each_block!(run, |b, block| {
+        let (mut max, mut sum, mut moment) = (L::splat(f32::NEG_INFINITY), L::splat(0.0), L::splat(0.0));
+        for v in (0..ROWS).step_by(UNROLL) {
+            let mut x = [L::splat(0.0); UNROLL];
+            let mut weight = [(L::splat(0.0), L::splat(0.0)); UNROLL];
+            for i in 0..UNROLL {
+                x[i] = run.vector::<L>(block, b, v + i);
+                weight[i] = weigh.factors(x[i]);
+            }
+            for i in 0..UNROLL {
+                if MOMENT {
+                    let weight = weight[i].0.mul(weight[i].1);
+                    sum = sum.add(weight);
+                    moment = weight.fma(x[i].sub(from).max(lowest), moment);
+                } else {
+                    sum = weight[i].0.fma(weight[i].1, sum);
+                }
+                max = x[i].max(max);
+                if MIN {
+                    smallest = x[i].min(smallest);
+                }
+            }
+            ordered = L::and(ordered, all_ordered(x));
+        }
+        largest = max.max(largest);
+        maxima.put(b, max);
+        // The product of the factors is negative.
+        L::splat(0.0).sub(sum).store(&mut sums[b]);
+        if MOMENT {
+            moment.add_to(&mut moments);
+        }
+    });
+    let mut lanes = [0.0; LANES];
+    smallest.store(&mut lanes);
+    Extent {
+        max: largest.largest(),
+        min: if MIN { lanes.into_iter().fold(f32::INFINITY, f32::min) } else { f32::NEG_INFINITY },
+        ordered: L::bits(ordered) == u32::from(u16::MAX),
+        moment: if MOMENT { -L::sum(moments) } else { 0.0 },
+    }
+}
+
+/// The sum of the weights of sixteen tokens.
+#[inline(always)]
+pub(super) fn column<L: Lanes>(logits: &Vector, weighting: Weighting) -> f64 {
+    let (p, power) = Weigh::<L>::new(weighting).factors(L::load(logits));
+    let mut sum = L::no_sums();
+    p.mul(power).add_to(&mut sum);
+    -L::sum(sum)
+}
+
+/// The weight of each token.
+#[inline(always)]
+pub(super) fn weights<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, weighting: Weighting, out: &mut [f32]) {
+    let (weigh, len) = (Weigh::<L>::new(weighting), out.len());
+    for_each_block!(run, |b, block| {
+        for v in 0..ROWS {
+            let (p, power) = weigh.factors(run.vector::<L>(block, b, v));
+            let weight = L::splat(0.0).sub(p.mul(power));
+            let out = &mut out[(b * BLOCK + v * LANES).min(len)..];
+            if let Some(out) = out.first_chunk_mut() {
+                weight.store(out);
+            } else {
+                let mut lanes = [0.0; LANES];
+                weight.store(&mut lanes);
+                out.iter_mut().zip(lanes).for_each(|(out, weight)| *out = weight);
+            }
+        }
+    });
+}

@@ -1,0 +1,188 @@
+//! Logits with their weights beside them, and the search for the end of a prefix of their descending order.
+
+use super::dispatch::Kernels;
+use super::exponential::{Weighting, binary_scale};
+use super::lanes::{LANES, Lanes};
+use super::passes::{ROWS, UNROLL, Wanted};
+use super::{Hit, Run};
+use crate::order::halfway;
+
+/// What stands at or above a logit.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Above {
+    /// The row's first token weighs 1.
+    pub(crate) weight: f64,
+    pub(crate) count: usize,
+}
+
+/// Where a search will end, as far as the searcher knows.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Aim {
+    Weight(f64),
+    Count(usize),
+}
+
+/// Tokens in a chunk, of which there is a whole number.
+pub(super) const CHUNK: usize = UNROLL * LANES;
+
+/// Some tokens of a row.
+#[derive(Default)]
+pub(super) struct Weighed {
+    /// As many as there ever were; of these `len` count, and -infinity follows them up to a whole chunk.
+    pub(super) logits: Vec<f32>,
+    weights: Vec<f32>,
+    pub(super) len: usize,
+    /// Brings the weights to exp((l - max) * scale).
+    unit: f64,
+}
+
+/// The end of a prefix: it lies among the tokens with low <= logit < high.
+#[derive(Clone, Copy)]
+pub(super) struct Bracket {
+    pub(super) low: f32,
+    pub(super) at_low: Above,
+    pub(super) high: f32,
+    pub(super) at_high: Above,
+}
+
+/// The weight, in the weights' own unit, and the number of the tokens that reach `low`; of whole chunks.
+#[inline(always)]
+pub(super) fn above<L: Lanes>(logits: &[f32], weights: &[f32], low: f32) -> Above {
+    let (low, mut total, mut count) = (L::splat(low), L::no_sums(), 0);
+    let logits = logits.as_chunks::<LANES>().0.as_chunks::<UNROLL>().0;
+    let weights = weights.as_chunks::<LANES>().0.as_chunks::<UNROLL>().0;
+    for (logits, weights) in logits.chunks(ROWS / UNROLL).zip(weights.chunks(ROWS / UNROLL)) {
+        let mut sums = [L::splat(0.0); UNROLL];
+        for (logits, weights) in logits.iter().zip(weights) {
+            for i in 0..UNROLL {
+                let inside = L::load(&logits[i]).ge(low);
+                sums[i] = sums[i].add(L::load(&weights[i]).keep(inside));
+                count += L::bits(inside).count_ones() as usize;
+            }
+        }
+        sums[0].add(sums[1]).add(sums[2].add(sums[3])).add_to(&mut total);
+    }
+    Above { weight: L::sum(total), count }
+}
+
+impl Weighed {
+    /// All of them, in whole chunks.
+    pub(super) fn padded(&self) -> &[f32] {
+        &self.logits[..self.len.next_multiple_of(CHUNK)]
+    }
+
+    /// Fills up the last chunk and weighs all at a scale; false if the logits are too large for that.
+    pub(super) fn weigh(&mut self, kernels: &Kernels, max: f32, scale: f64) -> bool {
+        let (c, padded) = (binary_scale(scale), self.len.next_multiple_of(CHUNK));
+        if !Weighting::fits(max, c) {
+            return false;
+        }
+        let weighting = Weighting::new(max, c);
+        self.logits[self.len..padded].fill(f32::NEG_INFINITY);
+        if self.weights.len() < padded {
+            self.weights.resize(self.logits.len(), 0.0);
+        }
+        (kernels.weights)(Run::plain(&self.logits[..padded]), weighting, &mut self.weights[..padded]);
+        self.unit = weighting.unit(max, c);
+        true
+    }
+
+    /// What stands at or above a logit.
+    pub(super) fn above(&self, kernels: &Kernels, low: f32) -> Above {
+        let n = self.len.next_multiple_of(CHUNK);
+        let Above { weight, count } = (kernels.above)(&self.logits[..n], &self.weights[..n], low);
+        Above { weight: weight * self.unit, count }
+    }
+
+    /// The bracket of all between two logits.
+    pub(super) fn between(&self, kernels: &Kernels, low: f32, high: f32) -> Bracket {
+        Bracket { low, at_low: self.above(kernels, low), high, at_high: self.above(kernels, high) }
+    }
+
+    /// Narrows a bracket in which a prefix ends down to `few` tokens, or to one logit. `keeps(above)` says whether the
+    /// token that comes after these is kept; once it says no it says so from there on.
+    pub(super) fn narrow(
+        &self,
+        kernels: &Kernels,
+        mut b: Bracket,
+        aim: Aim,
+        few: usize,
+        keeps: impl Fn(Above) -> bool,
+    ) -> Bracket {
+        let mut search = Search { aim, few, pull: [1.0; 2], moved: None, step: 0 };
+        while b.at_low.count - b.at_high.count > few && b.high > b.low.next_up() {
+            let pivot = search.pivot(&b);
+            let at = self.above(kernels, pivot);
+            let end = if keeps(at) {
+                (b.high, b.at_high) = (pivot, at);
+                HIGH
+            } else {
+                (b.low, b.at_low) = (pivot, at);
+                LOW
+            };
+            search.moved(end);
+        }
+        b
+    }
+
+    /// Appends the tokens of a bracket; their index is their place here.
+    pub(super) fn collect(&self, kernels: &Kernels, b: &Bracket, blocks: &mut Vec<u32>, hits: &mut Vec<Hit>) {
+        let run = Run::plain(self.padded());
+        blocks.clear();
+        blocks.extend(0..run.blocks() as u32);
+        let wanted = Wanted { blocks, first: 0, low: b.low, high: b.high };
+        (kernels.collect)(run, wanted, hits);
+    }
+}
+
+const LOW: usize = 0;
+const HIGH: usize = 1;
+
+/// A search for the end of a prefix: false position, with the Illinois rule against an end that stays where it is, and
+/// halves now and then, which end it whatever the row is.
+struct Search {
+    aim: Aim,
+    few: usize,
+    /// How much of each end's distance from the aim counts.
+    pull: [f64; 2],
+    moved: Option<usize>,
+    step: usize,
+}
+
+impl Search {
+    fn moved(&mut self, end: usize) {
+        self.pull[1 - end] *= if self.moved == Some(end) { 0.5 } else { 1.0 };
+        self.pull[end] = 1.0;
+        self.moved = Some(end);
+        self.step += 1;
+    }
+
+    fn pivot(&self, b: &Bracket) -> f32 {
+        let (target, value): (f64, fn(Above) -> f64) = match self.aim {
+            Aim::Weight(weight) => (weight, |above| above.weight),
+            Aim::Count(count) => (count as f64, |above| above.count as f64),
+        };
+        let (at_low, at_high) = (value(b.at_low), value(b.at_high));
+        // A few tokens beyond the aim as seen from the end that moved last, so that the other one moves next.
+        let a_token = (at_low - at_high) / (b.at_low.count - b.at_high.count) as f64;
+        let beyond = a_token * self.few as f64 / 4.0 * if self.moved == Some(HIGH) { 1.0 } else { -1.0 };
+        let above_target = (at_low - target - beyond).max(0.0) * self.pull[LOW];
+        let below_target = (target + beyond - at_high).max(0.0) * self.pull[HIGH];
+        let (low, high) = (f64::from(b.low), f64::from(b.high));
+        let guess = (low + (high - low) * (above_target / (above_target + below_target))) as f32;
+        match self.step {
+            ..FEW_STEPS if guess > b.low && guess < b.high => guess,
+            ..MANY_STEPS if self.step.is_multiple_of(2) => (low + (high - low) * 0.5) as f32,
+            ..MANY_STEPS if guess > b.low && guess < b.high => guess,
+            // By rank: 32 such steps are enough for any two floats.
+            _ => halfway(b.low, b.high),
+        }
+        .clamp(b.low.next_up(), b.high.next_down())
+    }
+}
+
+/// More steps than most searches take.
+const FEW_STEPS: usize = 8;
+
+/// More than all but strange rows take.
+const MANY_STEPS: usize = 24;
