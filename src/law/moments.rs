@@ -25,9 +25,9 @@ impl Law<'_> {
             let total = self.head_weight();
             return squares / (total * total);
         }
-        // exp(2 x) is the weight at twice the scale.
-        let squares = self.vocab.total(2.0 * self.scale);
+        // The first pass may have found this one, and the next forgets it. At twice the scale a weight is exp(2 x).
         let total = self.vocab.total(self.scale);
+        let squares = self.vocab.total(2.0 * self.scale);
         squares / (total * total)
     }
 

@@ -49,9 +49,10 @@ impl Stage for PLess {
     fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
         /// Equal tokens are exactly at the threshold, which is a sum in f32 while the law is the whole vocabulary.
         const SLACK: f64 = 1.0 - 1e-6;
+        // First, because the collision's second pass forgets the weights at this scale.
+        let total = law.total();
         let (collision, v) = (law.collision(), law.size() as f64);
         let threshold = if self.norm && v > 1.0 { (v * collision - 1.0) / (v - 1.0) } else { collision };
-        let total = law.total();
         // Of a flat law the second form is 0, up to rounding: all is kept.
         let x = ln((threshold * total * SLACK).max(0.0));
         law.keep_down_to(x, Edge::Inside, self.least);
