@@ -5,6 +5,7 @@
 //! sorted: the vocabulary never is.
 
 mod arrange;
+mod sort;
 
 use crate::math::exp_all;
 use crate::order::halfway;
@@ -28,6 +29,8 @@ pub(crate) struct HeadScratch {
     /// e^x of the first entries: of as many as somebody asked for, and of none whose x changed since.
     weights: Vec<f64>,
     pool: Vec<Hit>,
+    /// What the sort of a long head goes through.
+    spare: Vec<Hit>,
 }
 
 /// A token with a log-weight below this is never eligible (MATH.md, 7: a probability that underflows). Chosen so that a
@@ -187,7 +190,7 @@ impl<'r> Head<'r> {
 
     /// Moves the `n` first of the pool, sorted, to the end of the entries; with ids, also those that tie with the last.
     fn take(&mut self, n: usize, max: f32) {
-        let HeadScratch { entries, pool, .. } = &mut *self.scratch;
+        let HeadScratch { entries, pool, spare, .. } = &mut *self.scratch;
         let n = n.min(pool.len());
         if n == 0 {
             return;
@@ -209,7 +212,7 @@ impl<'r> Head<'r> {
                 }
             }
         }
-        pool[split..].sort_unstable();
+        sort::sort(&mut pool[split..], spare);
         let first = entries.len();
         entries.extend(pool.drain(split..).rev().map(|hit| Entry {
             index: hit.index(),

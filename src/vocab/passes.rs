@@ -36,13 +36,18 @@ impl Hit {
         Self(u64::from(ordered) << 32 | u64::from(!index))
     }
 
+    /// The logit's place among all logits.
+    pub(crate) fn order(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
     /// Position in the row.
     pub(crate) fn index(self) -> u32 {
         !(self.0 as u32)
     }
 
     pub(crate) fn logit(self) -> f32 {
-        let ordered = (self.0 >> 32) as u32;
+        let ordered = self.order();
         f32::from_bits(ordered ^ (!(ordered as i32 >> 31) as u32 | 0x8000_0000))
     }
 }
