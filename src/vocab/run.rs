@@ -91,6 +91,9 @@ impl Format for Bf16 {
 
 /// Which tokens may be looked at.
 pub(super) trait Allowed: Copy {
+    /// Whether it bans any.
+    const BANS: bool;
+
     /// Bans what is not allowed in the run's vector `v`.
     fn ban<L: Lanes>(self, x: L, v: usize) -> L;
 }
@@ -100,6 +103,8 @@ pub(super) trait Allowed: Copy {
 pub(super) struct All;
 
 impl Allowed for All {
+    const BANS: bool = false;
+
     #[inline(always)]
     fn ban<L: Lanes>(self, x: L, _: usize) -> L {
         x
@@ -111,6 +116,8 @@ impl Allowed for All {
 pub(super) struct Packed<'a>(pub(super) &'a [u32]);
 
 impl Allowed for Packed<'_> {
+    const BANS: bool = true;
+
     #[inline(always)]
     fn ban<L: Lanes>(self, x: L, v: usize) -> L {
         let word = self.0.get(v / 2).copied().unwrap_or(0);

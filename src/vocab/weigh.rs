@@ -42,6 +42,12 @@ pub(super) fn sums<L: Lanes, F: Format, A: Allowed>(
     }
 }
 
+/// What may meet a weight of zero: times -infinity that would be NaN.
+#[inline(always)]
+fn finite<L: Lanes>(x: L) -> L {
+    x.max(L::splat(f32::MIN))
+}
+
 #[inline(always)]
 fn sums_of<L: Lanes, F: Format, A: Allowed, const MIN: bool, const MOMENT: bool>(
     run: Source<'_, F, A>,
@@ -53,8 +59,7 @@ fn sums_of<L: Lanes, F: Format, A: Allowed, const MIN: bool, const MOMENT: bool>
     let weigh = Weigh::<L>::new(weighting);
     let mut ordered = L::splat(0.0).ordered(L::splat(0.0));
     let (mut largest, mut smallest) = (L::splat(f32::NEG_INFINITY), L::splat(f32::INFINITY));
-    // A weight of zero meets a finite factor: -infinity would make it NaN.
-    let (from, lowest, mut moments) = (L::splat(from), L::splat(f32::MIN), L::no_sums());
+    let (from, mut moments) = (L::splat(from), L::no_sums());
     for_each_block!(run, |b, block| {
         let (mut max, mut sum, mut moment) = (L::splat(f32::NEG_INFINITY), L::splat(0.0), L::splat(0.0));
         for v in (0..ROWS).step_by(UNROLL) {
@@ -68,7 +73,8 @@ fn sums_of<L: Lanes, F: Format, A: Allowed, const MIN: bool, const MOMENT: bool>
                 if MOMENT {
                     let weight = weight[i].0.mul(weight[i].1);
                     sum = sum.add(weight);
-                    moment = weight.fma(x[i].sub(from).max(lowest), moment);
+                    let below = x[i].sub(from);
+                    moment = weight.fma(if A::BANS { finite(below) } else { below }, moment);
                 } else {
                     sum = weight[i].0.fma(weight[i].1, sum);
                 }
@@ -84,6 +90,15 @@ fn sums_of<L: Lanes, F: Format, A: Allowed, const MIN: bool, const MOMENT: bool>
         // The product of the factors is negative.
         L::splat(0.0).sub(sum).store(&mut sums[b]);
         if MOMENT {
+            // Where no mask bans anything, -infinity is so rare that it is looked for afterwards.
+            if !A::BANS && L::bits(moment.ordered(moment)) != u32::from(u16::MAX) {
+                moment = L::splat(0.0);
+                for v in 0..ROWS {
+                    let x = run.vector::<L>(block, b, v);
+                    let (p, power) = weigh.factors(x);
+                    moment = p.mul(power).fma(finite(x.sub(from)), moment);
+                }
+            }
             moment.add_to(&mut moments);
         }
     });
