@@ -2,6 +2,7 @@
 
 use super::exponential::Weighting;
 use super::lanes::Vector;
+use super::noise::{Noises, Reached, Stream};
 use super::passes::{self, Extent, Hit};
 use super::run::{All, Bf16, F16, F32, Packed, Run, Source, with_source};
 use super::spread::{Measure, Spread};
@@ -27,6 +28,8 @@ pub(crate) struct Kernels {
     pub(crate) reaching: fn(&[Vector], f32, &mut Vec<u32>),
     pub(crate) lanes_reaching: fn(&[Vector], f32) -> u64,
     pub(crate) columns: fn(&[Vector], &mut Vec<Vector>),
+    pub(crate) noises: fn(&Stream, u32, &mut Noises),
+    pub(crate) search: fn(&Stream, u32, &[Vector], f32, &mut Noises) -> Option<Reached>,
     pub(crate) unpack: fn(&[Candidate], &mut [f32]) -> bool,
     pub(crate) pack_logits: fn(&[f32], f64, &mut [Candidate]),
     pub(crate) pack_probabilities: fn(&[f32], f64, &mut [Candidate]),
@@ -53,6 +56,10 @@ macro_rules! kernels {
                 reaching(maxima: &[Vector], low: f32, blocks: &mut Vec<u32>) -> (),
                 lanes_reaching(maxima: &[Vector], low: f32) -> u64,
                 columns(maxima: &[Vector], columns: &mut Vec<Vector>) -> (),
+                noises(stream: &Stream, first: u32, out: &mut Noises) -> (),
+                search(
+                    stream: &Stream, first: u32, sums: &[Vector], limit: f32, out: &mut Noises
+                ) -> Option<Reached>,
                 unpack(candidates: &[Candidate], logits: &mut [f32]) -> bool,
                 pack_logits(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) -> (),
                 pack_probabilities(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) -> ()
@@ -219,7 +226,15 @@ mod tests {
                             (k.columns)(&maxima, &mut columns);
                             let Spread { count, sum, squares } =
                                 (k.spread)(run, Measure { centre: -0.7, factor: 0.25 });
-                            let numbers = [(k.total)(&sums), (k.moment)(run, weighting, max), sum, squares];
+                            let total = (k.total)(&sums);
+                            let (stream, mut noises) = (Stream::new([3, u32::MAX], [1, 2, 9]), Noises::default());
+                            (k.noises)(&stream, 512, &mut noises);
+                            // Where a word is small enough one time in four, and where none is.
+                            let search = [0.25, 0.0].map(|share| {
+                                let (limit, mut words) = ((share * 2f64.powi(32) / total) as f32, Noises::default());
+                                ((k.search)(&stream, 1024, &sums, limit, &mut words), words)
+                            });
+                            let numbers = [total, (k.moment)(run, weighting, max), sum, squares];
                             let numbers = numbers.map(f64::to_bits);
                             let counts = [(k.count)(run, 0.0), (k.lanes_reaching)(&maxima, 9.0), count];
                             // The sign of a zero maximum is nobody's.
@@ -228,7 +243,7 @@ mod tests {
                             };
                             let weights: Vec<u32> = weights.iter().map(|w| w.to_bits()).collect();
                             let lanes = [bits(&maxima), bits(&sums), bits(&columns)];
-                            (extents, lanes, weights, hits, reaching, numbers, counts)
+                            (extents, lanes, weights, hits, reaching, numbers, counts, noises, search)
                         };
                         let (theirs, ours) = (all(level), all(&scalar::KERNELS));
                         assert_eq!(theirs, ours, "{:?}, {} logits, {format}", level.level, row.len());

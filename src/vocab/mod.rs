@@ -11,6 +11,7 @@
 //! | `passes.rs` | the passes, written once over the vector |
 //! | `dispatch.rs` | which instruction set runs: the table of kernels |
 //! | `sums.rs` | weights added up: totals, tails, the draw from the whole vocabulary |
+//! | `noise.rs` | a word of noise for each token, and the tokens that could win with it |
 //! | `spread.rs` | the standard deviation of the logits |
 //! | `select.rs` | the largest: bounds that certify a selection, and the collection above them |
 
@@ -19,6 +20,7 @@ mod aarch64;
 mod dispatch;
 mod exponential;
 mod lanes;
+mod noise;
 mod passes;
 mod run;
 mod scalar;
@@ -30,6 +32,7 @@ mod x86;
 
 pub(crate) use dispatch::{Kernels, by_name, kernels, levels};
 pub(crate) use lanes::{LANES, Vector};
+pub(crate) use noise::{Noises, Stream};
 pub(crate) use passes::Hit;
 pub(crate) use run::Run;
 

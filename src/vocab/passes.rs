@@ -7,6 +7,7 @@
 
 use super::exponential::{Weigh, Weighting};
 use super::lanes::{LANES, Lanes, Vector};
+pub(super) use super::noise::{noises, search};
 use super::run::{Allowed, Format, Source, for_each_block};
 pub(super) use super::spread::spread;
 use crate::logits::{BLOCK, Candidate};

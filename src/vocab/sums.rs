@@ -55,6 +55,13 @@ impl Sums {
         if below < 1000 { power(-below) } else { 0.0 }
     }
 
+    /// The lanes from a block to the end of its tile, and what brings their sums to exp((l - max) * scale).
+    pub(super) fn lanes_from(&self, block: usize) -> (&[Vector], f64) {
+        let tile = block / TILE_BLOCKS;
+        let end = self.lanes.len().min((tile + 1) * TILE_BLOCKS);
+        (&self.lanes[block..end], self.factor(tile) * self.unit)
+    }
+
     /// The tiles' totals, in the last one's unit.
     fn in_tiles(&self) -> impl Iterator<Item = f64> + Clone + '_ {
         (0..self.tiles.len()).map(|tile| self.tiles[tile].total * self.factor(tile))
@@ -167,12 +174,18 @@ impl Vocabulary<'_> {
 
     /// Calls `visit(block, weights, unit)` for every block in order: `exp((l - max) * scale)` is weight times unit.
     pub(crate) fn for_each_weighed_block(&mut self, scale: f64, mut visit: impl FnMut(usize, &[f32], f64)) {
-        self.weigh(scale);
         for block in 0..self.row.blocks() {
-            self.weigh_block(block);
-            let sums = &self.scratch.sums;
-            visit(block, &sums.weights, sums.factor(block / TILE_BLOCKS) * sums.unit);
+            let (weights, unit) = self.weights_of(block, scale);
+            visit(block, weights, unit);
         }
+    }
+
+    /// The weights of a block, and the unit that brings them to `exp((l - max) * scale)`.
+    pub(crate) fn weights_of(&mut self, block: usize, scale: f64) -> (&[f32], f64) {
+        self.weigh(scale);
+        self.weigh_block(block);
+        let sums = &self.scratch.sums;
+        (&sums.weights, sums.factor(block / TILE_BLOCKS) * sums.unit)
     }
 
     /// The weights of a block, in its tile's unit.
@@ -188,7 +201,7 @@ impl Vocabulary<'_> {
     }
 
     /// Makes sure of the sums at a scale; the row was found valid when it was opened.
-    fn weigh(&mut self, scale: f64) {
+    pub(super) fn weigh(&mut self, scale: f64) {
         if self.summed_at != Some(scale) {
             self.sum_at(scale, false).expect("the row was valid when it was opened");
         }
