@@ -4,6 +4,7 @@ use super::exponential::Weighting;
 use super::lanes::Vector;
 use super::noise::{Noises, Reached, Stream};
 use super::passes::{self, Extent, Hit};
+use super::reshape::{Bell, Origin, Powers};
 use super::run::{All, Bf16, F16, F32, Packed, Run, Source, with_source};
 use super::spread::{Measure, Spread};
 use crate::error::{Error, Result};
@@ -25,6 +26,8 @@ pub(crate) struct Kernels {
     pub(crate) collect: fn(Run<'_>, u32, f32, f32, &mut Vec<Hit>),
     pub(crate) count: fn(Run<'_>, f32) -> u64,
     pub(crate) spread: fn(Run<'_>, Measure) -> Spread,
+    pub(crate) bend: fn(Run<'_>, Origin, Powers, &mut [f32]),
+    pub(crate) ring: fn(Run<'_>, Weighting, f64, f32, Bell, &mut [f32]),
     pub(crate) reaching: fn(&[Vector], f32, &mut Vec<u32>),
     pub(crate) lanes_reaching: fn(&[Vector], f32) -> u64,
     pub(crate) columns: fn(&[Vector], &mut Vec<Vector>),
@@ -48,7 +51,9 @@ macro_rules! kernels {
                 weights(run, weighting: Weighting, out: &mut [f32]) -> (),
                 collect(run, first: u32, low: f32, high: f32, hits: &mut Vec<Hit>) -> (),
                 count(run, low: f32) -> u64,
-                spread(run, measure: Measure) -> Spread
+                spread(run, measure: Measure) -> Spread,
+                bend(run, origin: Origin, powers: Powers, out: &mut [f32]) -> (),
+                ring(run, weighting: Weighting, share: f64, lowest: f32, bell: Bell, out: &mut [f32]) -> ()
             ],
             [
                 total(blocks: &[Vector]) -> f64,
@@ -221,6 +226,11 @@ mod tests {
                             let extents =
                                 [(k.maxima)(run, &mut maxima), (k.sums)(run, weighting, true, &mut maxima, &mut sums)];
                             (k.weights)(run, weighting, &mut weights);
+                            let (mut bent, mut rung) = (vec![0.0; row.len()], vec![0.0; row.len()]);
+                            let origin = Origin { max, scale, lowest: -9.0 };
+                            (k.bend)(run, origin, Powers { square: 0.2, cube: 0.01 }, &mut bent);
+                            let bell = Bell { centre: 0.2, narrowness: 1.0 / 0.3, peak: 5.0, sharpness: 10.0 };
+                            (k.ring)(run, weighting, 2f64.powi(-94), -9.0, bell, &mut rung);
                             (k.collect)(run, 5, -3.0, 9.0, &mut hits);
                             (k.reaching)(&maxima, 9.0, &mut reaching);
                             (k.columns)(&maxima, &mut columns);
@@ -241,9 +251,10 @@ mod tests {
                             let bits = |v: &[Vector]| -> Vec<u32> {
                                 v.as_flattened().iter().map(|x| (x + 0.0f32).to_bits()).collect()
                             };
-                            let weights: Vec<u32> = weights.iter().map(|w| w.to_bits()).collect();
+                            let tokens =
+                                [weights, bent, rung].map(|v| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
                             let lanes = [bits(&maxima), bits(&sums), bits(&columns)];
-                            (extents, lanes, weights, hits, reaching, numbers, counts, noises, search)
+                            (extents, lanes, tokens, hits, reaching, numbers, counts, noises, search)
                         };
                         let (theirs, ours) = (all(level), all(&scalar::KERNELS));
                         assert_eq!(theirs, ours, "{:?}, {} logits, {format}", level.level, row.len());

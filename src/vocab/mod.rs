@@ -12,6 +12,7 @@
 //! | `dispatch.rs` | which instruction set runs: the table of kernels |
 //! | `sums.rs` | weights added up: totals, tails, the draw from the whole vocabulary |
 //! | `noise.rs` | a word of noise for each token, and the tokens that could win with it |
+//! | `reshape.rs` | a row with other logits |
 //! | `spread.rs` | the standard deviation of the logits |
 //! | `select.rs` | the largest: bounds that certify a selection, and the collection above them |
 
@@ -22,6 +23,7 @@ mod exponential;
 mod lanes;
 mod noise;
 mod passes;
+mod reshape;
 mod run;
 mod scalar;
 mod select;
@@ -34,6 +36,7 @@ pub(crate) use dispatch::{Kernels, by_name, kernels, levels};
 pub(crate) use lanes::{LANES, Vector};
 pub(crate) use noise::{Noises, Stream};
 pub(crate) use passes::Hit;
+pub(crate) use reshape::{Bell, Powers};
 pub(crate) use run::Run;
 
 use crate::error::{Error, Result};
@@ -144,14 +147,6 @@ impl<'r> Vocabulary<'r> {
         let mut n = 0;
         row.for_each_run(0..row.blocks(), &mut scratch.copied, |_, run| n += (kernels.count)(run, low));
         n
-    }
-
-    /// Calls `visit(index, logit)` for every token in order of index.
-    pub(crate) fn for_each_logit(&mut self, mut visit: impl FnMut(usize, f32)) {
-        for block in 0..self.row.blocks() {
-            let logits = self.row.copied_block(block, &mut self.scratch.copied);
-            logits.iter().zip(block * BLOCK..).for_each(|(&logit, i)| visit(i, logit));
-        }
     }
 
     fn find_maxima(&mut self) -> Result<()> {

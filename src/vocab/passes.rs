@@ -8,6 +8,7 @@
 use super::exponential::{Weigh, Weighting};
 use super::lanes::{LANES, Lanes, Vector};
 pub(super) use super::noise::{noises, search};
+pub(super) use super::reshape::{bend, ring};
 use super::run::{Allowed, Format, Source, for_each_block};
 pub(super) use super::spread::spread;
 use crate::logits::{BLOCK, Candidate};

@@ -35,6 +35,11 @@ pub(super) trait Format: Copy {
     fn load<L: Lanes>(x: &[Self::Bits; LANES]) -> L;
     /// A single logit, as [`Format::load`] has it.
     fn value(bits: Self::Bits) -> f32;
+    /// The block itself, if it is of `f32`.
+    #[inline(always)]
+    fn floats(_: &Block<Self>) -> Option<&Block<F32>> {
+        None
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -56,6 +61,11 @@ impl Format for F32 {
     #[inline(always)]
     fn value(bits: f32) -> f32 {
         bits
+    }
+
+    #[inline(always)]
+    fn floats(block: &Block<F32>) -> Option<&Block<F32>> {
+        Some(block)
     }
 }
 
@@ -91,6 +101,9 @@ impl Format for Bf16 {
 
 /// Which tokens may be looked at.
 pub(super) trait Allowed: Copy {
+    /// Whether none is banned.
+    const ALL: bool;
+
     /// Bans what is not allowed in the run's vector `v`.
     fn ban<L: Lanes>(self, x: L, v: usize) -> L;
 }
@@ -100,6 +113,8 @@ pub(super) trait Allowed: Copy {
 pub(super) struct All;
 
 impl Allowed for All {
+    const ALL: bool = true;
+
     #[inline(always)]
     fn ban<L: Lanes>(self, x: L, _: usize) -> L {
         x
@@ -111,6 +126,8 @@ impl Allowed for All {
 pub(super) struct Packed<'a>(pub(super) &'a [u32]);
 
 impl Allowed for Packed<'_> {
+    const ALL: bool = false;
+
     #[inline(always)]
     fn ban<L: Lanes>(self, x: L, v: usize) -> L {
         let word = self.0.get(v / 2).copied().unwrap_or(0);
@@ -147,6 +164,23 @@ impl<'a, F: Format, A: Allowed> Source<'a, F, A> {
         let mut last = [[F::NOTHING; LANES]; ROWS];
         last.as_flattened_mut()[..rest.len()].copy_from_slice(rest);
         Some(last)
+    }
+
+    /// Block `b` after the mask, in place if it is of `f32` and nothing is masked, else in `memory`.
+    #[inline(always)]
+    pub(super) fn floats<'b, L: Lanes>(
+        &self,
+        block: &'b Block<F>,
+        b: usize,
+        memory: &'b mut Block<F32>,
+    ) -> &'b Block<F32> {
+        if let Some(block) = F::floats(block).filter(|_| A::ALL) {
+            return block;
+        }
+        for v in 0..ROWS {
+            self.vector::<L>(block, b, v).store(&mut memory[v]);
+        }
+        memory
     }
 
     /// Vector `v` of block `b`, after the mask.

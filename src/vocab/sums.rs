@@ -37,6 +37,16 @@ struct TileSum {
     total: f64,
 }
 
+/// How some logits were weighed.
+#[derive(Clone, Copy)]
+pub(super) struct Weighed {
+    pub(super) weighting: Weighting,
+    /// Brings their weights to exp((l - max) * scale).
+    pub(super) unit: f64,
+    /// What was subtracted from them.
+    pub(super) shift: f32,
+}
+
 impl Sums {
     /// Room for the usual row.
     pub(super) fn reserve(&mut self, row: &Row<'_>) {
@@ -79,6 +89,19 @@ impl Sums {
             return row.for_each_run(blocks, memory, visit);
         }
         blocks.for_each(|block| visit(block, row.shifted_block(block, self.shift, memory)));
+    }
+
+    /// Calls `visit(first block, run, how)` for all logits as they are weighed.
+    pub(super) fn for_each_weighing(
+        &self,
+        row: &Row<'_>,
+        memory: &mut Copied,
+        mut visit: impl FnMut(usize, Run<'_>, Weighed),
+    ) {
+        for (tile, &TileSum { weighting, .. }) in self.tiles.iter().enumerate() {
+            let weighed = Weighed { weighting, unit: self.factor(tile) * self.unit, shift: self.shift };
+            self.for_each_run(row, blocks_of(row, tile), memory, |block, run| visit(block, run, weighed));
+        }
     }
 }
 
