@@ -69,9 +69,9 @@ impl<'r> Law<'r> {
             return;
         }
         make_room(&mut self.spare.marked, USUAL_HEAD);
-        if let Some(edits) = self.edits.first_mut() {
-            make_room(edits, USUAL_HEAD + self.vocab.row().edits().len());
-        }
+        // Whoever changes tokens after this has these edits in the list of its own, too.
+        let n = USUAL_HEAD + self.vocab.row().edits().len();
+        self.edits.iter_mut().for_each(|edits| make_room(edits, n));
     }
 
     /// Drops the first `n` entries, which somebody has reached; at least one token is left.

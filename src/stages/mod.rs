@@ -66,7 +66,7 @@ pub(crate) trait Stage: Send + Sync {
         false
     }
 
-    /// How often the stage changes single tokens' logits at the most (`Law::change`, `Law::demote_first`).
+    /// How often the stage changes single tokens' logits at the most (`Law::change`).
     fn changes(&self) -> usize {
         0
     }

@@ -26,16 +26,16 @@ pub(crate) struct Kernels {
     pub(crate) collect: fn(Run<'_>, u32, f32, f32, &mut Vec<Hit>),
     pub(crate) count: fn(Run<'_>, f32) -> u64,
     pub(crate) spread: fn(Run<'_>, Measure) -> Spread,
-    pub(crate) bend: fn(Run<'_>, Origin, Powers, &mut [f32]),
-    pub(crate) ring: fn(Run<'_>, Weighting, f64, f32, Bell, &mut [f32]),
     pub(crate) reaching: fn(&[Vector], f32, &mut Vec<u32>),
     pub(crate) lanes_reaching: fn(&[Vector], f32) -> u64,
     pub(crate) columns: fn(&[Vector], &mut Vec<Vector>),
-    pub(crate) noises: fn(&Stream, u32, &mut Noises),
-    pub(crate) search: fn(&Stream, u32, &[Vector], f32, &mut Noises) -> Option<Reached>,
     pub(crate) unpack: fn(&[Candidate], &mut [f32]) -> bool,
     pub(crate) pack_logits: fn(&[f32], f64, &mut [Candidate]),
     pub(crate) pack_probabilities: fn(&[f32], f64, &mut [Candidate]),
+    pub(crate) bend: fn(Run<'_>, Origin, Powers, &mut [f32]),
+    pub(crate) ring: fn(Run<'_>, Weighting, f64, f32, Bell, &mut [f32]),
+    pub(crate) noises: fn(&Stream, u32, &mut Noises),
+    pub(crate) search: fn(&Stream, u32, &[Vector], f32, &mut Noises) -> Option<Reached>,
 }
 
 /// The table of one level: each pass for its lanes, inside a function that has its features. The first list are passes
@@ -61,13 +61,13 @@ macro_rules! kernels {
                 reaching(maxima: &[Vector], low: f32, blocks: &mut Vec<u32>) -> (),
                 lanes_reaching(maxima: &[Vector], low: f32) -> u64,
                 columns(maxima: &[Vector], columns: &mut Vec<Vector>) -> (),
+                unpack(candidates: &[Candidate], logits: &mut [f32]) -> bool,
+                pack_logits(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) -> (),
+                pack_probabilities(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) -> (),
                 noises(stream: &Stream, first: u32, out: &mut Noises) -> (),
                 search(
                     stream: &Stream, first: u32, sums: &[Vector], limit: f32, out: &mut Noises
-                ) -> Option<Reached>,
-                unpack(candidates: &[Candidate], logits: &mut [f32]) -> bool,
-                pack_logits(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) -> (),
-                pack_probabilities(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) -> ()
+                ) -> Option<Reached>
             ]
         }
     };
@@ -226,40 +226,78 @@ mod tests {
                             let extents =
                                 [(k.maxima)(run, &mut maxima), (k.sums)(run, weighting, true, &mut maxima, &mut sums)];
                             (k.weights)(run, weighting, &mut weights);
-                            let (mut bent, mut rung) = (vec![0.0; row.len()], vec![0.0; row.len()]);
-                            let origin = Origin { max, scale, lowest: -9.0 };
-                            (k.bend)(run, origin, Powers { square: 0.2, cube: 0.01 }, &mut bent);
-                            let bell = Bell { centre: 0.2, narrowness: 1.0 / 0.3, peak: 5.0, sharpness: 10.0 };
-                            (k.ring)(run, weighting, 2f64.powi(-94), -9.0, bell, &mut rung);
                             (k.collect)(run, 5, -3.0, 9.0, &mut hits);
                             (k.reaching)(&maxima, 9.0, &mut reaching);
                             (k.columns)(&maxima, &mut columns);
                             let Spread { count, sum, squares } =
                                 (k.spread)(run, Measure { centre: -0.7, factor: 0.25 });
-                            let total = (k.total)(&sums);
-                            let (stream, mut noises) = (Stream::new([3, u32::MAX], [1, 2, 9]), Noises::default());
-                            (k.noises)(&stream, 512, &mut noises);
-                            // Where a word is small enough one time in four, and where none is.
-                            let search = [0.25, 0.0].map(|share| {
-                                let (limit, mut words) = ((share * 2f64.powi(32) / total) as f32, Noises::default());
-                                ((k.search)(&stream, 1024, &sums, limit, &mut words), words)
-                            });
-                            let numbers = [total, (k.moment)(run, weighting, max), sum, squares];
+                            let numbers = [(k.total)(&sums), (k.moment)(run, weighting, max), sum, squares];
                             let numbers = numbers.map(f64::to_bits);
                             let counts = [(k.count)(run, 0.0), (k.lanes_reaching)(&maxima, 9.0), count];
                             // The sign of a zero maximum is nobody's.
                             let bits = |v: &[Vector]| -> Vec<u32> {
                                 v.as_flattened().iter().map(|x| (x + 0.0f32).to_bits()).collect()
                             };
-                            let tokens =
-                                [weights, bent, rung].map(|v| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+                            let weights: Vec<u32> = weights.iter().map(|w| w.to_bits()).collect();
                             let lanes = [bits(&maxima), bits(&sums), bits(&columns)];
-                            (extents, lanes, tokens, hits, reaching, numbers, counts, noises, search)
+                            (extents, lanes, weights, hits, reaching, numbers, counts)
                         };
                         let (theirs, ours) = (all(level), all(&scalar::KERNELS));
                         assert_eq!(theirs, ours, "{:?}, {} logits, {format}", level.level, row.len());
                     }
                 });
+            }
+        }
+    }
+
+    #[test]
+    fn every_level_reshapes_alike() {
+        let bell = Bell { centre: 0.2, narrowness: 1.0 / 0.3, peak: 5.0, sharpness: 10.0 };
+        for level in &levels()[1..] {
+            for row in rows() {
+                in_every_form(&row, |run, format| {
+                    for (max, scale) in [(16.0, 1.0), (20.0, 1.0 / 0.7)] {
+                        let (origin, weighting) =
+                            (Origin { max, scale, lowest: -9.0 }, Weighting::new(max, binary_scale(scale)));
+                        for powers in [Powers { square: 0.2, cube: 0.0 }, Powers { square: 0.1, cube: 0.03 }] {
+                            let all = |k: &Kernels| {
+                                let (mut bent, mut rung) = (vec![0.0; row.len()], vec![0.0; row.len()]);
+                                (k.bend)(run, origin, powers, &mut bent);
+                                (k.ring)(
+                                    run,
+                                    weighting,
+                                    weighting.unit(max, binary_scale(scale)),
+                                    -9.0,
+                                    bell,
+                                    &mut rung,
+                                );
+                                [bent, rung].map(|v| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>())
+                            };
+                            let (theirs, ours) = (all(level), all(&scalar::KERNELS));
+                            assert_eq!(theirs, ours, "{:?}, {} logits, {format}", level.level, row.len());
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn every_level_makes_the_same_noise_and_finds_the_same_in_it() {
+        let sums: Vec<Vector> =
+            (0..40u32).map(|b| std::array::from_fn(|lane| (b % 9 * (lane as u32 + b)) as f32)).collect();
+        for first in [0, 512, 0x7fff_0000] {
+            let stream = Stream::new([first, u32::MAX], [1, 2, first]);
+            // Where no word is small enough, few are, and most.
+            for limit in [0.0, 2f32.powi(14), 2f32.powi(18), 2f32.powi(26)] {
+                let all = |k: &Kernels| {
+                    let (mut noises, mut words) = (Noises::default(), Noises::default());
+                    (k.noises)(&stream, first, &mut noises);
+                    ((k.search)(&stream, first, &sums, limit, &mut words), noises, words)
+                };
+                for level in &levels()[1..] {
+                    assert_eq!(all(level), all(&scalar::KERNELS), "{:?}, {limit}", level.level);
+                }
             }
         }
     }

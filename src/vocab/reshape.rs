@@ -57,13 +57,28 @@ pub(super) fn bend<L: Lanes, F: Format, A: Allowed>(
     powers: Powers,
     out: &mut [f32],
 ) {
-    let mut memory = [[0.0; LANES]; ROWS];
-    let (max, scale, lowest) = (f64::from(origin.max), origin.scale, origin.lowest);
+    // Mostly there is no cube: made a constant.
+    if powers.cube == 0.0 {
+        bend_by::<L, F, A, false>(run, origin, powers, out);
+    } else {
+        bend_by::<L, F, A, true>(run, origin, powers, out);
+    }
+}
+
+#[inline(always)]
+fn bend_by<L: Lanes, F: Format, A: Allowed, const CUBE: bool>(
+    run: Source<'_, F, A>,
+    Origin { max, scale, lowest }: Origin,
+    powers: Powers,
+    out: &mut [f32],
+) {
+    let (mut memory, max) = ([[0.0; LANES]; ROWS], f64::from(max));
     for_each_block!(run, |b, block| {
         let logits = run.floats::<L>(block, b, &mut memory).as_flattened();
         for (out, &l) in out[b * BLOCK..].iter_mut().zip(logits) {
-            let bent = powers.of((f64::from(l) - max) * scale) as f32;
-            *out = if l >= lowest { bent } else { f32::NEG_INFINITY };
+            let x = (f64::from(l) - max) * scale;
+            let bent = if CUBE { powers.of(x) } else { -powers.square * x * x };
+            *out = if l >= lowest { bent as f32 } else { f32::NEG_INFINITY };
         }
     });
 }

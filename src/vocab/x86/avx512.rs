@@ -1,7 +1,7 @@
 //! Sixteen lanes in one 512-bit register: AVX-512 F, BW, DQ and VL, as every processor since Skylake-X and Zen 4 has.
 
 use super::super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
-use super::super::noise::{Noises, Words};
+use super::words::Words512;
 use crate::logits::Candidate;
 use std::arch::x86_64::*;
 
@@ -224,84 +224,6 @@ impl Lanes for Avx512 {
             let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
             _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
         }
-    }
-}
-
-/// The numbers of 32 counters in four registers, each in the lower half of a 64-bit lane; what stands in the upper half is
-/// nobody's.
-#[derive(Clone, Copy)]
-pub(crate) struct Words512([__m512i; 4]);
-
-// SAFETY, for every block below: as above.
-impl Words for Words512 {
-    const COUNTERS: usize = 32;
-
-    #[inline(always)]
-    fn splat(x: u32) -> Self {
-        // SAFETY: the features are there.
-        Self([unsafe { _mm512_set1_epi32(x as i32) }; 4])
-    }
-
-    /// In such an order that each half of an unpacking is of neighbours.
-    #[inline(always)]
-    fn consecutive(first: u32) -> Self {
-        Self(std::array::from_fn(|i| {
-            // SAFETY: the features are there.
-            unsafe {
-                let first = _mm512_set1_epi64(i64::from(first) + 8 * i as i64);
-                _mm512_add_epi64(_mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7), first)
-            }
-        }))
-    }
-
-    #[inline(always)]
-    fn multiply(self, factor: u32) -> (Self, Self) {
-        // SAFETY: the features are there.
-        unsafe {
-            let factor = _mm512_set1_epi32(factor as i32);
-            let product = self.0.map(|x| _mm512_mul_epu32(x, factor));
-            (Self(product.map(|p| _mm512_srli_epi64(p, 32))), Self(product))
-        }
-    }
-
-    #[inline(always)]
-    fn xor(self, key: u32) -> Self {
-        // SAFETY: the features are there.
-        Self(self.0.map(|x| unsafe { _mm512_xor_si512(x, _mm512_set1_epi32(key as i32)) }))
-    }
-
-    #[inline(always)]
-    fn mix(self, other: Self, key: u32) -> Self {
-        Self(std::array::from_fn(|i| {
-            // SAFETY: the features are there.
-            unsafe { _mm512_ternarylogic_epi32(self.0[i], other.0[i], _mm512_set1_epi32(key as i32), 0x96) }
-        }))
-    }
-
-    #[inline(always)]
-    fn store([a, b, c, d]: [Self; 4], out: &mut [[u32; LANES]]) {
-        for (i, out) in out.as_chunks_mut::<2>().0.iter_mut().enumerate() {
-            // SAFETY: the features are there, and twice sixteen words can be written.
-            unsafe {
-                // The second word beside the first.
-                let beside = |x, y| _mm512_mask_shuffle_epi32(x, 0xaaaa, y, 0xa0);
-                let (ab, cd) = (beside(a.0[i], b.0[i]), beside(c.0[i], d.0[i]));
-                _mm512_storeu_si512(out[0].as_mut_ptr().cast(), _mm512_unpacklo_epi64(ab, cd));
-                _mm512_storeu_si512(out[1].as_mut_ptr().cast(), _mm512_unpackhi_epi64(ab, cd));
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn least(words: &Noises) -> [u32; LANES] {
-        let mut least = [0; LANES];
-        // SAFETY: the features are there, and sixteen words can be read from each row and written.
-        unsafe {
-            let all = _mm512_set1_epi32(-1);
-            let min = words.iter().fold(all, |min, x| _mm512_min_epu32(min, _mm512_loadu_si512(x.as_ptr().cast())));
-            _mm512_storeu_si512(least.as_mut_ptr().cast(), min);
-        }
-        least
     }
 }
 
