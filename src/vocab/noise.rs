@@ -2,12 +2,12 @@
 //!
 //! The generator is Philox4x32-10, whose counter begins with a quarter of the token's index: four tokens share a block of
 //! four words. Ten rounds of two multiplications, two shifts and two exclusive-ors make the words of as many counters as
-//! there are 64-bit lanes, so that sixteen words take about 29 instructions, and nothing saves a token its word: the
-//! least word of all would carry any weight over the bar.
+//! there are 64-bit lanes, so that sixteen words take about 31 instructions. Nothing saves a token its word: with a word
+//! of 0 any weight may win.
 //!
-//! But no weight is looked at again. A word that is not below the bar for the sum of the weights of its lane, which is
-//! known, is not for the token's own weight; and so a block is a bound for each of its lanes, compared with the least
-//! word.
+//! But no weight is looked at again. A word that is too large for the sum of the weights of its lane, which the first pass
+//! left behind, is too large for the token's own weight; so one bound for each lane of a block, compared with the least
+//! word in it, is all that most blocks take.
 
 use super::Vocabulary;
 use super::lanes::{LANES, Lanes, Vector};
@@ -143,7 +143,7 @@ impl Vocabulary<'_> {
 
     /// Calls `visit(token, word)` for the tokens of some block whose word is at most `exp((l - max) * scale)` times
     /// `limit`, and for some others; returns where to go on. There are none in the blocks before that one, but for tokens
-    /// whose weight is too small for f32.
+    /// whose weight is too small for f32. The limit has to leave room for the rounding of weights: 1e-4 of it.
     pub(crate) fn search(
         &mut self,
         blocks: Range<usize>,
@@ -158,6 +158,7 @@ impl Vocabulary<'_> {
         while from < blocks.end {
             let (sums, unit) = self.scratch.sums.lanes_from(from);
             let sums = &sums[..sums.len().min(blocks.end - from)];
+            // Too small for f32 it is too small for any word but 0, which is at most what it becomes.
             let limit = (limit * unit) as f32;
             let first = (from * BLOCK) as u32;
             match (self.kernels.search)(stream, first, sums, limit, &mut words) {
