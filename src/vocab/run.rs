@@ -177,8 +177,8 @@ impl<'a, F: Format, A: Allowed> Source<'a, F, A> {
         if let Some(block) = F::floats(block).filter(|_| A::ALL) {
             return block;
         }
-        for v in 0..ROWS {
-            self.vector::<L>(block, b, v).store(&mut memory[v]);
+        for (v, memory) in memory.iter_mut().enumerate() {
+            self.vector::<L>(block, b, v).store(memory);
         }
         memory
     }
