@@ -5,13 +5,15 @@
 //! the tokens nor the stages that truncated the law move it, and it is never capped: any token can win.
 //!
 //! Cost: a word of noise for every token of the law (a quarter of a block of Philox), logarithms only for those that can
-//! still win. Nothing of the vocabulary's size is stored.
+//! still win. Nothing of the vocabulary's size is stored. Of a whole vocabulary the words are made and compared many at a
+//! time (`vocab/noise.rs`), and no weight is asked for but a lane's sum.
 
 use crate::head::LOWEST_LOG_WEIGHT;
 use crate::law::{Drawn, Law};
-use crate::logits::BLOCK;
+use crate::logits::{BLOCK, Row};
 use crate::math::{exp, ln};
 use crate::random::{MOST_NOISE, Noise};
+use crate::vocab::{Noises, Stream, Vocabulary};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
@@ -129,32 +131,75 @@ fn race(law: &mut Law<'_>, noise: Noise, mut enter: impl FnMut(Contender) -> f64
     }
 }
 
-fn race_open(law: &mut Law<'_>, noise: Noise, mut enter: impl FnMut(Contender) -> f64) {
-    let (ids, scale) = (law.ids(), law.scale());
+/// A weight that vanishes in f32 is that of a token 160 below the first: with noise it stays below this.
+const VANISHED: f64 = -41.0;
+
+/// The race over the whole vocabulary. The block with the largest logit comes first, so that the bar is high at once: most
+/// of the others are then passed by with one comparison.
+fn race_open(law: &mut Law<'_>, noise: Noise, enter: impl FnMut(Contender) -> f64) {
+    let (ids, scale, stream) = (law.ids(), law.scale(), noise.high_words());
     let (vocab, _) = law.vocabulary();
     let (row, max) = (vocab.row(), f64::from(vocab.max()));
-    let (mut words, mut bar, mut most) = ([0u32; BLOCK], f64::NEG_INFINITY, f64::INFINITY);
-    vocab.for_each_weighed_block(scale, |block, weights, unit| {
-        let first = (block * BLOCK) as u32;
-        if ids.is_none() {
-            noise.high_words(first, &mut words);
+    let mut race = Race { noise, row, max, scale, enter, bar: f64::NEG_INFINITY, most: f64::INFINITY };
+    let first = vocab.first_block();
+    for blocks in [first..first + 1, 0..first, first + 1..row.blocks()] {
+        let mut block = blocks.start;
+        while block < blocks.end {
+            if race.bar > VANISHED && ids.is_none() {
+                let most = race.most;
+                block = vocab.search(block..blocks.end, &stream, scale, most, |index, high| {
+                    race.see(index, index, high, None);
+                });
+            } else {
+                race.see_all(vocab, block, &stream, ids);
+                block += 1;
+            }
         }
-        for ((index, &w), word) in (first..).zip(weights).zip(words) {
-            // A weight that vanishes in f32 is that of a token 160 below the first: with noise it stays below -41.
-            if w == 0.0 && bar > -41.0 {
+    }
+}
+
+/// The race of a whole vocabulary, as it stands.
+struct Race<'r, E> {
+    noise: Noise,
+    row: Row<'r>,
+    max: f64,
+    scale: f64,
+    enter: E,
+    bar: f64,
+    /// [`limit`] of the bar.
+    most: f64,
+}
+
+impl<E: FnMut(Contender) -> f64> Race<'_, E> {
+    /// Every token of a block.
+    fn see_all(&mut self, vocab: &mut Vocabulary<'_>, block: usize, stream: &Stream, ids: Option<&[i32]>) {
+        let mut words = Noises::default();
+        if ids.is_none() {
+            vocab.noises(block, stream, &mut words);
+        }
+        let (weights, unit) = vocab.weights_of(block, self.scale);
+        for ((index, &weight), &word) in ((block * BLOCK) as u32..).zip(weights).zip(words.as_flattened()) {
+            if weight == 0.0 && self.bar > VANISHED {
                 continue;
             }
             let (id, high) = match ids {
                 None => (index, word),
-                Some(ids) => (ids[index as usize] as u32, noise.high(ids[index as usize] as u32)),
+                Some(ids) => (ids[index as usize] as u32, self.noise.high(ids[index as usize] as u32)),
             };
-            if w == 0.0 || can_pass(high, f64::from(w) * unit, most) {
-                let x = (f64::from(row.logit(index)) - max) * scale;
-                if x >= LOWEST_LOG_WEIGHT {
-                    bar = enter(Contender { index, id, rank: 0, x, score: x + noise.gumbel(id, high) });
-                    most = limit(bar);
-                }
-            }
+            self.see(index, id, high, (weight > 0.0).then(|| f64::from(weight) * unit));
         }
-    });
+    }
+
+    /// A token, with its weight if that is known.
+    fn see(&mut self, index: u32, id: u32, high: u32, weight: Option<f64>) {
+        if weight.is_some_and(|w| !can_pass(high, w, self.most)) {
+            return;
+        }
+        let x = (f64::from(self.row.logit(index)) - self.max) * self.scale;
+        if x < LOWEST_LOG_WEIGHT || weight.is_none() && !can_pass(high, exp(x), self.most) {
+            return;
+        }
+        self.bar = (self.enter)(Contender { index, id, rank: 0, x, score: x + self.noise.gumbel(id, high) });
+        self.most = limit(self.bar);
+    }
 }

@@ -102,6 +102,7 @@ impl<'r> Head<'r> {
         make_room(&mut self.scratch.entries, n);
         make_room(&mut self.scratch.weights, n);
         make_room(&mut self.scratch.pool, n);
+        make_room(&mut self.scratch.spare, n);
     }
 
     /// Forgets what was fetched and fetches with log-weights `(l - max) * scale` from now on.

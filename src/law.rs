@@ -159,6 +159,13 @@ impl<'r> Law<'r> {
         Ok(())
     }
 
+    /// Has the next pass over the row, if one is due, find what `plan` says for the law's scale.
+    pub(crate) fn plan(&mut self, plan: impl FnOnce(f64) -> First) {
+        if let Some(first) = &mut self.unread {
+            *first = plan(self.scale);
+        }
+    }
+
     /// The entries known so far, in descending order: all of the law if it is closed.
     pub(crate) fn entries(&self) -> &[Entry] {
         debug_assert!(self.crowd.is_none(), "a crowd is no list");

@@ -4,6 +4,7 @@
 //! counter is the position in the sequence and what the number is for; for noise, the token too.
 
 use crate::math::{ln, log1p};
+use crate::vocab::Stream;
 use rand_philox::{Philox, philox4x32_10};
 
 /// What a number is drawn for: two purposes at one position are independent of each other.
@@ -53,12 +54,10 @@ impl Noise {
         self.word(token, HIGH)
     }
 
-    /// The high words of the tokens from `first` on, a multiple of 4.
-    pub(crate) fn high_words(&self, first: u32, out: &mut [u32]) {
-        debug_assert!(first.is_multiple_of(4));
-        let [low, high] = self.position.map(u128::from);
-        let counter = u128::from(first / 4) | low << 32 | high << 64 | u128::from(HIGH) << 96;
-        Philox::new(self.key, counter).fill_u32(out);
+    /// The high words of all tokens.
+    pub(crate) fn high_words(&self) -> Stream {
+        let [low, high] = self.position;
+        Stream::new(self.key, [low, high, HIGH])
     }
 
     fn word(&self, token: u32, which: u32) -> u32 {
@@ -82,6 +81,7 @@ pub(crate) const MOST_NOISE: f64 = 45.06;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vocab::{Noises, levels};
 
     #[test]
     fn noise_has_a_standard_gumbel_distribution() {
@@ -107,9 +107,12 @@ mod tests {
     fn words_in_bulk_are_the_words() {
         for (seed, position) in [(0, 0), (u64::MAX, u64::MAX), (5, 1 << 40)] {
             let noise = Noise::new(seed, position);
-            let mut words = [0; 259];
-            noise.high_words(1024, &mut words);
-            assert!(words.iter().enumerate().all(|(i, &w)| w == noise.high(1024 + i as u32)));
+            for (first, level) in [0, 1024, 0x7fff_ff00].into_iter().flat_map(|f| levels().iter().map(move |l| (f, l)))
+            {
+                let mut words = Noises::default();
+                (level.noises)(&noise.high_words(), first, &mut words);
+                assert!((first..).zip(words.as_flattened()).all(|(token, &w)| w == noise.high(token)));
+            }
         }
         // A position or a token further is another block, and no block is a token draw's.
         let some: std::collections::HashSet<u32> =

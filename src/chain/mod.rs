@@ -69,8 +69,12 @@ impl Chain {
 
     /// What the first pass over a row is to find: what the first stage that looks at the row will ask.
     pub(crate) fn first_pass(&self) -> First {
-        let mut scale = 1.0;
-        for stage in &self.stages {
+        Self::pass_for(&self.stages, 1.0)
+    }
+
+    /// What a pass over a row is to find if these stages follow, the first of which sees the law at this scale.
+    fn pass_for(stages: &[Box<dyn Stage>], mut scale: f64) -> First {
+        for stage in stages {
             match stage.need() {
                 Need::Scale(factor) => scale = Law::scaled(scale, factor),
                 Need::Largest => return First::Maxima,
@@ -103,6 +107,7 @@ impl Chain {
             }
             context.stage = at;
             stage.transform(law, context)?;
+            law.plan(|scale| Self::pass_for(&self.stages[at as usize + 1..], scale));
         }
         law.read()
     }

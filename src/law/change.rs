@@ -8,7 +8,7 @@ use crate::vocab::First;
 
 impl<'r> Law<'r> {
     /// Changes the logits of some tokens, as this law has them (scaled by 1/T); `changes` is sorted by token. While the
-    /// law is the whole vocabulary, its row is edited; a row that was read already is then read again.
+    /// law is the whole vocabulary, its row is edited; [`Law::read`] then has to read it again.
     pub(crate) fn change(&mut self, changes: &[Change]) -> Result<()> {
         if changes.is_empty() {
             return Ok(());
@@ -16,10 +16,7 @@ impl<'r> Law<'r> {
         if self.is_closed() {
             return self.change_entries(changes);
         }
-        let Some((list, rest)) = std::mem::take(&mut self.edits).split_first_mut() else {
-            return Err(Error::Unsupported("the law is changed more often than it was made for".into()));
-        };
-        self.edits = rest;
+        let list = self.next_edits()?;
         let (row, scale) = (self.vocab.row(), self.scale);
         let edited = |index: u32, change: &Change| {
             let before = row.unmasked(index);
@@ -38,13 +35,18 @@ impl<'r> Law<'r> {
                 merge(row.edits(), new, list);
             }
         }
-        let list: &'r [(u32, f32)] = list;
         self.vocab.replace(row.with_edits(list));
-        if self.unread.is_none() {
-            self.unread = Some(First::Maxima);
-            self.read()?;
-        }
+        self.unread.get_or_insert(First::Maxima);
         Ok(())
+    }
+
+    /// Memory for the row's edits that lives as long as the law.
+    pub(super) fn next_edits(&mut self) -> Result<&'r mut Vec<(u32, f32)>> {
+        let Some((list, rest)) = std::mem::take(&mut self.edits).split_first_mut() else {
+            return Err(Error::Unsupported("the law is changed more often than it was made for".into()));
+        };
+        self.edits = rest;
+        Ok(list)
     }
 
     fn change_entries(&mut self, changes: &[Change]) -> Result<()> {

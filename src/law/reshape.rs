@@ -1,40 +1,53 @@
 //! Changes of the weights that are no temperature: another function of the log-weight, or a few tokens demoted.
 //!
 //! A closed law changes its entries. While the law is the whole vocabulary, the new logits are written to a row of
-//! their own, one pass, and the law goes on with that.
+//! their own, one pass, and the law goes on with that; a few tokens are demoted by edits of the row as it is.
 
 use super::{Former, Law};
 use crate::error::Result;
 use crate::head::LOWEST_LOG_WEIGHT;
+use crate::history::merge;
 use crate::logits::Row;
 use crate::math::{exp, ln};
-use crate::vocab::{First, USUAL_HEAD, make_room};
+use crate::vocab::{Bell, First, Powers, USUAL_HEAD, make_room};
 
 impl<'r> Law<'r> {
-    /// Gives every token the log-weight `shape(x)` for its log-weight x, of which the first token's is 0.
-    pub(crate) fn reshape(&mut self, shape: impl Fn(f64) -> f64) -> Result<()> {
+    /// Gives every token the log-weight `powers.of(x)` for its log-weight x, of which the first token's is 0.
+    pub(crate) fn bend(&mut self, powers: Powers) -> Result<()> {
         if self.is_closed() {
-            self.head.entries_mut().iter_mut().for_each(|e| e.x = shape(e.x));
+            self.head.entries_mut().iter_mut().for_each(|e| e.x = powers.of(e.x));
             self.reorder();
             return Ok(());
         }
-        let (max, scale) = (f64::from(self.vocab.max()), self.scale);
-        let row = self.rewritten(|_, logit| {
-            let x = (f64::from(logit) - max) * scale;
-            if x >= LOWEST_LOG_WEIGHT { shape(x) as f32 } else { f32::NEG_INFINITY }
-        });
-        self.go_on_with(row, 1.0)
+        let row = self.next_row();
+        self.vocab.bend(self.scale, self.head.lowest(), powers, row);
+        self.go_on_with(Row::from_f32(row)?, 1.0);
+        Ok(())
     }
 
-    /// Remembers the probabilities as they are, for [`Law::former_p`] after the next reshaping.
-    pub(crate) fn remember(&mut self) {
+    /// Gives every token the log-weight `bell.of(p)` for its probability p; `total` is [`Law::total`].
+    pub(crate) fn ring(&mut self, bell: Bell, total: f64) -> Result<()> {
+        /// Below it a probability is 0 for every distance that it could change.
+        const NOTHING: f64 = -60.0;
+        if self.is_closed() {
+            let p = |x: f64| if x < NOTHING { 0.0 } else { exp(x) / total };
+            self.head.entries_mut().iter_mut().for_each(|e| e.x = bell.of(p(e.x)));
+            self.reorder();
+            return Ok(());
+        }
+        let row = self.next_row();
+        self.vocab.ring(self.scale, self.head.lowest(), total, bell, row);
+        self.go_on_with(Row::from_f32(row)?, 1.0);
+        Ok(())
+    }
+
+    /// Remembers the probabilities as they are, for [`Law::former_p`] after the next reshaping; `total` is [`Law::total`].
+    pub(crate) fn remember(&mut self, total: f64) {
         let former = if self.is_closed() {
-            let total = self.head_weight();
             self.spare.former.clear();
             self.spare.former.extend(self.head.entries().iter().map(|e| (e.index, exp(e.x) / total)));
             Former::Entries
         } else {
-            let total = self.total();
             Former::Row { row: self.vocab.row(), max: self.vocab.max(), scale: self.scale, total }
         };
         self.former = Some(former);
@@ -56,9 +69,9 @@ impl<'r> Law<'r> {
             return;
         }
         make_room(&mut self.spare.marked, USUAL_HEAD);
-        if let Some(row) = self.rows.first_mut() {
-            make_room(row, self.vocab.row().vocab());
-        }
+        // Whoever changes tokens after this has these edits in the list of its own, too.
+        let n = USUAL_HEAD + self.vocab.row().edits().len();
+        self.edits.iter_mut().for_each(|edits| make_room(edits, n));
     }
 
     /// Drops the first `n` entries, which somebody has reached; at least one token is left.
@@ -83,36 +96,31 @@ impl<'r> Law<'r> {
     }
 
     fn demote_in_row(&mut self, n: usize, less: f64) -> Result<()> {
-        let marked = &mut self.spare.marked;
+        let edits = self.next_edits()?;
+        let (row, scale, marked) = (self.vocab.row(), self.scale, &mut self.spare.marked);
         marked.clear();
         marked.extend(self.head.entries()[..n].iter().map(|e| e.index));
-        let marked = std::mem::take(marked);
-        let row = self.rewritten(|_, logit| logit);
-        for &index in &marked {
-            let logit = &mut row[index as usize];
-            *logit = (f64::from(*logit) + less / self.scale) as f32;
-        }
-        self.spare.marked = marked;
-        self.go_on_with(row, self.scale)
+        marked.sort_unstable();
+        let demoted = |&index: &u32| (index, (f64::from(row.logit(index)) + less / scale) as f32);
+        merge(row.edits(), marked.iter().map(demoted), edits);
+        self.go_on_with(row.with_edits(edits), scale);
+        Ok(())
     }
 
-    /// The row as `write(index, logit)` makes it, in a buffer that lives as long as the law.
-    fn rewritten(&mut self, write: impl Fn(usize, f32) -> f32) -> &'r mut [f32] {
-        let rows = std::mem::take(&mut self.rows);
-        let (buffer, rest) = rows.split_first_mut().expect("one for each stage that a chain can have");
+    /// Memory for a row that lives as long as the law.
+    fn next_row(&mut self) -> &'r mut Vec<f32> {
+        let (row, rest) =
+            std::mem::take(&mut self.rows).split_first_mut().expect("one for each stage that a chain can have");
         self.rows = rest;
-        buffer.clear();
-        self.vocab.for_each_logit(|i, logit| buffer.push(write(i, logit)));
-        buffer
+        row
     }
 
-    fn go_on_with(&mut self, row: &'r [f32], scale: f64) -> Result<()> {
-        self.vocab.replace(Row::from_f32(row)?);
+    /// What stages see from now on: it is read when one asks.
+    fn go_on_with(&mut self, row: Row<'r>, scale: f64) {
+        self.vocab.replace(row);
         self.scale = scale;
         self.is_reshaped = true;
-        // Whatever follows, its law is another one than the chain was planned for.
         self.unread = Some(First::Maxima);
-        self.read()
     }
 
     /// Sorts the entries of a closed law by their new weights; the logits that an engine sees are these from now on.

@@ -6,8 +6,8 @@ use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
 use crate::error::Result;
 use crate::law::Law;
-use crate::math::exp;
 use crate::random::{Purpose, uniform};
+use crate::vocab::Bell;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "adaptive_p",
@@ -67,20 +67,14 @@ impl Stage for AdaptiveP {
         const WIDTH: f64 = 0.3;
         const PEAK: f64 = 5.0;
         const SHARPNESS: f64 = 10.0;
-        /// Below it a probability is 0 for every distance that it could change.
-        const NOTHING: f64 = -60.0;
         if self.is_plain() {
             return Ok(());
         }
         let State { level, weight, .. } = context.state;
         let target = (2.0 * self.target - level / weight).clamp(0.0, 1.0);
-        law.remember();
         let total = law.total();
-        law.reshape(|x| {
-            let p = if x < NOTHING { 0.0 } else { exp(x) / total };
-            let d = (p - target).abs() / WIDTH;
-            PEAK - SHARPNESS * d * d / (1.0 + d)
-        })
+        law.remember(total);
+        law.ring(Bell { centre: target, narrowness: 1.0 / WIDTH, peak: PEAK, sharpness: SHARPNESS }, total)
     }
 
     fn initial(&self) -> State {

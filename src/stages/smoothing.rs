@@ -6,6 +6,7 @@ use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
 use crate::error::Result;
 use crate::law::Law;
+use crate::vocab::Powers;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "smoothing",
@@ -40,19 +41,16 @@ pub(super) const INFO: StageInfo = StageInfo {
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
     let (factor, curve) = (arguments.number("factor").unwrap_or(0.0), arguments.number("curve").unwrap_or(1.0));
-    Ok(Box::new(Smoothing { square: (3.0 - curve) / 2.0 * factor, cube: (curve - 1.0) / 2.0 * factor }))
+    Ok(Box::new(Smoothing(Powers { square: (3.0 - curve) / 2.0 * factor, cube: (curve - 1.0) / 2.0 * factor })))
 }
 
-struct Smoothing {
-    square: f64,
-    cube: f64,
-}
+struct Smoothing(Powers);
 
 impl Stage for Smoothing {
     fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
-        if self.square == 0.0 && self.cube == 0.0 {
+        if self.0 == (Powers { square: 0.0, cube: 0.0 }) {
             return Ok(());
         }
-        law.reshape(|x| (self.cube * x - self.square) * x * x)
+        law.bend(self.0)
     }
 }

@@ -89,6 +89,10 @@ impl Stage for Xtc {
         Need::Total
     }
 
+    fn changes(&self) -> usize {
+        1
+    }
+
     fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
         if self.probability <= 0.0 || self.threshold > 0.5 {
             return Ok(());

@@ -1,6 +1,7 @@
 //! Sixteen lanes in four 128-bit registers: NEON, which every 64-bit Arm processor has.
 
 use super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector, WideArray, sum_by_halves};
+use super::noise::{Noises, Words};
 use std::arch::aarch64::*;
 
 /// Sixteen lanes in four 128-bit registers, in order.
@@ -23,6 +24,7 @@ impl Neon {
 impl Lanes for Neon {
     type Mask = [uint32x4_t; 4];
     type Sums = WideArray;
+    type Words = NeonWords;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -184,6 +186,82 @@ impl Lanes for Neon {
     #[inline(always)]
     fn sum(sums: WideArray) -> f64 {
         sum_by_halves(sums)
+    }
+}
+
+/// The numbers of sixteen counters, in order.
+#[derive(Clone, Copy)]
+pub(crate) struct NeonWords([uint32x4_t; 4]);
+
+// SAFETY, for every block below: NEON is part of the architecture.
+impl Words for NeonWords {
+    const COUNTERS: usize = 16;
+
+    #[inline(always)]
+    fn splat(x: u32) -> Self {
+        // SAFETY: NEON is there.
+        Self([unsafe { vdupq_n_u32(x) }; 4])
+    }
+
+    #[inline(always)]
+    fn consecutive(first: u32) -> Self {
+        const COUNT: [u32; 4] = [0, 1, 2, 3];
+        Self(std::array::from_fn(|i| {
+            // SAFETY: NEON is there, and four words can be read.
+            unsafe { vaddq_u32(vld1q_u32(COUNT.as_ptr()), vdupq_n_u32(first + 4 * i as u32)) }
+        }))
+    }
+
+    #[inline(always)]
+    fn multiply(self, factor: u32) -> (Self, Self) {
+        let product = self.0.map(|x| {
+            // SAFETY: NEON is there.
+            unsafe {
+                let low = vmull_u32(vget_low_u32(x), vdup_n_u32(factor));
+                (vreinterpretq_u32_u64(low), vreinterpretq_u32_u64(vmull_high_u32(x, vdupq_n_u32(factor))))
+            }
+        });
+        // SAFETY: NEON is there.
+        (
+            Self(product.map(|(a, b)| unsafe { vuzp2q_u32(a, b) })),
+            Self(product.map(|(a, b)| unsafe { vuzp1q_u32(a, b) })),
+        )
+    }
+
+    #[inline(always)]
+    fn xor(self, key: u32) -> Self {
+        // SAFETY: NEON is there.
+        Self(self.0.map(|x| unsafe { veorq_u32(x, vdupq_n_u32(key)) }))
+    }
+
+    #[inline(always)]
+    fn mix(self, other: Self, key: u32) -> Self {
+        Self(std::array::from_fn(|i| {
+            // SAFETY: NEON is there.
+            unsafe { veorq_u32(veorq_u32(other.0[i], vdupq_n_u32(key)), self.0[i]) }
+        }))
+    }
+
+    #[inline(always)]
+    fn store([a, b, c, d]: [Self; 4], out: &mut [[u32; LANES]]) {
+        for (i, out) in out.iter_mut().enumerate() {
+            // SAFETY: NEON is there, and sixteen words can be written.
+            unsafe { vst4q_u32(out.as_mut_ptr(), uint32x4x4_t(a.0[i], b.0[i], c.0[i], d.0[i])) };
+        }
+    }
+
+    #[inline(always)]
+    fn least(words: &Noises) -> [u32; LANES] {
+        let mut least = [u32::MAX; LANES];
+        for (i, least) in least.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            // SAFETY: NEON is there, and four words can be read from each quarter of a row and written.
+            unsafe {
+                let min =
+                    words.iter().fold(vdupq_n_u32(u32::MAX), |min, x| vminq_u32(min, vld1q_u32(x[4 * i..].as_ptr())));
+                vst1q_u32(least.as_mut_ptr(), min);
+            }
+        }
+        least
     }
 }
 

@@ -4,12 +4,12 @@
 //! weighs, how many it has and where it ends are then questions of a few passes over them, and only the tokens around
 //! the end are sorted.
 
-use super::lanes::{LANES, Lanes};
+use super::lanes::Lanes;
 use super::passes::{ROWS, Wanted};
 use super::run::{Allowed, Format, Source};
 use super::weighed::{Above, Aim, Bracket, Weighed};
-use super::{Hit, Scratch, Vocabulary};
-use crate::logits::BLOCK;
+use super::{Hit, Scratch, USUAL_HEAD, Vocabulary, make_room};
+use crate::logits::{BLOCK, Row};
 use crate::math::exp;
 
 /// Tokens around an end that are sorted.
@@ -35,6 +35,16 @@ pub(super) struct Crowd {
     blocks: Vec<u32>,
     starts: Vec<u32>,
     near: Vec<Hit>,
+}
+
+impl Crowd {
+    /// Room for as many tokens as the row has.
+    pub(super) fn reserve(&mut self, row: &Row<'_>) {
+        self.tokens.reserve(row.blocks() * BLOCK);
+        make_room(&mut self.blocks, row.blocks());
+        make_room(&mut self.starts, row.blocks());
+        make_room(&mut self.near, USUAL_HEAD.min(row.vocab()));
+    }
 }
 
 /// Writes the logits of some blocks that reach `wanted.low` one behind the other into `out`, from place `len` on, and to
@@ -70,10 +80,6 @@ impl Vocabulary<'_> {
         blocks.clear();
         starts.clear();
         (kernels.reaching)(maxima, columns, floor, blocks);
-        if tokens.logits.len() < blocks.len() * BLOCK + LANES {
-            // All that such a row may ever need.
-            tokens.logits.resize(row.blocks() * BLOCK + LANES, 0.0);
-        }
         let (mut len, mut blocks) = (0, &blocks[..]);
         while let Some(&first) = blocks.first() {
             let first = first as usize;

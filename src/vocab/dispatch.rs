@@ -2,7 +2,9 @@
 
 use super::exponential::Weighting;
 use super::lanes::Vector;
+use super::noise::{Noises, Reached, Stream};
 use super::passes::{self, Extent, Hit, Maxima, Wanted};
+use super::reshape::{Bell, Origin, Powers};
 use super::run::{All, Bf16, F16, F32, Packed, Run, Source, with_source};
 use super::spread::{Measure, Spread};
 use super::weigh::Besides;
@@ -32,6 +34,10 @@ pub(crate) struct Kernels {
     pub(crate) unpack: fn(&[Candidate], &mut [f32]) -> bool,
     pub(crate) pack_logits: fn(&[f32], f64, &mut [Candidate]),
     pub(crate) pack_probabilities: fn(&[f32], f64, &mut [Candidate]),
+    pub(crate) bend: fn(Run<'_>, Origin, Powers, &mut [f32]),
+    pub(crate) ring: fn(Run<'_>, Weighting, f64, f32, Bell, &mut [f32]),
+    pub(crate) noises: fn(&Stream, u32, &mut Noises),
+    pub(crate) search: fn(&Stream, u32, &[Vector], f32, &mut Noises) -> Option<Reached>,
 }
 
 /// The table of one level: each pass for its lanes, inside a function that has its features. The first list are passes
@@ -47,7 +53,9 @@ macro_rules! kernels {
                 collect(run, wanted: Wanted<'_>, hits: &mut Vec<Hit>) -> (),
                 squeeze(run, wanted: Wanted<'_>, out: &mut [f32], len: usize, starts: &mut Vec<u32>) -> usize,
                 count(run, low: f32) -> u64,
-                spread(run, measure: Measure) -> Spread
+                spread(run, measure: Measure) -> Spread,
+                bend(run, origin: Origin, powers: Powers, out: &mut [f32]) -> (),
+                ring(run, weighting: Weighting, share: f64, lowest: f32, bell: Bell, out: &mut [f32]) -> ()
             ],
             [
                 total(blocks: &[Vector]) -> f64,
@@ -57,7 +65,11 @@ macro_rules! kernels {
                 lanes_reaching(maxima: &[Vector], low: f32) -> u64,
                 unpack(candidates: &[Candidate], logits: &mut [f32]) -> bool,
                 pack_logits(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) -> (),
-                pack_probabilities(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) -> ()
+                pack_probabilities(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) -> (),
+                noises(stream: &Stream, first: u32, out: &mut Noises) -> (),
+                search(
+                    stream: &Stream, first: u32, sums: &[Vector], limit: f32, out: &mut Noises
+                ) -> Option<Reached>
             ]
         }
     };
@@ -256,6 +268,58 @@ mod tests {
                         assert_eq!(theirs, ours, "{:?}, {} logits, {format}", level.level, row.len());
                     }
                 });
+            }
+        }
+    }
+
+    #[test]
+    fn every_level_reshapes_alike() {
+        let bell = Bell { centre: 0.2, narrowness: 1.0 / 0.3, peak: 5.0, sharpness: 10.0 };
+        for level in &levels()[1..] {
+            for row in rows() {
+                in_every_form(&row, |run, format| {
+                    for (max, scale) in [(16.0, 1.0), (20.0, 1.0 / 0.7)] {
+                        let (origin, weighting) =
+                            (Origin { max, scale, lowest: -9.0 }, Weighting::new(max, binary_scale(scale)));
+                        for powers in [Powers { square: 0.2, cube: 0.0 }, Powers { square: 0.1, cube: 0.03 }] {
+                            let all = |k: &Kernels| {
+                                let (mut bent, mut rung) = (vec![0.0; row.len()], vec![0.0; row.len()]);
+                                (k.bend)(run, origin, powers, &mut bent);
+                                (k.ring)(
+                                    run,
+                                    weighting,
+                                    weighting.unit(max, binary_scale(scale)),
+                                    -9.0,
+                                    bell,
+                                    &mut rung,
+                                );
+                                [bent, rung].map(|v| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>())
+                            };
+                            let (theirs, ours) = (all(level), all(&scalar::KERNELS));
+                            assert_eq!(theirs, ours, "{:?}, {} logits, {format}", level.level, row.len());
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn every_level_makes_the_same_noise_and_finds_the_same_in_it() {
+        let sums: Vec<Vector> =
+            (0..40u32).map(|b| std::array::from_fn(|lane| (b % 9 * (lane as u32 + b)) as f32)).collect();
+        for first in [0, 512, 0x7fff_0000] {
+            let stream = Stream::new([first, u32::MAX], [1, 2, first]);
+            // Where no word is small enough, few are, and most.
+            for limit in [0.0, 2f32.powi(14), 2f32.powi(18), 2f32.powi(26)] {
+                let all = |k: &Kernels| {
+                    let (mut noises, mut words) = (Noises::default(), Noises::default());
+                    (k.noises)(&stream, first, &mut noises);
+                    ((k.search)(&stream, first, &sums, limit, &mut words), noises, words)
+                };
+                for level in &levels()[1..] {
+                    assert_eq!(all(level), all(&scalar::KERNELS), "{:?}, {limit}", level.level);
+                }
             }
         }
     }

@@ -4,6 +4,7 @@
 //! trait gets every pass in `passes/`, and because each operation is a single correctly rounded IEEE operation on
 //! each lane, it gets them bit for bit.
 
+use super::noise::Words;
 use crate::logits::Candidate;
 
 /// Lanes in a vector.
@@ -19,6 +20,8 @@ pub(crate) trait Lanes: Copy {
     type Mask: Copy;
     /// Each lane summed up in f64.
     type Sums;
+    /// The same registers for whole numbers.
+    type Words: Words;
 
     fn splat(x: f32) -> Self;
     fn load(x: &Vector) -> Self;

@@ -12,6 +12,8 @@
 //! | `weigh.rs` | the passes that weigh: sums of weights, and the moment beside them |
 //! | `dispatch.rs` | which instruction set runs: the table of kernels |
 //! | `sums.rs` | weights added up: totals, tails, the draw from the whole vocabulary |
+//! | `noise.rs` | a word of noise for each token, and the tokens that could win with it |
+//! | `reshape.rs` | a row with other logits |
 //! | `spread.rs` | the standard deviation of the logits |
 //! | `weighed.rs` | logits with their weights: where a prefix of the descending order ends |
 //! | `sample.rs` | a sample of the row: what to expect |
@@ -24,7 +26,9 @@ mod crowd;
 mod dispatch;
 mod exponential;
 mod lanes;
+mod noise;
 mod passes;
+mod reshape;
 mod run;
 mod sample;
 mod scalar;
@@ -38,7 +42,9 @@ mod x86;
 
 pub(crate) use dispatch::{Kernels, by_name, kernels, levels};
 pub(crate) use lanes::{LANES, Vector};
+pub(crate) use noise::{Noises, Stream};
 pub(crate) use passes::Hit;
+pub(crate) use reshape::{Bell, Powers};
 pub(crate) use run::Run;
 pub(crate) use weighed::{Above, Aim};
 
@@ -87,6 +93,8 @@ impl Scratch {
         self.columns.resize(row.blocks().div_ceil(LANES), [f32::NEG_INFINITY; LANES]);
         make_room(&mut self.blocks, row.blocks());
         self.sums.reserve(row);
+        self.crowd.reserve(row);
+        self.sample.reserve(sample::VECTORS * LANES);
     }
 }
 
@@ -160,14 +168,6 @@ impl<'r> Vocabulary<'r> {
         let mut n = 0;
         row.for_each_run(0..row.blocks(), &mut scratch.copied, |_, run| n += (kernels.count)(run, low));
         n
-    }
-
-    /// Calls `visit(index, logit)` for every token in order of index.
-    pub(crate) fn for_each_logit(&mut self, mut visit: impl FnMut(usize, f32)) {
-        for block in 0..self.row.blocks() {
-            let logits = self.row.copied_block(block, &mut self.scratch.copied);
-            logits.iter().zip(block * BLOCK..).for_each(|(&logit, i)| visit(i, logit));
-        }
     }
 
     fn find_maxima(&mut self) -> Result<()> {

@@ -7,6 +7,8 @@
 
 pub(super) use super::crowd::squeeze;
 use super::lanes::{LANES, Lanes, Vector};
+pub(super) use super::noise::{noises, search};
+pub(super) use super::reshape::{bend, ring};
 use super::run::{Allowed, Format, Source, for_each_block};
 pub(super) use super::spread::spread;
 pub(super) use super::weigh::{column, sums, weights};

@@ -35,6 +35,11 @@ pub(super) trait Format: Copy {
     fn load<L: Lanes>(x: &[Self::Bits; LANES]) -> L;
     /// A single logit, as [`Format::load`] has it.
     fn value(bits: Self::Bits) -> f32;
+    /// The block itself, if it is of `f32`.
+    #[inline(always)]
+    fn floats(_: &Block<Self>) -> Option<&Block<F32>> {
+        None
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -56,6 +61,11 @@ impl Format for F32 {
     #[inline(always)]
     fn value(bits: f32) -> f32 {
         bits
+    }
+
+    #[inline(always)]
+    fn floats(block: &Block<F32>) -> Option<&Block<F32>> {
+        Some(block)
     }
 }
 
@@ -154,6 +164,23 @@ impl<'a, F: Format, A: Allowed> Source<'a, F, A> {
         let mut last = [[F::NOTHING; LANES]; ROWS];
         last.as_flattened_mut()[..rest.len()].copy_from_slice(rest);
         Some(last)
+    }
+
+    /// Block `b` after the mask, in place if it is of `f32` and nothing is masked, else in `memory`.
+    #[inline(always)]
+    pub(super) fn floats<'b, L: Lanes>(
+        &self,
+        block: &'b Block<F>,
+        b: usize,
+        memory: &'b mut Block<F32>,
+    ) -> &'b Block<F32> {
+        if let Some(block) = F::floats(block).filter(|_| !A::BANS) {
+            return block;
+        }
+        for (v, memory) in memory.iter_mut().enumerate() {
+            self.vector::<L>(block, b, v).store(memory);
+        }
+        memory
     }
 
     /// Vector `v` of block `b`, after the mask.

@@ -4,7 +4,7 @@ use super::weighed::{Above, Aim, Bracket};
 use super::{LANES, Scratch, Vocabulary};
 
 /// Vectors in a sample.
-const VECTORS: usize = 256;
+pub(super) const VECTORS: usize = 256;
 
 /// Tokens of the sample that an estimate may be wrong by.
 const FEW: usize = 32;
@@ -28,7 +28,7 @@ impl Vocabulary<'_> {
         let Scratch { sample, .. } = &mut **scratch;
         let vectors = row.vocab().div_ceil(LANES);
         let step = vectors.div_ceil(VECTORS);
-        sample.logits.resize(VECTORS * LANES, 0.0);
+        sample.reserve(VECTORS * LANES);
         sample.len = 0;
         for vector in (0..vectors).step_by(step) {
             let start = vector * LANES;

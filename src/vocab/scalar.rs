@@ -1,6 +1,7 @@
 //! Sixteen lanes as an array: the path for machines without vectors, and the reference for those with them.
 
 use super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector, WideArray, sum_by_halves};
+use super::noise::{Noises, Words};
 
 /// Sixteen lanes as an array.
 #[derive(Clone, Copy)]
@@ -21,6 +22,7 @@ impl Scalar {
 impl Lanes for Scalar {
     type Mask = u16;
     type Sums = WideArray;
+    type Words = ScalarWords;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -126,6 +128,52 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn sum(sums: WideArray) -> f64 {
         sum_by_halves(sums)
+    }
+}
+
+/// Whole numbers as an array.
+#[derive(Clone, Copy)]
+pub(crate) struct ScalarWords([u32; 4]);
+
+impl Words for ScalarWords {
+    const COUNTERS: usize = 4;
+
+    #[inline(always)]
+    fn splat(x: u32) -> Self {
+        Self([x; 4])
+    }
+
+    #[inline(always)]
+    fn consecutive(first: u32) -> Self {
+        Self(std::array::from_fn(|i| first + i as u32))
+    }
+
+    #[inline(always)]
+    fn multiply(self, factor: u32) -> (Self, Self) {
+        let product = self.0.map(|x| u64::from(x) * u64::from(factor));
+        (Self(product.map(|p| (p >> 32) as u32)), Self(product.map(|p| p as u32)))
+    }
+
+    #[inline(always)]
+    fn xor(self, key: u32) -> Self {
+        Self(self.0.map(|x| x ^ key))
+    }
+
+    #[inline(always)]
+    fn mix(self, other: Self, key: u32) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] ^ other.0[i] ^ key))
+    }
+
+    #[inline(always)]
+    fn store(words: [Self; 4], out: &mut [[u32; LANES]]) {
+        for (i, out) in out.as_flattened_mut().iter_mut().enumerate() {
+            *out = words[i % 4].0[i / 4];
+        }
+    }
+
+    #[inline(always)]
+    fn least(words: &Noises) -> [u32; LANES] {
+        words.iter().fold([u32::MAX; LANES], |least, words| std::array::from_fn(|i| words[i].min(least[i])))
     }
 }
 

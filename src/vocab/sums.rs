@@ -43,6 +43,16 @@ struct TileSum {
     from: f32,
 }
 
+/// How some logits were weighed.
+#[derive(Clone, Copy)]
+pub(super) struct Weighing {
+    pub(super) weighting: Weighting,
+    /// Brings their weights to exp((l - max) * scale).
+    pub(super) unit: f64,
+    /// What was subtracted from them.
+    pub(super) shift: f32,
+}
+
 impl Sums {
     /// Room for the usual row.
     pub(super) fn reserve(&mut self, row: &Row<'_>) {
@@ -59,6 +69,13 @@ impl Sums {
         // Never negative but for a tile without weight.
         let below = last.saturating_sub(self.tiles[tile].weighting.exponent()).max(0);
         if below < 1000 { power(-below) } else { 0.0 }
+    }
+
+    /// The lanes from a block to the end of its tile, and what brings their sums to exp((l - max) * scale).
+    pub(super) fn lanes_from(&self, block: usize) -> (&[Vector], f64) {
+        let tile = block / TILE_BLOCKS;
+        let end = self.lanes.len().min((tile + 1) * TILE_BLOCKS);
+        (&self.lanes[block..end], self.factor(tile) * self.unit)
     }
 
     /// The tiles' totals, in the last one's unit.
@@ -78,6 +95,19 @@ impl Sums {
             return row.for_each_run(blocks, memory, visit);
         }
         blocks.for_each(|block| visit(block, row.shifted_block(block, self.shift, memory)));
+    }
+
+    /// Calls `visit(first block, run, how)` for all logits as they are weighed.
+    pub(super) fn for_each_weighing(
+        &self,
+        row: &Row<'_>,
+        memory: &mut Copied,
+        mut visit: impl FnMut(usize, Run<'_>, Weighing),
+    ) {
+        for (tile, &TileSum { weighting, .. }) in self.tiles.iter().enumerate() {
+            let weighed = Weighing { weighting, unit: self.factor(tile) * self.unit, shift: self.shift };
+            self.for_each_run(row, blocks_of(row, tile), memory, |block, run| visit(block, run, weighed));
+        }
     }
 }
 
@@ -171,12 +201,18 @@ impl Vocabulary<'_> {
 
     /// Calls `visit(block, weights, unit)` for every block in order: `exp((l - max) * scale)` is weight times unit.
     pub(crate) fn for_each_weighed_block(&mut self, scale: f64, mut visit: impl FnMut(usize, &[f32], f64)) {
-        self.weigh(scale);
         for block in 0..self.row.blocks() {
-            self.weigh_block(block);
-            let sums = &self.scratch.sums;
-            visit(block, &sums.weights, sums.factor(block / TILE_BLOCKS) * sums.unit);
+            let (weights, unit) = self.weights_of(block, scale);
+            visit(block, weights, unit);
         }
+    }
+
+    /// The weights of a block, and the unit that brings them to `exp((l - max) * scale)`.
+    pub(crate) fn weights_of(&mut self, block: usize, scale: f64) -> (&[f32], f64) {
+        self.weigh(scale);
+        self.weigh_block(block);
+        let sums = &self.scratch.sums;
+        (&sums.weights, sums.factor(block / TILE_BLOCKS) * sums.unit)
     }
 
     /// The weights of a block, in its tile's unit.
@@ -192,7 +228,7 @@ impl Vocabulary<'_> {
     }
 
     /// Makes sure of the sums at a scale.
-    fn weigh(&mut self, scale: f64) {
+    pub(super) fn weigh(&mut self, scale: f64) {
         if self.summed_at != Some(scale) {
             self.sum_at(scale, Besides::Nothing).expect(VALID);
         }

@@ -66,6 +66,14 @@ pub(super) fn above<L: Lanes>(logits: &[f32], weights: &[f32], low: f32) -> Abov
 }
 
 impl Weighed {
+    /// Room for `n` tokens and one vector more. Memory that nobody has written to costs nothing yet.
+    pub(super) fn reserve(&mut self, n: usize) {
+        let room = n.next_multiple_of(CHUNK) + LANES;
+        if self.logits.len() < room {
+            (self.logits, self.weights) = (vec![0.0; room], vec![0.0; room]);
+        }
+    }
+
     /// All of them, in whole chunks.
     pub(super) fn padded(&self) -> &[f32] {
         &self.logits[..self.len.next_multiple_of(CHUNK)]
@@ -79,9 +87,6 @@ impl Weighed {
         }
         let weighting = Weighting::new(max, c);
         self.logits[self.len..padded].fill(f32::NEG_INFINITY);
-        if self.weights.len() < padded {
-            self.weights.resize(self.logits.len(), 0.0);
-        }
         (kernels.weights)(Run::plain(&self.logits[..padded]), weighting, &mut self.weights[..padded]);
         self.unit = weighting.unit(max, c);
         true

@@ -1,6 +1,7 @@
 //! Sixteen lanes in two 256-bit registers: AVX2, FMA and F16C, as every processor since Haswell and Zen has.
 
 use super::super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
+use super::words::Words256;
 use crate::logits::Candidate;
 use std::arch::x86_64::*;
 
@@ -14,6 +15,7 @@ pub(crate) struct Avx2(__m256, __m256);
 impl Lanes for Avx2 {
     type Mask = (__m256, __m256);
     type Sums = [__m256d; 4];
+    type Words = Words256;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {

@@ -1,6 +1,7 @@
 //! Sixteen lanes in one 512-bit register: AVX-512 F, BW, DQ and VL, as every processor since Skylake-X and Zen 4 has.
 
 use super::super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
+use super::words::Words512;
 use crate::logits::Candidate;
 use std::arch::x86_64::*;
 
@@ -13,6 +14,7 @@ pub(crate) struct Avx512(__m512);
 impl Lanes for Avx512 {
     type Mask = __mmask16;
     type Sums = [__m512d; 2];
+    type Words = Words512;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
