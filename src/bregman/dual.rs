@@ -2,12 +2,19 @@
 //!
 //! MATH.md, 3, 4 and 6. At α = 2 primal and dual are the same, and `mod.rs` takes the primal.
 
-use super::generator::Alpha;
+use super::generator::{Alpha, Series};
 use super::method::{Method, Optimum, Verdict};
-use super::problem::{Problem, normalise, tolerance};
+use super::primal::water_level;
+use super::problem::{Problem, normalise};
 use super::root::{Probe, newton};
 use crate::error::Result;
-use crate::math::{exp, expm1, fast_pow, ln, log1p, pow};
+use crate::math::{exp, expm1, fast_pow, listed, ln, log1p, pow};
+
+/// From this α on the solution is nearer to filled water than to equal shares of the rest.
+const LIKE_WATER: f64 = 4.0;
+
+/// A step of this size, relative to x, is Newton's last: what it leaves is its square.
+const LAST_STEP: f64 = 1e-8;
 
 /// Renormalisation towards d(p, x).
 pub(super) struct Dual {
@@ -15,14 +22,19 @@ pub(super) struct Dual {
     lambda: f64,
     sure: f64,
     floor: f64,
+    /// The x at which a token of probability zero is worth λ.
+    far: f64,
+    /// Of α and of b.
+    series: [Series; 2],
 }
 
 impl Dual {
     pub(super) fn new(alpha: f64, lambda: f64) -> Self {
         let b = alpha - 1.0;
         let sure = pow(alpha * b * lambda, 1.0 / alpha);
-        let floor = if alpha <= 2.0 { sure } else { pow(alpha * lambda / b, 1.0 / alpha) };
-        Self { family: Alpha::new(alpha), lambda, sure, floor }
+        let far = pow(alpha * lambda / b, 1.0 / alpha);
+        let floor = if alpha <= 2.0 { sure } else { far };
+        Self { family: Alpha::new(alpha), lambda, sure, floor, far, series: [alpha, b].map(Series::new) }
     }
 
     /// λ from a floor in probabilities (MATH.md, 10): the λ whose t_floor it is.
@@ -32,40 +44,110 @@ impl Dual {
         Self { floor, ..Self::new(alpha, pow(floor, alpha) * factor / alpha) }
     }
 
-    /// The x >= p with x^(b-1) (x - p) = ν, and dx/dν; `far` is ν^(1/b), the x of a token of probability zero.
-    fn x(&self, p: f64, log_p: f64, nu: f64, far: f64) -> (f64, f64) {
-        let Alpha { alpha, b } = self.family;
-        if alpha == 3.0 {
-            let root = (p * p + 4.0 * nu).sqrt();
-            return (0.5 * (p + root), 1.0 / root);
+    /// The optimum for the first k tokens, into `x`; ν.
+    ///
+    /// Newton's steps for all x and ν at once, in the rises d = x - p: every d goes where the tangent of x^(b-1) d
+    /// reaches ν, with the ν that makes Σ d = R. The function is convex in d for α > 2 and concave for α < 2; so the
+    /// tangent promises too much of every d, or too little, and ν rises, or falls, steadily to its limit from any start.
+    fn solve_together(&self, problem: &Problem, x: &mut [f64], [rises, slopes]: [&mut [f64]; 2]) -> f64 {
+        let (b, k) = (self.family.b, x.len());
+        let (p, rest) = (&problem.p[..k], problem.rest[k]);
+        let level = if self.family.alpha < LIKE_WATER { 0.0 } else { water_level(problem, k) };
+        let share = rest / k as f64;
+        for (rise, p) in rises.iter_mut().zip(p) {
+            *rise = if level > 0.0 { listed::at_least(0.0, level - p) } else { share };
         }
-        if alpha == 1.5 {
-            let root = (nu * nu + 4.0 * p).sqrt();
-            let s = 0.5 * (nu + root);
-            return (s * s, s * (1.0 + nu / root));
-        }
-        // From the side on which Newton's steps do not overshoot.
-        let near = nu * exp((1.0 - b) * log_p);
-        let mut x = p + if b > 1.0 { far.min(near) } else { far.max(near) };
-        let mut slope = 1.0;
+        let mut nu = 0.0;
         for _ in 0..60 {
-            let power = fast_pow(x, b - 1.0);
-            slope = power * (b - (b - 1.0) * p / x);
-            let step = (power * (x - p) - nu) / slope;
-            x = (x - step).max(p);
-            // A tighter tolerance would never be met; the step after this one is below the last ulp.
-            if step.abs() <= 1e-8 * x {
+            x.iter_mut().zip(p.iter().zip(&*rises)).for_each(|(x, (p, rise))| *x = p + rise);
+            // Powers relative to the last one, so that none overflows.
+            let last = x[k - 1];
+            slopes.iter_mut().zip(&*x).for_each(|(slope, x)| *slope = listed::ln(x / last));
+            for (slope, (x, rise)) in slopes.iter_mut().zip(x.iter().zip(&*rises)) {
+                // dd/dν at the rise, relative to the last token's x^(1-b).
+                *slope = listed::exp((1.0 - b) * *slope) * x / (x + (b - 1.0) * rise);
+            }
+            // Where the tangents vanish.
+            for (rise, x) in rises.iter_mut().zip(&*x) {
+                *rise *= (b - 1.0) * *rise / (x + (b - 1.0) * *rise);
+            }
+            let step = (rest - listed::sum(rises)) / listed::sum(slopes);
+            nu = step * fast_pow(last, b - 1.0);
+            for ((rise, slope), (x, p)) in rises.iter_mut().zip(&*slopes).zip(x.iter_mut().zip(p)) {
+                *rise = listed::at_least(0.0, *rise + step * slope);
+                *x = (p + *rise - *x).abs() / *x;
+            }
+            if listed::largest(x) <= LAST_STEP {
                 break;
             }
         }
-        (x, 1.0 / slope)
+        x.iter_mut().zip(p.iter().zip(&*rises)).for_each(|(x, (p, rise))| *x = p + rise);
+        nu
+    }
+
+    /// The mass of the first tokens where ν is given, for those α with which x has a closed form; `x` is lent.
+    fn closed_form(&self, problem: &Problem, nu: f64, x: &mut [f64]) -> Option<f64> {
+        let entries = x.iter_mut().zip(&problem.p);
+        if self.family.alpha == 3.0 {
+            entries.for_each(|(x, p)| *x = 0.5 * (p + (p * p + 4.0 * nu).sqrt()));
+        } else if self.family.alpha == 1.5 {
+            entries.for_each(|(x, p)| {
+                let root = 0.5 * (nu + (nu * nu + 4.0 * p).sqrt());
+                *x = root * root;
+            });
+        } else {
+            return None;
+        }
+        Some(listed::sum(x))
+    }
+
+    /// The verdict on a token that gets `x_t` at its threshold, where ν has the logarithm `log_nu`, from the mass of the
+    /// first k tokens there.
+    ///
+    /// Newton's steps for v = ln(x - p), in which (b-1) ln(p + e^v) + v = ln ν is nearly straight: its slope lies
+    /// between 1 and b. That bounds what is missing, and most verdicts are clear after a step or two.
+    fn weigh(&self, problem: &Problem, log_nu: f64, x_t: f64, [logs, rises, errors]: [&mut [f64]; 3]) -> Verdict {
+        let (b, k) = (self.family.b, logs.len());
+        let (p, log_p) = (&problem.p[..k], &problem.log_p[..k]);
+        for (v, log_p) in logs.iter_mut().zip(log_p) {
+            // Beside a small p x is ν^(1/b); beside a large one it is p + ν p^(1-b).
+            let (far, near) = (log_nu / b, log_nu + (1.0 - b) * log_p);
+            *v = if b > 1.0 { listed::at_most(far, near) } else { listed::at_least(far, near) };
+        }
+        let mut settled = false;
+        for _ in 0..20 {
+            rises.iter_mut().zip(&*logs).for_each(|(rise, v)| *rise = listed::exp(*v));
+            let mass = problem.head[k] + listed::sum(rises);
+            if settled {
+                return Verdict::of(mass, x_t, k);
+            }
+            for ((error, v), (rise, p)) in errors.iter_mut().zip(&*logs).zip(rises.iter().zip(p)) {
+                *error = (b - 1.0) * listed::ln(p + rise) + v - log_nu;
+            }
+            for ((error, v), (rise, p)) in errors.iter_mut().zip(&mut *logs).zip(rises.iter_mut().zip(p)) {
+                *v -= *error * (p + *rise) / (p + b * *rise);
+                *error = error.abs();
+                *rise *= *error;
+            }
+            // No v is off by more than this, and no rise by more than e to that.
+            let off = listed::largest(errors) / b.min(1.0);
+            settled = off <= LAST_STEP;
+            if off <= 1.0 {
+                let slack = listed::sum(rises) / b.min(1.0) * (1.0 + off);
+                let verdict = Verdict::of(mass + slack, x_t, k);
+                if verdict == Verdict::of(mass - slack, x_t, k) {
+                    return verdict;
+                }
+            }
+        }
+        Verdict::of(problem.head[k] + rises.iter().zip(&*logs).map(|(_, v)| exp(*v)).sum::<f64>(), x_t, k)
     }
 
     /// The x >= p at which a token of probability p is exactly worth λ: x^b ((b/α) x - ((b-1)/b) p) = λ.
     fn x_at_threshold(&self, p: f64) -> f64 {
         let Alpha { alpha, b } = self.family;
         let (weight, pull) = (b / alpha, (b - 1.0) / b * p);
-        let ends = (self.floor.max(p), self.sure.max(pow(self.lambda / weight, 1.0 / alpha)).max(p));
+        let ends = (self.floor.max(p), self.sure.max(self.far).max(p));
         newton(ends.1, ends.0 * (1.0 - 1e-12), ends.1 * (1.0 + 1e-12), 4e-15, |x| {
             let power = fast_pow(x, b - 1.0);
             let value = power * x * (weight * x - pull) - self.lambda;
@@ -104,7 +186,8 @@ const GAUSS: [(f64, f64); 4] = [
 ];
 
 impl Method for Dual {
-    fn prepare(&self, _: &mut Problem) -> Result<()> {
+    fn prepare(&self, problem: &mut Problem) -> Result<()> {
+        problem.take_logs();
         Ok(())
     }
 
@@ -121,35 +204,17 @@ impl Method for Dual {
     }
 
     fn solve(&self, problem: &mut Problem, k: usize, x: &mut Vec<f64>) -> Result<f64> {
-        let Alpha { alpha, b } = self.family;
-        let (p, rest) = (&problem.p, problem.rest[k]);
         x.clear();
-        x.extend_from_slice(&p[..k]);
+        x.extend_from_slice(&problem.p[..k]);
         if k == 1 {
             x[0] = 1.0;
             return Ok(problem.rest[1]);
         }
-        if rest <= 0.0 {
+        if problem.rest[k] <= 0.0 {
             normalise(x);
             return Ok(0.0);
         }
-        // With ν from an equal share of the rest, that token gets just this share.
-        let share = rest / k as f64;
-        let nu_of = |j: usize| pow(p[j] + share, b - 1.0) * share;
-        let (low, high) = (nu_of(0).min(nu_of(k - 1)), nu_of(0).max(nu_of(k - 1)));
-        let (low, high) = (low * (1.0 - 1e-13), high * (1.0 + 1e-13));
-        let start = if alpha < 2.0 { high } else { low };
-        let nu = newton(start, low, high, tolerance(k), |nu| {
-            let (mut sum, mut derivative, far) = (0.0, 0.0, fast_pow(nu, 1.0 / b));
-            for (x, (&p, &log_p)) in x.iter_mut().zip(p.iter().zip(&problem.log_p)) {
-                let (x_i, slope) = self.x(p, log_p, nu, far);
-                *x = x_i;
-                sum += x_i;
-                derivative += slope;
-            }
-            let log_sum = log1p(sum - 1.0);
-            Probe { excess: sum - 1.0, value: expm1(b * log_sum) / b, slope: exp((b - 1.0) * log_sum) * derivative }
-        });
+        let nu = problem.with_lists(k, |problem, lists| self.solve_together(problem, x, lists));
         normalise(x);
         Ok(nu)
     }
@@ -161,27 +226,43 @@ impl Method for Dual {
             return Ok(Verdict::Include { at_most: usize::MAX });
         }
         let x_t = self.x_at_threshold(next);
-        let nu = exp((b - 1.0) * ln(x_t)) * (x_t - next);
-        // ν = 0 is the threshold of a token that needs no shift: there x = p.
-        let (mut sum, far) = (if nu > 0.0 { 0.0 } else { problem.head[k] }, fast_pow(nu, 1.0 / b));
-        for (&p, &log_p) in problem.p[..k].iter().zip(&problem.log_p).take_while(|_| nu > 0.0) {
-            sum += self.x(p, log_p, nu, far).0;
-            if sum >= 1.0 {
-                return Ok(Verdict::Exclude);
-            }
-        }
-        // x_t differs from token to token here, so it bounds no further step.
-        match Verdict::of(sum, x_t, k) {
-            Verdict::Include { .. } => Ok(Verdict::Include { at_most: usize::MAX }),
-            other => Ok(other),
-        }
+        let verdict = if x_t > next {
+            let log_nu = (b - 1.0) * ln(x_t) + ln(x_t - next);
+            problem.with_lists(k, |problem, [x, more, most]| match self.closed_form(problem, exp(log_nu), x) {
+                Some(mass) => Verdict::of(mass, x_t, k),
+                None => self.weigh(problem, log_nu, x_t, [x, more, most]),
+            })
+        } else {
+            // A token that needs no shift: there x = p.
+            Verdict::of(problem.head[k], x_t, k)
+        };
+        Ok(match verdict {
+            // x_t differs from token to token here, so it bounds no further step.
+            Verdict::Include { .. } => Verdict::Include { at_most: usize::MAX },
+            other => other,
+        })
     }
 
     fn gain(&self, problem: &mut Problem, k: usize, x: Optimum<'_>, y: Optimum<'_>) -> Result<f64> {
         let Alpha { alpha, b } = self.family;
-        // x - p = ν x^(1-b), from ν and not from x: see `Optimum`.
-        let rise = |at: Optimum<'_>, i: usize| at.nu * pow(at.x[i], 1.0 - b);
-        let moved: f64 = (0..k).map(|i| self.excess(problem.p[i], y.x[i], rise(x, i) - rise(y, i))).sum();
+        let moved = problem.with_lists(k, |problem, [ratios]| {
+            // x - p = ν x^(1-b), from ν and not from x: see `Optimum`.
+            let (log_x, log_y) = (ln(x.nu), ln(y.nu));
+            let rise = |log_nu: f64, x: f64| listed::exp(log_nu + (1.0 - b) * listed::ln(x));
+            for (ratio, (&x, &y)) in ratios.iter_mut().zip(x.x.iter().zip(y.x)) {
+                *ratio = (rise(log_x, x) - rise(log_y, y)) / y;
+            }
+            let entries = problem.p.iter().zip(y.x);
+            if ratios.iter().any(|r| r.abs() > Series::REACH) {
+                return ratios.iter().zip(entries).map(|(r, (&p, &y))| self.excess(p, y, r * y)).sum();
+            }
+            let [of_alpha, of_b] = &self.series;
+            for (ratio, (&p, &y)) in ratios.iter_mut().zip(entries) {
+                let r = *ratio;
+                *ratio = listed::pow(y, b) * (b * y * of_alpha.at(r) - (b - 1.0) * p * of_b.at(r));
+            }
+            listed::sum(ratios)
+        });
         let last = y.x[k];
         Ok(moved + pow(last, b) * (b / alpha * last - (b - 1.0) / b * problem.p[k]))
     }

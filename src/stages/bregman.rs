@@ -7,7 +7,7 @@ use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo, nearest};
 use crate::error::{Error, Result};
 use crate::law::Law;
-use crate::math::{exp, ln};
+use crate::math::ln;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "bregman",
@@ -149,7 +149,7 @@ impl Bregman {
         let most = known.max(k_min).min(k_max);
         let (mut k, mut sum) = (0, 0.0);
         while k < most && (k < law.entries().len() || k < law.reach(k + 1)) {
-            let weight = exp(law.entries()[k].x);
+            let weight = law.weights()[k];
             if k >= k_min && weight <= ratio * sum {
                 break;
             }
@@ -174,7 +174,7 @@ impl Bregman {
             let x = ln(t * total * SLACK);
             law.look_down_to(x - FURTHER);
             let above = law.reach_down_to(x);
-            let mass: f64 = law.entries()[..above].iter().map(|e| exp(e.x)).sum::<f64>() / total;
+            let mass = law.weights()[..above].iter().sum::<f64>() / total;
             let room = ((1.0 - mass).max(0.0) / (t * SLACK)).min(1e15);
             most = above + 2 + room as usize;
         }
@@ -191,7 +191,7 @@ impl Bregman {
         loop {
             let n = law.reach(wanted).min(wanted);
             let beyond = law.beyond(n);
-            problem.set(law.entries()[..n].iter().map(|e| exp(e.x)), beyond);
+            problem.set(law.weights()[..n].iter().copied(), beyond);
             let (k, _) = self.decoder.solve(problem)?;
             if k < n || n < wanted || n >= most || k >= k_max {
                 law.renormalise(Decoder::solution(problem));
