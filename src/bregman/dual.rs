@@ -5,7 +5,7 @@
 use super::generator::{Alpha, Series};
 use super::method::{Method, Optimum, Verdict};
 use super::primal::water_level;
-use super::problem::{Problem, normalise};
+use super::problem::{Problem, last_step, normalise};
 use super::root::{Probe, newton};
 use crate::error::Result;
 use crate::math::{exp, expm1, fast_pow, listed, ln, log1p, pow};
@@ -85,28 +85,58 @@ impl Dual {
         nu
     }
 
-    /// The mass of the first tokens where ν is given, for those α with which x has a closed form; `x` is lent.
-    fn closed_form(&self, problem: &Problem, nu: f64, x: &mut [f64]) -> Option<f64> {
-        let entries = x.iter_mut().zip(&problem.p);
+    /// x - p for a given ν and those α that have a closed form; whether this is one.
+    fn closed_form(&self, p: &[f64], nu: f64, rises: &mut [f64]) -> bool {
+        let entries = rises.iter_mut().zip(p);
         if self.family.alpha == 3.0 {
-            entries.for_each(|(x, p)| *x = 0.5 * (p + (p * p + 4.0 * nu).sqrt()));
+            entries.for_each(|(rise, p)| *rise = 2.0 * nu / (p + (p * p + 4.0 * nu).sqrt()));
         } else if self.family.alpha == 1.5 {
-            entries.for_each(|(x, p)| {
-                let root = 0.5 * (nu + (nu * nu + 4.0 * p).sqrt());
-                *x = root * root;
-            });
+            entries.for_each(|(rise, p)| *rise = 0.5 * nu * (nu + (nu * nu + 4.0 * p).sqrt()));
         } else {
-            return None;
+            return false;
         }
-        Some(listed::sum(x))
+        true
     }
 
-    /// The verdict on a token that gets `x_t` at its threshold, where ν has the logarithm `log_nu`, from the mass of the
-    /// first k tokens there.
+    /// The A-test for token k + 1, which gets `x_t` at its threshold, where ν has the logarithm `log_nu`; and where that
+    /// does not tell, the slopes.
+    fn weigh(&self, problem: &Problem, k: usize, x_t: f64, log_nu: f64, lists: [&mut [f64]; 3]) -> Verdict {
+        let b = self.family.b;
+        let [logs, rises, errors] = lists;
+        if !self.closed_form(&problem.p[..k], exp(log_nu), rises)
+            && let Some(clear) = self.rise_until_clear(problem, x_t, log_nu, [logs, &mut *rises, errors])
+        {
+            return clear;
+        }
+        let mass = problem.head[k] + listed::sum(rises);
+        let verdict = Verdict::of(mass, x_t, k);
+        if verdict != Verdict::Ambiguous {
+            return verdict;
+        }
+        // dx/dν = x^(1-b) x / (x + (b-1) (x - p)), by ν x_t^(1-b) so that no power overflows.
+        let share = |x: f64, rise: f64| x / (x + (b - 1.0) * rise);
+        for (log, (rise, p)) in logs.iter_mut().zip(rises.iter().zip(&problem.p)) {
+            *log = listed::ln((p + rise) / x_t);
+        }
+        for (slope, (rise, p)) in logs.iter_mut().zip(rises.iter().zip(&problem.p)) {
+            *slope = listed::exp((1.0 - b) * *slope) * share(p + rise, *rise);
+        }
+        // The logarithm of that changes by no more than this times x^-b of ν.
+        let bend = ((b - 1.0).abs() * b.max(2.0) / (b.min(1.0) * b.min(1.0))).max(b.max(1.0));
+        Verdict::by_slopes(mass, x_t, k, [listed::sum(logs), share(x_t, x_t - problem.p[k])], 2.0 * bend / x_t)
+    }
+
+    /// x - p for a given ν, or the verdict as soon as it is clear.
     ///
     /// Newton's steps for v = ln(x - p), in which (b-1) ln(p + e^v) + v = ln ν is nearly straight: its slope lies
     /// between 1 and b. That bounds what is missing, and most verdicts are clear after a step or two.
-    fn weigh(&self, problem: &Problem, log_nu: f64, x_t: f64, [logs, rises, errors]: [&mut [f64]; 3]) -> Verdict {
+    fn rise_until_clear(
+        &self,
+        problem: &Problem,
+        x_t: f64,
+        log_nu: f64,
+        [logs, rises, errors]: [&mut [f64]; 3],
+    ) -> Option<Verdict> {
         let (b, k) = (self.family.b, logs.len());
         let (p, log_p) = (&problem.p[..k], &problem.log_p[..k]);
         for (v, log_p) in logs.iter_mut().zip(log_p) {
@@ -114,13 +144,9 @@ impl Dual {
             let (far, near) = (log_nu / b, log_nu + (1.0 - b) * log_p);
             *v = if b > 1.0 { listed::at_most(far, near) } else { listed::at_least(far, near) };
         }
-        let mut settled = false;
         for _ in 0..20 {
             rises.iter_mut().zip(&*logs).for_each(|(rise, v)| *rise = listed::exp(*v));
             let mass = problem.head[k] + listed::sum(rises);
-            if settled {
-                return Verdict::of(mass, x_t, k);
-            }
             for ((error, v), (rise, p)) in errors.iter_mut().zip(&*logs).zip(rises.iter().zip(p)) {
                 *error = (b - 1.0) * listed::ln(p + rise) + v - log_nu;
             }
@@ -131,16 +157,19 @@ impl Dual {
             }
             // No v is off by more than this, and no rise by more than e to that.
             let off = listed::largest(errors) / b.min(1.0);
-            settled = off <= LAST_STEP;
-            if off <= 1.0 {
-                let slack = listed::sum(rises) / b.min(1.0) * (1.0 + off);
-                let verdict = Verdict::of(mass + slack, x_t, k);
-                if verdict == Verdict::of(mass - slack, x_t, k) {
-                    return verdict;
-                }
+            if off <= LAST_STEP {
+                break;
+            }
+            let slack = listed::sum(rises) / b.min(1.0) * (1.0 + off);
+            if off <= 1.0 && mass - slack >= 1.0 {
+                return Some(Verdict::Exclude);
+            }
+            if off <= 1.0 && mass + slack + x_t < 1.0 {
+                return Some(Verdict::Include { at_most: usize::MAX });
             }
         }
-        Verdict::of(problem.head[k] + rises.iter().zip(&*logs).map(|(_, v)| exp(*v)).sum::<f64>(), x_t, k)
+        rises.iter_mut().zip(&*logs).for_each(|(rise, v)| *rise = listed::exp(*v));
+        None
     }
 
     /// The x >= p at which a token of probability p is exactly worth λ: x^b ((b/α) x - ((b-1)/b) p) = λ.
@@ -148,12 +177,13 @@ impl Dual {
         let Alpha { alpha, b } = self.family;
         let (weight, pull) = (b / alpha, (b - 1.0) / b * p);
         let ends = (self.floor.max(p), self.sure.max(self.far).max(p));
-        newton(ends.1, ends.0 * (1.0 - 1e-12), ends.1 * (1.0 + 1e-12), 4e-15, |x| {
+        let (x, step) = newton(ends.1, [ends.0 * (1.0 - 1e-12), ends.1 * (1.0 + 1e-12)], [4e-15, last_step(b)], |x| {
             let power = fast_pow(x, b - 1.0);
             let value = power * x * (weight * x - pull) - self.lambda;
             // The derivative of x^b ((b/α) x - ((b-1)/b) p) is x^(b-1) (b x - (b-1) p).
             Probe { excess: value / self.lambda, value, slope: power * (b * x - (b - 1.0) * p) }
-        })
+        });
+        (x + step).max(p)
     }
 
     /// h(x) - h(y) - h'(y) (x - y) for h(x) = x^α/α - p x^b/b and x = y + `step`: the integral of (x - s) h''(s) from
@@ -228,17 +258,14 @@ impl Method for Dual {
         let x_t = self.x_at_threshold(next);
         let verdict = if x_t > next {
             let log_nu = (b - 1.0) * ln(x_t) + ln(x_t - next);
-            problem.with_lists(k, |problem, [x, more, most]| match self.closed_form(problem, exp(log_nu), x) {
-                Some(mass) => Verdict::of(mass, x_t, k),
-                None => self.weigh(problem, log_nu, x_t, [x, more, most]),
-            })
+            problem.with_lists(k, |problem, lists| self.weigh(problem, k, x_t, log_nu, lists))
         } else {
             // A token that needs no shift: there x = p.
             Verdict::of(problem.head[k], x_t, k)
         };
         Ok(match verdict {
             // x_t differs from token to token here, so it bounds no further step.
-            Verdict::Include { .. } => Verdict::Include { at_most: usize::MAX },
+            Verdict::Include { at_most } if at_most > k + 1 => Verdict::Include { at_most: usize::MAX },
             other => other,
         })
     }

@@ -2,6 +2,7 @@
 
 use super::problem::Problem;
 use crate::error::Result;
+use crate::math::exp;
 
 /// What the A-test says of token k + 1 (MATH.md, 6.2).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,6 +26,33 @@ impl Verdict {
             let room = (1.0 - mass) / x_t;
             let at_most = if room < 1e15 { k + 2 + room as usize } else { usize::MAX };
             Verdict::Include { at_most }
+        } else {
+            Verdict::Ambiguous
+        }
+    }
+
+    /// What [`Verdict::of`] leaves open, where the slopes tell it: of the mass of the first k tokens and of token
+    /// k + 1's share, by a parameter that rises with ν, here.
+    ///
+    /// G is the maximum over ν of a function with the slope 1 - M(ν); those for k and for k + 1 differ by λ where token
+    /// k + 1 is at its threshold. So the gain exceeds λ iff the first still has farther to rise from there than the
+    /// second has on the other side: with a slope that is straight, (1 - A_k)² / 2 M' against (A_k + x_t - 1)² / 2 M'.
+    /// No logarithm of a slope changes by more than `bend` while the parameter changes by 1: it is clear if that cannot
+    /// make up for the difference.
+    pub(super) fn by_slopes(mass: f64, x_t: f64, k: usize, [slope, own]: [f64; 2], bend: f64) -> Self {
+        let (before, after) = (1.0 - mass, mass + x_t - 1.0);
+        // Twice as far as a straight slope has to go; and what may have been lost in the mass.
+        let reach = 2.0 * (before / slope).max(after / (slope + own));
+        let unsure = bend * reach + 1e-12 / x_t;
+        if unsure.is_nan() || unsure > 0.5 {
+            return Verdict::Ambiguous;
+        }
+        let (first, second) = (before * before * (slope + own), after * after * slope);
+        let factor = exp(2.0 * unsure);
+        if first > second * factor {
+            Verdict::Include { at_most: k + 1 }
+        } else if first * factor < second {
+            Verdict::Exclude
         } else {
             Verdict::Ambiguous
         }

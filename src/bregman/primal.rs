@@ -4,7 +4,7 @@
 
 use super::generator::{Alpha, Series};
 use super::method::{Method, Optimum, Verdict};
-use super::problem::{Problem, normalise, tolerance};
+use super::problem::{Problem, last_step, normalise, tolerance};
 use super::root::{Probe, newton};
 use crate::error::Result;
 use crate::math::{exp, expm1, listed, ln, log1p, pow};
@@ -102,7 +102,7 @@ impl Primal {
         let start = (self.f_of_one_less(head, rest) / slope).min(high);
         let shift = |nu: f64| if base > 0.0 { (base + b * nu).clamp(1.0, base.max(1.0)) } else { b * nu };
         let (low, high) = if b > 0.0 { (shift(low), shift(high)) } else { (shift(high), shift(low)) };
-        let shift = newton(shift(start), low, high, tolerance(k), |shift| {
+        let (shift, step) = newton(shift(start), [low, high], [tolerance(k), last_step(b)], |shift| {
             self.fill(problem, shift, 0, x);
             terms.iter_mut().zip(x.iter().zip(power)).for_each(|(term, (x, power))| *term = x / (power + shift));
             let sum = listed::sum(x);
@@ -110,7 +110,8 @@ impl Primal {
             let slope = exp((b - 1.0) * log_sum) * listed::sum(terms) / b;
             Probe { excess: sum - 1.0, value: expm1(b * log_sum) / b, slope }
         });
-        (shift - base) / b
+        x.iter_mut().zip(terms).for_each(|(x, term)| *x += step * *term / b);
+        (shift + step - base) / b
     }
 
     /// The root ν for α > 2, from the level w = (b ν)^(1/b) that a token of probability zero would get.
@@ -120,7 +121,7 @@ impl Primal {
         // in w, and Newton from above converges steadily.
         let high = water_level(problem, k);
         let low = (problem.rest[k] / k as f64 * (1.0 - 1e-13)).min(high);
-        let w = newton(high, low, high, tolerance(k), |w| {
+        let (w, step) = newton(high, [low, high], [tolerance(k), last_step(b)], |w| {
             let log_w = ln(w);
             if alpha > LEVEL_FORM {
                 self.fill_to_level(problem, log_w, 0, x);
@@ -138,27 +139,28 @@ impl Primal {
             let excess = listed::sum(x) - 1.0;
             Probe { excess, value: excess, slope: listed::sum(terms) }
         });
-        pow(w, b) / b
+        x.iter_mut().zip(terms).for_each(|(x, term)| *x += step * *term);
+        pow(w + step, b) / b
     }
 
-    /// The mass of the first k tokens where ν puts the one after them exactly at the threshold,
-    /// f(x_i) = f(p_i) + f(t) - f(p_{k+1}): summed up to 1 at the least.
-    fn mass_at_threshold(&self, problem: &Problem, k: usize) -> f64 {
+    /// x_i where ν puts a token of probability `p_next` exactly at the threshold, f(x_i) = f(p_i) + f(t) - f(p_next),
+    /// into `x` for the first k tokens or for as many as reach a mass of 1; the mass of those.
+    fn at_threshold(&self, problem: &Problem, next: usize, x: &mut [f64]) -> f64 {
         let b = self.family.b;
-        // b ν = t^b - p_{k+1}^b.
-        let fall = expm1(b * (problem.log_p[k] - self.log_t));
+        // b ν = t^b - p_next^b.
+        let fall = expm1(b * (problem.log_p[next] - self.log_t));
         if fall == 0.0 {
-            return problem.head[k];
+            x.copy_from_slice(&problem.p[..x.len()]);
+            return listed::sum(x);
         }
-        let (mut x, mut sum) = ([0.0; SPAN], 0.0);
         let shift = self.base(problem) - exp(b * self.log_t) * fall;
         let log_w = self.log_t + ln(-fall) / b;
-        for first in (0..k).step_by(SPAN) {
-            let x = &mut x[..SPAN.min(k - first)];
+        let mut sum = 0.0;
+        for (span, x) in x.chunks_mut(SPAN).enumerate() {
             if self.family.alpha > LEVEL_FORM {
-                self.fill_to_level(problem, log_w, first, x);
+                self.fill_to_level(problem, log_w, span * SPAN, x);
             } else {
-                self.fill(problem, shift, first, x);
+                self.fill(problem, shift, span * SPAN, x);
             }
             sum += listed::sum(x);
             if sum >= 1.0 {
@@ -166,6 +168,21 @@ impl Primal {
             }
         }
         sum
+    }
+
+    /// The A-test for token k + 1, and where that does not tell the slopes: dx_i/dν = x_i^(1-b).
+    fn weigh(&self, problem: &Problem, k: usize, x: &mut [f64]) -> Verdict {
+        let (b, t) = (self.family.b, self.t);
+        let mass = self.at_threshold(problem, k, x);
+        let verdict = Verdict::of(mass, t, k);
+        if verdict != Verdict::Ambiguous {
+            return verdict;
+        }
+        // By ν t^(1-b), so that no power overflows; the logarithm of x^(1-b) changes by (1-b) x^-b of ν.
+        x.iter_mut().for_each(|x| *x = listed::ln(*x) - self.log_t);
+        x.iter_mut().for_each(|x| *x = listed::exp((1.0 - b) * *x));
+        let bend = 2.0 * (1.0 - b).abs().max(b) * if b > 0.0 { 1.0 / t } else { pow(t, b - 1.0) };
+        Verdict::by_slopes(mass, t, k, [listed::sum(x), 1.0], bend)
     }
 
     /// x_i / y_i - 1 of two optima.
@@ -295,7 +312,7 @@ impl Method for Primal {
         if next > self.t {
             return Ok(Verdict::Include { at_most: usize::MAX });
         }
-        Ok(Verdict::of(self.mass_at_threshold(problem, k), self.t, k))
+        Ok(problem.with_lists(k, |problem, [x]| self.weigh(problem, k, x)))
     }
 
     fn gain(&self, problem: &mut Problem, k: usize, x: Optimum<'_>, y: Optimum<'_>) -> Result<f64> {

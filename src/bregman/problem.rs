@@ -99,3 +99,9 @@ pub(super) fn normalise(x: &mut [f64]) {
 pub(super) fn tolerance(k: usize) -> f64 {
     4e-16 * (k as f64).sqrt().max(4.0)
 }
+
+/// What a last step may be of a point, for a solution that depends on the point's power b or 1/b: see
+/// [`super::root::newton`].
+pub(super) fn last_step(b: f64) -> f64 {
+    1e-8 * b.abs().min(1.0 / b.abs())
+}
