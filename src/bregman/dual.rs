@@ -62,10 +62,11 @@ impl Dual {
             x.iter_mut().zip(p.iter().zip(&*rises)).for_each(|(x, (p, rise))| *x = p + rise);
             // Powers relative to the last one, so that none overflows.
             let last = x[k - 1];
-            slopes.iter_mut().zip(&*x).for_each(|(slope, x)| *slope = listed::ln(x / last));
+            slopes.iter_mut().zip(&*x).for_each(|(slope, x)| *slope = x / last);
+            listed::pow(slopes, 1.0 - b);
             for (slope, (x, rise)) in slopes.iter_mut().zip(x.iter().zip(&*rises)) {
                 // dd/dν at the rise, relative to the last token's x^(1-b).
-                *slope = listed::exp((1.0 - b) * *slope) * x / (x + (b - 1.0) * rise);
+                *slope *= x / (x + (b - 1.0) * rise);
             }
             // Where the tangents vanish.
             for (rise, x) in rises.iter_mut().zip(&*x) {
@@ -115,15 +116,14 @@ impl Dual {
         }
         // dx/dν = x^(1-b) x / (x + (b-1) (x - p)), by ν x_t^(1-b) so that no power overflows.
         let share = |x: f64, rise: f64| x / (x + (b - 1.0) * rise);
-        for (log, (rise, p)) in logs.iter_mut().zip(rises.iter().zip(&problem.p)) {
-            *log = listed::ln((p + rise) / x_t);
-        }
-        for (slope, (rise, p)) in logs.iter_mut().zip(rises.iter().zip(&problem.p)) {
-            *slope = listed::exp((1.0 - b) * *slope) * share(p + rise, *rise);
-        }
+        let slopes = logs;
+        let entries = || rises.iter().zip(&problem.p);
+        slopes.iter_mut().zip(entries()).for_each(|(slope, (rise, p))| *slope = (p + rise) / x_t);
+        listed::pow(slopes, 1.0 - b);
+        slopes.iter_mut().zip(entries()).for_each(|(slope, (rise, p))| *slope *= share(p + rise, *rise));
         // The logarithm of that changes by no more than this times x^-b of ν.
         let bend = ((b - 1.0).abs() * b.max(2.0) / (b.min(1.0) * b.min(1.0))).max(b.max(1.0));
-        Verdict::by_slopes(mass, x_t, k, [listed::sum(logs), share(x_t, x_t - problem.p[k])], 2.0 * bend / x_t)
+        Verdict::by_slopes(mass, x_t, k, [listed::sum(slopes), share(x_t, x_t - problem.p[k])], 2.0 * bend / x_t)
     }
 
     /// x - p for a given ν, or the verdict as soon as it is clear.
@@ -145,12 +145,13 @@ impl Dual {
             *v = if b > 1.0 { listed::at_most(far, near) } else { listed::at_least(far, near) };
         }
         for _ in 0..20 {
-            rises.iter_mut().zip(&*logs).for_each(|(rise, v)| *rise = listed::exp(*v));
+            rises.copy_from_slice(logs);
+            listed::exp(rises);
             let mass = problem.head[k] + listed::sum(rises);
-            for ((error, v), (rise, p)) in errors.iter_mut().zip(&*logs).zip(rises.iter().zip(p)) {
-                *error = (b - 1.0) * listed::ln(p + rise) + v - log_nu;
-            }
+            errors.iter_mut().zip(rises.iter().zip(p)).for_each(|(x, (rise, p))| *x = p + rise);
+            listed::ln(errors);
             for ((error, v), (rise, p)) in errors.iter_mut().zip(&mut *logs).zip(rises.iter_mut().zip(p)) {
+                *error = (b - 1.0) * *error + *v - log_nu;
                 *v -= *error * (p + *rise) / (p + b * *rise);
                 *error = error.abs();
                 *rise *= *error;
@@ -168,7 +169,8 @@ impl Dual {
                 return Some(Verdict::Include { at_most: usize::MAX });
             }
         }
-        rises.iter_mut().zip(&*logs).for_each(|(rise, v)| *rise = listed::exp(*v));
+        rises.copy_from_slice(logs);
+        listed::exp(rises);
         None
     }
 
@@ -272,23 +274,31 @@ impl Method for Dual {
 
     fn gain(&self, problem: &mut Problem, k: usize, x: Optimum<'_>, y: Optimum<'_>) -> Result<f64> {
         let Alpha { alpha, b } = self.family;
-        let moved = problem.with_lists(k, |problem, [ratios]| {
+        let moved = problem.with_lists(k, |problem, [ratios, powers]| {
             // x - p = ν x^(1-b), from ν and not from x: see `Optimum`.
-            let (log_x, log_y) = (ln(x.nu), ln(y.nu));
-            let rise = |log_nu: f64, x: f64| listed::exp(log_nu + (1.0 - b) * listed::ln(x));
-            for (ratio, (&x, &y)) in ratios.iter_mut().zip(x.x.iter().zip(y.x)) {
-                *ratio = (rise(log_x, x) - rise(log_y, y)) / y;
+            let mut rise = |at: Optimum<'_>, list: &mut [f64]| {
+                list.copy_from_slice(&at.x[..k]);
+                listed::ln(list);
+                let log_nu = ln(at.nu);
+                list.iter_mut().for_each(|log| *log = log_nu + (1.0 - b) * *log);
+                listed::exp(list);
+            };
+            rise(x, ratios);
+            rise(y, powers);
+            let entries = || problem.p.iter().zip(y.x);
+            for (ratio, (power, y)) in ratios.iter_mut().zip(powers.iter().zip(y.x)) {
+                *ratio = (*ratio - power) / y;
             }
-            let entries = problem.p.iter().zip(y.x);
             if ratios.iter().any(|r| r.abs() > Series::REACH) {
-                return ratios.iter().zip(entries).map(|(r, (&p, &y))| self.excess(p, y, r * y)).sum();
+                return ratios.iter().zip(entries()).map(|(r, (&p, &y))| self.excess(p, y, r * y)).sum();
             }
+            powers.copy_from_slice(&y.x[..k]);
+            listed::pow(powers, b);
             let [of_alpha, of_b] = &self.series;
-            for (ratio, (&p, &y)) in ratios.iter_mut().zip(entries) {
-                let r = *ratio;
-                *ratio = listed::pow(y, b) * (b * y * of_alpha.at(r) - (b - 1.0) * p * of_b.at(r));
+            for (power, (&r, (&p, &y))) in powers.iter_mut().zip(ratios.iter().zip(entries())) {
+                *power *= b * y * of_alpha.at(r) - (b - 1.0) * p * of_b.at(r);
             }
-            listed::sum(ratios)
+            listed::sum(powers)
         });
         let last = y.x[k];
         Ok(moved + pow(last, b) * (b / alpha * last - (b - 1.0) / b * problem.p[k]))

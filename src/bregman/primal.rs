@@ -57,18 +57,19 @@ impl Primal {
     fn fill(&self, problem: &Problem, shift: f64, first: usize, x: &mut [f64]) {
         let b = self.family.b;
         let (p, power) = (&problem.p[first..][..x.len()], &problem.power[first..][..x.len()]);
-        // Logarithms first and then powers: in one loop an entry would have to wait too long for the one before.
         if b == 2.0 {
             x.iter_mut().zip(power).for_each(|(x, power)| *x = (power + shift).sqrt());
         } else if b.abs() < NEAR_ONE {
             // No finite x reaches as far as a ratio of -1.
-            let log = |power: &f64| listed::log1p(listed::at_least(-1.0 + f64::EPSILON, shift / power));
-            x.iter_mut().zip(power).for_each(|(x, power)| *x = log(power));
-            x.iter_mut().zip(p).for_each(|(x, p)| *x = p * listed::exp(*x / b));
+            let ratio = |power: f64| listed::at_least(-1.0 + f64::EPSILON, shift / power);
+            x.iter_mut().zip(power).for_each(|(x, &power)| *x = ratio(power));
+            listed::log1p(x);
+            x.iter_mut().for_each(|x| *x /= b);
+            listed::exp(x);
+            x.iter_mut().zip(p).for_each(|(x, p)| *x *= p);
         } else {
-            let log = |power: &f64| listed::ln(listed::at_least(f64::MIN_POSITIVE, power + shift));
-            x.iter_mut().zip(power).for_each(|(x, power)| *x = log(power));
-            x.iter_mut().for_each(|x| *x = listed::exp(*x * (1.0 / b)));
+            x.iter_mut().zip(power).for_each(|(x, power)| *x = listed::at_least(f64::MIN_POSITIVE, power + shift));
+            listed::pow(x, 1.0 / b);
         }
         // Never below p_i: with a large b the power of a tiny p_i is zero, and x_i would be.
         x.iter_mut().zip(p).for_each(|(x, &p)| *x = listed::at_least(p, *x));
@@ -77,9 +78,13 @@ impl Primal {
     /// The same where a token of probability zero would get the level e^`log_w`, for α > 8.
     fn fill_to_level(&self, problem: &Problem, log_w: f64, first: usize, x: &mut [f64]) {
         let b = self.family.b;
-        for (x, log_p) in x.iter_mut().zip(&problem.log_p[first..]) {
-            *x = listed::exp(log_p + listed::softplus(b * (log_w - log_p)) / b);
-        }
+        let log_p = &problem.log_p[first..][..x.len()];
+        // The larger one of p and w, and what the smaller one adds to it.
+        x.iter_mut().zip(log_p).for_each(|(x, log_p)| *x = -(b * (log_w - log_p)).abs());
+        listed::exp(x);
+        listed::log1p(x);
+        x.iter_mut().zip(log_p).for_each(|(x, &log_p)| *x = listed::at_least(log_w, log_p) + *x / b);
+        listed::exp(x);
     }
 
     /// The root ν for α < 2.
@@ -126,9 +131,8 @@ impl Primal {
             if alpha > LEVEL_FORM {
                 self.fill_to_level(problem, log_w, 0, x);
                 // dx/dw is (w / x)^(b-1).
-                for (term, x) in terms.iter_mut().zip(&*x) {
-                    *term = listed::exp((b - 1.0) * (log_w - listed::ln(*x)));
-                }
+                terms.iter_mut().zip(&*x).for_each(|(term, x)| *term = w / x);
+                listed::pow(terms, b - 1.0);
             } else {
                 let shift = exp(b * log_w);
                 self.fill(problem, shift, 0, x);
@@ -179,8 +183,8 @@ impl Primal {
             return verdict;
         }
         // By ν t^(1-b), so that no power overflows; the logarithm of x^(1-b) changes by (1-b) x^-b of ν.
-        x.iter_mut().for_each(|x| *x = listed::ln(*x) - self.log_t);
-        x.iter_mut().for_each(|x| *x = listed::exp((1.0 - b) * *x));
+        x.iter_mut().for_each(|x| *x /= t);
+        listed::pow(x, 1.0 - b);
         let bend = 2.0 * (1.0 - b).abs().max(b) * if b > 0.0 { 1.0 / t } else { pow(t, b - 1.0) };
         Verdict::by_slopes(mass, t, k, [listed::sum(x), 1.0], bend)
     }
@@ -193,15 +197,16 @@ impl Primal {
         } else if alpha <= LEVEL_FORM {
             // x_i^b = y_i^b + b (ν_x - ν_y): not from x, see `Optimum`.
             let (more, shift) = (b * (x.nu - y.nu), b * y.nu);
-            for (ratio, power) in ratios.iter_mut().zip(&problem.power) {
-                *ratio = listed::expm1(listed::log1p(more / (power + shift)) / b);
-            }
+            ratios.iter_mut().zip(&problem.power).for_each(|(ratio, power)| *ratio = more / (power + shift));
+            listed::log1p(ratios);
+            ratios.iter_mut().for_each(|ratio| *ratio /= b);
+            listed::expm1(ratios);
         } else {
             // ln(x_i / p_i) = ln(1 + b ν / p_i^b) / b.
             let (log_x, log_y) = (ln(b * x.nu), ln(b * y.nu));
             for (ratio, log_p) in ratios.iter_mut().zip(&problem.log_p) {
-                let rise = |log_b_nu: f64| listed::softplus(log_b_nu - b * log_p);
-                *ratio = listed::expm1((rise(log_x) - rise(log_y)) / b);
+                let rise = |log_b_nu: f64| softplus(log_b_nu - b * log_p);
+                *ratio = expm1((rise(log_x) - rise(log_y)) / b);
             }
         }
     }
@@ -242,10 +247,12 @@ impl Method for Primal {
         let base = self.base(problem);
         let Problem { log_p, power, .. } = problem;
         if base > 0.0 {
-            let log_first = log_p[0];
-            power.extend(log_p.iter().map(|l| base * listed::expm1(b * (l - log_first))));
+            power.extend(log_p.iter().map(|l| b * (l - log_p[0])));
+            listed::expm1(power);
+            power.iter_mut().for_each(|power| *power *= base);
         } else if alpha <= LEVEL_FORM {
-            power.extend(log_p.iter().map(|l| listed::exp(b * l)));
+            power.extend(log_p.iter().map(|l| b * l));
+            listed::exp(power);
         }
         Ok(())
     }
@@ -317,13 +324,13 @@ impl Method for Primal {
 
     fn gain(&self, problem: &mut Problem, k: usize, x: Optimum<'_>, y: Optimum<'_>) -> Result<f64> {
         let last = self.family.divergence(0.0, y.x[k]);
-        let moved = problem.with_lists(k, |problem, [ratios]| {
+        let moved = problem.with_lists(k, |problem, [ratios, powers]| {
             self.rises(problem, x, y, ratios);
             if ratios.iter().all(|r| r.abs() <= Series::REACH) {
-                for (ratio, &y) in ratios.iter_mut().zip(y.x) {
-                    *ratio = listed::pow(y, self.family.alpha) * self.series.at(*ratio);
-                }
-                listed::sum(ratios)
+                powers.copy_from_slice(&y.x[..k]);
+                listed::pow(powers, self.family.alpha);
+                powers.iter_mut().zip(&*ratios).for_each(|(power, ratio)| *power *= self.series.at(*ratio));
+                listed::sum(powers)
             } else {
                 let moved = |(&r, &y): (&f64, &f64)| self.family.divergence_of_ratio(y, r, log1p(r));
                 ratios.iter().zip(y.x).map(moved).sum()
@@ -380,4 +387,8 @@ pub(super) fn water_level(problem: &Problem, k: usize) -> f64 {
         if problem.p[mid] <= level(mid) { high = mid } else { low = mid + 1 }
     }
     level(low)
+}
+
+fn softplus(z: f64) -> f64 {
+    z.max(0.0) + log1p(exp(-z.abs()))
 }

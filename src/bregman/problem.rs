@@ -50,7 +50,8 @@ impl Problem {
 
     /// Fills `log_p`.
     pub(super) fn take_logs(&mut self) {
-        self.log_p.extend(self.p.iter().map(|&p| listed::ln(p)));
+        self.log_p.extend_from_slice(&self.p);
+        listed::ln(&mut self.log_p);
     }
 
     /// Lends lists of `n` numbers to a step, which finds anything in them.
