@@ -60,25 +60,23 @@ impl Dual {
         let mut nu = 0.0;
         for _ in 0..60 {
             x.iter_mut().zip(p.iter().zip(&*rises)).for_each(|(x, (p, rise))| *x = p + rise);
-            // Powers relative to the last one, so that none overflows.
-            let last = x[k - 1];
-            slopes.iter_mut().zip(&*x).for_each(|(slope, x)| *slope = x / last);
+            // dd/dν at the rise: powers relative to the last one's, so that none overflows; and where the tangent vanishes.
+            let scale = 1.0 / x[k - 1];
+            slopes.iter_mut().zip(&*x).for_each(|(slope, x)| *slope = x * scale);
             listed::pow(slopes, 1.0 - b);
-            for (slope, (x, rise)) in slopes.iter_mut().zip(x.iter().zip(&*rises)) {
-                // dd/dν at the rise, relative to the last token's x^(1-b).
-                *slope *= x / (x + (b - 1.0) * rise);
-            }
-            // Where the tangents vanish.
-            for (rise, x) in rises.iter_mut().zip(&*x) {
-                *rise *= (b - 1.0) * *rise / (x + (b - 1.0) * *rise);
+            for ((slope, rise), x) in slopes.iter_mut().zip(&mut *rises).zip(&*x) {
+                let part = 1.0 / (x + (b - 1.0) * *rise);
+                *slope *= x * part;
+                *rise *= (b - 1.0) * *rise * part;
             }
             let step = (rest - listed::sum(rises)) / listed::sum(slopes);
-            nu = step * fast_pow(last, b - 1.0);
+            nu = step * fast_pow(scale, 1.0 - b);
             for ((rise, slope), (x, p)) in rises.iter_mut().zip(&*slopes).zip(x.iter_mut().zip(p)) {
                 *rise = listed::at_least(0.0, *rise + step * slope);
-                *x = (p + *rise - *x).abs() / *x;
+                // Above zero while there is a step to take.
+                *x = (p + *rise - *x).abs() - LAST_STEP * *x;
             }
-            if listed::largest(x) <= LAST_STEP {
+            if listed::largest(x) == 0.0 {
                 break;
             }
         }
@@ -110,7 +108,7 @@ impl Dual {
             return clear;
         }
         let mass = problem.head[k] + listed::sum(rises);
-        let verdict = Verdict::of(mass, x_t, k);
+        let verdict = Verdict::of_this_step(mass, x_t, k);
         if verdict != Verdict::Ambiguous {
             return verdict;
         }
@@ -162,11 +160,8 @@ impl Dual {
                 break;
             }
             let slack = listed::sum(rises) / b.min(1.0) * (1.0 + off);
-            if off <= 1.0 && mass - slack >= 1.0 {
-                return Some(Verdict::Exclude);
-            }
-            if off <= 1.0 && mass + slack + x_t < 1.0 {
-                return Some(Verdict::Include { at_most: usize::MAX });
+            if off <= 1.0 && (mass - slack >= 1.0 || mass + slack + x_t < 1.0) {
+                return Some(Verdict::of_this_step(mass, x_t, k));
             }
         }
         rises.copy_from_slice(logs);
@@ -255,28 +250,22 @@ impl Method for Dual {
         let b = self.family.b;
         let next = problem.p[k];
         if next > self.sure {
-            return Ok(Verdict::Include { at_most: usize::MAX });
+            return Ok(Verdict::Include { at_most: usize::MAX, steps: f64::NAN });
         }
         let x_t = self.x_at_threshold(next);
-        let verdict = if x_t > next {
-            let log_nu = (b - 1.0) * ln(x_t) + ln(x_t - next);
-            problem.with_lists(k, |problem, lists| self.weigh(problem, k, x_t, log_nu, lists))
-        } else {
+        if x_t <= next {
             // A token that needs no shift: there x = p.
-            Verdict::of(problem.head[k], x_t, k)
-        };
-        Ok(match verdict {
-            // x_t differs from token to token here, so it bounds no further step.
-            Verdict::Include { at_most } if at_most > k + 1 => Verdict::Include { at_most: usize::MAX },
-            other => other,
-        })
+            return Ok(Verdict::of_this_step(problem.head[k], x_t, k));
+        }
+        let log_nu = (b - 1.0) * ln(x_t) + ln(x_t - next);
+        Ok(problem.with_lists(k, |problem, lists| self.weigh(problem, k, x_t, log_nu, lists)))
     }
 
     fn gain(&self, problem: &mut Problem, k: usize, x: Optimum<'_>, y: Optimum<'_>) -> Result<f64> {
         let Alpha { alpha, b } = self.family;
         let moved = problem.with_lists(k, |problem, [ratios, powers]| {
             // x - p = ν x^(1-b), from ν and not from x: see `Optimum`.
-            let mut rise = |at: Optimum<'_>, list: &mut [f64]| {
+            let rise = |at: Optimum<'_>, list: &mut [f64]| {
                 list.copy_from_slice(&at.x[..k]);
                 listed::ln(list);
                 let log_nu = ln(at.nu);

@@ -15,9 +15,6 @@ const LEVEL_FORM: f64 = 8.0;
 /// |b| below this: the form that stays exact as α goes to 1.
 const NEAR_ONE: f64 = 0.1;
 
-/// So many entries are worked on before their sum is looked at.
-const SPAN: usize = 32;
-
 /// Sparse renormalisation x_i = (p_i^b + b ν)^(1/b), or max(p_i, w) at α = ∞.
 ///
 /// The problem's powers are p_i^b, and ν is sought as the shift s = b ν of them. With b <= -0.1 that would subtract two
@@ -53,10 +50,10 @@ impl Primal {
         if self.family.b <= -NEAR_ONE { exp(self.family.b * problem.log_p[0]) } else { 0.0 }
     }
 
-    /// x_i at a shift for the entries from `first` on, as many as `x` has room for.
-    fn fill(&self, problem: &Problem, shift: f64, first: usize, x: &mut [f64]) {
+    /// x_i at a shift, for the first entries.
+    fn fill(&self, problem: &Problem, shift: f64, x: &mut [f64]) {
         let b = self.family.b;
-        let (p, power) = (&problem.p[first..][..x.len()], &problem.power[first..][..x.len()]);
+        let (p, power) = (&problem.p[..x.len()], &problem.power[..x.len()]);
         if b == 2.0 {
             x.iter_mut().zip(power).for_each(|(x, power)| *x = (power + shift).sqrt());
         } else if b.abs() < NEAR_ONE {
@@ -76,9 +73,9 @@ impl Primal {
     }
 
     /// The same where a token of probability zero would get the level e^`log_w`, for α > 8.
-    fn fill_to_level(&self, problem: &Problem, log_w: f64, first: usize, x: &mut [f64]) {
+    fn fill_to_level(&self, problem: &Problem, log_w: f64, x: &mut [f64]) {
         let b = self.family.b;
-        let log_p = &problem.log_p[first..][..x.len()];
+        let log_p = &problem.log_p[..x.len()];
         // The larger one of p and w, and what the smaller one adds to it.
         x.iter_mut().zip(log_p).for_each(|(x, log_p)| *x = -(b * (log_w - log_p)).abs());
         listed::exp(x);
@@ -108,7 +105,7 @@ impl Primal {
         let shift = |nu: f64| if base > 0.0 { (base + b * nu).clamp(1.0, base.max(1.0)) } else { b * nu };
         let (low, high) = if b > 0.0 { (shift(low), shift(high)) } else { (shift(high), shift(low)) };
         let (shift, step) = newton(shift(start), [low, high], [tolerance(k), last_step(b)], |shift| {
-            self.fill(problem, shift, 0, x);
+            self.fill(problem, shift, x);
             terms.iter_mut().zip(x.iter().zip(power)).for_each(|(term, (x, power))| *term = x / (power + shift));
             let sum = listed::sum(x);
             let log_sum = log1p(sum - 1.0);
@@ -129,13 +126,13 @@ impl Primal {
         let (w, step) = newton(high, [low, high], [tolerance(k), last_step(b)], |w| {
             let log_w = ln(w);
             if alpha > LEVEL_FORM {
-                self.fill_to_level(problem, log_w, 0, x);
+                self.fill_to_level(problem, log_w, x);
                 // dx/dw is (w / x)^(b-1).
                 terms.iter_mut().zip(&*x).for_each(|(term, x)| *term = w / x);
                 listed::pow(terms, b - 1.0);
             } else {
                 let shift = exp(b * log_w);
-                self.fill(problem, shift, 0, x);
+                self.fill(problem, shift, x);
                 for (term, (x, power)) in terms.iter_mut().zip(x.iter().zip(&problem.power)) {
                     *term = x / (power + shift) * (shift / w);
                 }
@@ -147,37 +144,25 @@ impl Primal {
         pow(w + step, b) / b
     }
 
-    /// x_i where ν puts a token of probability `p_next` exactly at the threshold, f(x_i) = f(p_i) + f(t) - f(p_next),
-    /// into `x` for the first k tokens or for as many as reach a mass of 1; the mass of those.
-    fn at_threshold(&self, problem: &Problem, next: usize, x: &mut [f64]) -> f64 {
+    /// x_i where ν puts a token of probability `p_next` exactly at the threshold, f(x_i) = f(p_i) + f(t) - f(p_next).
+    fn at_threshold(&self, problem: &Problem, next: usize, x: &mut [f64]) {
         let b = self.family.b;
         // b ν = t^b - p_next^b.
         let fall = expm1(b * (problem.log_p[next] - self.log_t));
         if fall == 0.0 {
             x.copy_from_slice(&problem.p[..x.len()]);
-            return listed::sum(x);
+        } else if self.family.alpha > LEVEL_FORM {
+            self.fill_to_level(problem, self.log_t + ln(-fall) / b, x);
+        } else {
+            self.fill(problem, self.base(problem) - exp(b * self.log_t) * fall, x);
         }
-        let shift = self.base(problem) - exp(b * self.log_t) * fall;
-        let log_w = self.log_t + ln(-fall) / b;
-        let mut sum = 0.0;
-        for (span, x) in x.chunks_mut(SPAN).enumerate() {
-            if self.family.alpha > LEVEL_FORM {
-                self.fill_to_level(problem, log_w, span * SPAN, x);
-            } else {
-                self.fill(problem, shift, span * SPAN, x);
-            }
-            sum += listed::sum(x);
-            if sum >= 1.0 {
-                break;
-            }
-        }
-        sum
     }
 
     /// The A-test for token k + 1, and where that does not tell the slopes: dx_i/dν = x_i^(1-b).
     fn weigh(&self, problem: &Problem, k: usize, x: &mut [f64]) -> Verdict {
         let (b, t) = (self.family.b, self.t);
-        let mass = self.at_threshold(problem, k, x);
+        self.at_threshold(problem, k, x);
+        let mass = listed::sum(x);
         let verdict = Verdict::of(mass, t, k);
         if verdict != Verdict::Ambiguous {
             return verdict;
@@ -317,7 +302,7 @@ impl Method for Primal {
     fn verdict(&self, problem: &mut Problem, k: usize) -> Result<Verdict> {
         let next = problem.p[k];
         if next > self.t {
-            return Ok(Verdict::Include { at_most: usize::MAX });
+            return Ok(Verdict::Include { at_most: usize::MAX, steps: f64::NAN });
         }
         Ok(problem.with_lists(k, |problem, [x]| self.weigh(problem, k, x)))
     }

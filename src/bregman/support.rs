@@ -1,7 +1,7 @@
 //! The size of the support: k*, the k with the least cost.
 //!
 //! cost(k+1) - cost(k) = λ - g_k, and the gains g_k do not increase (discrete convexity: MATH.md, T1 and T2). So k* is
-//! the first k whose gain is not above λ: found by a scan where gains have a closed form, else by bisection with the
+//! the first k whose gain is not above λ: found by a scan where gains have a closed form, else by a search with the
 //! A-test, which needs no roots.
 
 use super::method::{Method, Optimum, Verdict};
@@ -13,34 +13,91 @@ pub(super) fn best_size(method: &dyn Method, problem: &mut Problem) -> Result<(u
     if let Some(k) = method.closed_form(problem) {
         return Ok((k, None));
     }
-    let (mut low, mut high) = bounds(method, problem);
+    let mut search = Search::between(bounds(method, problem));
     let mut solved = None;
-    while low < high {
-        let k = (low + high) / 2;
+    while let Some(k) = search.next() {
         match method.verdict(problem, k)? {
-            Verdict::Include { at_most } => {
-                low = k + 1;
-                high = high.min(at_most.max(low));
-            }
-            Verdict::Exclude => high = k,
+            Verdict::Include { at_most, steps } => search.at_least(k, at_most, steps),
+            Verdict::Exclude { steps } => search.at_most(k, steps),
+            Verdict::Exactly(k) => search = Search::between((k, k)),
+            // A_k grows by x_t at least, so no other k is: it is k or k + 1.
             Verdict::Ambiguous => {
                 let (gain, nus) = exact_gain(method, problem, k)?;
                 solved = Some((k, nus));
-                if gain > method.lambda() { low = k + 1 } else { high = k }
+                let k = if gain > method.lambda() { k + 1 } else { k };
+                search = Search::between((k, k));
             }
         }
     }
+    let k_star = search.low;
     Ok((
-        low,
+        k_star,
         match solved {
-            Some((k, (nu, _))) if k == low => Some(nu),
-            Some((k, (_, nu))) if k + 1 == low => {
+            Some((k, (nu, _))) if k == k_star => Some(nu),
+            Some((k, (_, nu))) if k + 1 == k_star => {
                 std::mem::swap(&mut problem.x, &mut problem.y);
                 Some(nu)
             }
             _ => None,
         },
     ))
+}
+
+/// Where to look next: at the root of a line through the last two guesses of how far k* is, or in the middle where that
+/// is no better.
+struct Search {
+    low: usize,
+    high: usize,
+    /// The last k, and how many steps further k* was said to be.
+    last: Option<(f64, f64)>,
+    /// What was said to be left of a step after one was taken: more than 1 is used up by each.
+    rate: f64,
+    /// The size of the interval before the last guess.
+    size: usize,
+}
+
+impl Search {
+    fn between((low, high): (usize, usize)) -> Self {
+        Self { low, high, last: None, rate: 1.25, size: usize::MAX }
+    }
+
+    /// Some k that is not below `low` and below `high`, or none if these meet.
+    fn next(&mut self) -> Option<usize> {
+        let size = self.high - self.low;
+        if size == 0 {
+            return None;
+        }
+        let middle = self.low + size / 2;
+        let guess = self.last.map_or(f64::NAN, |(k, steps)| k + steps / self.rate);
+        // A guess has to halve the interval at least every other time.
+        let is_slow = std::mem::replace(&mut self.size, size) / 2 < size;
+        if guess.is_nan() || is_slow && self.size != usize::MAX {
+            self.size = usize::MAX;
+            return Some(middle);
+        }
+        Some((guess.round().max(self.low as f64) as usize).min(self.high - 1))
+    }
+
+    fn at_least(&mut self, k: usize, at_most: usize, steps: f64) {
+        self.low = k + 1;
+        self.high = self.high.min(at_most.max(self.low));
+        self.learn(k as f64, steps);
+    }
+
+    fn at_most(&mut self, k: usize, steps: f64) {
+        self.high = k;
+        self.learn(k as f64, steps);
+    }
+
+    fn learn(&mut self, k: f64, steps: f64) {
+        if let Some((before, left)) = self.last.filter(|(before, _)| *before != k) {
+            let rate = (left - steps) / (k - before);
+            if rate.is_finite() {
+                self.rate = rate.max(1.0);
+            }
+        }
+        self.last = Some((k, steps)).filter(|(_, steps)| steps.is_finite());
+    }
 }
 
 /// MATH.md, 5: n_sure <= k* <= K(p), and rule 4; the upper bounds with slack for candidates that came from f32.
