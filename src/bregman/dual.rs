@@ -137,10 +137,14 @@ impl Dual {
     ) -> Option<Verdict> {
         let (b, k) = (self.family.b, logs.len());
         let (p, log_p) = (&problem.p[..k], &problem.log_p[..k]);
+        // With v - ln p for v it is u + (b-1) ln(1 + e^u) = ln ν - b ln p: convex or concave, and so on one side of its
+        // tangents far to the left, at 0 and far to the right. There a step does not overshoot.
+        let bend = (b - 1.0) * std::f64::consts::LN_2;
         for (v, log_p) in logs.iter_mut().zip(log_p) {
-            // Beside a small p x is ν^(1/b); beside a large one it is p + ν p^(1-b).
-            let (far, near) = (log_nu / b, log_nu + (1.0 - b) * log_p);
-            *v = if b > 1.0 { listed::at_most(far, near) } else { listed::at_least(far, near) };
+            let c = log_nu - b * log_p;
+            let tangents = [c, (c - bend) * 2.0 / (1.0 + b), c / b];
+            let nearest = if b > 1.0 { listed::at_most } else { listed::at_least };
+            *v = log_p + nearest(nearest(tangents[0], tangents[1]), tangents[2]);
         }
         for _ in 0..20 {
             rises.copy_from_slice(logs);
@@ -220,6 +224,10 @@ impl Method for Dual {
 
     fn lambda(&self) -> f64 {
         self.lambda
+    }
+
+    fn fraction(&self) -> f64 {
+        (1.0 - 1.0 / self.family.alpha).max(0.0)
     }
 
     fn sure(&self) -> f64 {

@@ -93,6 +93,11 @@ pub(super) trait Method: Send + Sync {
     /// The threshold behind the bound K(p) (t_floor); None where there is no bound.
     fn floor(&self) -> Option<f64>;
 
+    /// How far between n_sure and K(p) k* usually is.
+    fn fraction(&self) -> f64 {
+        0.5
+    }
+
     /// The probability that every kept token but the first exceeds, given the first's; None where that says nothing.
     fn rule_four(&self, p_1: f64) -> Option<f64> {
         let _ = p_1;

@@ -101,8 +101,6 @@ pub struct Decoder {
     ratio: Option<f64>,
     /// The solution is p itself, renormalised: nothing but the support changes.
     plain: bool,
-    /// See [`Self::usual_share`].
-    usual_share: f64,
 }
 
 /// What [`Decoder::decode`] finds.
@@ -142,8 +140,7 @@ impl Decoder {
         let plain = matches!(family, Family::Alpha(alpha) if Alpha::new(alpha).alpha() == 1.0);
         let adaptive = !matches!(size, Size::Fixed(_)) && method.lambda() > 0.0;
         let ratio = (plain && adaptive).then(|| crate::math::expm1(method.lambda()));
-        let b = if let Family::Alpha(alpha) = family { alpha - 1.0 } else { 0.5 };
-        Ok(Self { method, size, limits, ratio, plain, usual_share: (1.3 * b).clamp(0.0, 1.0) })
+        Ok(Self { method, size, limits, ratio, plain })
     }
 
     /// Decodes a whole distribution: `p` are the probabilities (or weights; they are divided by their sum) of all
@@ -223,7 +220,7 @@ impl Decoder {
     /// Of the tokens below the threshold that K(p) allows for, the share that seldom is exceeded: all for α >= 2, few
     /// near 1.
     pub(crate) fn usual_share(&self) -> f64 {
-        self.usual_share
+        (2.0 * self.method.fraction()).min(1.0)
     }
 
     /// With α < 1: the probability that every kept token but the first exceeds.

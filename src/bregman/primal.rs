@@ -246,6 +246,10 @@ impl Method for Primal {
         self.lambda
     }
 
+    fn fraction(&self) -> f64 {
+        (1.0 - 1.0 / self.family.alpha).max(0.0)
+    }
+
     fn sure(&self) -> f64 {
         self.t
     }

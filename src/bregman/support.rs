@@ -15,7 +15,7 @@ pub(super) fn best_size(method: &dyn Method, problem: &mut Problem) -> Result<(u
     }
     let mut search = Search::between(bounds(method, problem));
     let mut solved = None;
-    while let Some(k) = search.next() {
+    while let Some(k) = search.next(method.fraction()) {
         match method.verdict(problem, k)? {
             Verdict::Include { at_most, steps } => search.at_least(k, at_most, steps),
             Verdict::Exclude { steps } => search.at_most(k, steps),
@@ -50,31 +50,35 @@ struct Search {
     high: usize,
     /// The last k, and how many steps further k* was said to be.
     last: Option<(f64, f64)>,
-    /// What was said to be left of a step after one was taken: more than 1 is used up by each.
+    /// How much less is said to be left after a step: not by 1 but by more.
     rate: f64,
-    /// The size of the interval before the last guess.
+    /// The size of the interval before the last guess, and how many guesses in a row did not halve it.
     size: usize,
+    slow: u32,
 }
 
 impl Search {
     fn between((low, high): (usize, usize)) -> Self {
-        Self { low, high, last: None, rate: 1.25, size: usize::MAX }
+        Self { low, high, last: None, rate: 1.25, size: high - low, slow: 0 }
     }
 
-    /// Some k that is not below `low` and below `high`, or none if these meet.
-    fn next(&mut self) -> Option<usize> {
+    /// Some k that is not below `low` and below `high`, or none if these meet. `fraction` is where to begin.
+    fn next(&mut self, fraction: f64) -> Option<usize> {
         let size = self.high - self.low;
         if size == 0 {
             return None;
         }
-        let middle = self.low + size / 2;
-        let guess = self.last.map_or(f64::NAN, |(k, steps)| k + steps / self.rate);
-        // A guess has to halve the interval at least every other time.
-        let is_slow = std::mem::replace(&mut self.size, size) / 2 < size;
-        if guess.is_nan() || is_slow && self.size != usize::MAX {
-            self.size = usize::MAX;
-            return Some(middle);
-        }
+        self.slow = if size > self.size / 2 { self.slow + 1 } else { 0 };
+        self.size = size;
+        let guess = match self.last {
+            // Two slow ones: the line says little.
+            _ if self.slow > 2 => {
+                self.slow = 0;
+                0.5 * (self.low + self.high) as f64
+            }
+            Some((k, steps)) => k + steps / self.rate,
+            None => self.low as f64 + fraction * size as f64,
+        };
         Some((guess.round().max(self.low as f64) as usize).min(self.high - 1))
     }
 
