@@ -127,3 +127,80 @@ fn exact_gain(method: &dyn Method, problem: &mut Problem, k: usize) -> Result<(f
     (problem.x, problem.y) = (x, y);
     solved
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{dual::Dual, primal::Primal};
+    use super::*;
+
+    type Make = fn(f64, f64) -> Box<dyn Method>;
+
+    fn primal(alpha: f64, lambda: f64) -> Box<dyn Method> {
+        Box::new(Primal::new(alpha, lambda))
+    }
+
+    fn dual(alpha: f64, lambda: f64) -> Box<dyn Method> {
+        Box::new(Dual::new(alpha, lambda))
+    }
+
+    /// Whatever a verdict says, from masses or from slopes, is what the exact gain says.
+    #[test]
+    fn a_verdict_is_that_of_the_exact_gain() {
+        let (mut by_slopes, mut open) = (0, 0);
+        let primals = [0.25, 0.5, 0.95, 1.05, 1.25, 1.7, 2.5, 3.0, 5.0, 8.0, 12.0].map(|alpha| (alpha, primal as Make));
+        let duals = [1.05, 1.25, 1.5, 1.75, 2.5, 3.0, 5.0, 8.0].map(|alpha| (alpha, dual as Make));
+        for (alpha, make) in primals.into_iter().chain(duals) {
+            for exponent in [-0.5, -1.0, -1.5] {
+                let mut problem = Problem::default();
+                problem.set((1..=300).map(|i| crate::math::pow(f64::from(i), exponent)), 2.0);
+                make(alpha, 1.0).prepare(&mut problem).unwrap();
+                for k in [2, 9, 40, 41, 130, 280] {
+                    let (gain, _) = exact_gain(&*make(alpha, 1.0), &mut problem, k).unwrap();
+                    for lambda in [0.9, 0.99, 1.0 - 1e-5, 1.0 + 1e-5, 1.01, 1.1].map(|near| gain * near) {
+                        let verdict = make(alpha, lambda).verdict(&mut problem, k).unwrap();
+                        let keeps = match verdict {
+                            Verdict::Include { .. } => true,
+                            Verdict::Exclude { .. } => false,
+                            Verdict::Exactly(k_star) => {
+                                by_slopes += 1;
+                                k_star == k + 1
+                            }
+                            Verdict::Ambiguous => {
+                                open += 1;
+                                continue;
+                            }
+                        };
+                        assert_eq!(
+                            keeps,
+                            gain > lambda,
+                            "α {alpha}, k {k} of i^{exponent}, λ {lambda:e}, gain {gain:e}"
+                        );
+                    }
+                }
+            }
+        }
+        assert!(by_slopes > 200 && open > 200, "{by_slopes} by slopes, {open} left open: both have to occur");
+    }
+
+    /// The search finds any k, whatever it is told of the distance, and soon.
+    #[test]
+    fn a_search_ends_whatever_the_guesses() {
+        for (k_star, size) in [(1, 1), (1, 900), (900, 900), (333, 1000), (70_000, 100_000)] {
+            for lie in [1.0, 0.0, -3.0, 1e300, f64::NAN, f64::INFINITY] {
+                let (mut search, mut asked) = (Search::between((1, size)), 0);
+                while let Some(k) = search.next(0.3) {
+                    assert!((search.low..search.high).contains(&k));
+                    let steps = (k_star as f64 - k as f64) * lie;
+                    if k < k_star {
+                        search.at_least(k, usize::MAX, steps)
+                    } else {
+                        search.at_most(k, steps)
+                    }
+                    asked += 1;
+                }
+                assert_eq!(search.low, k_star);
+                assert!(asked <= 4 * (size.ilog2() as usize + 1), "{asked} for {k_star} of {size}, {lie}");
+            }
+        }
+    }
+}
