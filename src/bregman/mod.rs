@@ -217,10 +217,10 @@ impl Decoder {
         self.method.floor()
     }
 
-    /// Of the tokens below the threshold that K(p) allows for, the share that seldom is exceeded: all for α >= 2, few
+    /// Of the tokens below the threshold that K(p) allows for, the share that seldom is exceeded: all for α > 2.5, few
     /// near 1.
     pub(crate) fn usual_share(&self) -> f64 {
-        (2.0 * self.method.fraction()).min(1.0)
+        (1.65 * self.method.fraction()).min(1.0)
     }
 
     /// With α < 1: the probability that every kept token but the first exceeds.

@@ -165,7 +165,7 @@ impl Bregman {
         /// What f32 may have got wrong in the total and in a weight.
         const SLACK: f64 = 1.0 - 1e-5;
         /// How much further down than the threshold candidates are fetched, in nats: most of the kept ones lie there.
-        const FURTHER: f64 = 1.5;
+        const FURTHER: f64 = 2.25;
         /// Begun with at the least.
         const LEAST: usize = 8;
         let Limits { k_min, k_max } = self.decoder.limits();
