@@ -256,7 +256,7 @@ impl Method for Custom {
     fn verdict(&self, problem: &mut Problem, k: usize) -> Result<Verdict> {
         let next = problem.p[k];
         if next > self.sure {
-            return Ok(Verdict::Include { at_most: usize::MAX });
+            return Ok(Verdict::Include { at_most: usize::MAX, steps: f64::NAN });
         }
         let mut x = std::mem::take(&mut problem.spare[3]);
         x.clear();
@@ -274,13 +274,10 @@ impl Method for Custom {
                 };
                 let x_t = increasing_root(worth)?.max(next);
                 if x_t >= 1.0 {
-                    Verdict::Exclude
+                    Verdict::Exclude { steps: f64::NAN }
                 } else {
                     let nu = self.call.f_prime(x_t)? * (x_t - next);
-                    match Verdict::of(self.dual_at(p, nu, [one, two, three], &mut x)?, x_t, k) {
-                        Verdict::Include { .. } => Verdict::Include { at_most: usize::MAX },
-                        other => other,
-                    }
+                    Verdict::of_this_step(self.dual_at(p, nu, [one, two, three], &mut x)?, x_t, k)
                 }
             }
         };

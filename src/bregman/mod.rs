@@ -217,6 +217,12 @@ impl Decoder {
         self.method.floor()
     }
 
+    /// Of the tokens below the threshold that K(p) allows for, the share that seldom is exceeded: all for α > 2.5, few
+    /// near 1.
+    pub(crate) fn usual_share(&self) -> f64 {
+        (1.65 * self.method.fraction()).min(1.0)
+    }
+
     /// With α < 1: the probability that every kept token but the first exceeds.
     pub(crate) fn rule_four(&self, p_1: f64) -> Option<f64> {
         self.method.rule_four(p_1)

@@ -2,12 +2,12 @@
 //!
 //! MATH.md, 3 (closed forms and stable kernels), 4 (gains) and 6 (Newton, the A-test).
 
-use super::generator::Alpha;
+use super::generator::{Alpha, Series};
 use super::method::{Method, Optimum, Verdict};
-use super::problem::{Problem, normalise, tolerance};
+use super::problem::{Problem, last_step, normalise, tolerance};
 use super::root::{Probe, newton};
 use crate::error::Result;
-use crate::math::{exp, expm1, fast_pow, ln, log1p, pow};
+use crate::math::{exp, expm1, listed, ln, log1p, pow};
 
 /// Above this α powers of p underflow and the level form in logarithms is used.
 const LEVEL_FORM: f64 = 8.0;
@@ -16,23 +16,28 @@ const LEVEL_FORM: f64 = 8.0;
 const NEAR_ONE: f64 = 0.1;
 
 /// Sparse renormalisation x_i = (p_i^b + b ν)^(1/b), or max(p_i, w) at α = ∞.
+///
+/// The problem's powers are p_i^b, and ν is sought as the shift s = b ν of them. With b <= -0.1 that would subtract two
+/// large numbers: there the powers are p_i^b - p_1^b, and the shift is x_1^b = p_1^b + b ν, from 1 to p_1^b.
 pub(super) struct Primal {
     family: Alpha,
     lambda: f64,
     /// The probability that a kept token exceeds: (α λ)^(1/α).
     t: f64,
+    log_t: f64,
+    series: Series,
 }
 
 impl Primal {
     pub(super) fn new(alpha: f64, lambda: f64) -> Self {
         let t = if alpha.is_finite() { pow(alpha * lambda, 1.0 / alpha) } else { 0.0 };
-        Self { family: Alpha::new(alpha), lambda, t }
+        Self { family: Alpha::new(alpha), lambda, t, log_t: ln(t), series: Series::new(alpha) }
     }
 
     /// λ from a floor in probabilities (MATH.md, 10): the λ whose threshold t is the floor.
     pub(super) fn with_floor(alpha: f64, floor: f64) -> Self {
         let lambda = if alpha.is_finite() { pow(floor, alpha) / alpha } else { 0.0 };
-        Self { family: Alpha::new(alpha), lambda, t: floor }
+        Self { lambda, t: floor, log_t: ln(floor), ..Self::new(alpha, lambda) }
     }
 
     /// f(1) - f(S) for S = 1 - R.
@@ -40,104 +45,155 @@ impl Primal {
         self.family.f_step(1.0, if rest < 0.5 { log1p(-rest) } else { ln(head) }).abs()
     }
 
-    fn newton(&self, problem: &Problem, k: usize, x: &mut [f64]) -> f64 {
-        let Alpha { alpha, b } = self.family;
-        let (p, log_p, power) = (&problem.p, &problem.log_p, &problem.power);
+    /// What the problem's powers are less than p_i^b.
+    fn base(&self, problem: &Problem) -> f64 {
+        if self.family.b <= -NEAR_ONE { exp(self.family.b * problem.log_p[0]) } else { 0.0 }
+    }
+
+    /// x_i at a shift, for the first entries.
+    fn fill(&self, problem: &Problem, shift: f64, x: &mut [f64]) {
+        let b = self.family.b;
+        let (p, power) = (&problem.p[..x.len()], &problem.power[..x.len()]);
+        if b == 2.0 {
+            x.iter_mut().zip(power).for_each(|(x, power)| *x = (power + shift).sqrt());
+        } else if b.abs() < NEAR_ONE {
+            // No finite x reaches as far as a ratio of -1.
+            let ratio = |power: f64| listed::at_least(-1.0 + f64::EPSILON, shift / power);
+            x.iter_mut().zip(power).for_each(|(x, &power)| *x = ratio(power));
+            listed::log1p(x);
+            x.iter_mut().for_each(|x| *x /= b);
+            listed::exp(x);
+            x.iter_mut().zip(p).for_each(|(x, p)| *x *= p);
+        } else {
+            x.iter_mut().zip(power).for_each(|(x, power)| *x = listed::at_least(f64::MIN_POSITIVE, power + shift));
+            listed::pow(x, 1.0 / b);
+        }
+        // Never below p_i: with a large b the power of a tiny p_i is zero, and x_i would be.
+        x.iter_mut().zip(p).for_each(|(x, &p)| *x = listed::at_least(p, *x));
+    }
+
+    /// The same where a token of probability zero would get the level e^`log_w`, for α > 8.
+    fn fill_to_level(&self, problem: &Problem, log_w: f64, x: &mut [f64]) {
+        let b = self.family.b;
+        let log_p = &problem.log_p[..x.len()];
+        // The larger one of p and w, and what the smaller one adds to it.
+        x.iter_mut().zip(log_p).for_each(|(x, log_p)| *x = -(b * (log_w - log_p)).abs());
+        listed::exp(x);
+        listed::log1p(x);
+        x.iter_mut().zip(log_p).for_each(|(x, &log_p)| *x = listed::at_least(log_w, log_p) + *x / b);
+        listed::exp(x);
+    }
+
+    /// The root ν for α < 2.
+    fn by_shift(&self, problem: &Problem, k: usize, x: &mut [f64], terms: &mut [f64]) -> f64 {
+        let (b, base) = (self.family.b, self.base(problem));
+        let (p, power) = (&problem.p[..k], &problem.power[..k]);
         let (rest, head) = (problem.rest[k], problem.head[k]);
         // f(p_j + R/k) - f(p_j) at both ends of the support, and f(1/k) - f(p_j) and f(1) - f(p_1) as outer bounds.
-        let share = |j: usize| self.family.f_step(p[j], log1p(rest / k as f64 / p[j]));
-        let level = |j: usize| self.family.f_step(p[j], -ln(k as f64) - log_p[j]);
+        let step = |j: usize, log_ratio: f64| (base + power[j]) * expm1(b * log_ratio) / b;
+        let share = |j: usize| step(j, log1p(rest / k as f64 / p[j]));
+        let level = |j: usize| step(j, -ln(k as f64) - problem.log_p[j]);
         let (first, last) = (share(0), share(k - 1));
         let low = first.min(last).max(level(0)).max(0.0);
         // Where nearly nothing is to be spread, rounding may leave a bound below zero.
         let high = first.max(last).min(level(k - 1)).min(self.f_of_one_less(p[0], problem.rest[1])).max(0.0);
         let (low, high) = (low.min(high) * (1.0 - 1e-13), high * (1.0 + 1e-13));
-        // The step from ν = 0, where x = p.
-        let slope: f64 = (0..k).map(|i| p[i] / power[i]).sum::<f64>() * exp((b - 1.0) * ln(head));
-        let step = self.f_of_one_less(head, rest) / slope;
-        let start = if alpha < 2.0 { step.min(high) } else { step.max(low) };
-        let finish = |sum: f64, derivative: f64| {
+        // From the right, where the steps do not overshoot: the step from ν = 0, where x = p.
+        terms.iter_mut().zip(p.iter().zip(power)).for_each(|(term, (p, power))| *term = p / (base + power));
+        let slope = listed::sum(terms) * exp((b - 1.0) * ln(head));
+        let start = (self.f_of_one_less(head, rest) / slope).min(high);
+        let shift = |nu: f64| if base > 0.0 { (base + b * nu).clamp(1.0, base.max(1.0)) } else { b * nu };
+        let (low, high) = if b > 0.0 { (shift(low), shift(high)) } else { (shift(high), shift(low)) };
+        let (shift, step) = newton(shift(start), [low, high], [tolerance(k), last_step(b)], |shift| {
+            self.fill(problem, shift, x);
+            terms.iter_mut().zip(x.iter().zip(power)).for_each(|(term, (x, power))| *term = x / (power + shift));
+            let sum = listed::sum(x);
             let log_sum = log1p(sum - 1.0);
-            (expm1(b * log_sum) / b, exp((b - 1.0) * log_sum) * derivative)
-        };
-        if b <= -NEAR_ONE {
-            // In z = x_1^b, which lies in [1, p_1^b]: p_i^b + bν would subtract two large numbers.
-            let z_of = |nu: f64| power[0] + b * nu;
-            let spread = |i: usize| power[0] * expm1(b * (log_p[i] - log_p[0]));
-            let (z_low, z_high) = (z_of(high).max(1.0), z_of(low).min(power[0]).max(1.0));
-            let z = newton(z_of(start), z_low.min(z_high), z_high, tolerance(k), |z| {
-                let (mut sum, mut derivative) = (0.0, 0.0);
-                for (i, x) in x[..k].iter_mut().enumerate() {
-                    let y = z + spread(i);
-                    *x = fast_pow(y, 1.0 / b).max(p[i]);
-                    sum += *x;
-                    derivative += *x / y;
-                }
-                let (value, slope) = finish(sum, derivative);
-                Probe { excess: sum - 1.0, value, slope: slope / b }
-            });
-            return (z - power[0]) / b;
-        }
-        newton(start, low, high, tolerance(k), |nu| {
-            let (mut sum, mut derivative) = (0.0, 0.0);
-            for (i, x) in x[..k].iter_mut().enumerate() {
-                let y = power[i] + b * nu;
-                // Never below p_i: with a large b the power of a tiny p_i is zero, and x_i would be.
-                *x = if b.abs() < NEAR_ONE {
-                    p[i] * exp(log1p(b * nu / power[i]) / b)
-                } else {
-                    fast_pow(y, 1.0 / b).max(p[i])
-                };
-                sum += *x;
-                derivative += *x / y;
-            }
-            let (value, slope) = finish(sum, derivative);
-            Probe { excess: sum - 1.0, value, slope }
-        })
+            let slope = exp((b - 1.0) * log_sum) * listed::sum(terms) / b;
+            Probe { excess: sum - 1.0, value: expm1(b * log_sum) / b, slope }
+        });
+        x.iter_mut().zip(terms).for_each(|(x, term)| *x += step * *term / b);
+        (shift + step - base) / b
     }
 
-    /// α > 8: the level w that a token of probability zero would get, x_i = (p_i^b + w^b)^(1/b) in logarithms.
-    fn by_level(&self, problem: &Problem, k: usize, x: &mut [f64]) -> f64 {
-        let b = self.family.b;
+    /// The root ν for α > 2, from the level w = (b ν)^(1/b) that a token of probability zero would get.
+    fn by_level(&self, problem: &Problem, k: usize, x: &mut [f64], terms: &mut [f64]) -> f64 {
+        let Alpha { alpha, b } = self.family;
         // x lies between max(p, w) and 2^(1/b) max(p, w), so the water level bounds w on both sides; the sum is convex
         // in w, and Newton from above converges steadily.
         let high = water_level(problem, k);
         let low = (problem.rest[k] / k as f64 * (1.0 - 1e-13)).min(high);
-        let w = newton(high, low, high, tolerance(k), |w| {
-            let (mut sum, mut derivative) = (0.0, 0.0);
-            for (x, log_p) in x[..k].iter_mut().zip(&problem.log_p) {
-                let u = b * (ln(w) - log_p);
-                *x = exp(log_p + softplus(u) / b);
-                sum += *x;
-                derivative += *x / (1.0 + exp(-u));
+        let (w, step) = newton(high, [low, high], [tolerance(k), last_step(b)], |w| {
+            let log_w = ln(w);
+            if alpha > LEVEL_FORM {
+                self.fill_to_level(problem, log_w, x);
+                // dx/dw is (w / x)^(b-1).
+                terms.iter_mut().zip(&*x).for_each(|(term, x)| *term = w / x);
+                listed::pow(terms, b - 1.0);
+            } else {
+                let shift = exp(b * log_w);
+                self.fill(problem, shift, x);
+                for (term, (x, power)) in terms.iter_mut().zip(x.iter().zip(&problem.power)) {
+                    *term = x / (power + shift) * (shift / w);
+                }
             }
-            Probe { excess: sum - 1.0, value: sum - 1.0, slope: derivative / w }
+            let excess = listed::sum(x) - 1.0;
+            Probe { excess, value: excess, slope: listed::sum(terms) }
         });
-        pow(w, b) / b
+        x.iter_mut().zip(terms).for_each(|(x, term)| *x += step * *term);
+        pow(w + step, b) / b
     }
 
-    /// x_i(ν) where ν puts a token of probability `next` exactly at the threshold: f(x_i) = f(p_i) + f(t) - f(next).
-    fn at_threshold(&self, problem: &Problem, i: usize, next: usize) -> f64 {
-        let (b, log_t) = (self.family.b, ln(self.t));
-        let (log_p, log_next) = (problem.log_p[i], problem.log_p[next]);
-        if b == 0.0 {
-            return exp(log_p + log_t - log_next);
+    /// x_i where ν puts a token of probability `p_next` exactly at the threshold, f(x_i) = f(p_i) + f(t) - f(p_next).
+    fn at_threshold(&self, problem: &Problem, next: usize, x: &mut [f64]) {
+        let b = self.family.b;
+        // b ν = t^b - p_next^b.
+        let fall = expm1(b * (problem.log_p[next] - self.log_t));
+        if fall == 0.0 {
+            x.copy_from_slice(&problem.p[..x.len()]);
+        } else if self.family.alpha > LEVEL_FORM {
+            self.fill_to_level(problem, self.log_t + ln(-fall) / b, x);
+        } else {
+            self.fill(problem, self.base(problem) - exp(b * self.log_t) * fall, x);
         }
-        if self.family.alpha > LEVEL_FORM {
-            let fall = -expm1(b * (log_next - log_t));
-            if fall <= 0.0 {
-                return problem.p[i];
+    }
+
+    /// The A-test for token k + 1, and where that does not tell the slopes: dx_i/dν = x_i^(1-b).
+    fn weigh(&self, problem: &Problem, k: usize, x: &mut [f64]) -> Verdict {
+        let (b, t) = (self.family.b, self.t);
+        self.at_threshold(problem, k, x);
+        let mass = listed::sum(x);
+        let verdict = Verdict::of(mass, t, k);
+        if verdict != Verdict::Ambiguous {
+            return verdict;
+        }
+        // By ν t^(1-b), so that no power overflows; the logarithm of x^(1-b) changes by (1-b) x^-b of ν.
+        x.iter_mut().for_each(|x| *x /= t);
+        listed::pow(x, 1.0 - b);
+        let bend = 2.0 * (1.0 - b).abs().max(b) * if b > 0.0 { 1.0 / t } else { pow(t, b - 1.0) };
+        Verdict::by_slopes(mass, t, k, [listed::sum(x), 1.0], bend)
+    }
+
+    /// x_i / y_i - 1 of two optima.
+    fn rises(&self, problem: &Problem, x: Optimum<'_>, y: Optimum<'_>, ratios: &mut [f64]) {
+        let Alpha { alpha, b } = self.family;
+        if alpha <= 2.0 {
+            ratios.iter_mut().zip(x.x.iter().zip(y.x)).for_each(|(ratio, (x, y))| *ratio = x / y - 1.0);
+        } else if alpha <= LEVEL_FORM {
+            // x_i^b = y_i^b + b (ν_x - ν_y): not from x, see `Optimum`.
+            let (more, shift) = (b * (x.nu - y.nu), b * y.nu);
+            ratios.iter_mut().zip(&problem.power).for_each(|(ratio, power)| *ratio = more / (power + shift));
+            listed::log1p(ratios);
+            ratios.iter_mut().for_each(|ratio| *ratio /= b);
+            listed::expm1(ratios);
+        } else {
+            // ln(x_i / p_i) = ln(1 + b ν / p_i^b) / b.
+            let (log_x, log_y) = (ln(b * x.nu), ln(b * y.nu));
+            for (ratio, log_p) in ratios.iter_mut().zip(&problem.log_p) {
+                let rise = |log_b_nu: f64| softplus(log_b_nu - b * log_p);
+                *ratio = expm1((rise(log_x) - rise(log_y)) / b);
             }
-            let log_w = log_t + ln(fall) / b;
-            return exp(log_p + softplus(b * (log_w - log_p)) / b);
         }
-        // b ν = t^b - next^b; relative to p_i^b it must stay above -1, or no finite x reaches so far.
-        let b_nu = problem.power[next] * expm1(b * (log_t - log_next));
-        let ratio = b_nu / problem.power[i];
-        if ratio <= -1.0 {
-            return f64::INFINITY;
-        }
-        exp(log_p + log1p(ratio) / b)
     }
 
     /// MATH.md, 6.1: the first k whose gain is not above λ.
@@ -168,14 +224,30 @@ impl Method for Primal {
         let Alpha { alpha, b } = self.family;
         if alpha == 1.5 {
             problem.power.extend(problem.p.iter().map(|p| p.sqrt()));
-        } else if b != 0.0 && alpha <= LEVEL_FORM {
-            problem.power.extend(problem.log_p.iter().map(|l| exp(b * l)));
+        }
+        if [1.0, 1.5, 2.0, f64::INFINITY].contains(&alpha) {
+            return Ok(());
+        }
+        problem.take_logs();
+        let base = self.base(problem);
+        let Problem { log_p, power, .. } = problem;
+        if base > 0.0 {
+            power.extend(log_p.iter().map(|l| b * (l - log_p[0])));
+            listed::expm1(power);
+            power.iter_mut().for_each(|power| *power *= base);
+        } else if alpha <= LEVEL_FORM {
+            power.extend(log_p.iter().map(|l| b * l));
+            listed::exp(power);
         }
         Ok(())
     }
 
     fn lambda(&self) -> f64 {
         self.lambda
+    }
+
+    fn fraction(&self) -> f64 {
+        (1.0 - 1.0 / self.family.alpha).max(0.0)
     }
 
     fn sure(&self) -> f64 {
@@ -222,10 +294,10 @@ impl Method for Primal {
             let level = water_level(problem, k);
             x.iter_mut().for_each(|x| *x = x.max(level));
             level
-        } else if alpha > LEVEL_FORM {
-            self.by_level(problem, k, x)
+        } else if alpha > 2.0 {
+            problem.with_lists(k, |problem, [terms]| self.by_level(problem, k, x, terms))
         } else {
-            self.newton(problem, k, x)
+            problem.with_lists(k, |problem, [terms]| self.by_shift(problem, k, x, terms))
         };
         normalise(x);
         Ok(nu)
@@ -234,32 +306,26 @@ impl Method for Primal {
     fn verdict(&self, problem: &mut Problem, k: usize) -> Result<Verdict> {
         let next = problem.p[k];
         if next > self.t {
-            return Ok(Verdict::Include { at_most: usize::MAX });
+            return Ok(Verdict::Include { at_most: usize::MAX, steps: f64::NAN });
         }
-        let mut sum = 0.0;
-        for i in 0..k {
-            sum += self.at_threshold(problem, i, k);
-            if sum >= 1.0 {
-                return Ok(Verdict::Exclude);
-            }
-        }
-        Ok(Verdict::of(sum, self.t, k))
+        Ok(problem.with_lists(k, |problem, [x]| self.weigh(problem, k, x)))
     }
 
     fn gain(&self, problem: &mut Problem, k: usize, x: Optimum<'_>, y: Optimum<'_>) -> Result<f64> {
-        let Alpha { alpha, b } = self.family;
         let last = self.family.divergence(0.0, y.x[k]);
-        if alpha <= 2.0 {
-            return Ok(last + (0..k).map(|i| self.family.divergence(x.x[i], y.x[i])).sum::<f64>());
-        }
-        // ln(x_i / p_i) = ln(1 + b ν / p_i^b) / b, from ν and not from x: see `Optimum`.
-        let (log_x, log_y) = (ln(b * x.nu), ln(b * y.nu));
-        let rise = |log_b_nu: f64, i: usize| softplus(log_b_nu - b * problem.log_p[i]) / b;
-        let moved = |i: usize| {
-            let log_ratio = rise(log_x, i) - rise(log_y, i);
-            self.family.divergence_of_ratio(y.x[i], expm1(log_ratio), log_ratio)
-        };
-        Ok(last + (0..k).map(moved).sum::<f64>())
+        let moved = problem.with_lists(k, |problem, [ratios, powers]| {
+            self.rises(problem, x, y, ratios);
+            if ratios.iter().all(|r| r.abs() <= Series::REACH) {
+                powers.copy_from_slice(&y.x[..k]);
+                listed::pow(powers, self.family.alpha);
+                powers.iter_mut().zip(&*ratios).for_each(|(power, ratio)| *power *= self.series.at(*ratio));
+                listed::sum(powers)
+            } else {
+                let moved = |(&r, &y): (&f64, &f64)| self.family.divergence_of_ratio(y, r, log1p(r));
+                ratios.iter().zip(y.x).map(moved).sum()
+            }
+        });
+        Ok(last + moved)
     }
 
     fn closed_form(&self, problem: &Problem) -> Option<usize> {
@@ -301,7 +367,7 @@ fn gain_at_three_halves(problem: &Problem, k: usize, roots: f64) -> f64 {
 }
 
 /// α = ∞: the level w with Σ max(p_i, w) = 1 over the first k tokens.
-fn water_level(problem: &Problem, k: usize) -> f64 {
+pub(super) fn water_level(problem: &Problem, k: usize) -> f64 {
     let level = |j: usize| problem.rest[j] / (k - j) as f64;
     // p_{j+1} <= w_j holds from some j on.
     let (mut low, mut high) = (0, k - 1);

@@ -1,6 +1,6 @@
 //! The candidates of one row, with the sums and powers that every step shares.
 
-use crate::math::ln;
+use crate::math::listed;
 
 /// The largest probabilities of a law in descending order, and the mass beyond them.
 ///
@@ -13,13 +13,14 @@ pub(crate) struct Problem {
     pub(super) rest: Vec<f64>,
     /// `head[k]` is S_k.
     pub(super) head: Vec<f64>,
+    /// ln p, where the method wants it.
     pub(super) log_p: Vec<f64>,
-    /// p^b, or f(p) for a user's generator.
+    /// A power of p, or f(p) for a user's generator: what the method makes of it.
     pub(super) power: Vec<f64>,
     /// Two solutions: for k and for k + 1 tokens.
     pub(super) x: Vec<f64>,
     pub(super) y: Vec<f64>,
-    /// Vectors for a user's generator.
+    /// Lists that a step fills and forgets.
     pub(super) spare: [Vec<f64>; 4],
 }
 
@@ -44,8 +45,26 @@ impl Problem {
             Some(*sum)
         }));
         self.log_p.clear();
-        self.log_p.extend(self.p.iter().map(|&p| ln(p)));
         self.power.clear();
+    }
+
+    /// Fills `log_p`.
+    pub(super) fn take_logs(&mut self) {
+        self.log_p.extend_from_slice(&self.p);
+        listed::ln(&mut self.log_p);
+    }
+
+    /// Lends lists of `n` numbers to a step, which finds anything in them.
+    pub(super) fn with_lists<T, const N: usize>(
+        &mut self,
+        n: usize,
+        step: impl FnOnce(&Self, [&mut [f64]; N]) -> T,
+    ) -> T {
+        let mut lists: [Vec<f64>; N] = std::array::from_fn(|i| std::mem::take(&mut self.spare[i]));
+        lists.iter_mut().for_each(|list| list.resize(n, 0.0));
+        let answer = step(self, lists.each_mut().map(|list| &mut **list));
+        self.spare.iter_mut().zip(lists).for_each(|(spare, list)| *spare = list);
+        answer
     }
 
     /// Number of candidates.
@@ -80,4 +99,10 @@ pub(super) fn normalise(x: &mut [f64]) {
 /// Where Newton's iteration may stop for `k` tokens (MATH.md, 6.3).
 pub(super) fn tolerance(k: usize) -> f64 {
     4e-16 * (k as f64).sqrt().max(4.0)
+}
+
+/// What a last step may be of a point, for a solution that depends on the point's power b or 1/b: see
+/// [`super::root::newton`].
+pub(super) fn last_step(b: f64) -> f64 {
+    1e-8 * b.abs().min(1.0 / b.abs())
 }

@@ -10,14 +10,20 @@ pub(super) struct Probe {
     pub(super) slope: f64,
 }
 
-/// Newton's steps, kept inside `[low, high]` by a step to the middle (MATH.md, 6.3). The last point that was probed is
-/// the one returned, so that what `probe` left behind belongs to it.
-pub(super) fn newton(start: f64, low: f64, high: f64, tolerance: f64, mut probe: impl FnMut(f64) -> Probe) -> f64 {
+/// Newton's steps, kept inside `[low, high]` by a step to the middle (MATH.md, 6.3). Returns the last point that was
+/// probed, so that what `probe` left behind belongs to it, and the step from there that is still to be taken: at most
+/// `last` of the point, so that its square is nothing.
+pub(super) fn newton(
+    start: f64,
+    [low, high]: [f64; 2],
+    [tolerance, last]: [f64; 2],
+    mut probe: impl FnMut(f64) -> Probe,
+) -> (f64, f64) {
     let (mut low, mut high, mut v) = (low, high, start.min(high).max(low));
     for _ in 0..60 {
         let at = probe(v);
         if at.excess.abs() <= tolerance {
-            return v;
+            return (v, 0.0);
         }
         // An overflow (infinite or NaN) lies on the far side.
         let above = at.value > 0.0 || at.value.is_nan();
@@ -27,15 +33,18 @@ pub(super) fn newton(start: f64, low: f64, high: f64, tolerance: f64, mut probe:
             low = v
         }
         let mut next = v - at.value / at.slope;
+        if (next - v).abs() <= last * v.abs() {
+            return (v, next - v);
+        }
         if !(next >= low && next <= high) {
             next = if low > 0.0 { (low * high).sqrt() } else { 0.5 * (low + high) };
         }
         if (next - v).abs() <= 1e-15 * v.abs() {
-            return v;
+            return (v, 0.0);
         }
         v = next;
     }
-    v
+    (v, 0.0)
 }
 
 /// The root of an increasing function in `[low, high]`, by the Illinois variant of the false position with halving

@@ -7,7 +7,7 @@ use crate::chain::arguments::Arguments;
 use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo, nearest};
 use crate::error::{Error, Result};
 use crate::law::{Law, Ties};
-use crate::math::{exp, ln};
+use crate::math::ln;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "bregman",
@@ -149,7 +149,7 @@ impl Bregman {
         let most = known.max(k_min).min(k_max);
         let (mut k, mut sum) = (0, 0.0);
         while k < most && (k < law.entries().len() || k < law.reach(k + 1)) {
-            let weight = exp(law.entries()[k].x);
+            let weight = law.weights()[k];
             if k >= k_min && weight <= ratio * sum {
                 break;
             }
@@ -159,39 +159,46 @@ impl Bregman {
         law.truncate(k);
     }
 
-    /// How many candidates the bounds of MATH.md, 5 allow, from a total that is right to f32's precision.
-    fn candidates(&self, law: &mut Law<'_>) -> usize {
+    /// How many candidates the bounds of MATH.md, 5 allow, from a total that is right to f32's precision; and with how
+    /// many to begin, because usually fewer are kept.
+    fn candidates(&self, law: &mut Law<'_>) -> (usize, usize) {
         /// What f32 may have got wrong in the total and in a weight.
         const SLACK: f64 = 1.0 - 1e-5;
         /// How much further down than the threshold candidates are fetched, in nats: most of the kept ones lie there.
-        const FURTHER: f64 = 1.5;
+        const FURTHER: f64 = 2.25;
+        /// Begun with at the least.
+        const LEAST: usize = 8;
         let Limits { k_min, k_max } = self.decoder.limits();
         let total = law.rough_total();
-        let mut most = usize::MAX;
+        let (mut most, mut usual) = (usize::MAX, LEAST);
         if let Some(p) = self.decoder.rule_four(1.0 / total) {
             most = law.reach_down_to(ln(p * total * SLACK)) + 1;
+            usual = most;
         } else if let Some(t) = self.decoder.floor() {
             let x = ln(t * total * SLACK);
             law.look_down_to(x - FURTHER);
             let above = law.reach_down_to(x);
-            let mass: f64 = law.entries()[..above].iter().map(|e| exp(e.x)).sum::<f64>() / total;
+            let mass = law.weights()[..above].iter().sum::<f64>() / total;
             let room = ((1.0 - mass).max(0.0) / (t * SLACK)).min(1e15);
             most = above + 2 + room as usize;
+            usual = above + LEAST + (room * self.decoder.usual_share()) as usize;
         }
         // One more than can be kept, so that a support that ends before it is known to be complete.
-        (most.max(k_min).min(k_max)).saturating_add(1)
+        let limited = |n: usize| n.max(k_min).min(k_max).saturating_add(1);
+        (limited(most), limited(usual))
     }
 
     fn solve(&self, law: &mut Law<'_>, problem: &mut Problem) -> Result<()> {
-        let Limits { k_min, k_max } = self.decoder.limits();
-        let fixed = self.decoder.fixed_size();
-        let most = fixed.unwrap_or_else(|| self.candidates(law));
-        // Usually far fewer are kept than the bounds allow: begin with about as many as were met on the way.
-        let mut wanted = fixed.unwrap_or_else(|| most.min((2 * law.entries().len() + 8).max(k_min + 1)));
+        let k_max = self.decoder.limits().k_max;
+        let (most, usual) = match self.decoder.fixed_size() {
+            Some(k) => (k, k),
+            None => self.candidates(law),
+        };
+        let mut wanted = usual.min(most);
         loop {
             let n = law.reach(wanted).min(wanted);
             let beyond = law.beyond(n);
-            problem.set(law.entries()[..n].iter().map(|e| exp(e.x)), beyond);
+            problem.set(law.weights()[..n].iter().copied(), beyond);
             let (k, _) = self.decoder.solve(problem)?;
             if k < n || n < wanted || n >= most || k >= k_max {
                 law.renormalise(Decoder::solution(problem));
