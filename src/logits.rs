@@ -215,14 +215,15 @@ impl<'a> Row<'a> {
 
     /// The logits of one lane of a block, after edits and mask, -infinity beyond the row's end.
     pub(crate) fn column(&self, block: usize, lane: usize) -> Vector {
-        let first = block * BLOCK + lane;
+        let start = block * BLOCK;
+        if let (false, Values::F32(v)) = (self.is_touched(), self.values)
+            && let Some(block) = v[start..].first_chunk::<BLOCK>()
+        {
+            return std::array::from_fn(|v| block[v * LANES + lane % LANES]);
+        }
         std::array::from_fn(|v| {
-            let token = first + v * LANES;
-            match () {
-                () if token >= self.vocab() => f32::NEG_INFINITY,
-                () if self.is_touched() => self.logit(token as u32),
-                () => self.values.get(token),
-            }
+            let token = start + v * LANES + lane;
+            if token < self.vocab() { self.logit(token as u32) } else { f32::NEG_INFINITY }
         })
     }
 
