@@ -198,19 +198,8 @@ impl Lanes for Avx2 {
         // SAFETY: the features are there, and three times sixteen words can be read.
         unsafe {
             let words = candidates.as_ptr().cast::<i32>();
-            let load = |i: usize| _mm256_loadu_si256(words.add(8 * i).cast());
-            let order_of_logits = _mm256_setr_epi32(1, 4, 7, 2, 5, 0, 3, 6);
-            let order_of_ids = _mm256_setr_epi32(0, 3, 6, 1, 4, 7, 2, 5);
-            let count = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-            let half = |i: usize| {
-                let (a, b, c) = (load(3 * i), load(3 * i + 1), load(3 * i + 2));
-                let logits = _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0b0010_0100), c, 0b0100_1001);
-                let ids = _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0b1001_0010), c, 0b0010_0100);
-                let expected = _mm256_add_epi32(count, _mm256_set1_epi32(first.wrapping_add(8 * i as i32)));
-                let same = _mm256_cmpeq_epi32(_mm256_permutevar8x32_epi32(ids, order_of_ids), expected);
-                (_mm256_castsi256_ps(_mm256_permutevar8x32_epi32(logits, order_of_logits)), same)
-            };
-            let ((low, same_low), (high, same_high)) = (half(0), half(1));
+            let ((low, same_low), (high, same_high)) =
+                (unpack_half(words, first), unpack_half(words.add(24), first.wrapping_add(8)));
             let same = _mm256_movemask_epi8(_mm256_and_si256(same_low, same_high));
             (Self(low, high), same == -1)
         }
@@ -252,6 +241,28 @@ impl Lanes for Avx2 {
             let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
             _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
         }
+    }
+}
+
+/// The logits of eight candidates, and which of their ids count up from `first`. (A closure would not be sure to be inlined,
+/// and would then call each instruction.)
+///
+/// # Safety
+/// The features are there, and three times eight words can be read.
+#[inline(always)]
+unsafe fn unpack_half(words: *const i32, first: i32) -> (__m256, __m256i) {
+    // SAFETY: as this function's.
+    unsafe {
+        let a = _mm256_loadu_si256(words.cast());
+        let b = _mm256_loadu_si256(words.add(8).cast());
+        let c = _mm256_loadu_si256(words.add(16).cast());
+        let logits = _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0b0010_0100), c, 0b0100_1001);
+        let ids = _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0b1001_0010), c, 0b0010_0100);
+        let ids = _mm256_permutevar8x32_epi32(ids, _mm256_setr_epi32(0, 3, 6, 1, 4, 7, 2, 5));
+        let count = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        let same = _mm256_cmpeq_epi32(ids, _mm256_add_epi32(count, _mm256_set1_epi32(first)));
+        let logits = _mm256_permutevar8x32_epi32(logits, _mm256_setr_epi32(1, 4, 7, 2, 5, 0, 3, 6));
+        (_mm256_castsi256_ps(logits), same)
     }
 }
 
