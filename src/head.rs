@@ -78,11 +78,16 @@ impl<'r> Head<'r> {
         self.scratch.weights.truncate(n);
     }
 
-    /// The weight e^x of each entry.
-    pub(crate) fn weights(&mut self) -> &[f64] {
+    /// The entries with the weight e^x of each.
+    pub(crate) fn weighed(&mut self) -> (&[Entry], &[f64]) {
         let HeadScratch { entries, weights, .. } = &mut *self.scratch;
         exp_all(entries[weights.len()..].iter().map(|e| e.x), weights);
-        weights
+        (entries, weights)
+    }
+
+    /// The weight e^x of each entry.
+    pub(crate) fn weights(&mut self) -> &[f64] {
+        self.weighed().1
     }
 
     /// The id of the token at a position of the row.

@@ -344,14 +344,25 @@ impl<'r> Law<'r> {
     }
 
     /// Σ exp(x) over the entries.
-    pub(crate) fn head_weight(&self) -> f64 {
-        self.entries().iter().map(|e| exp(e.x)).sum()
+    pub(crate) fn head_weight(&mut self) -> f64 {
+        self.weights().iter().sum()
+    }
+
+    /// The entries with the weight of each.
+    pub(crate) fn weighed(&mut self) -> (&[Entry], &[f64]) {
+        self.head.weighed()
     }
 
     /// The entry's logit as an engine should see it: the model's own, scaled by 1/T; or ln p̂ after a stage that gave
     /// probabilities of its own.
     pub(crate) fn logit(&self, entry: &Entry) -> f64 {
-        self.renormalised.map_or_else(|| f64::from(entry.raw) * self.scale, |offset| entry.x + offset)
+        self.to_logit()(entry)
+    }
+
+    /// [`Law::logit`], apart from the law.
+    pub(crate) fn to_logit(&self) -> impl Fn(&Entry) -> f64 + use<> {
+        let (offset, scale) = (self.renormalised, self.scale);
+        move |e| offset.map_or_else(|| f64::from(e.raw) * scale, |offset| e.x + offset)
     }
 
     /// Replaces the row by `ln p` (-infinity off the support).

@@ -12,7 +12,6 @@ use crate::gumbel::Podium;
 use crate::history::{Change, History};
 use crate::law::{Law, LawScratch};
 use crate::logits::{Copied, Row};
-use crate::math::exp;
 use crate::stages::{Context, State, Work};
 use crate::vocab::{self, Kernels};
 use std::fmt;
@@ -347,5 +346,6 @@ fn and<'b>(row: Option<&[u32]>, words: &'b [u32], both: &'b mut Vec<u32>) -> &'b
 fn probabilities<'l>(law: &'l mut Law<'_>) -> impl Iterator<Item = (u32, f64)> + 'l {
     law.reach(usize::MAX);
     let total = law.head_weight();
-    law.entries().iter().map(move |e| (e.index, exp(e.x) / total))
+    let (entries, weights) = law.weighed();
+    entries.iter().zip(weights).map(move |(e, weight)| (e.index, weight / total))
 }

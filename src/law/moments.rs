@@ -1,6 +1,6 @@
 //! What a stage may ask of the law as a whole: sums over all that is left, without sorting any of it.
 
-use super::{Entry, Law};
+use super::Law;
 use crate::math::{exp, ln};
 
 /// A head is usually smaller than this.
@@ -34,8 +34,8 @@ impl Law<'_> {
     /// The mean of the log-weights under the law, at most 0: the entropy is ln(total) less this.
     pub(crate) fn mean_log_weight(&mut self) -> f64 {
         let (total, moment) = if self.is_closed() {
-            let weighted = |e: &Entry| exp(e.x) * e.x;
-            (self.head_weight(), self.entries().iter().map(weighted).sum::<f64>())
+            let (entries, weights) = self.weighed();
+            (weights.iter().sum(), entries.iter().zip(weights).map(|(e, weight)| weight * e.x).sum::<f64>())
         } else {
             (self.vocab.total(self.scale), self.vocab.moment(self.scale) * self.scale)
         };

@@ -45,7 +45,8 @@ impl<'r> Law<'r> {
     pub(crate) fn remember(&mut self, total: f64) {
         let former = if self.is_closed() {
             self.spare.former.clear();
-            self.spare.former.extend(self.head.entries().iter().map(|e| (e.index, exp(e.x) / total)));
+            let (entries, weights) = self.head.weighed();
+            self.spare.former.extend(entries.iter().zip(weights).map(|(e, weight)| (e.index, weight / total)));
             Former::Entries
         } else {
             Former::Row { row: self.vocab.row(), max: self.vocab.max(), scale: self.scale, total }

@@ -4,7 +4,6 @@ use super::{Memory, Sampler};
 use crate::error::{Error, Result};
 use crate::law::Law;
 use crate::logits::{BLOCK, Candidate, Copied, Row, is_allowed};
-use crate::math::exp;
 use crate::stages::Context;
 use crate::vocab::{Kernels, USUAL_HEAD, make_room};
 
@@ -73,7 +72,7 @@ impl Sampler {
             pending.0 = candidates[drawn.index as usize].id;
         }
         let applied = if law.is_closed() {
-            write_closed(&law, candidates, kept_ids)
+            write_closed(&mut law, candidates, kept_ids)
         } else {
             let edited = mask.is_some() || law.vocabulary().0.row().is_touched();
             write_open(&mut law, kernels, copied, candidates, edited)
@@ -86,14 +85,15 @@ impl Sampler {
 }
 
 /// Moves the kept candidates to the front.
-fn write_closed(law: &Law<'_>, candidates: &mut [Candidate], kept_ids: &mut Vec<i32>) -> Applied {
+fn write_closed(law: &mut Law<'_>, candidates: &mut [Candidate], kept_ids: &mut Vec<i32>) -> Applied {
     // All ids are read before the first slot is written.
     kept_ids.clear();
     make_room(kept_ids, USUAL_HEAD.min(candidates.len()));
     kept_ids.extend(law.entries().iter().map(|e| candidates[e.index as usize].id));
-    let total = law.head_weight();
-    for ((slot, e), &id) in candidates.iter_mut().zip(law.entries()).zip(&*kept_ids) {
-        *slot = Candidate { id, logit: law.logit(e) as f32, p: (exp(e.x) / total) as f32 };
+    let (total, logit) = (law.head_weight(), law.to_logit());
+    let (entries, weights) = law.weighed();
+    for (((slot, e), weight), &id) in candidates.iter_mut().zip(entries).zip(weights).zip(&*kept_ids) {
+        *slot = Candidate { id, logit: logit(e) as f32, p: (weight / total) as f32 };
     }
     Applied { size: kept_ids.len(), selected: law.drawn().map(|d| d.rank), order: Order::Sorted }
 }
