@@ -30,8 +30,10 @@ rust() {
     RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps
 }
 
-# The binary interface, and the library as C and C++ projects find it installed.
+# The kernels' machine code, the binary interface, and the library as C and C++ projects find it installed.
 c() {
+    echo "== kernels"
+    ci/inlined.sh
     echo "== ABI"
     ci/abi.sh
     ci/abi_test.sh
