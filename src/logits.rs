@@ -198,6 +198,22 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// Calls `visit(first block, run, those of the blocks that are in it)` for runs that hold some blocks, which ascend.
+    pub(crate) fn for_each_run_with(
+        &self,
+        mut blocks: &[u32],
+        memory: &mut Copied,
+        mut visit: impl FnMut(usize, Run<'_>, &[u32]),
+    ) {
+        while let Some(&first) = blocks.first() {
+            let first = first as usize;
+            let run = self.run(first, self.blocks() - first, memory);
+            let here = blocks.partition_point(|&block| (block as usize) < first + run.blocks());
+            visit(first, run, &blocks[..here]);
+            blocks = &blocks[here..];
+        }
+    }
+
     /// One block as a copy, after edits and mask.
     pub(crate) fn copied_block<'t>(&self, block: usize, memory: &'t mut Copied) -> &'t mut [f32] {
         let start = block * BLOCK;

@@ -132,10 +132,11 @@ impl Law<'_> {
     /// A crowd's part of [`Law::draw`]: the order is the descending one, as it is of a list.
     pub(super) fn draw_of_crowd(&mut self, u: f64) -> Option<Drawn> {
         let Kept { last, above } = self.crowd?;
-        let target = u * above.weight;
+        // Below the total, whatever rounding makes of it: some token is always the one.
+        let target = (u * above.weight).min(above.weight.next_down());
         let aim = Aim::Weight(target);
         let end = self.vocab.end_of_prefix((last, above), self.scale, aim, |_, with| with.weight <= target);
-        // Rounding may leave the target at the total: then it is the last.
+        // Around the end weights are f64, elsewhere f32: the target may lie between, and then it is the last looked at.
         let (hit, rank) = end.next.map_or((end.last, above.count - 1), |next| (next, end.above.count));
         let p = exp(self.log_weight_of(hit)) / above.weight;
         Some(Drawn { index: self.vocab.crowd_token(hit.index()), rank, p })
@@ -293,6 +294,26 @@ mod tests {
                     assert!((p / (all[rank].1 / total) - 1.0).abs() < 1e-6);
                     let before = all[..rank].iter().map(|e| e.1).sum::<f64>() / total;
                     assert!(before - 1e-6 <= u && u <= before + p + 1e-6, "{u}: {before} + {p}");
+                }
+            }
+        }
+    }
+
+    /// Also where no token stands exactly at the floor.
+    #[test]
+    fn a_draw_at_the_very_end_is_of_the_law() {
+        for row in rows() {
+            let all = sorted(&row, 1.0);
+            for x in [-0.7, -1.3001, -30.0] {
+                for (size, drawn) in with_law(&row, 1.0, |law| {
+                    law.keep_down_to(x, Edge::Inside, ONE);
+                    law.draw(1.0);
+                    (law.support(), law.drawn().unwrap())
+                }) {
+                    // Rounding may leave the target some light tokens before.
+                    let left: f64 = all[drawn.rank..size].iter().map(|e| e.1).sum();
+                    assert!(left > 0.0 && left < all[drawn.rank].1 + 1e-6 * size as f64, "{} of {size}", drawn.rank);
+                    assert_eq!(drawn.index, all[drawn.rank].0);
                 }
             }
         }

@@ -80,15 +80,11 @@ impl Vocabulary<'_> {
         blocks.clear();
         starts.clear();
         (kernels.reaching)(maxima, columns, floor, blocks);
-        let (mut len, mut blocks) = (0, &blocks[..]);
-        while let Some(&first) = blocks.first() {
-            let first = first as usize;
-            let run = row.run(first, row.blocks() - first, copied);
-            let here = blocks.partition_point(|&block| (block as usize) < first + run.blocks());
-            let wanted = Wanted { blocks: &blocks[..here], first, low: floor, high: f32::INFINITY };
+        let mut len = 0;
+        row.for_each_run_with(blocks, copied, |first, run, blocks| {
+            let wanted = Wanted { blocks, first, low: floor, high: f32::INFINITY };
             len = (kernels.squeeze)(run, wanted, &mut tokens.logits, len, starts);
-            blocks = &blocks[here..];
-        }
+        });
         tokens.len = len;
         crowd.floor = floor;
         self.weigh_crowd(scale)

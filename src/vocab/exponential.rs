@@ -106,6 +106,13 @@ impl<L: Lanes> Weigh<L> {
         Self { c: L::splat(w.c), offset: L::splat(w.offset), polynomial }
     }
 
+    /// The weights.
+    #[inline(always)]
+    pub(super) fn weights(&self, x: L) -> L {
+        let (p, power) = self.factors(x);
+        L::splat(0.0).sub(p.mul(power))
+    }
+
     /// The weights' two factors; their product is negative.
     #[inline(always)]
     pub(super) fn factors(&self, x: L) -> (L, L) {

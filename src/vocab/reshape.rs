@@ -98,9 +98,7 @@ pub(super) fn ring<L: Lanes, F: Format, A: Allowed>(
     let (mut memory, mut weights) = ([[0.0; LANES]; ROWS], [[0.0; LANES]; ROWS]);
     for_each_block!(run, |b, block| {
         for (v, weights) in weights.iter_mut().enumerate() {
-            let (p, power) = weigh.factors(run.vector::<L>(block, b, v));
-            // The product of the factors is negative.
-            L::splat(0.0).sub(p.mul(power)).store(weights);
+            weigh.weights(run.vector::<L>(block, b, v)).store(weights);
         }
         let logits = run.floats::<L>(block, b, &mut memory).as_flattened();
         for (out, (&weight, &l)) in out[b * BLOCK..].iter_mut().zip(weights.as_flattened().iter().zip(logits)) {

@@ -80,13 +80,8 @@ impl Vocabulary<'_> {
         let Self { row, kernels, scratch, .. } = self;
         scratch.blocks.clear();
         (kernels.reaching)(&scratch.maxima, &scratch.columns, low, &mut scratch.blocks);
-        let mut blocks = &scratch.blocks[..];
-        while let Some(&first) = blocks.first() {
-            let first = first as usize;
-            let run = row.run(first, row.blocks() - first, &mut scratch.copied);
-            let here = blocks.partition_point(|&block| (block as usize) < first + run.blocks());
-            (kernels.collect)(run, Wanted { blocks: &blocks[..here], first, low, high }, hits);
-            blocks = &blocks[here..];
-        }
+        row.for_each_run_with(&scratch.blocks, &mut scratch.copied, |first, run, blocks| {
+            (kernels.collect)(run, Wanted { blocks, first, low, high }, hits);
+        });
     }
 }

@@ -127,8 +127,7 @@ pub(super) fn weights<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, we
     let (weigh, len) = (Weigh::<L>::new(weighting), out.len());
     for_each_block!(run, |b, block| {
         for v in 0..ROWS {
-            let (p, power) = weigh.factors(run.vector::<L>(block, b, v));
-            let weight = L::splat(0.0).sub(p.mul(power));
+            let weight = weigh.weights(run.vector::<L>(block, b, v));
             let out = &mut out[(b * BLOCK + v * LANES).min(len)..];
             if let Some(out) = out.first_chunk_mut() {
                 weight.store(out);
