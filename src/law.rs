@@ -309,6 +309,11 @@ impl<'r> Law<'r> {
         self.drawn = Some(drawn);
     }
 
+    /// Whether the id of every candidate is its place, if the row was read from candidates.
+    pub(crate) fn is_in_order(&self) -> bool {
+        self.vocab.is_in_order()
+    }
+
     /// The id of the token at a position of the row.
     pub(crate) fn id(&self, index: u32) -> i32 {
         self.head.id(index)

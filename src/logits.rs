@@ -28,6 +28,8 @@ pub enum Values<'a> {
     F16(&'a [u16]),
     /// bfloat16, as bits.
     Bf16(&'a [u16]),
+    /// The logits of an engine's candidates, the i-th being token i's; their ids and probabilities are not looked at.
+    Candidates(&'a [Candidate]),
 }
 
 impl<'a> Values<'a> {
@@ -36,6 +38,7 @@ impl<'a> Values<'a> {
         match self {
             Values::F32(v) => v.len(),
             Values::F16(v) | Values::Bf16(v) => v.len(),
+            Values::Candidates(v) => v.len(),
         }
     }
 
@@ -44,6 +47,7 @@ impl<'a> Values<'a> {
             Values::F32(v) => Values::F32(&v[start..end]),
             Values::F16(v) => Values::F16(&v[start..end]),
             Values::Bf16(v) => Values::Bf16(&v[start..end]),
+            Values::Candidates(v) => Values::Candidates(&v[start..end]),
         }
     }
 
@@ -52,6 +56,7 @@ impl<'a> Values<'a> {
             Values::F32(v) => v[i],
             Values::F16(v) => half::f16::from_bits(v[i]).to_f32(),
             Values::Bf16(v) => half::bf16::from_bits(v[i]).to_f32(),
+            Values::Candidates(v) => v[i].logit,
         }
     }
 
@@ -68,6 +73,7 @@ impl<'a> Values<'a> {
                     *o = half::bf16::from_bits(h).to_f32();
                 }
             }
+            Values::Candidates(v) => out.iter_mut().zip(&v[start..]).for_each(|(o, c)| *o = c.logit),
         }
     }
 }
@@ -131,6 +137,16 @@ impl<'a> Row<'a> {
     /// The logits that are replaced, sorted by token.
     pub(crate) fn edits(&self) -> &'a [(u32, f32)] {
         self.edits
+    }
+
+    /// The blocks of candidates that have an edit: the place of the first, and all of them. None in a row of another kind.
+    pub(crate) fn edited_candidates(&self) -> impl Iterator<Item = (usize, &'a [Candidate])> + use<'a> {
+        let candidates = if let Values::Candidates(candidates) = self.values { candidates } else { &[] };
+        let block = |&(token, _): &(u32, f32)| token as usize / BLOCK;
+        self.edits.chunk_by(move |a, b| block(a) == block(b)).filter_map(move |edits| {
+            let first = block(&edits[0]) * BLOCK;
+            Some((first, candidates.get(first..)?.chunks(BLOCK).next()?))
+        })
     }
 
     /// The row as the model left it, without mask and edits.
@@ -232,10 +248,20 @@ impl<'a> Row<'a> {
     /// The logits of one lane of a block, after edits and mask, -infinity beyond the row's end.
     pub(crate) fn column(&self, block: usize, lane: usize) -> Vector {
         let start = block * BLOCK;
-        if let (false, Values::F32(v)) = (self.is_touched(), self.values)
-            && let Some(block) = v[start..].first_chunk::<BLOCK>()
-        {
-            return std::array::from_fn(|v| block[v * LANES + lane % LANES]);
+        let place = |v: usize| v * LANES + lane % LANES;
+        match self.values {
+            _ if self.is_touched() => {}
+            Values::F32(v) => {
+                if let Some(block) = v[start..].first_chunk::<BLOCK>() {
+                    return std::array::from_fn(|v| block[place(v)]);
+                }
+            }
+            Values::Candidates(v) => {
+                if let Some(block) = v[start..].first_chunk::<BLOCK>() {
+                    return std::array::from_fn(|v| block[place(v)].logit);
+                }
+            }
+            _ => {}
         }
         std::array::from_fn(|v| {
             let token = start + v * LANES + lane;

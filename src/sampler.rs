@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::gumbel::Podium;
 use crate::history::{Change, History};
 use crate::law::{Law, LawScratch};
-use crate::logits::{Copied, Row};
+use crate::logits::{Candidate, Copied, Row};
 use crate::stages::{Context, State, Work};
 use crate::vocab::{self, Kernels};
 use std::fmt;
@@ -87,7 +87,9 @@ struct Memory {
     row: Vec<f32>,
     copied: Copied,
     ids: Vec<i32>,
-    kept_ids: Vec<i32>,
+    kept: Vec<Candidate>,
+    /// Whether the chain kept the last candidate array whole: then it will most likely keep the next one.
+    keeps_all: bool,
 }
 
 impl Memory {
@@ -103,7 +105,8 @@ impl Memory {
             row: Vec::new(),
             copied: Copied::new(),
             ids: Vec::new(),
-            kept_ids: Vec::new(),
+            kept: Vec::new(),
+            keeps_all: false,
         })
     }
 }

@@ -3,8 +3,8 @@
 use super::{Memory, Sampler};
 use crate::error::{Error, Result};
 use crate::law::Law;
-use crate::logits::{BLOCK, Candidate, Copied, Row, is_allowed};
-use crate::stages::Context;
+use crate::logits::{BLOCK, Candidate, Copied, Row, Values, is_allowed};
+use crate::stages::{Context, State};
 use crate::vocab::{Kernels, USUAL_HEAD, make_room};
 
 /// What [`Sampler::apply`] did to a candidate array.
@@ -48,8 +48,46 @@ impl Sampler {
                 i32::MAX
             )));
         }
+        // Whichever way the first arrays go, a later one may go the other.
+        make_room(&mut self.memory.row, candidates.len());
+        make_room(&mut self.memory.ids, candidates.len());
+        let (applied, next) = match self.apply_in_place(candidates) {
+            Some(done) => done,
+            None => self.apply_to_copy(candidates)?,
+        };
+        self.memory.keeps_all = applied.size == candidates.len();
+        self.position = self.position.wrapping_add(1);
+        self.state = next;
+        self.history.begin();
+        Ok(applied)
+    }
+
+    /// Reads the candidates where they are. None, and nothing changed, if that will not do: ids are not places, nothing
+    /// is dropped (then a copy is needed to write from), or there is an error, which the other way tells right.
+    fn apply_in_place(&mut self, candidates: &mut [Candidate]) -> Option<(Applied, State)> {
         let Self { chain, kernels, seed, position, history, bias, mask, state, memory, .. } = self;
-        let Memory { law, problem, work, row, ids, kept_ids, copied, .. } = &mut **memory;
+        let Memory { law, problem, work, kept, keeps_all, .. } = &mut **memory;
+        let last = candidates.len() - 1;
+        if *keeps_all || candidates[0].id != 0 || candidates[last].id != last as i32 {
+            return None;
+        }
+        let row = Row::new(Values::Candidates(candidates)).ok()?;
+        let row = mask.iter().fold(row, |row, words| row.with_mask(words));
+        let mut law = Law::new(row, None, chain.first_pass(), kernels, law);
+        law.change(bias).ok()?;
+        let mut context = Context { seed: *seed, position: *position, stage: 0, state: *state, history, problem, work };
+        chain.transform(&mut law, &mut context).ok()?;
+        if !law.is_closed() || !law.is_in_order() {
+            return None;
+        }
+        let next = chain.draw(&mut law, &context);
+        let selected = keep(&mut law, candidates, kept);
+        Some((move_to_front(kept, selected, candidates), next))
+    }
+
+    fn apply_to_copy(&mut self, candidates: &mut [Candidate]) -> Result<(Applied, State)> {
+        let Self { chain, kernels, seed, position, history, bias, mask, state, memory, .. } = self;
+        let Memory { law, problem, work, row, ids, kept, copied, .. } = &mut **memory;
         row.resize(candidates.len(), 0.0);
         let in_order = (kernels.unpack)(candidates, row);
         if let Some(words) = mask {
@@ -66,36 +104,37 @@ impl Sampler {
         let mut context = Context { seed: *seed, position: *position, stage: 0, state: *state, history, problem, work };
         chain.transform(&mut law, &mut context)?;
         let mut next = chain.draw(&mut law, &context);
-        law.list();
         if let (Some(pending), Some(drawn)) = (&mut next.pending, law.drawn()) {
             // A stage knows places, the host accepts ids.
             pending.0 = candidates[drawn.index as usize].id;
         }
-        let applied = if law.is_closed() {
-            write_closed(&mut law, candidates, kept_ids)
-        } else {
-            let edited = mask.is_some() || law.vocabulary().0.row().is_touched();
-            write_open(&mut law, kernels, copied, candidates, edited)
-        };
-        self.position = self.position.wrapping_add(1);
-        self.state = next;
-        self.history.begin();
-        Ok(applied)
+        if law.is_closed() {
+            let selected = keep(&mut law, candidates, kept);
+            return Ok((move_to_front(kept, selected, candidates), next));
+        }
+        let edited = mask.is_some() || law.vocabulary().0.row().is_touched();
+        Ok((write_open(&mut law, kernels, copied, candidates, edited), next))
     }
 }
 
-/// Moves the kept candidates to the front.
-fn write_closed(law: &mut Law<'_>, candidates: &mut [Candidate], kept_ids: &mut Vec<i32>) -> Applied {
-    // All ids are read before the first slot is written.
-    kept_ids.clear();
-    make_room(kept_ids, USUAL_HEAD.min(candidates.len()));
-    kept_ids.extend(law.entries().iter().map(|e| candidates[e.index as usize].id));
+/// Gathers what the law kept, as candidates; returns the place of the token that was taken.
+fn keep(law: &mut Law<'_>, candidates: &[Candidate], kept: &mut Vec<Candidate>) -> Option<usize> {
+    law.list();
+    kept.clear();
+    make_room(kept, USUAL_HEAD.min(candidates.len()));
     let (total, logit) = (law.head_weight(), law.to_logit());
     let (entries, weights) = law.weighed();
-    for (((slot, e), weight), &id) in candidates.iter_mut().zip(entries).zip(weights).zip(&*kept_ids) {
-        *slot = Candidate { id, logit: logit(e) as f32, p: (weight / total) as f32 };
-    }
-    Applied { size: kept_ids.len(), selected: law.drawn().map(|d| d.rank), order: Order::Sorted }
+    kept.extend(entries.iter().zip(weights).map(|(e, weight)| Candidate {
+        id: candidates[e.index as usize].id,
+        logit: logit(e) as f32,
+        p: (weight / total) as f32,
+    }));
+    law.drawn().map(|d| d.rank)
+}
+
+fn move_to_front(kept: &[Candidate], selected: Option<usize>, candidates: &mut [Candidate]) -> Applied {
+    candidates[..kept.len()].copy_from_slice(kept);
+    Applied { size: kept.len(), selected, order: Order::Sorted }
 }
 
 /// Leaves all candidates where they are; probabilities are filled in only if a token was taken.
@@ -133,4 +172,109 @@ fn write_open(
     }
     let selected = law.drawn().map(|d| d.index as usize);
     Applied { size: candidates.len(), selected, order: if unsorted { Order::Unsorted } else { Order::AsBefore } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chains::CHAINS;
+
+    #[expect(unreachable_pub, reason = "the tests of the public face share it")]
+    mod chains {
+        use crate as bregman;
+        include!("../../tests/common/chains.rs");
+    }
+
+    const N: usize = 1500;
+
+    fn candidates(row: u64, n: usize) -> Vec<Candidate> {
+        let mut state = row.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        (0..n as i32)
+            .map(|id| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let logit = match state >> 57 {
+                    0 => f32::NEG_INFINITY,
+                    // Ties, for the ids to break.
+                    1..30 => (state >> 60) as f32,
+                    _ => (state >> 40) as f32 / 1e6 - 8.0,
+                };
+                Candidate { id, logit, p: f32::NAN }
+            })
+            .collect()
+    }
+
+    /// A sampler that has something to do for every stage, with or without a mask and a bias.
+    fn sampler(chain: &str, seed: u64) -> Sampler {
+        let mut sampler = Sampler::new(chain, seed).unwrap();
+        let tokens: Vec<i32> = (0..60).map(|i| [4, 5, 9, i % 40, 6, 7][i as usize % 6]).collect();
+        sampler.accept(&tokens).unwrap();
+        sampler.set_prompt_length(30).unwrap();
+        if seed.is_multiple_of(2) {
+            let words: Vec<u32> = (0..N as u32 / 40).map(|i| i.wrapping_mul(0x9e37_79b9) | 0x1001).collect();
+            sampler.set_mask(Some(&words));
+        }
+        if seed.is_multiple_of(3) {
+            sampler.set_logit_bias(&[(0, 1.5), (300, f32::NEG_INFINITY), (700, 20.0), (5000, 1.0)]).unwrap();
+        }
+        sampler
+    }
+
+    fn bits(candidates: &[Candidate]) -> Vec<(i32, u32, u32)> {
+        candidates.iter().map(|c| (c.id, c.logit.to_bits(), c.p.to_bits())).collect()
+    }
+
+    #[test]
+    fn in_place_or_copied_is_the_same() {
+        assert_eq!(chains::missing(), [""; 0], "add a chain with these to tests/common/chains.rs");
+        let mut in_place = 0;
+        for chain in CHAINS {
+            for (seed, n) in (0..6).zip([N, 1, 255, 256, 1024, N]) {
+                let (mut here, mut copy) = (candidates(seed, n), candidates(seed, n));
+                let mut sampler = sampler(chain, seed);
+                if let Some(done) = sampler.apply_in_place(&mut here) {
+                    let same = sampler.apply_to_copy(&mut copy).unwrap();
+                    assert_eq!(done, same, "{chain}, {n}");
+                    let kept = done.0.size;
+                    assert_eq!(bits(&here[..kept]), bits(&copy[..kept]), "{chain}, {n}");
+                    in_place += 1;
+                } else {
+                    assert_eq!(bits(&here), bits(&copy), "{chain}: changed, and nothing done");
+                }
+            }
+        }
+        // All but those that may leave the law the whole vocabulary.
+        assert!(in_place > CHAINS.len() * 4, "{in_place}");
+    }
+
+    #[test]
+    fn an_id_out_of_place_is_seen_wherever_it_stands() {
+        let chains =
+            ["top_k(5) | draw", "top_p(0.9) | draw", "eta(0.002) | draw", "logit_bias(700:1) | min_p(0.1) | draw"];
+        for chain in chains {
+            for at in [1, 15, 16, 255, 256, 690, 700, 767, 768, N - 2] {
+                for seed in 0..4 {
+                    let mut sampler = sampler(chain, seed);
+                    let mut all = candidates(seed, N);
+                    assert!(sampler.apply_in_place(&mut all.clone()).is_some());
+                    all[at].id += 1;
+                    let before = bits(&all);
+                    assert_eq!(sampler.apply_in_place(&mut all), None, "{chain}, {at}");
+                    assert_eq!(bits(&all), before);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_chain_that_kept_all_is_expected_to_keep_all() {
+        let mut sampler = Sampler::new("temperature(0.8) | draw", 1).unwrap();
+        assert!(!sampler.memory.keeps_all);
+        sampler.apply(&mut candidates(1, N)).unwrap();
+        assert!(sampler.memory.keeps_all);
+        let mut sampler = Sampler::new("top_k(5) | draw", 1).unwrap();
+        sampler.apply(&mut candidates(1, 3)).unwrap();
+        assert!(sampler.memory.keeps_all);
+        sampler.apply(&mut candidates(1, N)).unwrap();
+        assert!(!sampler.memory.keeps_all);
+    }
 }

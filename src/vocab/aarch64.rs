@@ -2,6 +2,7 @@
 
 use super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector, WideArray, sum_by_halves};
 use super::noise::{Noises, Words};
+use crate::logits::Candidate;
 use std::arch::aarch64::*;
 
 /// Sixteen lanes in four 128-bit registers, in order.
@@ -20,11 +21,18 @@ impl Neon {
     }
 }
 
+/// The next four ids, and any bits in which some were not what was expected.
+pub(crate) struct Expected {
+    next: int32x4_t,
+    wrong: int32x4_t,
+}
+
 // SAFETY, for every block below: NEON is part of the architecture.
 impl Lanes for Neon {
     type Mask = [uint32x4_t; 4];
     type Sums = WideArray;
     type Words = NeonWords;
+    type Ids = Expected;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -154,6 +162,38 @@ impl Lanes for Neon {
                 vbslq_f32(set, self.0[i], vdupq_n_f32(f32::NEG_INFINITY))
             }
         }))
+    }
+
+    #[inline(always)]
+    fn load_logits(candidates: &[Candidate; LANES]) -> Self {
+        Self(std::array::from_fn(|i| {
+            // SAFETY: NEON is there, and four candidates can be read, whose words it takes apart.
+            unsafe { vld3q_f32(candidates[4 * i..][..4].as_ptr().cast()).1 }
+        }))
+    }
+
+    #[inline(always)]
+    fn expect_ids(first: i32) -> Expected {
+        const COUNT: [i32; 4] = [0, 1, 2, 3];
+        // SAFETY: NEON is there, and four words can be read.
+        unsafe { Expected { next: vaddq_s32(vdupq_n_s32(first), vld1q_s32(COUNT.as_ptr())), wrong: vdupq_n_s32(0) } }
+    }
+
+    #[inline(always)]
+    fn meet_ids(Expected { next, wrong }: &mut Expected, candidates: &[Candidate; LANES]) {
+        for four in candidates.as_chunks::<4>().0 {
+            // SAFETY: NEON is there, and four candidates can be read.
+            unsafe {
+                *wrong = vorrq_s32(*wrong, veorq_s32(vld3q_s32(four.as_ptr().cast()).0, *next));
+                *next = vaddq_s32(*next, vdupq_n_s32(4));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn were_expected(ids: Expected) -> bool {
+        // SAFETY: NEON is there.
+        unsafe { vmaxvq_u32(vreinterpretq_u32_s32(ids.wrong)) == 0 }
     }
 
     #[inline(always)]

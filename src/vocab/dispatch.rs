@@ -5,7 +5,7 @@ use super::lanes::Vector;
 use super::noise::{Noises, Reached, Stream};
 use super::passes::{self, Extent, Hit, Maxima, Wanted};
 use super::reshape::{Bell, Origin, Powers};
-use super::run::{All, Bf16, F16, F32, Packed, Run, Source, with_source};
+use super::run::{All, Bf16, Candidates, F16, F32, Packed, Run, Source, with_source};
 use super::spread::{Measure, Spread};
 use super::weigh::Besides;
 use super::weighed::Above;
@@ -207,12 +207,23 @@ mod tests {
             .collect()
     }
 
+    /// Candidates with these logits, whose ids are their places.
+    fn candidates(row: &[f32]) -> Vec<Candidate> {
+        (0..).zip(row).map(|(id, &logit)| Candidate { id, logit, p: f32::NAN }).collect()
+    }
+
     /// A row in every format, plain and behind a mask that bans here and there, whole blocks and its end.
     fn in_every_form(row: &[f32], mut check: impl FnMut(Run<'_>, &str)) {
         let f16: Vec<u16> = row.iter().map(|&x| half::f16::from_f32(x).to_bits()).collect();
         let bf16: Vec<u16> = row.iter().map(|&x| half::bf16::from_f32(x).to_bits()).collect();
         let mask: Vec<u32> = (0..row.len().div_ceil(40)).map(|i| (i as u32).wrapping_mul(0x9e37_79b9) | 1).collect();
-        for (values, format) in [(Values::F32(row), "f32"), (Values::F16(&f16), "f16"), (Values::Bf16(&bf16), "bf16")] {
+        let candidates = candidates(row);
+        for (values, format) in [
+            (Values::F32(row), "f32"),
+            (Values::F16(&f16), "f16"),
+            (Values::Bf16(&bf16), "bf16"),
+            (Values::Candidates(&candidates), "candidates"),
+        ] {
             for mask in [None, Some(&mask[..])] {
                 check(Run { values, mask }, format);
             }

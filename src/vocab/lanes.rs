@@ -22,6 +22,8 @@ pub(crate) trait Lanes: Copy {
     type Sums;
     /// The same registers for whole numbers.
     type Words: Words;
+    /// Ids that are expected next, and whether those before were as expected.
+    type Ids;
 
     fn splat(x: f32) -> Self;
     fn load(x: &Vector) -> Self;
@@ -110,12 +112,30 @@ pub(crate) trait Lanes: Copy {
         Self::load(&lanes.map(|x| (f64::from(x) * factor) as f32))
     }
 
-    /// The logits of an engine's candidates; whether their ids count up from `first` by one.
+    /// The logits of an engine's candidates.
     #[inline(always)]
-    fn unpack(candidates: &[Candidate; LANES], first: i32) -> (Self, bool) {
-        let in_order = candidates.iter().zip(0..).fold(0, |wrong, (c, i)| wrong | (c.id ^ first.wrapping_add(i))) == 0;
-        (Self::load(&candidates.map(|c| c.logit)), in_order)
+    fn load_logits(candidates: &[Candidate; LANES]) -> Self {
+        Self::load(&candidates.map(|c| c.logit))
     }
+
+    /// The same in whatever order of lanes is there soonest; see [`Lanes::reordered`].
+    #[inline(always)]
+    fn load_logits_soonest(candidates: &[Candidate; LANES]) -> Self {
+        Self::load_logits(candidates)
+    }
+
+    /// Brings lanes from the order of [`Lanes::load_logits_soonest`] to their own.
+    #[inline(always)]
+    fn reordered(self) -> Self {
+        self
+    }
+
+    /// Expects ids that count up from `first` by one.
+    fn expect_ids(first: i32) -> Self::Ids;
+    /// Looks at the ids of the next sixteen candidates.
+    fn meet_ids(ids: &mut Self::Ids, candidates: &[Candidate; LANES]);
+    /// Whether all were as expected.
+    fn were_expected(ids: Self::Ids) -> bool;
 
     /// Writes the lanes into an engine's candidates: as logits (`WORD` 1) or as probabilities (`WORD` 2).
     #[inline(always)]

@@ -49,7 +49,7 @@ pub(crate) use run::Run;
 pub(crate) use weighed::{Above, Aim};
 
 use crate::error::{Error, Result};
-use crate::logits::{BLOCK, Copied, Row};
+use crate::logits::{BLOCK, Candidate, Copied, Row};
 use crowd::Crowd;
 use passes::{Extent, Maxima};
 use std::ops::Range;
@@ -119,6 +119,8 @@ pub(crate) struct Vocabulary<'r> {
     max: f32,
     /// No logit is smaller; -infinity where nobody looked.
     min: f32,
+    /// Whether no candidate was seen whose id is not its place.
+    in_order: bool,
     /// The scale (1/T) that the sums in `scratch` were made with.
     summed_at: Option<f64>,
 }
@@ -126,7 +128,7 @@ pub(crate) struct Vocabulary<'r> {
 impl<'r> Vocabulary<'r> {
     /// The row, which [`Vocabulary::read`] has to read before anything is asked.
     pub(crate) fn new(row: Row<'r>, kernels: &'static Kernels, scratch: &'r mut Scratch) -> Self {
-        Self { row, kernels, scratch, max: f32::NEG_INFINITY, min: f32::NEG_INFINITY, summed_at: None }
+        Self { row, kernels, scratch, max: f32::NEG_INFINITY, min: f32::NEG_INFINITY, in_order: true, summed_at: None }
     }
 
     /// Makes `row` the row; it has to be read, again.
@@ -138,6 +140,8 @@ impl<'r> Vocabulary<'r> {
     pub(crate) fn read(&mut self, first: First) -> Result<()> {
         self.scratch.reserve(&self.row);
         self.summed_at = None;
+        // These are copied, without their ids, before a pass sees them.
+        self.in_order &= self.row.edited_candidates().all(|(first, block)| counts_up(block, first as i32));
         match first {
             First::Maxima => self.find_maxima()?,
             First::Total(scale) => self.sum_at(scale, Besides::Nothing)?,
@@ -152,6 +156,11 @@ impl<'r> Vocabulary<'r> {
 
     pub(crate) fn row(&self) -> Row<'r> {
         self.row
+    }
+
+    /// Whether the id of every candidate is its place, as far as the row was read; of other rows there are no ids.
+    pub(crate) fn is_in_order(&self) -> bool {
+        self.in_order
     }
 
     /// The largest logit.
@@ -191,6 +200,7 @@ impl<'r> Vocabulary<'r> {
     fn see(&mut self, seen: Extent) -> Result<()> {
         if seen.ordered && seen.max < f32::INFINITY {
             (self.max, self.min) = (seen.max, seen.min);
+            self.in_order &= seen.in_order;
             return Ok(());
         }
         let (index, value) = (0..self.row.vocab())
@@ -204,6 +214,11 @@ impl<'r> Vocabulary<'r> {
 /// Room for `n` elements in all.
 pub(crate) fn make_room<T>(list: &mut Vec<T>, n: usize) {
     list.reserve(n.saturating_sub(list.len()));
+}
+
+/// Whether the ids count up from `first` by one.
+fn counts_up(candidates: &[Candidate], first: i32) -> bool {
+    candidates.iter().zip(first..).all(|(c, id)| c.id == id)
 }
 
 /// The block and the lane of a token.

@@ -9,7 +9,7 @@ pub(super) use super::crowd::squeeze;
 use super::lanes::{LANES, Lanes, Vector};
 pub(super) use super::noise::{noises, search};
 pub(super) use super::reshape::{bend, ring};
-use super::run::{Allowed, Format, Source, for_each_block};
+use super::run::{Allowed, Format, Source, for_each_block, groups};
 pub(super) use super::spread::spread;
 pub(super) use super::weigh::{column, sums, weights};
 pub(super) use super::weighed::above;
@@ -62,18 +62,22 @@ pub(crate) struct Extent {
     pub(crate) min: f32,
     /// Whether no logit is NaN. (+infinity shows in the maximum.)
     pub(crate) ordered: bool,
+    /// Whether every id is its candidate's place, where logits come with ids.
+    pub(crate) in_order: bool,
     /// The sum of weight times (logit - from); 0 where that was not asked for.
     pub(crate) moment: f64,
 }
 
 impl Extent {
     /// Of nothing.
-    pub(super) const NOTHING: Self = Self { max: f32::NEG_INFINITY, min: f32::INFINITY, ordered: true, moment: 0.0 };
+    pub(super) const NOTHING: Self =
+        Self { max: f32::NEG_INFINITY, min: f32::INFINITY, ordered: true, in_order: true, moment: 0.0 };
 
     /// Of this and that.
     pub(super) fn and(self, other: Self) -> Self {
         let (max, min) = (self.max.max(other.max), self.min.min(other.min));
-        Self { max, min, ordered: self.ordered && other.ordered, moment: self.moment + other.moment }
+        let (ordered, in_order) = (self.ordered && other.ordered, self.in_order && other.in_order);
+        Self { max, min, ordered, in_order, moment: self.moment + other.moment }
     }
 }
 
@@ -82,6 +86,17 @@ impl Extent {
 #[inline(always)]
 pub(super) fn all_ordered<L: Lanes>(x: [L; UNROLL]) -> L::Mask {
     x[0].add(x[1]).ordered(x[2].add(x[3]))
+}
+
+/// All lanes.
+#[inline(always)]
+pub(super) fn everywhere<L: Lanes>() -> L::Mask {
+    L::splat(0.0).ordered(L::splat(0.0))
+}
+
+#[inline(always)]
+pub(super) fn is_everywhere<L: Lanes>(mask: L::Mask) -> bool {
+    L::bits(mask) == u32::from(u16::MAX)
 }
 
 /// Where a pass leaves the maxima of lanes.
@@ -102,29 +117,36 @@ impl Maxima<'_> {
         let column = &mut self.columns[(self.first + b) / LANES];
         L::load(column).max(max).store(column);
     }
+
+    /// The run's first token.
+    #[inline(always)]
+    pub(super) fn first_token(&self) -> i32 {
+        (self.first * BLOCK) as i32
+    }
 }
 
 /// The maximum of each lane of each block.
 #[inline(always)]
 pub(super) fn maxima<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, mut maxima: Maxima<'_>) -> Extent {
-    let mut ordered = L::splat(0.0).ordered(L::splat(0.0));
+    let (mut ordered, mut ids) = (everywhere::<L>(), L::expect_ids(maxima.first_token()));
     let mut all = L::splat(f32::NEG_INFINITY);
     for_each_block!(run, |b, block| {
         let mut max = [L::splat(f32::NEG_INFINITY); UNROLL];
-        for v in (0..ROWS).step_by(UNROLL) {
+        for v in groups::<F>() {
             let mut x = [L::splat(0.0); UNROLL];
             for i in 0..UNROLL {
-                x[i] = run.vector::<L>(block, b, v + i);
+                x[i] = run.vector_soonest::<L>(block, b, v + i);
                 max[i] = x[i].max(max[i]);
+                F::meet_ids::<L>(&mut ids, &block[v + i]);
             }
             ordered = L::and(ordered, all_ordered(x));
         }
         let max = max[0].max(max[1]).max(max[2].max(max[3]));
         all = max.max(all);
-        maxima.put(b, max);
+        maxima.put(b, run.reordered(max));
     });
-    let ordered = L::bits(ordered) == u32::from(u16::MAX);
-    Extent { max: all.largest(), min: f32::NEG_INFINITY, ordered, moment: 0.0 }
+    let (ordered, in_order) = (is_everywhere::<L>(ordered), L::were_expected(ids));
+    Extent { max: all.largest(), min: f32::NEG_INFINITY, ordered, in_order, moment: 0.0 }
 }
 
 /// The sum over blocks and lanes, in f64: each lane over the blocks, then the lanes by halves.
@@ -254,17 +276,16 @@ pub(super) fn lanes_reaching<L: Lanes>(maxima: &[Vector], low: f32) -> u64 {
 pub(super) fn unpack<L: Lanes>(candidates: &[Candidate], logits: &mut [f32]) -> bool {
     let (vectors, rest) = candidates.as_chunks::<LANES>();
     let (out, out_rest) = logits.as_chunks_mut::<LANES>();
-    let mut expected = candidates.first().map_or(0, |c| c.id);
-    let mut in_order = true;
+    let first = candidates.first().map_or(0, |c| c.id);
+    let mut ids = L::expect_ids(first);
     for (candidates, out) in vectors.iter().zip(out) {
-        let (logits, follow) = L::unpack(candidates, expected);
-        logits.store(out);
-        in_order &= follow;
-        expected = expected.wrapping_add(LANES as i32);
+        L::load_logits(candidates).store(out);
+        L::meet_ids(&mut ids, candidates);
     }
-    for (i, (c, out)) in rest.iter().zip(out_rest).enumerate() {
+    let mut in_order = L::were_expected(ids);
+    for (i, (c, out)) in (vectors.len() * LANES..).zip(rest.iter().zip(out_rest)) {
         *out = c.logit;
-        in_order &= c.id == expected.wrapping_add(i as i32);
+        in_order &= c.id == first.wrapping_add(i as i32);
     }
     in_order
 }

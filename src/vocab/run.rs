@@ -1,8 +1,9 @@
 //! A run of logits as the passes read it: some format, behind some mask, in blocks of vectors.
 
 use super::lanes::{LANES, Lanes};
-use super::passes::ROWS;
-use crate::logits::{BLOCK, Values};
+use super::passes::{ROWS, UNROLL};
+use crate::logits::{BLOCK, Candidate, Values};
+use std::hint::black_box;
 
 /// Logits from a block's first on, and the mask's words from the same token on.
 #[derive(Clone, Copy)]
@@ -31,6 +32,8 @@ impl<'a> Run<'a> {
 pub(super) trait Format: Copy {
     type Bits: Copy;
     const NOTHING: Self::Bits;
+    /// Whether it takes so many registers to read that a pass with many of its own does better to copy a block first.
+    const STAGED: bool = false;
 
     fn load<L: Lanes>(x: &[Self::Bits; LANES]) -> L;
     /// A single logit, as [`Format::load`] has it.
@@ -40,6 +43,21 @@ pub(super) trait Format: Copy {
     fn floats(_: &Block<Self>) -> Option<&Block<F32>> {
         None
     }
+    /// [`Format::load`] in whatever order of lanes is there soonest; see [`Format::reordered`].
+    #[inline(always)]
+    fn load_soonest<L: Lanes>(x: &[Self::Bits; LANES]) -> L {
+        Self::load(x)
+    }
+    #[inline(always)]
+    fn reordered<L: Lanes>(x: L) -> L {
+        x
+    }
+    /// Looks at the ids of candidates; other formats have none.
+    #[inline(always)]
+    fn meet_ids<L: Lanes>(_: &mut L::Ids, _: &[Self::Bits; LANES]) {}
+    /// Finishes a block of which only the first `len` are not [`Format::NOTHING`].
+    #[inline(always)]
+    fn finish(_: &mut Block<Self>, _len: usize) {}
 }
 
 #[derive(Clone, Copy)]
@@ -48,6 +66,8 @@ pub(super) struct F32;
 pub(super) struct F16;
 #[derive(Clone, Copy)]
 pub(super) struct Bf16;
+#[derive(Clone, Copy)]
+pub(super) struct Candidates;
 
 impl Format for F32 {
     type Bits = f32;
@@ -96,6 +116,45 @@ impl Format for Bf16 {
     #[inline(always)]
     fn value(bits: u16) -> f32 {
         f32::from_bits(u32::from(bits) << 16)
+    }
+}
+
+impl Format for Candidates {
+    type Bits = Candidate;
+    const NOTHING: Candidate = Candidate { id: 0, logit: f32::NEG_INFINITY, p: 0.0 };
+    const STAGED: bool = true;
+
+    #[inline(always)]
+    fn load<L: Lanes>(x: &[Candidate; LANES]) -> L {
+        L::load_logits(x)
+    }
+
+    #[inline(always)]
+    fn value(candidate: Candidate) -> f32 {
+        candidate.logit
+    }
+
+    #[inline(always)]
+    fn load_soonest<L: Lanes>(x: &[Candidate; LANES]) -> L {
+        L::load_logits_soonest(x)
+    }
+
+    #[inline(always)]
+    fn reordered<L: Lanes>(x: L) -> L {
+        x.reordered()
+    }
+
+    #[inline(always)]
+    fn meet_ids<L: Lanes>(ids: &mut L::Ids, x: &[Candidate; LANES]) {
+        L::meet_ids(ids, x);
+    }
+
+    #[inline(always)]
+    fn finish(block: &mut Block<Self>, len: usize) {
+        // Ids that count on, so that these do not look out of order.
+        let (known, filled) = block.as_flattened_mut().split_at_mut(len);
+        let last = known.last().map_or(-1, |c| c.id);
+        (1..).zip(filled).for_each(|(i, c)| c.id = last.wrapping_add(i));
     }
 }
 
@@ -163,6 +222,7 @@ impl<'a, F: Format, A: Allowed> Source<'a, F, A> {
         }
         let mut last = [[F::NOTHING; LANES]; ROWS];
         last.as_flattened_mut()[..rest.len()].copy_from_slice(rest);
+        F::finish(&mut last, rest.len());
         Some(last)
     }
 
@@ -188,6 +248,29 @@ impl<'a, F: Format, A: Allowed> Source<'a, F, A> {
     pub(super) fn vector<L: Lanes>(&self, block: &Block<F>, b: usize, v: usize) -> L {
         self.allowed.ban(F::load(&block[v]), b * ROWS + v)
     }
+
+    /// The same in whatever order of lanes is there soonest, the same for every vector; see [`Source::reordered`].
+    #[inline(always)]
+    pub(super) fn vector_soonest<L: Lanes>(&self, block: &Block<F>, b: usize, v: usize) -> L {
+        if A::BANS { self.vector(block, b, v) } else { F::load_soonest(&block[v]) }
+    }
+
+    /// Brings lanes from the order of [`Source::vector_soonest`] to their own.
+    #[inline(always)]
+    pub(super) fn reordered<L: Lanes>(&self, x: L) -> L {
+        if A::BANS { x } else { F::reordered(x) }
+    }
+}
+
+/// The first of every [`UNROLL`] vectors of a block.
+///
+/// Where a format takes many registers, the compiler is kept from seeing how often the loop runs: it would unroll the
+/// whole block, read it all before it did anything else, and run out of registers.
+#[inline(always)]
+pub(super) fn groups<F: Format>() -> impl Iterator<Item = usize> {
+    let rows = if F::STAGED { black_box(ROWS) } else { ROWS };
+    // The mask changes none, but shows that all are in the block.
+    (0..rows).step_by(UNROLL).map(|v| v & (ROWS - UNROLL))
 }
 
 /// Runs a body for each block: a macro, because a closure cannot be told to be inlined into the function that has the
@@ -219,6 +302,10 @@ macro_rules! with_source {
                 let $source = Source::<Bf16, All> { values, allowed: All };
                 $call
             }
+            ($crate::logits::Values::Candidates(values), None) => {
+                let $source = Source::<Candidates, All> { values, allowed: All };
+                $call
+            }
             ($crate::logits::Values::F32(values), Some(words)) => {
                 let $source = Source::<F32, Packed<'_>> { values, allowed: Packed(words) };
                 $call
@@ -229,6 +316,10 @@ macro_rules! with_source {
             }
             ($crate::logits::Values::Bf16(values), Some(words)) => {
                 let $source = Source::<Bf16, Packed<'_>> { values, allowed: Packed(words) };
+                $call
+            }
+            ($crate::logits::Values::Candidates(values), Some(words)) => {
+                let $source = Source::<Candidates, Packed<'_>> { values, allowed: Packed(words) };
                 $call
             }
         }

@@ -2,6 +2,7 @@
 
 use super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector, WideArray, sum_by_halves};
 use super::noise::{Noises, Words};
+use crate::logits::Candidate;
 
 /// Sixteen lanes as an array.
 #[derive(Clone, Copy)]
@@ -19,10 +20,17 @@ impl Scalar {
     }
 }
 
+/// The next id, and any bit in which one was not what was expected.
+pub(crate) struct Expected {
+    next: i32,
+    wrong: i32,
+}
+
 impl Lanes for Scalar {
     type Mask = u16;
     type Sums = WideArray;
     type Words = ScalarWords;
+    type Ids = Expected;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -82,6 +90,24 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn ordered(self, other: Self) -> u16 {
         self.compare(other, |a, b| !(a.is_nan() || b.is_nan()))
+    }
+
+    #[inline(always)]
+    fn expect_ids(first: i32) -> Expected {
+        Expected { next: first, wrong: 0 }
+    }
+
+    #[inline(always)]
+    fn meet_ids(ids: &mut Expected, candidates: &[Candidate; LANES]) {
+        for c in candidates {
+            ids.wrong |= c.id ^ ids.next;
+            ids.next = ids.next.wrapping_add(1);
+        }
+    }
+
+    #[inline(always)]
+    fn were_expected(ids: Expected) -> bool {
+        ids.wrong == 0
     }
 
     #[inline(always)]

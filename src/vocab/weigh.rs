@@ -2,8 +2,8 @@
 
 use super::exponential::{Weigh, Weighting};
 use super::lanes::{LANES, Lanes, Vector};
-use super::passes::{Extent, Maxima, ROWS, UNROLL, all_ordered};
-use super::run::{Allowed, Format, Source, for_each_block};
+use super::passes::{Extent, Maxima, ROWS, UNROLL, all_ordered, everywhere, is_everywhere};
+use super::run::{Allowed, Format, Source, for_each_block, groups};
 use crate::logits::BLOCK;
 
 /// What [`sums`] is to find besides maxima and sums.
@@ -57,16 +57,25 @@ fn sums_of<L: Lanes, F: Format, A: Allowed, const MIN: bool, const MOMENT: bool>
     sums: &mut [Vector],
 ) -> Extent {
     let weigh = Weigh::<L>::new(weighting);
-    let mut ordered = L::splat(0.0).ordered(L::splat(0.0));
+    let (mut ordered, mut ids) = (everywhere::<L>(), L::expect_ids(maxima.first_token()));
     let (mut largest, mut smallest) = (L::splat(f32::NEG_INFINITY), L::splat(f32::INFINITY));
     let (from, mut moments) = (L::splat(from), L::no_sums());
+    let mut floats = [[0.0; LANES]; ROWS];
     for_each_block!(run, |b, block| {
+        if F::STAGED {
+            for v in groups::<F>() {
+                for v in v..v + UNROLL {
+                    run.vector_soonest::<L>(block, b, v).store(&mut floats[v]);
+                    F::meet_ids::<L>(&mut ids, &block[v]);
+                }
+            }
+        }
         let (mut max, mut sum, mut moment) = (L::splat(f32::NEG_INFINITY), L::splat(0.0), L::splat(0.0));
         for v in (0..ROWS).step_by(UNROLL) {
             let mut x = [L::splat(0.0); UNROLL];
             let mut weight = [(L::splat(0.0), L::splat(0.0)); UNROLL];
             for i in 0..UNROLL {
-                x[i] = run.vector::<L>(block, b, v + i);
+                x[i] = if F::STAGED { L::load(&floats[v + i]) } else { run.vector_soonest::<L>(block, b, v + i) };
                 weight[i] = weigh.factors(x[i]);
             }
             for i in 0..UNROLL {
@@ -86,20 +95,20 @@ fn sums_of<L: Lanes, F: Format, A: Allowed, const MIN: bool, const MOMENT: bool>
             ordered = L::and(ordered, all_ordered(x));
         }
         largest = max.max(largest);
-        maxima.put(b, max);
+        maxima.put(b, run.reordered(max));
         // The product of the factors is negative.
-        L::splat(0.0).sub(sum).store(&mut sums[b]);
+        run.reordered(L::splat(0.0).sub(sum)).store(&mut sums[b]);
         if MOMENT {
             // Where no mask bans anything, -infinity is so rare that it is looked for afterwards.
-            if !A::BANS && L::bits(moment.ordered(moment)) != u32::from(u16::MAX) {
+            if !A::BANS && !is_everywhere::<L>(moment.ordered(moment)) {
                 moment = L::splat(0.0);
                 for v in 0..ROWS {
-                    let x = run.vector::<L>(block, b, v);
+                    let x = run.vector_soonest::<L>(block, b, v);
                     let (p, power) = weigh.factors(x);
                     moment = p.mul(power).fma(finite(x.sub(from)), moment);
                 }
             }
-            moment.add_to(&mut moments);
+            run.reordered(moment).add_to(&mut moments);
         }
     });
     let mut lanes = [0.0; LANES];
@@ -107,7 +116,8 @@ fn sums_of<L: Lanes, F: Format, A: Allowed, const MIN: bool, const MOMENT: bool>
     Extent {
         max: largest.largest(),
         min: if MIN { lanes.into_iter().fold(f32::INFINITY, f32::min) } else { f32::NEG_INFINITY },
-        ordered: L::bits(ordered) == u32::from(u16::MAX),
+        ordered: is_everywhere::<L>(ordered),
+        in_order: L::were_expected(ids),
         moment: if MOMENT { -L::sum(moments) } else { 0.0 },
     }
 }

@@ -1,9 +1,19 @@
 //! Sixteen lanes in two 256-bit registers: AVX2, FMA and F16C, as every processor since Haswell and Zen has.
 
 use super::super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
+use super::LINE;
 use super::words::Words256;
 use crate::logits::Candidate;
 use std::arch::x86_64::*;
+
+/// Eight candidates.
+type Half = [Candidate; LANES / 2];
+
+/// The next eight ids, in the order of [`ids`], and any bits in which some were not what was expected.
+pub(crate) struct Expected {
+    next: __m256i,
+    wrong: __m256i,
+}
 
 /// Sixteen lanes in two 256-bit registers, the first eight in the first. Constructed only by kernels that run where
 /// the features are.
@@ -16,6 +26,7 @@ impl Lanes for Avx2 {
     type Mask = (__m256, __m256);
     type Sums = [__m256d; 4];
     type Words = Words256;
+    type Ids = Expected;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -41,8 +52,11 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn prefetch<T>(x: &T) {
-        // SAFETY: the features are there; a hint reads nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(x).cast()) };
+        let start = std::ptr::from_ref(x).cast::<i8>();
+        for line in 0..size_of::<T>().div_ceil(LINE) {
+            // SAFETY: the features are there; a hint reads nothing.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(line * LINE)) };
+        }
     }
 
     #[inline(always)]
@@ -194,15 +208,53 @@ impl Lanes for Avx2 {
 
     /// Eight candidates are three registers, in which the logits stand in lanes of their own: blended and put in order.
     #[inline(always)]
-    fn unpack(candidates: &[Candidate; LANES], first: i32) -> (Self, bool) {
-        // SAFETY: the features are there, and three times sixteen words can be read.
+    fn load_logits(candidates: &[Candidate; LANES]) -> Self {
+        Self::load_logits_soonest(candidates).reordered()
+    }
+
+    #[inline(always)]
+    fn load_logits_soonest(candidates: &[Candidate; LANES]) -> Self {
+        let (low, high) = halves(candidates);
+        // SAFETY: the features are there.
+        unsafe { Self(logits(low), logits(high)) }
+    }
+
+    #[inline(always)]
+    fn reordered(self) -> Self {
+        // SAFETY: the features are there.
         unsafe {
-            let words = candidates.as_ptr().cast::<i32>();
-            let ((low, same_low), (high, same_high)) =
-                (unpack_half(words, first), unpack_half(words.add(24), first.wrapping_add(8)));
-            let same = _mm256_movemask_epi8(_mm256_and_si256(same_low, same_high));
-            (Self(low, high), same == -1)
+            let from = _mm256_setr_epi32(1, 4, 7, 2, 5, 0, 3, 6);
+            Self(_mm256_permutevar8x32_ps(self.0, from), _mm256_permutevar8x32_ps(self.1, from))
         }
+    }
+
+    #[inline(always)]
+    fn expect_ids(first: i32) -> Expected {
+        // SAFETY: the features are there.
+        unsafe {
+            // Candidate i's id stands at 3 i modulo 8.
+            let count = _mm256_setr_epi32(0, 3, 6, 1, 4, 7, 2, 5);
+            Expected { next: _mm256_add_epi32(count, _mm256_set1_epi32(first)), wrong: _mm256_setzero_si256() }
+        }
+    }
+
+    #[inline(always)]
+    fn meet_ids(Expected { next, wrong }: &mut Expected, candidates: &[Candidate; LANES]) {
+        let (low, high) = halves(candidates);
+        // SAFETY: the features are there.
+        unsafe {
+            let eight = _mm256_set1_epi32(8);
+            let middle = _mm256_add_epi32(*next, eight);
+            *wrong = _mm256_or_si256(*wrong, _mm256_xor_si256(ids(low), *next));
+            *wrong = _mm256_or_si256(*wrong, _mm256_xor_si256(ids(high), middle));
+            *next = _mm256_add_epi32(middle, eight);
+        }
+    }
+
+    #[inline(always)]
+    fn were_expected(ids: Expected) -> bool {
+        // SAFETY: the features are there.
+        unsafe { _mm256_testz_si256(ids.wrong, ids.wrong) == 1 }
     }
 
     #[inline(always)]
@@ -244,25 +296,50 @@ impl Lanes for Avx2 {
     }
 }
 
-/// The logits of eight candidates, and which of their ids count up from `first`. (A closure would not be sure to be inlined,
-/// and would then call each instruction.)
+#[inline(always)]
+fn halves(candidates: &[Candidate; LANES]) -> (&Half, &Half) {
+    let (halves, _) = candidates.as_chunks();
+    (&halves[0], &halves[1])
+}
+
+/// Three registers that hold eight candidates. (A closure would not be sure to be inlined, and would then call each
+/// instruction.)
 ///
 /// # Safety
-/// The features are there, and three times eight words can be read.
+/// The features are there.
 #[inline(always)]
-unsafe fn unpack_half(words: *const i32, first: i32) -> (__m256, __m256i) {
-    // SAFETY: as this function's.
+unsafe fn registers(candidates: &Half) -> (__m256i, __m256i, __m256i) {
+    let words = candidates.as_ptr().cast::<i32>();
+    // SAFETY: the features are there, and three times eight words can be read.
     unsafe {
-        let a = _mm256_loadu_si256(words.cast());
-        let b = _mm256_loadu_si256(words.add(8).cast());
-        let c = _mm256_loadu_si256(words.add(16).cast());
-        let logits = _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0b0010_0100), c, 0b0100_1001);
-        let ids = _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0b1001_0010), c, 0b0010_0100);
-        let ids = _mm256_permutevar8x32_epi32(ids, _mm256_setr_epi32(0, 3, 6, 1, 4, 7, 2, 5));
-        let count = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-        let same = _mm256_cmpeq_epi32(ids, _mm256_add_epi32(count, _mm256_set1_epi32(first)));
-        let logits = _mm256_permutevar8x32_epi32(logits, _mm256_setr_epi32(1, 4, 7, 2, 5, 0, 3, 6));
-        (_mm256_castsi256_ps(logits), same)
+        let (a, b, c) = (words.cast(), words.add(8).cast(), words.add(16).cast());
+        (_mm256_loadu_si256(a), _mm256_loadu_si256(b), _mm256_loadu_si256(c))
+    }
+}
+
+/// The logits of eight candidates, that of candidate i in lane 1 + 3 i modulo 8.
+///
+/// # Safety
+/// The features are there.
+#[inline(always)]
+unsafe fn logits(candidates: &Half) -> __m256 {
+    // SAFETY: the features are there.
+    unsafe {
+        let (a, b, c) = registers(candidates);
+        _mm256_castsi256_ps(_mm256_blend_epi32(_mm256_blend_epi32(a, b, 0b0010_0100), c, 0b0100_1001))
+    }
+}
+
+/// The ids of eight candidates, that of candidate i in lane 3 i modulo 8.
+///
+/// # Safety
+/// The features are there.
+#[inline(always)]
+unsafe fn ids(candidates: &Half) -> __m256i {
+    // SAFETY: the features are there.
+    unsafe {
+        let (a, b, c) = registers(candidates);
+        _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0b1001_0010), c, 0b0010_0100)
     }
 }
 

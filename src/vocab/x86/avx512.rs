@@ -1,6 +1,7 @@
 //! Sixteen lanes in one 512-bit register: AVX-512 F, BW, DQ and VL, as every processor since Skylake-X and Zen 4 has.
 
 use super::super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
+use super::LINE;
 use super::words::Words512;
 use crate::logits::Candidate;
 use std::arch::x86_64::*;
@@ -9,12 +10,19 @@ use std::arch::x86_64::*;
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(__m512);
 
+/// The next sixteen ids, in the order of [`words`], and any bits in which some were not what was expected.
+pub(crate) struct Expected {
+    next: __m512i,
+    wrong: __m512i,
+}
+
 // SAFETY, for every block below: these methods are inlined into the kernels of `dispatch.rs`, which are in the table
 // only of a machine that has the features.
 impl Lanes for Avx512 {
     type Mask = __mmask16;
     type Sums = [__m512d; 2];
     type Words = Words512;
+    type Ids = Expected;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -36,8 +44,11 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn prefetch<T>(x: &T) {
-        // SAFETY: the features are there; a hint reads nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(x).cast()) };
+        let start = std::ptr::from_ref(x).cast::<i8>();
+        for line in 0..size_of::<T>().div_ceil(LINE) {
+            // SAFETY: the features are there; a hint reads nothing.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(line * LINE)) };
+        }
     }
 
     #[inline(always)]
@@ -175,21 +186,48 @@ impl Lanes for Avx512 {
         }
     }
 
-    /// Sixteen candidates are three registers, in which the logits stand in lanes of their own: blended and put in order.
     #[inline(always)]
-    fn unpack(candidates: &[Candidate; LANES], first: i32) -> (Self, bool) {
-        // SAFETY: the features are there, and three times sixteen words can be read.
-        unsafe {
-            let words = |i: usize| _mm512_loadu_si512(candidates.as_ptr().cast::<i32>().add(LANES * i).cast());
-            let (a, b, c) = (words(0), words(1), words(2));
-            let pick =
-                |[_, in_b, in_c]: [u16; 3]| _mm512_mask_blend_epi32(in_c, _mm512_mask_blend_epi32(in_b, a, b), c);
-            let logits = _mm512_permutexvar_epi32(order(1), pick(lanes_of(1)));
-            let ids = _mm512_permutexvar_epi32(order(0), pick(lanes_of(0)));
-            let count = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-            let expected = _mm512_add_epi32(count, _mm512_set1_epi32(first));
-            (Self(_mm512_castsi512_ps(logits)), _mm512_cmpeq_epi32_mask(ids, expected) == u16::MAX)
+    fn load_logits(candidates: &[Candidate; LANES]) -> Self {
+        Self::load_logits_soonest(candidates).reordered()
+    }
+
+    #[inline(always)]
+    fn load_logits_soonest(candidates: &[Candidate; LANES]) -> Self {
+        // SAFETY: the features are there.
+        Self(unsafe { _mm512_castsi512_ps(words::<1>(candidates)) })
+    }
+
+    #[inline(always)]
+    fn reordered(self) -> Self {
+        let from = const { places_of(1) };
+        // SAFETY: the features are there, and sixteen words can be read.
+        Self(unsafe { _mm512_permutexvar_ps(_mm512_loadu_si512(from.as_ptr().cast()), self.0) })
+    }
+
+    #[inline(always)]
+    fn expect_ids(first: i32) -> Expected {
+        let mut ids = [0; LANES];
+        for (i, place) in const { places_of(0) }.into_iter().enumerate() {
+            ids[place as usize] = first.wrapping_add(i as i32);
         }
+        // SAFETY: the features are there, and sixteen words can be read.
+        unsafe { Expected { next: _mm512_loadu_si512(ids.as_ptr().cast()), wrong: _mm512_setzero_si512() } }
+    }
+
+    #[inline(always)]
+    fn meet_ids(Expected { next, wrong }: &mut Expected, candidates: &[Candidate; LANES]) {
+        // SAFETY: the features are there.
+        unsafe {
+            // wrong | (ids ^ next), in one instruction.
+            *wrong = _mm512_ternarylogic_epi32(*wrong, words::<0>(candidates), *next, 0xf6);
+            *next = _mm512_add_epi32(*next, _mm512_set1_epi32(LANES as i32));
+        }
+    }
+
+    #[inline(always)]
+    fn were_expected(ids: Expected) -> bool {
+        // SAFETY: the features are there.
+        unsafe { _mm512_test_epi32_mask(ids.wrong, ids.wrong) == 0 }
     }
 
     #[inline(always)]
@@ -251,10 +289,30 @@ const fn lanes_of(at: usize) -> [u16; 3] {
     lanes
 }
 
-/// Where in the blended register word `at` of each candidate stands.
+/// Word `AT` of each candidate, that of candidate i at `places_of(AT)[i]`: sixteen candidates are three registers, in which
+/// these words stand in lanes of their own.
+///
+/// # Safety
+/// The features are there.
 #[inline(always)]
-fn order(at: usize) -> __m512i {
-    let lanes: [i32; LANES] = std::array::from_fn(|j| ((at + 3 * j) % LANES) as i32);
-    // SAFETY: the features are there, and sixteen words can be read.
-    unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) }
+unsafe fn words<const AT: usize>(candidates: &[Candidate; LANES]) -> __m512i {
+    let words = candidates.as_ptr().cast::<i32>();
+    let [_, in_b, in_c] = const { lanes_of(AT) };
+    // SAFETY: the features are there, and three times sixteen words can be read.
+    unsafe {
+        let a = _mm512_loadu_si512(words.cast());
+        let b = _mm512_loadu_si512(words.add(LANES).cast());
+        let c = _mm512_loadu_si512(words.add(2 * LANES).cast());
+        _mm512_mask_blend_epi32(in_c, _mm512_mask_blend_epi32(in_b, a, b), c)
+    }
+}
+
+/// Where the word `at` of each of sixteen candidates stands in [`words`].
+const fn places_of(at: usize) -> [i32; LANES] {
+    let (mut places, mut i) = ([0; LANES], 0);
+    while i < LANES {
+        places[i] = ((at + 3 * i) % LANES) as i32;
+        i += 1;
+    }
+    places
 }

@@ -3,3 +3,6 @@
 pub(super) mod avx2;
 pub(super) mod avx512;
 mod words;
+
+/// Bytes in a line of the cache.
+const LINE: usize = 64;
