@@ -42,10 +42,8 @@ fn mass(law: &mut Law<'_>, first: &mut Vocabulary<'_>, scale: f64) -> f64 {
 /// ln p of a token under the row as the model left it: no mask, no bias, no temperature. NaN if that row has no
 /// softmax (a NaN or an infinity under the mask).
 pub(crate) fn model_logprob(law: &mut Law<'_>, token: u32, kernels: &'static Kernels, scratch: &mut LawScratch) -> f64 {
-    let is_reshaped = law.is_reshaped();
-    let (vocab, _) = law.vocabulary();
-    if !vocab.row().is_touched() && !is_reshaped {
-        return logprob(vocab, token);
+    if law.has_model_logits() {
+        return logprob(law.vocabulary().0, token);
     }
     match Law::open(law.opened_with().untouched(), First::Total(1.0), kernels, scratch) {
         Ok(mut model) => logprob(model.vocabulary().0, token),

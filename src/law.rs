@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::head::{Entry, Head, HeadScratch, LOWEST_LOG_WEIGHT};
 use crate::logits::Row;
 use crate::math::{exp, ln};
-use crate::vocab::{self, First, Hit, Kernels, Vocabulary};
+use crate::vocab::{self, First, Hit, Kernels, Vocabulary, Weighing};
 
 /// The memory of a law, kept from call to call.
 pub(crate) struct LawScratch {
@@ -42,6 +42,13 @@ impl LawScratch {
             rows: Box::new(std::array::from_fn(|_| Vec::new())),
             edits: vec![Vec::new(); changes],
         }
+    }
+}
+
+impl LawScratch {
+    /// How a tile of the row that the last law summed was weighed.
+    pub(crate) fn weighing(&self, tile: usize) -> Weighing {
+        self.vocab.weighing(tile)
     }
 }
 
@@ -392,9 +399,9 @@ impl<'r> Law<'r> {
         self.opened_with
     }
 
-    /// Whether a stage has given the whole vocabulary other logits than the row's.
-    pub(crate) fn is_reshaped(&self) -> bool {
-        self.is_reshaped
+    /// Whether the whole vocabulary's logits are the model's, but for the scale.
+    pub(crate) fn has_model_logits(&self) -> bool {
+        !self.is_reshaped && !self.vocab.row().is_touched()
     }
 
     /// The row and scale that the first dropping stage saw, if it left the law the whole vocabulary, less some tokens.

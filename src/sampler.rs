@@ -88,8 +88,8 @@ struct Memory {
     copied: Copied,
     ids: Vec<i32>,
     kept: Vec<Candidate>,
-    /// Whether the chain kept the last candidate array whole: then it will most likely keep the next one.
-    keeps_all: bool,
+    /// Whether the last candidate array had to be copied to be read.
+    copies: bool,
 }
 
 impl Memory {
@@ -106,7 +106,7 @@ impl Memory {
             copied: Copied::new(),
             ids: Vec::new(),
             kept: Vec::new(),
-            keeps_all: false,
+            copies: false,
         })
     }
 }

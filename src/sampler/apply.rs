@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::law::Law;
 use crate::logits::{BLOCK, Candidate, Copied, Row, Values, is_allowed};
 use crate::stages::{Context, State};
-use crate::vocab::{Kernels, USUAL_HEAD, make_room};
+use crate::vocab::{Kernels, Rewritten, Share, TILE, USUAL_HEAD, Weighing, make_room};
 
 /// What [`Sampler::apply`] did to a candidate array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +35,9 @@ impl Sampler {
     /// If the chain drops tokens, the kept ones are moved to the front in descending order and get their probability;
     /// else the array keeps its order (and where `xtc` took the first of a whole vocabulary, those get -infinity).
     /// Logits are the engine's own, divided by the temperature, or ln p̂ up to a constant after a stage that gives other
-    /// weights (bregman with α other than 1, smoothing, adaptive_p). On an error nothing is changed. Advances the
-    /// position by one.
+    /// weights (bregman with α other than 1, smoothing, adaptive_p). Where all are kept and a token is taken, a probability
+    /// that is no normal f32 (below 1.2e-38) is written as 0. On an error nothing is changed. Advances the position by
+    /// one.
     pub fn apply(&mut self, candidates: &mut [Candidate]) -> Result<Applied> {
         if candidates.is_empty() {
             return Err(Error::EmptySupport);
@@ -51,51 +52,61 @@ impl Sampler {
         // Whichever way the first arrays go, a later one may go the other.
         make_room(&mut self.memory.row, candidates.len());
         make_room(&mut self.memory.ids, candidates.len());
-        let (applied, next) = match self.apply_in_place(candidates) {
+        let in_place = if self.memory.copies { None } else { self.apply_in_place(candidates) };
+        let (applied, next) = match in_place {
             Some(done) => done,
-            None => self.apply_to_copy(candidates)?,
+            None => {
+                let (applied, next, was_in_vain) = self.apply_to_copy(candidates)?;
+                // What did not do for this array will most likely not do for the next.
+                self.memory.copies = !was_in_vain;
+                (applied, next)
+            }
         };
-        self.memory.keeps_all = applied.size == candidates.len();
         self.position = self.position.wrapping_add(1);
         self.state = next;
         self.history.begin();
         Ok(applied)
     }
 
-    /// Reads the candidates where they are. None, and nothing changed, if that will not do: ids are not places, nothing
-    /// is dropped (then a copy is needed to write from), or there is an error, which the other way tells right.
+    /// Reads the candidates where they are. None, and nothing changed, if that will not do: ids are not places, all are
+    /// kept with logits that are not theirs, or there is an error, which the other way tells right.
     fn apply_in_place(&mut self, candidates: &mut [Candidate]) -> Option<(Applied, State)> {
         let Self { chain, kernels, seed, position, history, bias, mask, state, memory, .. } = self;
-        let Memory { law, problem, work, kept, keeps_all, .. } = &mut **memory;
+        let Memory { law: scratch, problem, work, kept, .. } = &mut **memory;
         let last = candidates.len() - 1;
-        if *keeps_all || candidates[0].id != 0 || candidates[last].id != last as i32 {
+        if candidates[0].id != 0 || candidates[last].id != last as i32 {
             return None;
         }
         let row = Row::new(Values::Candidates(candidates)).ok()?;
         let row = mask.iter().fold(row, |row, words| row.with_mask(words));
-        let mut law = Law::new(row, None, chain.first_pass(), kernels, law);
+        let mut law = Law::new(row, None, chain.first_pass(), kernels, scratch);
         law.change(bias).ok()?;
         let mut context = Context { seed: *seed, position: *position, stage: 0, state: *state, history, problem, work };
         chain.transform(&mut law, &mut context).ok()?;
-        if !law.is_closed() || !law.is_in_order() {
+        if !law.is_in_order() || !(law.is_closed() || law.has_model_logits()) {
             return None;
         }
         let next = chain.draw(&mut law, &context);
-        let selected = keep(&mut law, candidates, kept);
-        Some((move_to_front(kept, selected, candidates), next))
+        if law.is_closed() {
+            let selected = keep(&mut law, candidates, kept);
+            return Some((move_to_front(kept, selected, candidates), next));
+        }
+        let whole = Whole::of(&mut law);
+        Some((whole.write(candidates, kernels, |tile| scratch.weighing(tile), None), next))
     }
 
-    fn apply_to_copy(&mut self, candidates: &mut [Candidate]) -> Result<(Applied, State)> {
+    /// Takes the logits out of the candidates. Says, too, whether that was in vain: whether they could have been read in place.
+    fn apply_to_copy(&mut self, candidates: &mut [Candidate]) -> Result<(Applied, State, bool)> {
         let Self { chain, kernels, seed, position, history, bias, mask, state, memory, .. } = self;
         let Memory { law, problem, work, row, ids, kept, copied, .. } = &mut **memory;
         row.resize(candidates.len(), 0.0);
-        let in_order = (kernels.unpack)(candidates, row);
+        let in_order = (kernels.unpack)(candidates, row) && candidates[0].id == 0;
         if let Some(words) = mask {
             let banned = |id: i32| !usize::try_from(id).is_ok_and(|token| is_allowed(words, token));
             row.iter_mut().zip(&*candidates).filter(|(_, c)| banned(c.id)).for_each(|(l, _)| *l = f32::NEG_INFINITY);
         }
         ids.clear();
-        if !(in_order && candidates[0].id == 0) {
+        if !in_order {
             ids.extend(candidates.iter().map(|c| c.id));
         }
         let ids = (!ids.is_empty()).then_some(&ids[..]);
@@ -110,10 +121,14 @@ impl Sampler {
         }
         if law.is_closed() {
             let selected = keep(&mut law, candidates, kept);
-            return Ok((move_to_front(kept, selected, candidates), next));
+            return Ok((move_to_front(kept, selected, candidates), next, in_order));
         }
-        let edited = mask.is_some() || law.vocabulary().0.row().is_touched();
-        Ok((write_open(&mut law, kernels, copied, candidates, edited), next))
+        let theirs = mask.is_none() && law.has_model_logits();
+        let whole = Whole { order: if theirs { Order::AsBefore } else { Order::Unsorted }, ..Whole::of(&mut law) };
+        let (vocab, _) = law.vocabulary();
+        let new_logits = (!theirs).then(|| (vocab.row(), copied));
+        let applied = whole.write(candidates, kernels, |tile| vocab.weighing(tile), new_logits);
+        Ok((applied, next, in_order && theirs))
     }
 }
 
@@ -137,41 +152,40 @@ fn move_to_front(kept: &[Candidate], selected: Option<usize>, candidates: &mut [
     Applied { size: kept.len(), selected, order: Order::Sorted }
 }
 
-/// Leaves all candidates where they are; probabilities are filled in only if a token was taken.
-fn write_open(
-    law: &mut Law<'_>,
-    kernels: &Kernels,
-    copied: &mut Copied,
-    candidates: &mut [Candidate],
-    edited: bool,
-) -> Applied {
-    let scale = law.scale();
-    let unsorted = edited || law.is_reshaped();
-    let changed = unsorted || scale != 1.0;
-    let (vocab, _) = law.vocabulary();
-    let row = vocab.row();
-    let mut write_logits = |block: usize, candidates: &mut [Candidate]| {
-        let logits = row.copied_block(block, copied);
-        (kernels.pack_logits)(logits, scale, candidates);
-    };
-    if law.drawn().is_none() {
-        if changed {
-            candidates.chunks_mut(BLOCK).enumerate().for_each(|(block, c)| write_logits(block, c));
-        }
-    } else {
-        // Block by block, so that an array larger than a cache is gone through once.
-        let (vocab, _) = law.vocabulary();
-        let share = 1.0 / vocab.total(scale);
-        vocab.for_each_weighed_block(scale, |block, weights, unit| {
-            let candidates = &mut candidates[block * BLOCK..][..weights.len()];
-            if changed {
-                write_logits(block, candidates);
-            }
-            (kernels.pack_probabilities)(weights, unit * share, candidates);
-        });
+/// What becomes of candidates that are all kept where they are.
+struct Whole {
+    scale: f64,
+    /// What the first token's weight of 1 is worth; none if no token was taken, and probabilities are nobody's concern.
+    unit: Option<f64>,
+    selected: Option<usize>,
+    order: Order,
+}
+
+impl Whole {
+    fn of(law: &mut Law<'_>) -> Self {
+        let (scale, drawn) = (law.scale(), law.drawn());
+        let unit = drawn.map(|_| 1.0 / law.vocabulary().0.total(scale));
+        Self { scale, unit, selected: drawn.map(|d| d.index as usize), order: Order::AsBefore }
     }
-    let selected = law.drawn().map(|d| d.index as usize);
-    Applied { size: candidates.len(), selected, order: if unsorted { Order::Unsorted } else { Order::AsBefore } }
+
+    /// Block by block, so that an array larger than a cache is gone through once; with the logits of a row instead of the
+    /// candidates' own, if there is one.
+    fn write(
+        &self,
+        candidates: &mut [Candidate],
+        kernels: &Kernels,
+        weighing: impl Fn(usize) -> Weighing,
+        mut row: Option<(Row<'_>, &mut Copied)>,
+    ) -> Applied {
+        for (tile, candidates) in candidates.chunks_mut(TILE).enumerate() {
+            let share = self.unit.map(|unit| Share::new(weighing(tile), unit));
+            for (block, candidates) in (tile * TILE / BLOCK..).zip(candidates.chunks_mut(BLOCK)) {
+                let logits = row.as_mut().map(|(row, copied)| &*row.copied_block(block, copied));
+                (kernels.rewrite)(candidates, Rewritten { logits, scale: self.scale, share });
+            }
+        }
+        Applied { size: candidates.len(), selected: self.selected, order: self.order }
+    }
 }
 
 #[cfg(test)]
@@ -232,8 +246,9 @@ mod tests {
                 let (mut here, mut copy) = (candidates(seed, n), candidates(seed, n));
                 let mut sampler = sampler(chain, seed);
                 if let Some(done) = sampler.apply_in_place(&mut here) {
-                    let same = sampler.apply_to_copy(&mut copy).unwrap();
-                    assert_eq!(done, same, "{chain}, {n}");
+                    let (applied, next, in_vain) = sampler.apply_to_copy(&mut copy).unwrap();
+                    assert!(in_vain || sampler.mask.is_some(), "{chain}, {n}");
+                    assert_eq!(done, (applied, next), "{chain}, {n}");
                     let kept = done.0.size;
                     assert_eq!(bits(&here[..kept]), bits(&copy[..kept]), "{chain}, {n}");
                     in_place += 1;
@@ -266,15 +281,16 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_that_kept_all_is_expected_to_keep_all() {
+    fn the_way_that_did_is_the_way_that_is_gone() {
         let mut sampler = Sampler::new("temperature(0.8) | draw", 1).unwrap();
-        assert!(!sampler.memory.keeps_all);
+        let mut out_of_order = candidates(1, N);
+        out_of_order.swap(3, 5);
+        for (mut all, copies) in [(candidates(1, N), false), (out_of_order, true), (candidates(1, N), false)] {
+            sampler.apply(&mut all).unwrap();
+            assert_eq!(sampler.memory.copies, copies);
+        }
+        let mut sampler = Sampler::new("smoothing(0.2) | draw", 1).unwrap();
         sampler.apply(&mut candidates(1, N)).unwrap();
-        assert!(sampler.memory.keeps_all);
-        let mut sampler = Sampler::new("top_k(5) | draw", 1).unwrap();
-        sampler.apply(&mut candidates(1, 3)).unwrap();
-        assert!(sampler.memory.keeps_all);
-        sampler.apply(&mut candidates(1, N)).unwrap();
-        assert!(!sampler.memory.keeps_all);
+        assert!(sampler.memory.copies);
     }
 }

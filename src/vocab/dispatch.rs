@@ -1,5 +1,6 @@
 //! Which instruction set runs, decided once: the table of kernels that a sampler holds.
 
+use super::candidates::Rewritten;
 use super::exponential::Weighting;
 use super::lanes::Vector;
 use super::noise::{Noises, Reached, Stream};
@@ -32,8 +33,7 @@ pub(crate) struct Kernels {
     pub(crate) above: fn(&[f32], &[f32], f32) -> Above,
     pub(crate) lanes_reaching: fn(&[Vector], f32) -> u64,
     pub(crate) unpack: fn(&[Candidate], &mut [f32]) -> bool,
-    pub(crate) pack_logits: fn(&[f32], f64, &mut [Candidate]),
-    pub(crate) pack_probabilities: fn(&[f32], f64, &mut [Candidate]),
+    pub(crate) rewrite: fn(&mut [Candidate], Rewritten<'_>),
     pub(crate) bend: fn(Run<'_>, Origin, Powers, &mut [f32]),
     pub(crate) ring: fn(Run<'_>, Weighting, f64, f32, Bell, &mut [f32]),
     pub(crate) noises: fn(&Stream, u32, &mut Noises),
@@ -64,8 +64,7 @@ macro_rules! kernels {
                 above(logits: &[f32], weights: &[f32], low: f32) -> Above,
                 lanes_reaching(maxima: &[Vector], low: f32) -> u64,
                 unpack(candidates: &[Candidate], logits: &mut [f32]) -> bool,
-                pack_logits(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) -> (),
-                pack_probabilities(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) -> (),
+                rewrite(candidates: &mut [Candidate], rewritten: Rewritten<'_>) -> (),
                 noises(stream: &Stream, first: u32, out: &mut Noises) -> (),
                 search(
                     stream: &Stream, first: u32, sums: &[Vector], limit: f32, out: &mut Noises
@@ -170,8 +169,10 @@ pub(crate) fn by_name(name: &str) -> Result<&'static Kernels> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::candidates::Share;
     use super::super::exponential::binary_scale;
     use super::super::lanes::LANES;
+    use super::super::sums::Weighing;
     use super::*;
     use crate::logits::{BLOCK, Values};
 
@@ -311,6 +312,42 @@ mod tests {
                         }
                     }
                 });
+            }
+        }
+    }
+
+    #[test]
+    fn every_level_writes_the_same_candidates() {
+        for row in rows() {
+            let (max, before) = (row.iter().copied().filter(|x| x.abs() < 1e4).fold(-20.0, f32::max), candidates(&row));
+            let new: Vec<f32> = row.iter().rev().copied().collect();
+            for (scale, shift) in [(1.0, 0.0), (1.0 / 0.7, 0.0), (3.0, max)] {
+                let c = binary_scale(scale);
+                let weighting = Weighting::new(max - shift, c);
+                let share = Share::new(Weighing { weighting, unit: weighting.unit(max - shift, c), shift }, 0.25);
+                for share in [None, Some(share)] {
+                    for logits in [None, Some(&new[..])] {
+                        let all = |k: &Kernels| {
+                            let mut after = before.clone();
+                            (k.rewrite)(&mut after, Rewritten { logits, scale, share });
+                            after
+                        };
+                        let ours = all(&scalar::KERNELS);
+                        for level in &levels()[1..] {
+                            let theirs = all(level);
+                            let bits = |c: &Candidate| (c.id, c.logit.to_bits(), c.p.to_bits());
+                            assert!(theirs.iter().map(bits).eq(ours.iter().map(bits)), "{:?}", level.level);
+                        }
+                        for (i, (c, &own)) in ours.iter().zip(&row).enumerate() {
+                            let logit = logits.map_or(own, |new| new[i]);
+                            let p = 0.25 * (f64::from(logit - max) * scale).exp();
+                            let written = (f64::from(logit) * scale) as f32;
+                            assert_eq!((c.id, c.logit.to_bits()), (i as i32, written.to_bits()));
+                            let near = (f64::from(c.p) - p).abs() <= 1e-5 * p + 2e-38;
+                            assert!(if share.is_some() { near } else { c.p.is_nan() }, "{logit}: {} {p}", c.p);
+                        }
+                    }
+                }
             }
         }
     }

@@ -42,6 +42,9 @@ pub(crate) fn binary_scale(scale: f64) -> f32 {
 }
 
 impl Weighting {
+    /// Nothing weighs anything.
+    pub(crate) const NONE: Self = Self { c: 0.0, offset: f32::MIN, exponent: 0 };
+
     /// Whether logits up to this one can be weighed as they are.
     pub(crate) fn fits(max: f32, c: f32) -> bool {
         f64::from(max).abs() * f64::from(c) <= LARGEST_EXPONENT

@@ -130,6 +130,12 @@ pub(crate) trait Lanes: Copy {
         self
     }
 
+    /// The other way round.
+    #[inline(always)]
+    fn soonest(self) -> Self {
+        self
+    }
+
     /// Expects ids that count up from `first` by one.
     fn expect_ids(first: i32) -> Self::Ids;
     /// Looks at the ids of the next sixteen candidates.
@@ -137,13 +143,16 @@ pub(crate) trait Lanes: Copy {
     /// Whether all were as expected.
     fn were_expected(ids: Self::Ids) -> bool;
 
-    /// Writes the lanes into an engine's candidates: as logits (`WORD` 1) or as probabilities (`WORD` 2).
+    /// Writes logits and probabilities into an engine's candidates, or some of both; their lanes are in the order of
+    /// [`Lanes::load_logits_soonest`].
     #[inline(always)]
-    fn pack<const WORD: usize>(self, candidates: &mut [Candidate; LANES]) {
-        let mut lanes = [0.0; LANES];
-        self.store(&mut lanes);
-        for (c, x) in candidates.iter_mut().zip(lanes) {
-            *(if WORD == 1 { &mut c.logit } else { &mut c.p }) = x;
+    fn put<const LOGIT: bool, const P: bool>(candidates: &mut [Candidate; LANES], logits: Self, p: Self) {
+        let mut words = [[0.0; LANES]; 2];
+        logits.reordered().store(&mut words[0]);
+        p.reordered().store(&mut words[1]);
+        for (i, c) in candidates.iter_mut().enumerate() {
+            c.logit = if LOGIT { words[0][i] } else { c.logit };
+            c.p = if P { words[1][i] } else { c.p };
         }
     }
 

@@ -14,6 +14,7 @@
 //! | `sums.rs` | weights added up: totals, tails, the draw from the whole vocabulary |
 //! | `noise.rs` | a word of noise for each token, and the tokens that could win with it |
 //! | `reshape.rs` | a row with other logits |
+//! | `candidates.rs` | an engine's candidates: logits taken out, logits and probabilities written |
 //! | `spread.rs` | the standard deviation of the logits |
 //! | `weighed.rs` | logits with their weights: where a prefix of the descending order ends |
 //! | `sample.rs` | a sample of the row: what to expect |
@@ -22,6 +23,7 @@
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
+mod candidates;
 mod crowd;
 mod dispatch;
 mod exponential;
@@ -40,12 +42,14 @@ mod weighed;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use candidates::{Rewritten, Share};
 pub(crate) use dispatch::{Kernels, by_name, kernels, levels};
 pub(crate) use lanes::{LANES, Vector};
 pub(crate) use noise::{Noises, Stream};
 pub(crate) use passes::Hit;
 pub(crate) use reshape::{Bell, Powers};
 pub(crate) use run::Run;
+pub(crate) use sums::{TILE, Weighing};
 pub(crate) use weighed::{Above, Aim};
 
 use crate::error::{Error, Result};

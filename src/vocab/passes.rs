@@ -5,6 +5,7 @@
 //! column of sixteen tokens, which can be looked at or summed again alone, and nothing is added up across lanes where
 //! the row is read.
 
+pub(super) use super::candidates::{rewrite, unpack};
 pub(super) use super::crowd::squeeze;
 use super::lanes::{LANES, Lanes, Vector};
 pub(super) use super::noise::{noises, search};
@@ -13,7 +14,7 @@ use super::run::{Allowed, Format, Source, for_each_block, groups};
 pub(super) use super::spread::spread;
 pub(super) use super::weigh::{column, sums, weights};
 pub(super) use super::weighed::above;
-use crate::logits::{BLOCK, Candidate};
+use crate::logits::BLOCK;
 
 /// Vectors in a block.
 pub(crate) const ROWS: usize = BLOCK / LANES;
@@ -269,47 +270,4 @@ pub(super) fn reaching<L: Lanes>(maxima: &[Vector], columns: &[Vector], low: f32
 pub(super) fn lanes_reaching<L: Lanes>(maxima: &[Vector], low: f32) -> u64 {
     let low = L::splat(low);
     maxima.iter().map(|max| u64::from(L::bits(L::load(max).ge(low)).count_ones())).sum()
-}
-
-/// Takes the logits out of an engine's candidates; whether their ids count up from the first one's by one.
-#[inline(always)]
-pub(super) fn unpack<L: Lanes>(candidates: &[Candidate], logits: &mut [f32]) -> bool {
-    let (vectors, rest) = candidates.as_chunks::<LANES>();
-    let (out, out_rest) = logits.as_chunks_mut::<LANES>();
-    let first = candidates.first().map_or(0, |c| c.id);
-    let mut ids = L::expect_ids(first);
-    for (candidates, out) in vectors.iter().zip(out) {
-        L::load_logits(candidates).store(out);
-        L::meet_ids(&mut ids, candidates);
-    }
-    let mut in_order = L::were_expected(ids);
-    for (i, (c, out)) in (vectors.len() * LANES..).zip(rest.iter().zip(out_rest)) {
-        *out = c.logit;
-        in_order &= c.id == first.wrapping_add(i as i32);
-    }
-    in_order
-}
-
-/// Writes numbers times `unit`, rounded once more than they were, into an engine's candidates as logits.
-#[inline(always)]
-pub(super) fn pack_logits<L: Lanes>(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) {
-    pack::<L, 1>(numbers, unit, candidates);
-}
-
-/// The same as probabilities.
-#[inline(always)]
-pub(super) fn pack_probabilities<L: Lanes>(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) {
-    pack::<L, 2>(numbers, unit, candidates);
-}
-
-#[inline(always)]
-fn pack<L: Lanes, const WORD: usize>(numbers: &[f32], unit: f64, candidates: &mut [Candidate]) {
-    let (vectors, rest) = numbers.as_chunks::<LANES>();
-    let (out, out_rest) = candidates.as_chunks_mut::<LANES>();
-    for (numbers, candidates) in vectors.iter().zip(out) {
-        L::load(numbers).times(unit).pack::<WORD>(candidates);
-    }
-    for (&x, c) in rest.iter().zip(out_rest) {
-        *(if WORD == 1 { &mut c.logit } else { &mut c.p }) = (f64::from(x) * unit) as f32;
-    }
 }

@@ -15,6 +15,9 @@ use std::ops::Range;
 /// Blocks in a tile: the part of a row that is weighed with one exponent.
 const TILE_BLOCKS: usize = 32;
 
+/// Its tokens.
+pub(crate) const TILE: usize = TILE_BLOCKS * BLOCK;
+
 /// The sums of a row at one scale.
 #[derive(Default)]
 pub(super) struct Sums {
@@ -45,12 +48,19 @@ struct TileSum {
 
 /// How some logits were weighed.
 #[derive(Clone, Copy)]
-pub(super) struct Weighing {
+pub(crate) struct Weighing {
     pub(super) weighting: Weighting,
     /// Brings their weights to exp((l - max) * scale).
     pub(super) unit: f64,
     /// What was subtracted from them.
     pub(super) shift: f32,
+}
+
+impl Scratch {
+    /// How a tile of the row that was summed last was weighed.
+    pub(crate) fn weighing(&self, tile: usize) -> Weighing {
+        self.sums.weighing(tile)
+    }
 }
 
 impl Sums {
@@ -76,6 +86,12 @@ impl Sums {
         let tile = block / TILE_BLOCKS;
         let end = self.lanes.len().min((tile + 1) * TILE_BLOCKS);
         (&self.lanes[block..end], self.factor(tile) * self.unit)
+    }
+
+    /// How a tile was weighed.
+    fn weighing(&self, tile: usize) -> Weighing {
+        let weighting = self.tiles[tile].weighting;
+        Weighing { weighting, unit: self.factor(tile) * self.unit, shift: self.shift }
     }
 
     /// The tiles' totals, in the last one's unit.
@@ -104,14 +120,19 @@ impl Sums {
         memory: &mut Copied,
         mut visit: impl FnMut(usize, Run<'_>, Weighing),
     ) {
-        for (tile, &TileSum { weighting, .. }) in self.tiles.iter().enumerate() {
-            let weighed = Weighing { weighting, unit: self.factor(tile) * self.unit, shift: self.shift };
+        for tile in 0..self.tiles.len() {
+            let weighed = self.weighing(tile);
             self.for_each_run(row, blocks_of(row, tile), memory, |block, run| visit(block, run, weighed));
         }
     }
 }
 
 impl Vocabulary<'_> {
+    /// [`Scratch::weighing`] of this row.
+    pub(crate) fn weighing(&self, tile: usize) -> Weighing {
+        self.scratch.weighing(tile)
+    }
+
     /// The sum of `exp((l - max) * scale)` over the row.
     pub(crate) fn total(&mut self, scale: f64) -> f64 {
         self.weigh(scale);
@@ -197,14 +218,6 @@ impl Vocabulary<'_> {
         let weights = self.scratch.sums.weights.iter().map(|&w| f64::from(w));
         let (token, _) = reach(weights, target - before);
         (block * BLOCK + token) as u32
-    }
-
-    /// Calls `visit(block, weights, unit)` for every block in order: `exp((l - max) * scale)` is weight times unit.
-    pub(crate) fn for_each_weighed_block(&mut self, scale: f64, mut visit: impl FnMut(usize, &[f32], f64)) {
-        for block in 0..self.row.blocks() {
-            let (weights, unit) = self.weights_of(block, scale);
-            visit(block, weights, unit);
-        }
     }
 
     /// The weights of a block, and the unit that brings them to `exp((l - max) * scale)`.

@@ -229,6 +229,15 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn soonest(self) -> Self {
+        // SAFETY: the features are there.
+        unsafe {
+            let from = _mm256_setr_epi32(5, 0, 3, 6, 1, 4, 7, 2);
+            Self(_mm256_permutevar8x32_ps(self.0, from), _mm256_permutevar8x32_ps(self.1, from))
+        }
+    }
+
+    #[inline(always)]
     fn expect_ids(first: i32) -> Expected {
         // SAFETY: the features are there.
         unsafe {
@@ -255,6 +264,17 @@ impl Lanes for Avx2 {
     fn were_expected(ids: Expected) -> bool {
         // SAFETY: the features are there.
         unsafe { _mm256_testz_si256(ids.wrong, ids.wrong) == 1 }
+    }
+
+    #[inline(always)]
+    fn put<const LOGIT: bool, const P: bool>(candidates: &mut [Candidate; LANES], logits: Self, p: Self) {
+        let (halves, _) = candidates.as_chunks_mut();
+        let [low, high] = halves else { return };
+        // SAFETY: the features are there.
+        unsafe {
+            put_half::<LOGIT, P>(low, logits.0, p.0);
+            put_half::<LOGIT, P>(high, logits.1, p.1);
+        }
     }
 
     #[inline(always)]
@@ -340,6 +360,35 @@ unsafe fn ids(candidates: &Half) -> __m256i {
     unsafe {
         let (a, b, c) = registers(candidates);
         _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0b1001_0010), c, 0b0010_0100)
+    }
+}
+
+/// Writes logits and probabilities, or some of both, in the order of [`logits`].
+///
+/// # Safety
+/// The features are there.
+#[inline(always)]
+unsafe fn put_half<const LOGIT: bool, const P: bool>(candidates: &mut Half, logits: __m256, p: __m256) {
+    let words = candidates.as_mut_ptr().cast::<f32>();
+    // SAFETY: the features are there, and three times eight words can be read and written.
+    unsafe {
+        let (mut a, mut b, mut c) =
+            (_mm256_loadu_ps(words), _mm256_loadu_ps(words.add(8)), _mm256_loadu_ps(words.add(16)));
+        if LOGIT {
+            a = _mm256_blend_ps(a, logits, 0b1001_0010);
+            b = _mm256_blend_ps(b, logits, 0b0010_0100);
+            c = _mm256_blend_ps(c, logits, 0b0100_1001);
+        }
+        if P {
+            // A probability's lane is the one behind its logit's.
+            let p = _mm256_permutevar8x32_ps(p, _mm256_setr_epi32(7, 0, 1, 2, 3, 4, 5, 6));
+            a = _mm256_blend_ps(a, p, 0b0010_0100);
+            b = _mm256_blend_ps(b, p, 0b0100_1001);
+            c = _mm256_blend_ps(c, p, 0b1001_0010);
+        }
+        _mm256_storeu_ps(words, a);
+        _mm256_storeu_ps(words.add(8), b);
+        _mm256_storeu_ps(words.add(16), c);
     }
 }
 

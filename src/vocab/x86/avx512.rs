@@ -205,6 +205,16 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn soonest(self) -> Self {
+        let mut from = [0; LANES];
+        for (i, place) in const { places_of(1) }.into_iter().enumerate() {
+            from[place as usize] = i as i32;
+        }
+        // SAFETY: the features are there, and sixteen words can be read.
+        Self(unsafe { _mm512_permutexvar_ps(_mm512_loadu_si512(from.as_ptr().cast()), self.0) })
+    }
+
+    #[inline(always)]
     fn expect_ids(first: i32) -> Expected {
         let mut ids = [0; LANES];
         for (i, place) in const { places_of(0) }.into_iter().enumerate() {
@@ -231,16 +241,23 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn pack<const WORD: usize>(self, candidates: &mut [Candidate; LANES]) {
+    fn put<const LOGIT: bool, const P: bool>(candidates: &mut [Candidate; LANES], logits: Self, p: Self) {
         let words = candidates.as_mut_ptr().cast::<f32>();
-        for (i, lanes) in const { lanes_of(WORD) }.into_iter().enumerate() {
-            // Lane j of register i is the word of candidate (16 i + j - WORD) / 3.
-            let from: [i32; LANES] = std::array::from_fn(|j| (LANES * i + j).wrapping_sub(WORD) as i32 / 3);
-            // SAFETY: the features are there, and three times sixteen words can be read and written. (A store behind a
-            // mask is many times slower on some processors.)
-            unsafe {
-                let x = _mm512_permutexvar_ps(_mm512_loadu_si512(from.as_ptr().cast()), self.0);
-                let all = _mm512_mask_mov_ps(_mm512_loadu_ps(words.add(LANES * i)), lanes, x);
+        let (of_logits, of_p) = const { (lanes_of(1), lanes_of(2)) };
+        // A probability's lane is the one behind its logit's.
+        let behind: [i32; LANES] = std::array::from_fn(|lane| (lane + LANES - 1) as i32 % LANES as i32);
+        // SAFETY: the features are there, and three times sixteen words can be read and written. (A store behind a
+        // mask is many times slower on some processors.)
+        unsafe {
+            let p = _mm512_permutexvar_ps(_mm512_loadu_si512(behind.as_ptr().cast()), p.0);
+            for i in 0..3 {
+                let mut all = _mm512_loadu_ps(words.add(LANES * i));
+                if LOGIT {
+                    all = _mm512_mask_mov_ps(all, of_logits[i], logits.0);
+                }
+                if P {
+                    all = _mm512_mask_mov_ps(all, of_p[i], p);
+                }
                 _mm512_storeu_ps(words.add(LANES * i), all);
             }
         }
