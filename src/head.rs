@@ -9,7 +9,7 @@ mod sort;
 
 use crate::math::exp_all;
 use crate::order::halfway;
-use crate::vocab::{Hit, USUAL_HEAD, Vocabulary, make_room};
+use crate::vocab::{Hit, SLACK, USUAL_HEAD, Vocabulary, make_room};
 
 /// A token of the head.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,7 +106,7 @@ impl<'r> Head<'r> {
         let n = vocab.min(USUAL_HEAD);
         make_room(&mut self.scratch.entries, n);
         make_room(&mut self.scratch.weights, n);
-        make_room(&mut self.scratch.pool, n);
+        make_room(&mut self.scratch.pool, n + SLACK);
         make_room(&mut self.scratch.spare, n);
     }
 

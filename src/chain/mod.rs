@@ -69,12 +69,13 @@ impl Chain {
 
     /// What the first pass over a row is to find: what the first stage that looks at the row will ask.
     pub(crate) fn first_pass(&self) -> First {
-        Self::pass_for(&self.stages, 1.0)
+        self.pass_for(0, 1.0)
     }
 
-    /// What a pass over a row is to find if these stages follow, the first of which sees the law at this scale.
-    fn pass_for(stages: &[Box<dyn Stage>], mut scale: f64) -> First {
-        for stage in stages {
+    /// What a pass over a row is to find if the stages from `next` on follow, the first of which sees the law at this
+    /// scale.
+    fn pass_for(&self, next: usize, mut scale: f64) -> First {
+        for stage in &self.stages[next..] {
             match stage.need() {
                 Need::Scale(factor) => scale = Law::scaled(scale, factor),
                 Need::Largest => return First::Maxima,
@@ -83,7 +84,8 @@ impl Chain {
                 Need::Entropy => return First::Moment(scale),
             }
         }
-        First::Whole(scale)
+        // Nobody asks, and one who lists or scales the whole vocabulary needs no sum.
+        First::Maxima
     }
 
     /// How often the chain changes single tokens' logits at the most.
@@ -107,7 +109,7 @@ impl Chain {
             }
             context.stage = at;
             stage.transform(law, context)?;
-            law.plan(|scale| Self::pass_for(&self.stages[at as usize + 1..], scale));
+            law.plan(|scale| self.pass_for(at as usize + 1, scale));
         }
         law.read()
     }

@@ -88,7 +88,7 @@ impl Sampler {
         }
         let next = chain.draw(&mut law, &context);
         if law.is_closed() {
-            let selected = keep(&mut law, candidates, kept);
+            let selected = keep(&mut law, kept, |place| place as i32);
             return Some((move_to_front(kept, selected, candidates), next));
         }
         let whole = Whole::of(&mut law);
@@ -120,7 +120,7 @@ impl Sampler {
             pending.0 = candidates[drawn.index as usize].id;
         }
         if law.is_closed() {
-            let selected = keep(&mut law, candidates, kept);
+            let selected = keep(&mut law, kept, |place| candidates[place as usize].id);
             return Ok((move_to_front(kept, selected, candidates), next, in_order));
         }
         let theirs = mask.is_none() && law.has_model_logits();
@@ -133,14 +133,14 @@ impl Sampler {
 }
 
 /// Gathers what the law kept, as candidates; returns the place of the token that was taken.
-fn keep(law: &mut Law<'_>, candidates: &[Candidate], kept: &mut Vec<Candidate>) -> Option<usize> {
+fn keep(law: &mut Law<'_>, kept: &mut Vec<Candidate>, id: impl Fn(u32) -> i32) -> Option<usize> {
     law.list();
     kept.clear();
-    make_room(kept, USUAL_HEAD.min(candidates.len()));
+    make_room(kept, USUAL_HEAD.min(law.vocabulary().0.row().vocab()));
     let (total, logit) = (law.head_weight(), law.to_logit());
     let (entries, weights) = law.weighed();
     kept.extend(entries.iter().zip(weights).map(|(e, weight)| Candidate {
-        id: candidates[e.index as usize].id,
+        id: id(e.index),
         logit: logit(e) as f32,
         p: (weight / total) as f32,
     }));

@@ -8,7 +8,7 @@ use super::lanes::Lanes;
 use super::passes::{ROWS, Wanted};
 use super::run::{Allowed, Format, Source};
 use super::weighed::{Above, Aim, Bracket, Weighed};
-use super::{Hit, Scratch, USUAL_HEAD, Vocabulary, make_room};
+use super::{Hit, SLACK, Scratch, USUAL_HEAD, Vocabulary, make_room};
 use crate::logits::{BLOCK, Row};
 use crate::math::exp;
 
@@ -43,7 +43,7 @@ impl Crowd {
         self.tokens.reserve(row.blocks() * BLOCK);
         make_room(&mut self.blocks, row.blocks());
         make_room(&mut self.starts, row.blocks());
-        make_room(&mut self.near, USUAL_HEAD.min(row.vocab()));
+        make_room(&mut self.near, USUAL_HEAD.min(row.vocab()) + SLACK);
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) use candidates::{Rewritten, Share};
 pub(crate) use dispatch::{Kernels, by_name, kernels, levels};
 pub(crate) use lanes::{LANES, Vector};
 pub(crate) use noise::{Noises, Stream};
-pub(crate) use passes::Hit;
+pub(crate) use passes::{Hit, SLACK};
 pub(crate) use reshape::{Bell, Powers};
 pub(crate) use run::Run;
 pub(crate) use sums::{TILE, Weighing};

@@ -160,6 +160,9 @@ pub(super) fn total<L: Lanes>(blocks: &[Vector]) -> f64 {
     L::sum(sum)
 }
 
+/// How many more hits than there are at last a list must have room for, if it is not to grow on the way.
+pub(crate) const SLACK: usize = BLOCK + LANES;
+
 /// From so many hits in a block on, it is cheaper to move them sixteen at a time.
 const MANY: u32 = 48;
 
@@ -225,18 +228,21 @@ fn collect_between<L: Lanes, F: Format, A: Allowed, const HIGH: bool>(
             }
             continue;
         }
+        // A vector at a time, of which some count, each over what the last one left too much.
+        let mut len = hits.len();
+        hits.resize(len + SLACK, Hit(0));
         let (mut indices, mut logits) = ([0; LANES], [0.0; LANES]);
         for v in 0..ROWS {
             let x = run.vector::<L>(block, b, v);
             let inside = if HIGH { L::and(x.ge(low), x.lt(high)) } else { x.ge(low) };
             let n = x.compress(inside, first + (v * LANES) as u32, &mut indices, &mut logits);
-            // All sixteen at once, of which the first n count.
-            let mut all = [Hit(0); LANES];
+            let Some(all) = hits[len..].first_chunk_mut::<LANES>() else { break };
             for i in 0..LANES {
                 all[i] = Hit::new(indices[i], logits[i]);
             }
-            hits.extend_from_slice(&all[..n.min(LANES)]);
+            len += n;
         }
+        hits.truncate(len);
     }
 }
 
