@@ -95,7 +95,8 @@ impl Sampler {
         Some((whole.write(candidates, kernels, |tile| scratch.weighing(tile), None), next))
     }
 
-    /// Takes the logits out of the candidates. Says, too, whether that was in vain: whether they could have been read in place.
+    /// Takes the logits out of the candidates. Says, too, whether that was in vain: whether they could have been read in
+    /// place.
     fn apply_to_copy(&mut self, candidates: &mut [Candidate]) -> Result<(Applied, State, bool)> {
         let Self { chain, kernels, seed, position, history, bias, mask, state, memory, .. } = self;
         let Memory { law, problem, work, row, ids, kept, copied, .. } = &mut **memory;
