@@ -43,9 +43,7 @@ impl LawScratch {
             edits: vec![Vec::new(); changes],
         }
     }
-}
 
-impl LawScratch {
     /// How a tile of the row that the last law summed was weighed.
     pub(crate) fn weighing(&self, tile: usize) -> Weighing {
         self.vocab.weighing(tile)

@@ -28,7 +28,7 @@ pub enum Values<'a> {
     F16(&'a [u16]),
     /// bfloat16, as bits.
     Bf16(&'a [u16]),
-    /// The logits of an engine's candidates, the i-th being token i's; their ids and probabilities are not looked at.
+    /// The logits of an engine's candidates. The i-th is token i's, whatever its id; probabilities are not read.
     Candidates(&'a [Candidate]),
 }
 
@@ -247,26 +247,22 @@ impl<'a> Row<'a> {
 
     /// The logits of one lane of a block, after edits and mask, -infinity beyond the row's end.
     pub(crate) fn column(&self, block: usize, lane: usize) -> Vector {
-        let start = block * BLOCK;
-        let place = |v: usize| v * LANES + lane % LANES;
+        let (start, place) = (block * BLOCK, |v: usize| v * LANES + lane % LANES);
+        let is_plain = !self.is_touched() && start + BLOCK <= self.vocab();
         match self.values {
-            _ if self.is_touched() => {}
-            Values::F32(v) => {
-                if let Some(block) = v[start..].first_chunk::<BLOCK>() {
-                    return std::array::from_fn(|v| block[place(v)]);
-                }
+            Values::F32(v) if is_plain => {
+                let block = &v[start..start + BLOCK];
+                std::array::from_fn(|v| block[place(v)])
             }
-            Values::Candidates(v) => {
-                if let Some(block) = v[start..].first_chunk::<BLOCK>() {
-                    return std::array::from_fn(|v| block[place(v)].logit);
-                }
+            Values::Candidates(v) if is_plain => {
+                let block = &v[start..start + BLOCK];
+                std::array::from_fn(|v| block[place(v)].logit)
             }
-            _ => {}
+            _ => std::array::from_fn(|v| {
+                let token = start + place(v);
+                if token < self.vocab() { self.logit(token as u32) } else { f32::NEG_INFINITY }
+            }),
         }
-        std::array::from_fn(|v| {
-            let token = start + v * LANES + lane;
-            if token < self.vocab() { self.logit(token as u32) } else { f32::NEG_INFINITY }
-        })
     }
 
     /// Writes the logits from `start` on, after edits and mask.

@@ -84,7 +84,7 @@ impl Chain {
                 Need::Entropy => return First::Moment(scale),
             }
         }
-        // Nobody asks, and one who lists or scales the whole vocabulary needs no sum.
+        // No stage asks. Who lists the law or writes its logits needs no sum, and who needs one has it made.
         First::Maxima
     }
 

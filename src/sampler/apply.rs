@@ -49,9 +49,10 @@ impl Sampler {
                 i32::MAX
             )));
         }
-        // Whichever way the first arrays go, a later one may go the other.
+        // Whichever way the first arrays go, and whether they are kept whole, a later one may go the other.
         make_room(&mut self.memory.row, candidates.len());
         make_room(&mut self.memory.ids, candidates.len());
+        make_room(&mut self.memory.kept, USUAL_HEAD.min(candidates.len()));
         let in_place = if self.memory.copies { None } else { self.apply_in_place(candidates) };
         let (applied, next) = match in_place {
             Some(done) => done,
@@ -137,7 +138,6 @@ impl Sampler {
 fn keep(law: &mut Law<'_>, kept: &mut Vec<Candidate>, id: impl Fn(u32) -> i32) -> Option<usize> {
     law.list();
     kept.clear();
-    make_room(kept, USUAL_HEAD.min(law.vocabulary().0.row().vocab()));
     let (total, logit) = (law.head_weight(), law.to_logit());
     let (entries, weights) = law.weighed();
     kept.extend(entries.iter().zip(weights).map(|(e, weight)| Candidate {
@@ -258,7 +258,7 @@ mod tests {
                 }
             }
         }
-        // All but those that may leave the law the whole vocabulary.
+        // All but those that may leave a whole vocabulary with other logits.
         assert!(in_place > CHAINS.len() * 4, "{in_place}");
     }
 

@@ -1,4 +1,5 @@
-// Chains that have every stage of the catalogue in them, for tests of what must hold whatever the chain.
+// Chains that have every stage of the catalogue in them, for tests of what must hold whatever the chain. (The
+// library's own tests include this file.)
 
 /// A stage that is new in the catalogue needs a chain here: [`missing`] says so.
 pub const CHAINS: [&str; 37] = [

@@ -62,7 +62,8 @@ fn formats(digest: &mut Digest, sampler: &mut Sampler, logits: &[f32], mask: &[u
     let fits = |l: f32| if l.is_finite() { l.clamp(-6e4, 6e4) } else { l };
     let f16: Vec<u16> = logits.iter().map(|&l| half::f16::from_f32(fits(l)).to_bits()).collect();
     let bf16: Vec<u16> = logits.iter().map(|&l| half::bf16::from_f32(fits(l)).to_bits()).collect();
-    for values in [Values::F32(logits), Values::F16(&f16), Values::Bf16(&bf16)] {
+    let candidates: Vec<_> = (0..).zip(logits).map(|(id, &logit)| Candidate { id, logit, p: 0.0 }).collect();
+    for values in [Values::F32(logits), Values::F16(&f16), Values::Bf16(&bf16), Values::Candidates(&candidates)] {
         let row = Row::new(values).unwrap();
         digest.token(sampler.decode(row, WANT));
         digest.token(sampler.decode(row.with_mask(mask), WANT));
