@@ -1,7 +1,7 @@
 //! What else can be told of a decoded row: its most likely tokens, the drawn token's rank, and what was kept.
 
 use crate::diagnostics;
-use crate::law::Law;
+use crate::distribution::Law;
 use crate::math::ln;
 
 /// Whose log-probabilities.

@@ -1,6 +1,6 @@
 //! What was kept and with how much mass: figures about a decoded row, computed only when somebody asks.
 
-use crate::law::{Law, LawScratch};
+use crate::distribution::{Law, LawScratch};
 use crate::math::{exp, ln};
 use crate::vocab::{First, Kernels, Vocabulary};
 

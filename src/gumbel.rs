@@ -8,12 +8,12 @@
 //! still win. Nothing of the vocabulary's size is stored. Of a whole vocabulary the words are made and compared many at a
 //! time (`vocab/noise.rs`), and no weight is asked for but a lane's sum.
 
-use crate::head::LOWEST_LOG_WEIGHT;
-use crate::law::{Drawn, Law};
-use crate::logits::{BLOCK, Row};
+use crate::distribution::head::LOWEST_LOG_WEIGHT;
+use crate::distribution::{Drawn, Law};
+use crate::logits::Row;
 use crate::math::{exp, ln};
-use crate::random::{MOST_NOISE, Noise};
-use crate::vocab::{Noises, Stream, Vocabulary};
+use crate::random::{MOST_NOISE, Noise, Stream};
+use crate::vocab::{BLOCK, Noises, Vocabulary};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 

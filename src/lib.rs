@@ -42,27 +42,28 @@ mod batch;
 pub mod bregman;
 mod chain;
 mod diagnostics;
+mod distribution;
 mod error;
 pub mod ffi;
 mod gumbel;
-mod head;
 mod history;
-mod law;
 mod logits;
 mod math;
 mod order;
+mod parameters;
 mod random;
 mod sampler;
 mod stages;
 mod vocab;
 
 pub use answers::{Answers, Source, Told};
-pub use chain::catalogue::{Kind, ParameterInfo, StageInfo, stages};
 pub use chain::macros::{MacroInfo, macros};
 pub use error::{Error, Result};
 pub use gumbel::Sample;
 pub use logits::{Candidate, Row, Values};
+pub use parameters::{Kind, ParameterInfo};
 pub use sampler::{Applied, Order, Sampler, Token, Want};
+pub use stages::{StageInfo, stages};
 
 /// Decodes one row with each sampler, on up to `threads` threads (0 or 1: the caller's). No row's failure is another's,
 /// and neither the number of threads nor the company a row is in changes its token.

@@ -4,20 +4,6 @@
 //! token is copied first.
 
 use crate::error::{Error, Result};
-use crate::vocab::{LANES, Run, Vector};
-use std::ops::Range;
-
-/// Logits that the passes take at a time: every sum and maximum is formed per block, in this order, everywhere.
-pub(crate) const BLOCK: usize = 256;
-
-/// The memory that holds a block that has to be copied.
-pub(crate) struct Copied(Box<[f32; BLOCK]>);
-
-impl Copied {
-    pub(crate) fn new() -> Self {
-        Self(Box::new([0.0; BLOCK]))
-    }
-}
 
 /// The numbers of a row, in the format that the model produced.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +28,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    fn slice(self, start: usize, end: usize) -> Self {
+    pub(crate) fn slice(self, start: usize, end: usize) -> Self {
         match self {
             Values::F32(v) => Values::F32(&v[start..end]),
             Values::F16(v) => Values::F16(&v[start..end]),
@@ -122,6 +108,11 @@ impl<'a> Row<'a> {
         self
     }
 
+    /// The numbers, as they are before edits and mask.
+    pub(crate) fn values(&self) -> Values<'a> {
+        self.values
+    }
+
     /// The mask, if there is one.
     pub(crate) fn mask(&self) -> Option<&'a [u32]> {
         self.mask
@@ -139,16 +130,6 @@ impl<'a> Row<'a> {
         self.edits
     }
 
-    /// The blocks of candidates that have an edit: the place of the first, and all of them. None in a row of another kind.
-    pub(crate) fn edited_candidates(&self) -> impl Iterator<Item = (usize, &'a [Candidate])> + use<'a> {
-        let candidates = if let Values::Candidates(candidates) = self.values { candidates } else { &[] };
-        let block = |&(token, _): &(u32, f32)| token as usize / BLOCK;
-        self.edits.chunk_by(move |a, b| block(a) == block(b)).filter_map(move |edits| {
-            let first = block(&edits[0]) * BLOCK;
-            Some((first, candidates.get(first..)?.chunks(BLOCK).next()?))
-        })
-    }
-
     /// The row as the model left it, without mask and edits.
     pub(crate) fn untouched(self) -> Self {
         Self { mask: None, edits: &[], ..self }
@@ -164,11 +145,6 @@ impl<'a> Row<'a> {
         self.values.len()
     }
 
-    /// Number of blocks, the last one perhaps shorter.
-    pub(crate) fn blocks(&self) -> usize {
-        self.vocab().div_ceil(BLOCK)
-    }
-
     /// One token's logit after edits and mask.
     pub(crate) fn logit(&self, token: u32) -> f32 {
         let i = token as usize;
@@ -182,87 +158,6 @@ impl<'a> Row<'a> {
     pub(crate) fn unmasked(&self, token: u32) -> f32 {
         let edit = self.edits.binary_search_by_key(&token, |&(id, _)| id);
         edit.map_or_else(|_| self.values.get(token as usize), |at| self.edits[at].1)
-    }
-
-    /// A run from `block` on, of at most `most` blocks: as long as it can be read in place, else one block, copied.
-    pub(crate) fn run<'t>(&'t self, block: usize, most: usize, memory: &'t mut Copied) -> Run<'t> {
-        let start = block * BLOCK;
-        let mut end = (start + most * BLOCK).min(self.vocab());
-        let next = self.edits.partition_point(|&(id, _)| (id as usize) < start);
-        if let Some(&(id, _)) = self.edits.get(next) {
-            end = end.min(id as usize / BLOCK * BLOCK);
-        }
-        if end <= start {
-            return Run::plain(self.copied_block(block, memory));
-        }
-        let mask = self.mask.map(|words| words.get(start / 32..).unwrap_or(&[]));
-        Run { values: self.values.slice(start, end), mask }
-    }
-
-    /// Calls `visit(first block, run)` for runs that cover some blocks, in order.
-    pub(crate) fn for_each_run(
-        &self,
-        blocks: Range<usize>,
-        memory: &mut Copied,
-        mut visit: impl FnMut(usize, Run<'_>),
-    ) {
-        let mut block = blocks.start;
-        while block < blocks.end {
-            let run = self.run(block, blocks.end - block, memory);
-            visit(block, run);
-            block += run.blocks();
-        }
-    }
-
-    /// Calls `visit(first block, run, those of the blocks that are in it)` for runs that hold some blocks, which ascend.
-    pub(crate) fn for_each_run_with(
-        &self,
-        mut blocks: &[u32],
-        memory: &mut Copied,
-        mut visit: impl FnMut(usize, Run<'_>, &[u32]),
-    ) {
-        while let Some(&first) = blocks.first() {
-            let first = first as usize;
-            let run = self.run(first, self.blocks() - first, memory);
-            let here = blocks.partition_point(|&block| (block as usize) < first + run.blocks());
-            visit(first, run, &blocks[..here]);
-            blocks = &blocks[here..];
-        }
-    }
-
-    /// One block as a copy, after edits and mask.
-    pub(crate) fn copied_block<'t>(&self, block: usize, memory: &'t mut Copied) -> &'t mut [f32] {
-        let start = block * BLOCK;
-        let out = &mut memory.0[..BLOCK.min(self.vocab() - start)];
-        self.write(start, out);
-        out
-    }
-
-    /// The same less `shift`.
-    pub(crate) fn shifted_block<'t>(&self, block: usize, shift: f32, memory: &'t mut Copied) -> Run<'t> {
-        let out = self.copied_block(block, memory);
-        out.iter_mut().for_each(|l| *l -= shift);
-        Run::plain(out)
-    }
-
-    /// The logits of one lane of a block, after edits and mask, -infinity beyond the row's end.
-    pub(crate) fn column(&self, block: usize, lane: usize) -> Vector {
-        let (start, place) = (block * BLOCK, |v: usize| v * LANES + lane % LANES);
-        let is_plain = !self.is_touched() && start + BLOCK <= self.vocab();
-        match self.values {
-            Values::F32(v) if is_plain => {
-                let block = &v[start..start + BLOCK];
-                std::array::from_fn(|v| block[place(v)])
-            }
-            Values::Candidates(v) if is_plain => {
-                let block = &v[start..start + BLOCK];
-                std::array::from_fn(|v| block[place(v)].logit)
-            }
-            _ => std::array::from_fn(|v| {
-                let token = start + place(v);
-                if token < self.vocab() { self.logit(token as u32) } else { f32::NEG_INFINITY }
-            }),
-        }
     }
 
     /// Writes the logits from `start` on, after edits and mask.

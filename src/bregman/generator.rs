@@ -1,6 +1,7 @@
 //! Generators φ of Bregman divergences: the α family in closed form, or a user's own.
 
 use crate::math::{exp, expm1, ln, log1p};
+use std::sync::Arc;
 
 /// A strictly convex function φ on [0, 1] with derivative f, given on whole vectors (one call a vector, not one a
 /// token). MATH.md, 9.
@@ -23,6 +24,9 @@ pub trait Generator: Send + Sync {
         false
     }
 }
+
+/// Generators that a chain may name.
+pub(crate) type Generators<'a> = &'a [(&'a str, Arc<dyn Generator>)];
 
 /// The α family: φ(x) = x^α / (α(α-1)), and x ln x at α = 1.
 ///

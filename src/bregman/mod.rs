@@ -36,6 +36,7 @@ mod problem;
 mod root;
 mod support;
 
+pub(crate) use generator::Generators;
 pub use generator::{Alpha, Generator};
 pub use objective::{Divergence, objective};
 pub(crate) use problem::Problem;

@@ -2,33 +2,20 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `catalogue.rs` | what can be said of a stage and its parameters; the list of all stages |
-//! | `macros.rs` | whole engines: names that stand for several stages |
+//! | `macros/` | whole engines: names that stand for several stages |
 //! | `parse.rs` | the text's grammar, with errors that name the nearest known word |
-//! | `arguments.rs` | the values given to one stage, checked against the catalogue; their canonical form |
-//! | `lists.rs` | values that are lists of tokens |
 
-pub(crate) mod arguments;
-pub(crate) mod catalogue;
-mod lists;
 pub(crate) mod macros;
 mod parse;
 
-pub(crate) use parse::MOST_STAGES;
-
-use crate::bregman::Generator;
+use crate::bregman::Generators;
+use crate::distribution::Law;
 use crate::error::{Error, Result};
 use crate::history::Scope;
-use crate::law::Law;
-use crate::stages::{Context, Need, Stage, State};
+use crate::parameters::Arguments;
+use crate::stages::{Context, Need, Stage, StageInfo, State};
 use crate::vocab::First;
-use arguments::Arguments;
-use catalogue::StageInfo;
 use std::fmt;
-use std::sync::Arc;
-
-/// Generators that a chain may name.
-pub(crate) type Generators<'a> = &'a [(&'a str, Arc<dyn Generator>)];
 
 /// A stage with what was said to it.
 struct Said {
@@ -91,6 +78,11 @@ impl Chain {
     /// How often the chain changes single tokens' logits at the most.
     pub(crate) fn changes(&self) -> usize {
         self.stages.iter().map(|stage| stage.changes()).sum()
+    }
+
+    /// How often the chain gives the whole row other logits at the most.
+    pub(crate) fn rewrites(&self) -> usize {
+        self.stages.iter().filter(|stage| stage.rewrites()).count()
     }
 
     /// The tokens of the history that have to be counted.

@@ -8,13 +8,13 @@
 //! A stage may be a macro's name; it then stands for several. Space is free. Names are compared in lower case with `-` read as `_`.
 
 use super::Said;
-use super::arguments::Arguments;
-use super::catalogue::{find, nearest, stages};
 use super::macros;
 use crate::error::{Error, Result};
+use crate::parameters::{Arguments, nearest};
+use crate::stages::{find, stages};
 
 /// More stages than this are a mistake, not a chain.
-pub(crate) const MOST_STAGES: usize = 64;
+const MOST_STAGES: usize = 64;
 
 pub(super) fn parse(text: &str) -> Result<Vec<Said>> {
     if text.trim().is_empty() {

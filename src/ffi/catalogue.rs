@@ -3,9 +3,10 @@
 use super::check;
 use super::guard;
 use super::types::*;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo, stages};
 use crate::chain::macros::{MacroInfo, macros};
 use crate::error::Error;
+use crate::parameters::{Kind, ParameterInfo};
+use crate::stages::{StageInfo, stages};
 use std::ffi::{CString, c_char};
 use std::mem::offset_of;
 use std::sync::LazyLock;

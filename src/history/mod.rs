@@ -3,15 +3,15 @@
 //! | file | what it is |
 //! |---|---|
 //! | `counts.rs` | tokens and how often each was seen, kept up to date as tokens are accepted |
-//! | `change.rs` | what such a stage does: changes of single tokens' logits |
+//! | `edit.rs` | what such a stage does: changes of single tokens' logits |
 //! | `repeats.rs` | where the end of the history has stood before |
 
-mod change;
 mod counts;
+mod edit;
 mod repeats;
 
-pub(crate) use change::{Change, change_of, merge};
 pub(crate) use counts::Seen;
+pub(crate) use edit::{Change, change_of, merge};
 pub(crate) use repeats::{BrokenAt, continuations, repeated};
 
 use crate::error::{Error, Result};

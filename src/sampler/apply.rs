@@ -1,11 +1,11 @@
 //! A sampler as a stage in an engine's own chain: candidates in, candidates out, in place.
 
 use super::{Memory, Sampler};
+use crate::distribution::Law;
 use crate::error::{Error, Result};
-use crate::law::Law;
-use crate::logits::{BLOCK, Candidate, Copied, Row, Values, is_allowed};
+use crate::logits::{Candidate, Row, Values, is_allowed};
 use crate::stages::{Context, State};
-use crate::vocab::{Kernels, Rewritten, Share, TILE, USUAL_HEAD, Weighing, make_room};
+use crate::vocab::{BLOCK, Copied, Kernels, Rewritten, Share, TILE, USUAL_HEAD, Weighing, make_room};
 
 /// What [`Sampler::apply`] did to a candidate array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

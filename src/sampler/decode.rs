@@ -3,9 +3,9 @@
 use super::{Parts, Sampler, Token, Want};
 use crate::answers::{self, Answers, Source, Told};
 use crate::diagnostics;
+use crate::distribution::Law;
 use crate::error::{Error, Result};
 use crate::gumbel::{self, Sample};
-use crate::law::Law;
 use crate::logits::Row;
 use crate::random::Noise;
 use crate::vocab::First;

@@ -1,11 +1,10 @@
 //! Adaptive-p: draws tokens near a probability that keeps the average at a target.
 
-use super::{Context, Need, Stage, State};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Context, Need, Stage, StageInfo, State};
+use crate::bregman::Generators;
+use crate::distribution::Law;
 use crate::error::Result;
-use crate::law::Law;
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 use crate::random::{Purpose, uniform};
 use crate::vocab::Bell;
 
@@ -20,6 +19,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "llama.cpp, llama_sampler_init_adaptive_p",
     agrees: "llama.cpp, koboldcpp",
     draws: true,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "target",
@@ -58,6 +58,10 @@ impl AdaptiveP {
 }
 
 impl Stage for AdaptiveP {
+    fn rewrites(&self) -> bool {
+        true
+    }
+
     fn need(&self) -> Need {
         if self.is_plain() { Need::Whole } else { Need::Total }
     }

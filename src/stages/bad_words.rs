@@ -2,12 +2,11 @@
 
 use super::SCOPE;
 use super::scope;
-use super::{Edit, Edits, Stage, Work};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Edit, Edits, Stage, StageInfo, Work};
+use crate::bregman::Generators;
 use crate::error::Result;
 use crate::history::{Change, History, Scope};
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "bad_words",
@@ -17,6 +16,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "transformers; vLLM with scope=output",
     source: "Hugging Face transformers, NoBadWordsLogitsProcessor; vLLM, bad_words",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "sequences",

@@ -1,13 +1,12 @@
 //! The Bregman decoder as a stage: finds the candidates in the law, lets the decoder choose, writes p̂ back.
 
-use super::{Context, Need, Stage};
+use super::{Context, Need, Stage, StageInfo};
+use crate::bregman::Generators;
 use crate::bregman::{Decoder, Family, Limits, Mode, Problem, Size};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo, nearest};
+use crate::distribution::{Law, Ties};
 use crate::error::{Error, Result};
-use crate::law::{Law, Ties};
 use crate::math::ln;
+use crate::parameters::{Arguments, Kind, ParameterInfo, nearest};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "bregman",
@@ -18,6 +17,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "arXiv 2505.19371, Foundations of Top-k Decoding for Language Models",
     agrees: "no engine has it, but for alpha = 1 with a fixed k",
     draws: false,
+    alternatives: &[&SIZES, &["alpha", "generator"]],
     parameters: &[
         ParameterInfo {
             name: "alpha",

@@ -1,11 +1,10 @@
 //! Draw: one token from the law, by inverting its cumulative distribution.
 
-use super::{Context, Need, Stage, State};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::StageInfo;
+use super::{Context, Need, Stage, StageInfo, State};
+use crate::bregman::Generators;
+use crate::distribution::Law;
 use crate::error::Result;
-use crate::law::Law;
+use crate::parameters::Arguments;
 use crate::random::{Purpose, uniform};
 
 pub(super) const INFO: StageInfo = StageInfo {
@@ -17,6 +16,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "inverse transform sampling; llama.cpp, llama_sampler_init_dist",
     agrees: "every engine in law; none in the token, which depends on its random numbers",
     draws: true,
+    alternatives: &[],
     parameters: &[],
     build,
 };

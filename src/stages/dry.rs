@@ -1,13 +1,12 @@
 //! DRY ("don't repeat yourself"): the longer the repetition that a token would continue, the larger its penalty.
 
 use super::scope;
-use super::{Edit, Edits, Stage, Work};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Edit, Edits, Stage, StageInfo, Work};
+use crate::bregman::Generators;
 use crate::error::Result;
 use crate::history::{BrokenAt, Change, History, Scope, repeated};
 use crate::math::{ln, pow};
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "dry",
@@ -17,6 +16,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "llama.cpp",
     source: "p-e-w, text-generation-webui pull request 5677; llama.cpp, llama_sampler_init_dry",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "multiplier",

@@ -1,12 +1,11 @@
 //! Dynamic temperature: a temperature that grows with the entropy.
 
-use super::{Context, Need, Stage};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Context, Need, Stage, StageInfo};
+use crate::bregman::Generators;
+use crate::distribution::Law;
 use crate::error::Result;
-use crate::law::Law;
 use crate::math::{ln, pow};
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "dynamic_temperature",
@@ -18,6 +17,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "llama.cpp, llama_sampler_init_temp_ext; koboldcpp, dynamic temperature",
     agrees: "llama.cpp, koboldcpp",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "t",

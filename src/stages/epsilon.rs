@@ -1,12 +1,11 @@
 //! Epsilon: every token with at least some probability.
 
-use super::{Context, MIN_KEEP, Need, Stage};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use crate::bregman::Generators;
+use crate::distribution::{Edge, Law, Least, Ties};
 use crate::error::Result;
-use crate::law::{Edge, Law, Least, Ties};
 use crate::math::ln;
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "epsilon",
@@ -16,6 +15,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "arXiv 2210.15191, Truncation Sampling as Language Model Desmoothing",
     agrees: "Hugging Face transformers (EpsilonLogitsWarper), ties included",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "epsilon",

@@ -1,12 +1,11 @@
 //! Eta: an epsilon that falls with the entropy.
 
-use super::{Context, MIN_KEEP, Need, Stage};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use crate::bregman::Generators;
+use crate::distribution::{Edge, Law, Least, Ties};
 use crate::error::Result;
-use crate::law::{Edge, Law, Least, Ties};
 use crate::math::{exp, ln};
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "eta",
@@ -18,6 +17,7 @@ pub(super) const INFO: StageInfo = StageInfo {
              not cover the exponential)",
     agrees: "Hugging Face transformers (EtaLogitsWarper), ties included",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "epsilon",

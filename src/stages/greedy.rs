@@ -1,11 +1,10 @@
 //! Greedy: the most likely token.
 
-use super::{Context, Stage, State};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::StageInfo;
+use super::{Context, Stage, StageInfo, State};
+use crate::bregman::Generators;
+use crate::distribution::Law;
 use crate::error::Result;
-use crate::law::Law;
+use crate::parameters::Arguments;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "greedy",
@@ -15,6 +14,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "llama.cpp, llama_sampler_init_greedy",
     agrees: "llama.cpp, vLLM, SGLang and all others, ties aside",
     draws: true,
+    alternatives: &[],
     parameters: &[],
     build,
 };

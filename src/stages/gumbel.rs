@@ -1,12 +1,11 @@
 //! Gumbel: one token from the law, as the winner of a race with noise for each token.
 
-use super::{Context, Need, Stage, State};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::StageInfo;
+use super::{Context, Need, Stage, StageInfo, State};
+use crate::bregman::Generators;
+use crate::distribution::Law;
 use crate::error::Result;
 use crate::gumbel;
-use crate::law::Law;
+use crate::parameters::Arguments;
 use crate::random::Noise;
 
 pub(super) const INFO: StageInfo = StageInfo {
@@ -18,6 +17,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "exact categorical draw",
     source: "Gumbel-max: Maddison, Tarlow and Minka, arXiv 1411.0030",
     draws: true,
+    alternatives: &[],
     parameters: &[],
     build,
 };

@@ -1,11 +1,10 @@
 //! Logit bias: a number added to the logits of some tokens.
 
-use super::{Edit, Edits, Stage, Work};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Edit, Edits, Stage, StageInfo, Work};
+use crate::bregman::Generators;
 use crate::error::Result;
 use crate::history::{Change, History};
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "logit_bias",
@@ -15,6 +14,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "OpenAI API, llama.cpp, vLLM",
     source: "OpenAI API, logit_bias; llama.cpp, llama_sampler_init_logit_bias",
     draws: false,
+    alternatives: &[],
     parameters: &[ParameterInfo {
         name: "biases",
         aliases: &["logit_bias"],

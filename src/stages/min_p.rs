@@ -1,12 +1,11 @@
 //! Min-p: every token that is at least some fraction as likely as the first.
 
-use super::{Context, MIN_KEEP, Need, Stage};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use crate::bregman::Generators;
+use crate::distribution::{Edge, Law, Least, Ties};
 use crate::error::Result;
-use crate::law::{Edge, Law, Least, Ties};
 use crate::math::ln;
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "min_p",
@@ -17,6 +16,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "llama.cpp, Hugging Face transformers, vLLM, SGLang, koboldcpp, ExLlamaV2 (rule=at_least); mistral.rs \
              (rule=above)",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "p",

@@ -2,12 +2,11 @@
 
 use super::SCOPE;
 use super::scope;
-use super::{Edit, Edits, Stage, Work};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Edit, Edits, Stage, StageInfo, Work};
+use crate::bregman::Generators;
 use crate::error::Result;
 use crate::history::{Change, History, Scope};
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "min_tokens",
@@ -18,6 +17,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "vLLM, min_tokens; Hugging Face transformers, MinNewTokensLengthLogitsProcessor, and with scope=all \
              MinLengthLogitsProcessor",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "n",

@@ -1,12 +1,11 @@
 //! Mirostat: draws with a truncation that learns, so that the surprise stays at a target.
 
-use super::{Context, Need, Stage, State};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Context, Need, Stage, StageInfo, State};
+use crate::bregman::Generators;
+use crate::distribution::{Edge, Law, Least, Ties};
 use crate::error::Result;
-use crate::law::{Edge, Law, Least, Ties};
 use crate::math::{exp, expm1, ln, pow};
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 use crate::random::{Purpose, uniform};
 use std::f64::consts::LN_2;
 
@@ -20,6 +19,7 @@ pub(super) const V1: StageInfo = StageInfo {
     source: "arXiv 2007.14966, Mirostat; llama.cpp, llama_sampler_init_mirostat",
     agrees: "llama.cpp, koboldcpp",
     draws: true,
+    alternatives: &[],
     parameters: &[
         TAU,
         ETA,
@@ -52,6 +52,7 @@ pub(super) const V2: StageInfo = StageInfo {
     source: "arXiv 2007.14966, Mirostat (the authors' second version); llama.cpp, llama_sampler_init_mirostat_v2",
     agrees: "llama.cpp, koboldcpp, ExLlamaV2",
     draws: true,
+    alternatives: &[],
     parameters: &[TAU, ETA],
     build: build_v2,
 };

@@ -1,6 +1,7 @@
 //! The stages, one file each: what it does to the law, and its entry in the catalogue.
 
 mod adaptive_p;
+mod all;
 mod bad_words;
 mod bregman;
 mod draw;
@@ -10,6 +11,7 @@ mod epsilon;
 mod eta;
 mod greedy;
 mod gumbel;
+mod info;
 mod logit_bias;
 mod min_p;
 mod min_tokens;
@@ -29,14 +31,16 @@ mod top_p;
 mod typical;
 mod xtc;
 
+pub use info::{StageInfo, stages};
+
+pub(crate) use info::find;
 pub(crate) use state::State;
 
 use crate::bregman::Problem;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use crate::distribution::Law;
 use crate::error::{Error, Result};
 use crate::history::{Change, History, Scope};
-use crate::law::Law;
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 /// What a stage will ask of a law that is still the whole vocabulary: it decides what the first pass over the row does.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,6 +80,11 @@ pub(crate) trait Stage: Send + Sync {
     /// How often the stage changes single tokens' logits at the most (`Law::change`).
     fn changes(&self) -> usize {
         0
+    }
+
+    /// Whether it may give every token of the row another logit (`Law::bend`, `Law::ring`).
+    fn rewrites(&self) -> bool {
+        false
     }
 
     /// The tokens of the history that have to be counted for it.
@@ -162,42 +171,6 @@ impl<E: Edit> Stage for Edits<E> {
         self.0.counts()
     }
 }
-
-/// Every stage there is.
-pub(crate) static ALL: [StageInfo; 28] = [
-    logit_bias::INFO,
-    bad_words::INFO,
-    min_tokens::INFO,
-    no_repeat_ngram::INFO,
-    penalties::INFO,
-    dry::INFO,
-    temperature::INFO,
-    dynamic_temperature::INFO,
-    smoothing::INFO,
-    bregman::INFO,
-    top_n_sigma::INFO,
-    top_k::INFO,
-    typical::INFO,
-    top_p::INFO,
-    min_p::INFO,
-    top_a::INFO,
-    tail_free::INFO,
-    top_h::INFO,
-    p_less::INFO,
-    epsilon::INFO,
-    eta::INFO,
-    xtc::INFO,
-    draw::INFO,
-    gumbel::INFO,
-    greedy::INFO,
-    mirostat::V1,
-    mirostat::V2,
-    adaptive_p::INFO,
-];
-
-/// Parameters of a stage that exclude each other: of each group one is given, unless one of it has a default.
-pub(crate) static ALTERNATIVES: [(&str, &[&str]); 3] =
-    [("bregman", &bregman::SIZES), ("bregman", &["alpha", "generator"]), ("top_k", &bregman::SIZES)];
 
 /// The parameter that every truncation by probability has.
 const MIN_KEEP: ParameterInfo = ParameterInfo {

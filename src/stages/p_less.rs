@@ -1,12 +1,11 @@
 //! P-less: every token that is at least as likely as that two draws agree.
 
-use super::{Context, MIN_KEEP, Need, Stage};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use crate::bregman::Generators;
+use crate::distribution::{Edge, Law, Least, Ties};
 use crate::error::Result;
-use crate::law::{Edge, Law, Least, Ties};
 use crate::math::ln;
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "p_less",
@@ -17,6 +16,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "arXiv 2509.23234, p-less Sampling: A Robust Hyperparameter-Free Approach for LLM Decoding",
     agrees: "the authors' code (p_less, p_less_norm), mlx-vlm",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "form",

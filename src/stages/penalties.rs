@@ -1,12 +1,11 @@
 //! Repetition, frequency and presence penalties.
 
 use super::scope;
-use super::{Edit, Edits, Stage, Work};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Edit, Edits, Stage, StageInfo, Work};
+use crate::bregman::Generators;
 use crate::error::Result;
 use crate::history::{Change, History, Scope};
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "penalties",
@@ -18,6 +17,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "CTRL, arXiv 1909.05858; OpenAI API; llama.cpp, llama_sampler_init_penalties; Hugging Face transformers, \
              RepetitionPenaltyLogitsProcessor",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "repeat",

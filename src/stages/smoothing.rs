@@ -1,11 +1,10 @@
 //! Quadratic smoothing: logits that fall with the square of their distance from the largest.
 
-use super::{Context, Stage};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Context, Stage, StageInfo};
+use crate::bregman::Generators;
+use crate::distribution::Law;
 use crate::error::Result;
-use crate::law::Law;
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 use crate::vocab::Powers;
 
 pub(super) const INFO: StageInfo = StageInfo {
@@ -17,6 +16,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "koboldcpp, smoothing_factor and smoothing_curve; kalomaze, Quadratic Sampling",
     agrees: "koboldcpp, for a curve up to 3",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "factor",
@@ -47,6 +47,10 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
 struct Smoothing(Powers);
 
 impl Stage for Smoothing {
+    fn rewrites(&self) -> bool {
+        true
+    }
+
     fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
         if self.0 == (Powers { square: 0.0, cube: 0.0 }) {
             return Ok(());

@@ -1,13 +1,12 @@
 //! Tail-free: a cut where the sorted probabilities stop bending.
 
-use super::{Context, MIN_KEEP, Need, Stage};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use crate::bregman::Generators;
+use crate::distribution::Law;
+use crate::distribution::head::Entry;
 use crate::error::Result;
-use crate::head::Entry;
-use crate::law::Law;
 use crate::math::exp;
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "tail_free",
@@ -19,6 +18,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "Trenton Bricken, Tail Free Sampling (2019)",
     agrees: "koboldcpp, early llama.cpp (rule=before); ExLlamaV2 (rule=after)",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "z",

@@ -1,11 +1,10 @@
 //! Temperature: logits divided by T.
 
-use super::{Context, Need, Stage};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Context, Need, Stage, StageInfo};
+use crate::bregman::Generators;
+use crate::distribution::Law;
 use crate::error::{Error, Result};
-use crate::law::Law;
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "temperature",
@@ -15,6 +14,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "llama.cpp, llama_sampler_init_temp; Hugging Face transformers, TemperatureLogitsWarper",
     agrees: "llama.cpp, Hugging Face transformers, vLLM, SGLang and all others for t > 0",
     draws: false,
+    alternatives: &[],
     parameters: &[ParameterInfo {
         name: "t",
         aliases: &["temperature", "temp"],

@@ -1,12 +1,11 @@
 //! Top-a: every token that is likely enough against the square of the first one's probability.
 
-use super::{Context, MIN_KEEP, Need, Stage};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use crate::bregman::Generators;
+use crate::distribution::{Edge, Law, Least, Ties};
 use crate::error::Result;
-use crate::law::{Edge, Law, Least, Ties};
 use crate::math::ln;
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "top_a",
@@ -16,6 +15,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "koboldcpp, sample_top_a; BlinkDL, RWKV-LM, top-a sampling",
     agrees: "koboldcpp, ExLlamaV2",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "a",

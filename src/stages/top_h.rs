@@ -1,12 +1,11 @@
 //! Top-H: a prefix that has its share of the head's entropy.
 
-use super::{Context, MIN_KEEP, Stage};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Context, MIN_KEEP, Stage, StageInfo};
+use crate::bregman::Generators;
+use crate::distribution::Law;
 use crate::error::Result;
-use crate::law::Law;
 use crate::math::{exp, ln};
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "top_h",
@@ -17,6 +16,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "arXiv 2509.02510, Top-H Decoding",
     agrees: "Hugging Face transformers (TopHLogitsWarper)",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "h",

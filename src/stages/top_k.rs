@@ -1,13 +1,12 @@
 //! Top-k: the α = 1 decoder under the name that everybody knows, with a fixed k or an adaptive one.
 
 use super::bregman::{self, Bregman};
-use super::{Context, Need, Stage};
+use super::{Context, Need, Stage, StageInfo};
+use crate::bregman::Generators;
 use crate::bregman::{Family, Mode};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use crate::distribution::{Law, Ties};
 use crate::error::{Error, Result};
-use crate::law::{Law, Ties};
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "top_k",
@@ -19,6 +18,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "llama.cpp, SGLang, mistral.rs, ONNX Runtime GenAI, ExLlamaV2 (ties=exact); Hugging Face transformers, \
              vLLM, TensorRT-LLM (ties=keep)",
     draws: false,
+    alternatives: &[&bregman::SIZES],
     parameters: &[
         ParameterInfo {
             name: "k",

@@ -1,11 +1,10 @@
 //! Top-nσ: every token whose logit is within n standard deviations of the largest.
 
-use super::{Context, MIN_KEEP, Stage};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Context, MIN_KEEP, Stage, StageInfo};
+use crate::bregman::Generators;
+use crate::distribution::{Edge, Law, Least, Ties};
 use crate::error::Result;
-use crate::law::{Edge, Law, Least, Ties};
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "top_n_sigma",
@@ -17,6 +16,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "llama.cpp, mlx-vlm (ddof 0); the authors' code, aphrodite (ddof 1); after top_k koboldcpp's, which \
              takes sigma over survivors",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "n",

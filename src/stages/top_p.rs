@@ -1,11 +1,10 @@
 //! Top-p (nucleus): the smallest prefix with at least this much mass.
 
-use super::{Context, MIN_KEEP, Need, Stage};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use crate::bregman::Generators;
+use crate::distribution::{Law, Least, Ties};
 use crate::error::Result;
-use crate::law::{Law, Least, Ties};
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "top_p",
@@ -17,6 +16,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "llama.cpp, Hugging Face transformers, vLLM, koboldcpp, candle, mistral.rs, MLC (rule=below); SGLang and \
              TensorRT-LLM in torch (rule=reach); ExLlamaV2, ExLlamaV3 (rule=within); FlashInfer (rule=ties)",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "p",

@@ -1,11 +1,10 @@
 //! Typical: the tokens whose surprise is nearest to the expected one.
 
-use super::{Context, MIN_KEEP, Need, Stage};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use crate::bregman::Generators;
+use crate::distribution::{Law, Reach, Rule};
 use crate::error::Result;
-use crate::law::{Law, Reach, Rule};
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "typical",
@@ -16,6 +15,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "arXiv 2202.00666, Locally Typical Sampling",
     agrees: "Hugging Face transformers (rule=reach), llama.cpp (rule=exceed), ExLlamaV2 (rule=within)",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "p",

@@ -1,12 +1,11 @@
 //! XTC: takes the most likely tokens away, all but the last of those that are likely enough.
 
-use super::{Context, MIN_KEEP, Need, Stage};
-use crate::chain::Generators;
-use crate::chain::arguments::Arguments;
-use crate::chain::catalogue::{Kind, ParameterInfo, StageInfo};
+use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use crate::bregman::Generators;
+use crate::distribution::Law;
 use crate::error::Result;
-use crate::law::Law;
 use crate::math::{exp, ln};
+use crate::parameters::{Arguments, Kind, ParameterInfo};
 use crate::random::{Purpose, uniform_of};
 
 pub(super) const INFO: StageInfo = StageInfo {
@@ -20,6 +19,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "p-e-w, Exclude Top Choices (text-generation-webui); llama.cpp, llama_sampler_init_xtc",
     agrees: "llama.cpp, koboldcpp (mode=coin); ExLlamaV3 (mode=average)",
     draws: false,
+    alternatives: &[],
     parameters: &[
         ParameterInfo {
             name: "probability",

@@ -1,17 +1,18 @@
 //! Which instruction set runs, decided once: the table of kernels that a sampler holds.
 
-use super::candidates::Rewritten;
-use super::exponential::Weighting;
-use super::lanes::Vector;
-use super::noise::{Noises, Reached, Stream};
-use super::passes::{self, Extent, Hit, Maxima, Wanted};
-use super::reshape::{Bell, Origin, Powers};
-use super::run::{All, Bf16, Candidates, F16, F32, Packed, Run, Source, with_source};
-use super::spread::{Measure, Spread};
-use super::weigh::Besides;
-use super::weighed::Above;
+use super::kernels::candidates::Rewritten;
+use super::kernels::elementwise::{Bell, Origin, Powers};
+use super::kernels::exp_sums::Besides;
+use super::kernels::exponential::Weighting;
+use super::kernels::lanes::Vector;
+use super::kernels::noise::{Noises, Reached};
+use super::kernels::prefix::Above;
+use super::kernels::run::{All, Bf16, Candidates, F16, F32, Packed, Run, Source, with_source};
+use super::kernels::spread::{Measure, Spread};
+use super::kernels::{self as passes, Extent, Hit, Maxima, Wanted};
 use crate::error::{Error, Result};
 use crate::logits::Candidate;
+use crate::random::Stream;
 use once_cell::sync::OnceCell;
 use std::ffi::CStr;
 use std::sync::LazyLock;
@@ -111,13 +112,13 @@ macro_rules! with_features {
     };
 }
 
-kernels!(scalar, crate::vocab::scalar::Scalar, c"scalar");
+kernels!(scalar, crate::vocab::levels::scalar::Scalar, c"scalar");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, crate::vocab::x86::avx2::Avx2, c"avx2", features "avx2,fma,f16c,bmi1,bmi2,popcnt");
+kernels!(avx2, crate::vocab::levels::avx2::Avx2, c"avx2", features "avx2,fma,f16c,bmi1,bmi2,popcnt");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, crate::vocab::x86::avx512::Avx512, c"avx512", features "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2,popcnt");
+kernels!(avx512, crate::vocab::levels::avx512::Avx512, c"avx512", features "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2,popcnt");
 #[cfg(target_arch = "aarch64")]
-kernels!(neon, crate::vocab::aarch64::Neon, c"neon", features "neon");
+kernels!(neon, crate::vocab::levels::neon::Neon, c"neon", features "neon");
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! has_all {
@@ -169,12 +170,12 @@ pub(crate) fn by_name(name: &str) -> Result<&'static Kernels> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::candidates::Share;
-    use super::super::exponential::binary_scale;
-    use super::super::lanes::LANES;
-    use super::super::sums::Weighing;
+    use super::super::kernels::BLOCK;
+    use super::super::kernels::candidates::Share;
+    use super::super::kernels::exponential::{Weighing, binary_scale};
+    use super::super::kernels::lanes::LANES;
     use super::*;
-    use crate::logits::{BLOCK, Values};
+    use crate::logits::Values;
 
     #[test]
     fn an_unknown_level_is_named_in_the_error() {

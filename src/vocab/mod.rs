@@ -5,60 +5,52 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `lanes.rs` | the vector of sixteen lanes; `scalar.rs`, `x86/`, `aarch64.rs`: on each instruction set |
-//! | `run.rs` | a run of logits in its format and behind its mask, in blocks of vectors |
-//! | `exponential.rs` | what a logit weighs |
-//! | `passes.rs` | the passes, written once over the vector |
-//! | `weigh.rs` | the passes that weigh: sums of weights, and the moment beside them |
+//! | `kernels/` | the passes, one job each, written once over vectors of sixteen lanes |
+//! | `levels/` | the vector on each instruction set |
 //! | `dispatch.rs` | which instruction set runs: the table of kernels |
+//! | `row.rs` | reads a row in blocks |
 //! | `sums.rs` | weights added up: totals, tails, the draw from the whole vocabulary |
-//! | `noise.rs` | a word of noise for each token, and the tokens that could win with it |
+//! | `noise.rs` | the tokens that could win with noise of their own |
 //! | `reshape.rs` | a row with other logits |
-//! | `candidates.rs` | an engine's candidates: logits taken out, logits and probabilities written |
 //! | `spread.rs` | the standard deviation of the logits |
 //! | `weighed.rs` | logits with their weights: where a prefix of the descending order ends |
 //! | `sample.rs` | a sample of the row: what to expect |
-//! | `crowd.rs` | the tokens above a floor where they are too many to sort |
+//! | `bulk.rs` | the tokens above a floor where they are too many to sort |
 //! | `select.rs` | the largest: bounds that certify a selection, and the collection above them |
 
-#[cfg(target_arch = "aarch64")]
-mod aarch64;
-mod candidates;
-mod crowd;
+mod bulk;
 mod dispatch;
-mod exponential;
-mod lanes;
+mod kernels;
+mod levels;
 mod noise;
-mod passes;
 mod reshape;
-mod run;
+mod row;
 mod sample;
-mod scalar;
 mod select;
 mod spread;
 mod sums;
-mod weigh;
 mod weighed;
-#[cfg(target_arch = "x86_64")]
-mod x86;
 
-pub(crate) use candidates::{Rewritten, Share};
 pub(crate) use dispatch::{Kernels, by_name, kernels, levels};
-pub(crate) use lanes::{LANES, Vector};
-pub(crate) use noise::{Noises, Stream};
-pub(crate) use passes::{Hit, SLACK};
-pub(crate) use reshape::{Bell, Powers};
-pub(crate) use run::Run;
-pub(crate) use sums::{TILE, Weighing};
-pub(crate) use weighed::{Above, Aim};
+pub(crate) use kernels::candidates::{Rewritten, Share};
+pub(crate) use kernels::elementwise::{Bell, Powers};
+pub(crate) use kernels::exponential::Weighing;
+pub(crate) use kernels::lanes::{LANES, Vector};
+pub(crate) use kernels::noise::Noises;
+pub(crate) use kernels::prefix::Above;
+pub(crate) use kernels::run::Run;
+pub(crate) use kernels::{BLOCK, Hit, SLACK};
+pub(crate) use row::Copied;
+pub(crate) use sums::TILE;
+pub(crate) use weighed::Aim;
 
 use crate::error::{Error, Result};
-use crate::logits::{BLOCK, Candidate, Copied, Row};
-use crowd::Crowd;
-use passes::{Extent, Maxima};
+use crate::logits::{Candidate, Row};
+use bulk::Crowd;
+use kernels::exp_sums::Besides;
+use kernels::{Extent, Maxima};
 use std::ops::Range;
 use sums::Sums;
-use weigh::Besides;
 use weighed::Weighed;
 
 /// More tokens than most heads have: room for as many is made at once.

@@ -1,6 +1,7 @@
 //! A sample of the row: what an answer will be about, before it is looked for.
 
-use super::weighed::{Above, Aim, Bracket};
+use super::kernels::prefix::Above;
+use super::weighed::{Aim, Bracket};
 use super::{LANES, Scratch, Vocabulary};
 
 /// Vectors in a sample.

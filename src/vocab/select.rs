@@ -1,8 +1,8 @@
 //! The largest tokens: bounds that certify a selection, and the collection above them.
 
-use super::passes::Wanted;
+use super::Hit;
+use super::kernels::Wanted;
 use super::{LANES, Scratch, Vector, Vocabulary};
-use crate::vocab::Hit;
 
 /// Steps of the search for a bound: each halves what the bound may miss.
 const STEPS: usize = 14;

@@ -4,12 +4,13 @@
 //! brings a much larger one is weighed again. Sums of different tiles then differ in their unit by a power of two,
 //! exactly. Only a row with logits so large that t would lose its fraction is weighed in a second pass, less its maximum.
 
-use super::exponential::{Weighting, binary_scale, power};
-use super::passes::{Extent, Maxima};
-use super::weigh::Besides;
+use super::kernels::exp_sums::Besides;
+use super::kernels::exponential::{Weighing, Weighting, binary_scale, power};
+use super::kernels::{BLOCK, Extent, Maxima};
+use super::row::Copied;
 use super::{LANES, Run, Scratch, USUAL_HEAD, Vector, Vocabulary, make_room, place};
 use crate::error::Result;
-use crate::logits::{BLOCK, Copied, Row};
+use crate::logits::Row;
 use std::ops::Range;
 
 /// Blocks in a tile: the part of a row that is weighed with one exponent.
@@ -44,16 +45,6 @@ struct TileSum {
     /// The sum of weight times (logit - from), no logit being above `from`, in the same unit; 0 where nobody asked.
     moment: f64,
     from: f32,
-}
-
-/// How some logits were weighed.
-#[derive(Clone, Copy)]
-pub(crate) struct Weighing {
-    pub(super) weighting: Weighting,
-    /// Brings their weights to exp((l - max) * scale).
-    pub(super) unit: f64,
-    /// What was subtracted from them.
-    pub(super) shift: f32,
 }
 
 impl Scratch {

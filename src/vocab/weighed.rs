@@ -1,19 +1,12 @@
 //! Logits with their weights beside them, and the search for the end of a prefix of their descending order.
 
 use super::dispatch::Kernels;
-use super::exponential::{Weighting, binary_scale};
-use super::lanes::{LANES, Lanes};
-use super::passes::{ROWS, UNROLL, Wanted};
+use super::kernels::Wanted;
+use super::kernels::exponential::{Weighting, binary_scale};
+use super::kernels::lanes::LANES;
+use super::kernels::prefix::{Above, CHUNK};
 use super::{Hit, Run};
 use crate::order::halfway;
-
-/// What stands at or above a logit.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Above {
-    /// The row's first token weighs 1.
-    pub(crate) weight: f64,
-    pub(crate) count: usize,
-}
 
 /// Where a search will end, as far as the searcher knows.
 #[derive(Clone, Copy, PartialEq)]
@@ -21,9 +14,6 @@ pub(crate) enum Aim {
     Weight(f64),
     Count(usize),
 }
-
-/// Tokens in a chunk, of which there is a whole number.
-pub(super) const CHUNK: usize = UNROLL * LANES;
 
 /// Some tokens of a row.
 #[derive(Default)]
@@ -43,26 +33,6 @@ pub(super) struct Bracket {
     pub(super) at_low: Above,
     pub(super) high: f32,
     pub(super) at_high: Above,
-}
-
-/// The weight, in the weights' own unit, and the number of the tokens that reach `low`; of whole chunks.
-#[inline(always)]
-pub(super) fn above<L: Lanes>(logits: &[f32], weights: &[f32], low: f32) -> Above {
-    let (low, mut total, mut count) = (L::splat(low), L::no_sums(), 0);
-    let logits = logits.as_chunks::<LANES>().0.as_chunks::<UNROLL>().0;
-    let weights = weights.as_chunks::<LANES>().0.as_chunks::<UNROLL>().0;
-    for (logits, weights) in logits.chunks(ROWS / UNROLL).zip(weights.chunks(ROWS / UNROLL)) {
-        let mut sums = [L::splat(0.0); UNROLL];
-        for (logits, weights) in logits.iter().zip(weights) {
-            for i in 0..UNROLL {
-                let inside = L::load(&logits[i]).ge(low);
-                sums[i] = sums[i].add(L::load(&weights[i]).keep(inside));
-                count += L::bits(inside).count_ones() as usize;
-            }
-        }
-        sums[0].add(sums[1]).add(sums[2].add(sums[3])).add_to(&mut total);
-    }
-    Above { weight: L::sum(total), count }
 }
 
 impl Weighed {

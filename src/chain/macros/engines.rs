@@ -2,7 +2,7 @@
 
 use super::Given::{Always, Parameter};
 use super::{MacroInfo, Part, parameters};
-use crate::chain::arguments::Arguments;
+use crate::parameters::Arguments;
 
 pub(super) static ALL: [MacroInfo; 3] = [LLAMA_CPP, TRANSFORMERS, VLLM];
 

@@ -9,8 +9,8 @@
 mod engines;
 mod parameters;
 
-use super::arguments::Arguments;
-use super::catalogue::{self, ParameterInfo};
+use crate::parameters::{Arguments, ParameterInfo};
+use crate::stages;
 
 /// A name that stands for several stages.
 #[derive(Clone, Copy)]
@@ -66,7 +66,7 @@ impl MacroInfo {
 
 impl Part {
     fn text(&self, arguments: &Arguments) -> Result<String, String> {
-        let stage = catalogue::find(self.stage).ok_or_else(|| {
+        let stage = stages::find(self.stage).ok_or_else(|| {
             format!("needs the stage `{}`, which this version does not have{}", self.stage, self.because())
         })?;
         let mut said = Vec::new();

@@ -1,6 +1,6 @@
 //! The parameters of the macros: by the engine's names, with its ranges and defaults.
 
-use crate::chain::catalogue::{Kind, ParameterInfo};
+use crate::parameters::{Kind, ParameterInfo};
 
 /// None of them has to be given.
 const fn optional(

@@ -1,9 +1,9 @@
 //! An engine's candidates: their logits taken out, and new logits and probabilities written into them.
 
+use super::UNROLL;
+use super::exponential::Weighing;
 use super::exponential::{Weigh, Weighting};
 use super::lanes::{LANES, Lanes};
-use super::passes::UNROLL;
-use super::sums::Weighing;
 use crate::logits::Candidate;
 
 /// What becomes of a logit's weight.
@@ -36,7 +36,7 @@ impl Share {
 
 /// Takes the logits out; whether the ids count up from the first one's by one.
 #[inline(always)]
-pub(super) fn unpack<L: Lanes>(candidates: &[Candidate], logits: &mut [f32]) -> bool {
+pub(crate) fn unpack<L: Lanes>(candidates: &[Candidate], logits: &mut [f32]) -> bool {
     let (vectors, rest) = candidates.as_chunks::<LANES>();
     let (out, out_rest) = logits.as_chunks_mut::<LANES>();
     let first = candidates.first().map_or(0, |c| c.id);
@@ -66,7 +66,7 @@ pub(crate) struct Rewritten<'a> {
 
 /// Writes logits and probabilities.
 #[inline(always)]
-pub(super) fn rewrite<L: Lanes>(candidates: &mut [Candidate], rewritten: Rewritten<'_>) {
+pub(crate) fn rewrite<L: Lanes>(candidates: &mut [Candidate], rewritten: Rewritten<'_>) {
     let scale = rewritten.scale;
     match (rewritten.logits, rewritten.share) {
         (None, None) if scale == 1.0 => {}

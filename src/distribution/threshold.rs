@@ -1,8 +1,8 @@
 //! Truncation at a threshold, which serves every stage that keeps a prefix of known depth.
 
 use super::Law;
-use super::crowd::MANY;
-use crate::head::LOWEST_LOG_WEIGHT;
+use super::bulk::MANY;
+use crate::distribution::head::LOWEST_LOG_WEIGHT;
 
 /// What happens to the equals of the last token kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

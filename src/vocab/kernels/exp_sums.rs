@@ -1,10 +1,10 @@
 //! The passes that weigh logits.
 
+use super::BLOCK;
 use super::exponential::{Weigh, Weighting};
 use super::lanes::{LANES, Lanes, Vector};
-use super::passes::{Extent, Maxima, ROWS, UNROLL, all_ordered, everywhere, is_everywhere};
 use super::run::{Allowed, Format, Source, for_each_block, groups};
-use crate::logits::BLOCK;
+use super::{Extent, Maxima, ROWS, UNROLL, all_ordered, everywhere, is_everywhere};
 
 /// What [`sums`] is to find besides maxima and sums.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,14 +20,14 @@ pub(crate) enum Besides {
 
 impl Besides {
     /// The same, a moment being taken from here.
-    pub(super) fn from(self, from: f32) -> Self {
+    pub(crate) fn from(self, from: f32) -> Self {
         if matches!(self, Self::Moment { .. }) { Self::Moment { from } } else { self }
     }
 }
 
 /// The maximum and the sum of the weights of each lane of each block.
 #[inline(always)]
-pub(super) fn sums<L: Lanes, F: Format, A: Allowed>(
+pub(crate) fn sums<L: Lanes, F: Format, A: Allowed>(
     run: Source<'_, F, A>,
     weighting: Weighting,
     besides: Besides,
@@ -124,7 +124,7 @@ fn sums_of<L: Lanes, F: Format, A: Allowed, const MIN: bool, const MOMENT: bool>
 
 /// The sum of the weights of sixteen tokens.
 #[inline(always)]
-pub(super) fn column<L: Lanes>(logits: &Vector, weighting: Weighting) -> f64 {
+pub(crate) fn column<L: Lanes>(logits: &Vector, weighting: Weighting) -> f64 {
     let (p, power) = Weigh::<L>::new(weighting).factors(L::load(logits));
     let mut sum = L::no_sums();
     p.mul(power).add_to(&mut sum);
@@ -133,7 +133,7 @@ pub(super) fn column<L: Lanes>(logits: &Vector, weighting: Weighting) -> f64 {
 
 /// The weight of each token.
 #[inline(always)]
-pub(super) fn weights<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, weighting: Weighting, out: &mut [f32]) {
+pub(crate) fn weights<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, weighting: Weighting, out: &mut [f32]) {
     let (weigh, len) = (Weigh::<L>::new(weighting), out.len());
     for_each_block!(run, |b, block| {
         for v in 0..ROWS {

@@ -73,6 +73,16 @@ impl Weighting {
     }
 }
 
+/// How some logits were weighed.
+#[derive(Clone, Copy)]
+pub(crate) struct Weighing {
+    pub(crate) weighting: Weighting,
+    /// Brings their weights to exp((l - max) * scale).
+    pub(crate) unit: f64,
+    /// What was subtracted from them.
+    pub(crate) shift: f32,
+}
+
 /// 2^n for |n| < 1023.
 pub(crate) fn power(n: i32) -> f64 {
     f64::from_bits(((1023 + n) as u64) << 52)
@@ -93,7 +103,7 @@ const AT_ONE: f32 = f32::from_bits(0x3505_e535);
 
 /// A weighting in registers.
 #[derive(Clone, Copy)]
-pub(super) struct Weigh<L> {
+pub(crate) struct Weigh<L> {
     c: L,
     offset: L,
     polynomial: [L; 5],
@@ -101,7 +111,7 @@ pub(super) struct Weigh<L> {
 
 impl<L: Lanes> Weigh<L> {
     #[inline(always)]
-    pub(super) fn new(w: Weighting) -> Self {
+    pub(crate) fn new(w: Weighting) -> Self {
         let mut polynomial = [L::splat(0.0); 5];
         for (lanes, c) in polynomial.iter_mut().zip(POLYNOMIAL) {
             *lanes = L::splat(c);
@@ -111,14 +121,14 @@ impl<L: Lanes> Weigh<L> {
 
     /// The weights.
     #[inline(always)]
-    pub(super) fn weights(&self, x: L) -> L {
+    pub(crate) fn weights(&self, x: L) -> L {
         let (p, power) = self.factors(x);
         L::splat(0.0).sub(p.mul(power))
     }
 
     /// The weights' two factors; their product is negative.
     #[inline(always)]
-    pub(super) fn factors(&self, x: L) -> (L, L) {
+    pub(crate) fn factors(&self, x: L) -> (L, L) {
         let (f, power) = x.fma(self.c, self.offset).split();
         let [c4, c3, c2, c1, c0] = self.polynomial;
         (f.add(c4).fma(f, c3).fma(f, c2).fma(f, c1).fma(f, c0), power)
@@ -127,9 +137,9 @@ impl<L: Lanes> Weigh<L> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scalar::Scalar;
+    use super::super::super::levels::scalar::Scalar;
+    use super::super::lanes::LANES;
     use super::*;
-    use crate::vocab::lanes::LANES;
 
     fn weigh(weighting: Weighting, logits: [f32; LANES]) -> [f32; LANES] {
         let (p, power) = Weigh::<Scalar>::new(weighting).factors(Scalar::load(&logits));

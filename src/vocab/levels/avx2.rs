@@ -1,8 +1,8 @@
 //! Sixteen lanes in two 256-bit registers: AVX2, FMA and F16C, as every processor since Haswell and Zen has.
 
-use super::super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
+use super::super::kernels::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
 use super::LINE;
-use super::words::Words256;
+use super::x86_words::Words256;
 use crate::logits::Candidate;
 use std::arch::x86_64::*;
 

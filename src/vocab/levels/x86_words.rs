@@ -1,8 +1,8 @@
 //! Whole numbers for the noise in the registers of AVX2 and AVX-512: a multiplication takes the lower half of every 64-bit
 //! lane and fills all of it.
 
-use super::super::lanes::LANES;
-use super::super::noise::{Noises, Words};
+use super::super::kernels::lanes::LANES;
+use super::super::kernels::noise::{Noises, Words};
 use std::arch::x86_64::*;
 
 /// The numbers of eight counters in two registers, each in the lower half of a 64-bit lane; what stands in the upper half

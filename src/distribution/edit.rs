@@ -1,8 +1,8 @@
 //! Changes of single tokens' logits: biases, penalties, bans.
 
 use super::Law;
+use crate::distribution::head::{Entry, LOWEST_LOG_WEIGHT};
 use crate::error::{Error, Result};
-use crate::head::{Entry, LOWEST_LOG_WEIGHT};
 use crate::history::{Change, change_of, merge};
 use crate::vocab::First;
 

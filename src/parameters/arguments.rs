@@ -1,7 +1,6 @@
-//! The values given to one stage, checked against the catalogue.
+//! The values given to one stage, checked against its parameters.
 
-use super::catalogue::{Kind, ParameterInfo, nearest};
-use super::lists;
+use super::{Kind, ParameterInfo, lists, nearest};
 use crate::error::{Error, Result};
 use std::fmt;
 

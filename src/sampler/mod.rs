@@ -7,13 +7,13 @@ pub use apply::{Applied, Order};
 
 use crate::bregman::{Generator, Problem};
 use crate::chain::Chain;
+use crate::distribution::{Law, LawScratch};
 use crate::error::{Error, Result};
 use crate::gumbel::Podium;
 use crate::history::{Change, History};
-use crate::law::{Law, LawScratch};
-use crate::logits::{Candidate, Copied, Row};
+use crate::logits::{Candidate, Row};
 use crate::stages::{Context, State, Work};
-use crate::vocab::{self, Kernels};
+use crate::vocab::{self, Copied, Kernels};
 use std::fmt;
 use std::sync::Arc;
 
@@ -96,8 +96,8 @@ impl Memory {
     fn new(chain: &Chain) -> Box<Self> {
         Box::new(Self {
             // The bias, and then the stages.
-            law: LawScratch::new(1 + chain.changes()),
-            model: LawScratch::new(0),
+            law: LawScratch::new(1 + chain.changes(), chain.rewrites()),
+            model: LawScratch::new(0, 0),
             problem: Problem::default(),
             work: Work::default(),
             podium: Podium::default(),

@@ -4,10 +4,12 @@
 //! makes it a closed head: a short list in f64 that every later stage works on, renormalised by being all there is. If
 //! that list would be long, it is a crowd at first, which nobody sorts until a stage or a caller asks for the list.
 
-mod change;
-mod crowd;
+mod bulk;
+mod edit;
+pub(crate) mod head;
 mod moments;
 mod prefix;
+mod radix;
 mod reshape;
 mod threshold;
 mod window;
@@ -15,12 +17,11 @@ mod window;
 pub(crate) use threshold::{Edge, Least, Ties};
 pub(crate) use window::{Reach, Rule};
 
-use crate::chain::MOST_STAGES;
 use crate::error::Result;
-use crate::head::{Entry, Head, HeadScratch, LOWEST_LOG_WEIGHT};
 use crate::logits::Row;
 use crate::math::{exp, ln};
 use crate::vocab::{self, First, Hit, Kernels, Vocabulary, Weighing};
+use head::{Entry, Head, HeadScratch, LOWEST_LOG_WEIGHT};
 
 /// The memory of a law, kept from call to call.
 pub(crate) struct LawScratch {
@@ -28,18 +29,18 @@ pub(crate) struct LawScratch {
     head: HeadScratch,
     spare: Spare,
     /// One for each stage that may rewrite the row; most stay empty.
-    rows: Box<[Vec<f32>; MOST_STAGES]>,
+    rows: Vec<Vec<f32>>,
     edits: Vec<Vec<(u32, f32)>>,
 }
 
 impl LawScratch {
-    /// For a law that is changed (`Law::change`) at most so many times.
-    pub(crate) fn new(changes: usize) -> Self {
+    /// For a law that is changed (`Law::change`) and rewritten (`Law::bend`, `Law::ring`) at most so many times.
+    pub(crate) fn new(changes: usize, rewrites: usize) -> Self {
         Self {
             vocab: vocab::Scratch::new(),
             head: HeadScratch::default(),
             spare: Spare::default(),
-            rows: Box::new(std::array::from_fn(|_| Vec::new())),
+            rows: vec![Vec::new(); rewrites],
             edits: vec![Vec::new(); changes],
         }
     }
@@ -96,7 +97,7 @@ pub(crate) struct Law<'r> {
     renormalised: Option<f64>,
     drawn: Option<Drawn>,
     /// Set while the law is closed and nobody has asked for its list.
-    crowd: Option<crowd::Kept>,
+    crowd: Option<bulk::Kept>,
     spare: &'r mut Spare,
     rows: &'r mut [Vec<f32>],
     /// Memory for the row's edits, a list for each change.
@@ -132,7 +133,7 @@ impl<'r> Law<'r> {
             drawn: None,
             crowd: None,
             spare,
-            rows: &mut **rows,
+            rows,
             edits,
             unread: Some(first),
             opened_with: row,

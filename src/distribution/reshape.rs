@@ -4,8 +4,8 @@
 //! their own, one pass, and the law goes on with that; a few tokens are demoted by edits of the row as it is.
 
 use super::{Former, Law};
+use crate::distribution::head::LOWEST_LOG_WEIGHT;
 use crate::error::Result;
-use crate::head::LOWEST_LOG_WEIGHT;
 use crate::history::merge;
 use crate::logits::Row;
 use crate::math::{exp, ln};

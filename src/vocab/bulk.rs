@@ -4,12 +4,12 @@
 //! weighs, how many it has and where it ends are then questions of a few passes over them, and only the tokens around
 //! the end are sorted.
 
-use super::lanes::Lanes;
-use super::passes::{ROWS, Wanted};
-use super::run::{Allowed, Format, Source};
-use super::weighed::{Above, Aim, Bracket, Weighed};
+use super::kernels::BLOCK;
+use super::kernels::Wanted;
+use super::kernels::prefix::Above;
+use super::weighed::{Aim, Bracket, Weighed};
 use super::{Hit, SLACK, Scratch, USUAL_HEAD, Vocabulary, make_room};
-use crate::logits::{BLOCK, Row};
+use crate::logits::Row;
 use crate::math::exp;
 
 /// Tokens around an end that are sorted.
@@ -45,30 +45,6 @@ impl Crowd {
         make_room(&mut self.starts, row.blocks());
         make_room(&mut self.near, USUAL_HEAD.min(row.vocab()) + SLACK);
     }
-}
-
-/// Writes the logits of some blocks that reach `wanted.low` one behind the other into `out`, from place `len` on, and to
-/// `starts` how many stand before each block; returns how many there are in all. `out` has room for a vector more.
-#[inline(always)]
-pub(super) fn squeeze<L: Lanes, F: Format, A: Allowed>(
-    run: Source<'_, F, A>,
-    wanted: Wanted<'_>,
-    out: &mut [f32],
-    mut len: usize,
-    starts: &mut Vec<u32>,
-) -> usize {
-    let (low, last) = (L::splat(wanted.low), run.last());
-    for &number in wanted.blocks {
-        let b = number as usize - wanted.first;
-        let Some(block) = run.whole().get(b).or(last.as_ref()) else { break };
-        starts.push(len as u32);
-        for v in 0..ROWS {
-            let x = run.vector::<L>(block, b, v);
-            let Some(place) = out[len..].first_chunk_mut() else { break };
-            len += x.squeeze(x.ge(low), place);
-        }
-    }
-    len
 }
 
 impl Vocabulary<'_> {

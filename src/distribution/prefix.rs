@@ -1,6 +1,6 @@
 //! Truncation to a prefix that ends where its weight says: the nucleus.
 
-use super::crowd::MANY;
+use super::bulk::MANY;
 use super::{Law, Least, Ties};
 
 impl Law<'_> {

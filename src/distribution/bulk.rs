@@ -2,7 +2,7 @@
 //! the list.
 
 use super::{Drawn, Law, Least, Ties};
-use crate::head::LOWEST_LOG_WEIGHT;
+use crate::distribution::head::LOWEST_LOG_WEIGHT;
 use crate::math::exp;
 use crate::vocab::{Above, Aim, Hit};
 
@@ -147,7 +147,7 @@ impl Law<'_> {
 mod tests {
     use super::super::{Edge, LawScratch};
     use super::*;
-    use crate::head::Entry;
+    use crate::distribution::head::Entry;
     use crate::logits::Row;
     use crate::vocab::{First, levels};
 
@@ -186,7 +186,7 @@ mod tests {
         levels()
             .iter()
             .map(|kernels| {
-                let mut scratch = LawScratch::new(0);
+                let mut scratch = LawScratch::new(0, 0);
                 let row = Row::from_f32(row).unwrap();
                 let mut law = Law::open(row, First::Maxima, kernels, &mut scratch).unwrap();
                 law.scale_by(scale);

@@ -1,7 +1,7 @@
 //! Sixteen lanes as an array: the path for machines without vectors, and the reference for those with them.
 
-use super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector, WideArray, sum_by_halves};
-use super::noise::{Noises, Words};
+use super::super::kernels::lanes::{FRACTION, LANES, Lanes, UNIT, Vector, WideArray, sum_by_halves};
+use super::super::kernels::noise::{Noises, Words};
 use crate::logits::Candidate;
 
 /// Sixteen lanes as an array.

@@ -4,12 +4,10 @@
 //! there), wait in a pool in no order, and only the part that somebody asked for is selected from the pool and
 //! sorted: the vocabulary never is.
 
-mod arrange;
-mod sort;
-
 use crate::math::exp_all;
 use crate::order::halfway;
 use crate::vocab::{Hit, SLACK, USUAL_HEAD, Vocabulary, make_room};
+use std::cmp::Ordering;
 
 /// A token of the head.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -218,7 +216,7 @@ impl<'r> Head<'r> {
                 }
             }
         }
-        sort::sort(&mut pool[split..], spare);
+        super::radix::sort(&mut pool[split..], spare);
         let first = entries.len();
         entries.extend(pool.drain(split..).rev().map(|hit| Entry {
             index: hit.index(),
@@ -230,6 +228,24 @@ impl<'r> Head<'r> {
                 ties.sort_unstable_by_key(|e| ids[e.index as usize]);
             }
         }
+    }
+
+    /// Makes these tokens the entries, in descending order of logit.
+    pub(crate) fn place(&mut self, hits: &[Hit], max: f32) {
+        self.scratch.entries.clear();
+        self.scratch.weights.clear();
+        self.scratch.pool.clear();
+        self.scratch.pool.extend_from_slice(hits);
+        self.take(hits.len(), max);
+    }
+
+    /// Puts entries whose log-weights were changed into descending order again, ties by ascending id.
+    pub(crate) fn sort(&mut self) {
+        let ids = self.ids;
+        let id = |e: &Entry| ids.map_or(e.index as i32, |ids| ids[e.index as usize]);
+        // 0 and -0 are a tie.
+        let order = |a: &Entry, b: &Entry| b.x.partial_cmp(&a.x).unwrap_or(Ordering::Equal);
+        self.entries_mut().sort_unstable_by(|a, b| order(a, b).then_with(|| id(a).cmp(&id(b))));
     }
 }
 

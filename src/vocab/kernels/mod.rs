@@ -5,16 +5,30 @@
 //! column of sixteen tokens, which can be looked at or summed again alone, and nothing is added up across lanes where
 //! the row is read.
 
-pub(super) use super::candidates::{rewrite, unpack};
-pub(super) use super::crowd::squeeze;
-use super::lanes::{LANES, Lanes, Vector};
-pub(super) use super::noise::{noises, search};
-pub(super) use super::reshape::{bend, ring};
-use super::run::{Allowed, Format, Source, for_each_block, groups};
-pub(super) use super::spread::spread;
-pub(super) use super::weigh::{column, sums, weights};
-pub(super) use super::weighed::above;
-use crate::logits::BLOCK;
+pub(crate) mod candidates;
+pub(crate) mod compress;
+pub(crate) mod elementwise;
+pub(crate) mod exp_sums;
+pub(crate) mod exponential;
+pub(crate) mod lanes;
+pub(crate) mod noise;
+pub(crate) mod prefix;
+pub(crate) mod run;
+pub(crate) mod spread;
+
+pub(crate) use candidates::{rewrite, unpack};
+pub(crate) use compress::squeeze;
+pub(crate) use elementwise::{bend, ring};
+pub(crate) use exp_sums::{column, sums, weights};
+pub(crate) use noise::{noises, search};
+pub(crate) use prefix::above;
+pub(crate) use spread::spread;
+
+use lanes::{LANES, Lanes, Vector};
+use run::{Allowed, Format, Source, for_each_block, groups};
+
+/// Logits that the passes take at a time: every sum and maximum is formed per block, in this order, everywhere.
+pub(crate) const BLOCK: usize = 256;
 
 /// Vectors in a block.
 pub(crate) const ROWS: usize = BLOCK / LANES;
@@ -23,7 +37,7 @@ pub(crate) const ROWS: usize = BLOCK / LANES;
 const WORD: usize = u64::BITS as usize / LANES;
 
 /// Vectors worked on side by side, so that none waits for another.
-pub(super) const UNROLL: usize = 4;
+pub(crate) const UNROLL: usize = 4;
 
 /// A token met by [`collect`]: its logit, so ordered as a whole number, above the complement of its index. The larger is
 /// the token that comes first, by descending logit and then by ascending index.
@@ -71,11 +85,11 @@ pub(crate) struct Extent {
 
 impl Extent {
     /// Of nothing.
-    pub(super) const NOTHING: Self =
+    pub(crate) const NOTHING: Self =
         Self { max: f32::NEG_INFINITY, min: f32::INFINITY, ordered: true, in_order: true, moment: 0.0 };
 
     /// Of this and that.
-    pub(super) fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         let (max, min) = (self.max.max(other.max), self.min.min(other.min));
         let (ordered, in_order) = (self.ordered && other.ordered, self.in_order && other.in_order);
         Self { max, min, ordered, in_order, moment: self.moment + other.moment }
@@ -85,18 +99,18 @@ impl Extent {
 /// The lanes in which no logit is NaN: sums pass a NaN on, and are cheaper than as many comparisons. Of infinities, only
 /// +infinity could make one, which is no logit either.
 #[inline(always)]
-pub(super) fn all_ordered<L: Lanes>(x: [L; UNROLL]) -> L::Mask {
+pub(crate) fn all_ordered<L: Lanes>(x: [L; UNROLL]) -> L::Mask {
     x[0].add(x[1]).ordered(x[2].add(x[3]))
 }
 
 /// All lanes.
 #[inline(always)]
-pub(super) fn everywhere<L: Lanes>() -> L::Mask {
+pub(crate) fn everywhere<L: Lanes>() -> L::Mask {
     L::splat(0.0).ordered(L::splat(0.0))
 }
 
 #[inline(always)]
-pub(super) fn is_everywhere<L: Lanes>(mask: L::Mask) -> bool {
+pub(crate) fn is_everywhere<L: Lanes>(mask: L::Mask) -> bool {
     L::bits(mask) == u32::from(u16::MAX)
 }
 
@@ -113,7 +127,7 @@ pub(crate) struct Maxima<'a> {
 impl Maxima<'_> {
     /// Takes those of block `b` of the run.
     #[inline(always)]
-    pub(super) fn put<L: Lanes>(&mut self, b: usize, max: L) {
+    pub(crate) fn put<L: Lanes>(&mut self, b: usize, max: L) {
         max.store(&mut self.blocks[b]);
         let column = &mut self.columns[(self.first + b) / LANES];
         L::load(column).max(max).store(column);
@@ -121,14 +135,14 @@ impl Maxima<'_> {
 
     /// The run's first token.
     #[inline(always)]
-    pub(super) fn first_token(&self) -> i32 {
+    pub(crate) fn first_token(&self) -> i32 {
         (self.first * BLOCK) as i32
     }
 }
 
 /// The maximum of each lane of each block.
 #[inline(always)]
-pub(super) fn maxima<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, mut maxima: Maxima<'_>) -> Extent {
+pub(crate) fn maxima<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, mut maxima: Maxima<'_>) -> Extent {
     let (mut ordered, mut ids) = (everywhere::<L>(), L::expect_ids(maxima.first_token()));
     let mut all = L::splat(f32::NEG_INFINITY);
     for_each_block!(run, |b, block| {
@@ -152,7 +166,7 @@ pub(super) fn maxima<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, mut
 
 /// The sum over blocks and lanes, in f64: each lane over the blocks, then the lanes by halves.
 #[inline(always)]
-pub(super) fn total<L: Lanes>(blocks: &[Vector]) -> f64 {
+pub(crate) fn total<L: Lanes>(blocks: &[Vector]) -> f64 {
     let mut sum = L::no_sums();
     for block in blocks {
         L::load(block).add_to(&mut sum);
@@ -181,7 +195,7 @@ pub(crate) struct Wanted<'a> {
 
 /// Appends the tokens that are wanted, in order of index.
 #[inline(always)]
-pub(super) fn collect<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, wanted: Wanted<'_>, hits: &mut Vec<Hit>) {
+pub(crate) fn collect<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, wanted: Wanted<'_>, hits: &mut Vec<Hit>) {
     // Mostly there is no upper bound: made a constant.
     if wanted.high == f32::INFINITY {
         collect_between::<L, F, A, false>(run, wanted, hits);
@@ -248,7 +262,7 @@ fn collect_between<L: Lanes, F: Format, A: Allowed, const HIGH: bool>(
 
 /// The number of tokens with `logit >= low`.
 #[inline(always)]
-pub(super) fn count<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, low: f32) -> u64 {
+pub(crate) fn count<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, low: f32) -> u64 {
     let low = L::splat(low);
     let mut n = 0;
     for_each_block!(run, |b, block| {
@@ -261,7 +275,7 @@ pub(super) fn count<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, low:
 
 /// Appends the numbers of the blocks with a lane that reaches `low`: the columns first, which may rule out sixteen.
 #[inline(always)]
-pub(super) fn reaching<L: Lanes>(maxima: &[Vector], columns: &[Vector], low: f32, blocks: &mut Vec<u32>) {
+pub(crate) fn reaching<L: Lanes>(maxima: &[Vector], columns: &[Vector], low: f32, blocks: &mut Vec<u32>) {
     let low = L::splat(low);
     let reaches = |max: &Vector| L::bits(L::load(max).ge(low)) != 0;
     for (c, (_, maxima)) in columns.iter().zip(maxima.chunks(LANES)).enumerate().filter(|(_, (max, _))| reaches(max)) {
@@ -273,7 +287,7 @@ pub(super) fn reaching<L: Lanes>(maxima: &[Vector], columns: &[Vector], low: f32
 
 /// The number of lanes that reach `low`.
 #[inline(always)]
-pub(super) fn lanes_reaching<L: Lanes>(maxima: &[Vector], low: f32) -> u64 {
+pub(crate) fn lanes_reaching<L: Lanes>(maxima: &[Vector], low: f32) -> u64 {
     let low = L::splat(low);
     maxima.iter().map(|max| u64::from(L::bits(L::load(max).ge(low)).count_ones())).sum()
 }

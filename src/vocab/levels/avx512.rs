@@ -1,8 +1,8 @@
 //! Sixteen lanes in one 512-bit register: AVX-512 F, BW, DQ and VL, as every processor since Skylake-X and Zen 4 has.
 
-use super::super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
+use super::super::kernels::lanes::{FRACTION, LANES, Lanes, UNIT, Vector};
 use super::LINE;
-use super::words::Words512;
+use super::x86_words::Words512;
 use crate::logits::Candidate;
 use std::arch::x86_64::*;
 

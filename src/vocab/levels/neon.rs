@@ -1,7 +1,7 @@
 //! Sixteen lanes in four 128-bit registers: NEON, which every 64-bit Arm processor has.
 
-use super::lanes::{FRACTION, LANES, Lanes, UNIT, Vector, WideArray, sum_by_halves};
-use super::noise::{Noises, Words};
+use super::super::kernels::lanes::{FRACTION, LANES, Lanes, UNIT, Vector, WideArray, sum_by_halves};
+use super::super::kernels::noise::{Noises, Words};
 use crate::logits::Candidate;
 use std::arch::aarch64::*;
 

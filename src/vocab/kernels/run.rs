@@ -1,8 +1,9 @@
 //! A run of logits as the passes read it: some format, behind some mask, in blocks of vectors.
 
+use super::BLOCK;
 use super::lanes::{LANES, Lanes};
-use super::passes::{ROWS, UNROLL};
-use crate::logits::{BLOCK, Candidate, Values};
+use super::{ROWS, UNROLL};
+use crate::logits::{Candidate, Values};
 use std::hint::black_box;
 
 /// Logits from a block's first on, and the mask's words from the same token on.
@@ -29,7 +30,7 @@ impl<'a> Run<'a> {
 }
 
 /// A format in which logits come.
-pub(super) trait Format: Copy {
+pub(crate) trait Format: Copy {
     type Bits: Copy;
     const NOTHING: Self::Bits;
     /// Whether it takes so many registers to read that a pass with many of its own does better to copy a block first.
@@ -61,13 +62,13 @@ pub(super) trait Format: Copy {
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct F32;
+pub(crate) struct F32;
 #[derive(Clone, Copy)]
-pub(super) struct F16;
+pub(crate) struct F16;
 #[derive(Clone, Copy)]
-pub(super) struct Bf16;
+pub(crate) struct Bf16;
 #[derive(Clone, Copy)]
-pub(super) struct Candidates;
+pub(crate) struct Candidates;
 
 impl Format for F32 {
     type Bits = f32;
@@ -159,7 +160,7 @@ impl Format for Candidates {
 }
 
 /// Which tokens may be looked at.
-pub(super) trait Allowed: Copy {
+pub(crate) trait Allowed: Copy {
     /// Whether it bans any.
     const BANS: bool;
 
@@ -169,7 +170,7 @@ pub(super) trait Allowed: Copy {
 
 /// All of them.
 #[derive(Clone, Copy)]
-pub(super) struct All;
+pub(crate) struct All;
 
 impl Allowed for All {
     const BANS: bool = false;
@@ -182,7 +183,7 @@ impl Allowed for All {
 
 /// Those whose bit is set.
 #[derive(Clone, Copy)]
-pub(super) struct Packed<'a>(pub(super) &'a [u32]);
+pub(crate) struct Packed<'a>(pub(crate) &'a [u32]);
 
 impl Allowed for Packed<'_> {
     const BANS: bool = true;
@@ -196,18 +197,18 @@ impl Allowed for Packed<'_> {
 
 /// A run whose format and mask are known to the compiler.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a, F: Format, A> {
-    pub(super) values: &'a [F::Bits],
-    pub(super) allowed: A,
+pub(crate) struct Source<'a, F: Format, A> {
+    pub(crate) values: &'a [F::Bits],
+    pub(crate) allowed: A,
 }
 
 /// A block of vectors in memory.
-pub(super) type Block<F> = [[<F as Format>::Bits; LANES]; ROWS];
+pub(crate) type Block<F> = [[<F as Format>::Bits; LANES]; ROWS];
 
 impl<'a, F: Format, A: Allowed> Source<'a, F, A> {
     /// The whole blocks.
     #[inline(always)]
-    pub(super) fn whole(&self) -> &'a [Block<F>] {
+    pub(crate) fn whole(&self) -> &'a [Block<F>] {
         let (vectors, _) = self.values.as_chunks::<LANES>();
         vectors.as_chunks::<ROWS>().0
     }
@@ -215,7 +216,7 @@ impl<'a, F: Format, A: Allowed> Source<'a, F, A> {
     /// A short last block, filled up with -infinity, which no pass counts, so that there is no tail with another order of
     /// operations.
     #[inline(always)]
-    pub(super) fn last(&self) -> Option<Block<F>> {
+    pub(crate) fn last(&self) -> Option<Block<F>> {
         let rest = &self.values[self.whole().len() * BLOCK..];
         if rest.is_empty() {
             return None;
@@ -228,7 +229,7 @@ impl<'a, F: Format, A: Allowed> Source<'a, F, A> {
 
     /// Block `b` after the mask, in place if it is of `f32` and nothing is masked, else in `memory`.
     #[inline(always)]
-    pub(super) fn floats<'b, L: Lanes>(
+    pub(crate) fn floats<'b, L: Lanes>(
         &self,
         block: &'b Block<F>,
         b: usize,
@@ -245,19 +246,19 @@ impl<'a, F: Format, A: Allowed> Source<'a, F, A> {
 
     /// Vector `v` of block `b`, after the mask.
     #[inline(always)]
-    pub(super) fn vector<L: Lanes>(&self, block: &Block<F>, b: usize, v: usize) -> L {
+    pub(crate) fn vector<L: Lanes>(&self, block: &Block<F>, b: usize, v: usize) -> L {
         self.allowed.ban(F::load(&block[v]), b * ROWS + v)
     }
 
     /// The same in whatever order of lanes is there soonest, the same for every vector; see [`Source::reordered`].
     #[inline(always)]
-    pub(super) fn vector_soonest<L: Lanes>(&self, block: &Block<F>, b: usize, v: usize) -> L {
+    pub(crate) fn vector_soonest<L: Lanes>(&self, block: &Block<F>, b: usize, v: usize) -> L {
         if A::BANS { self.vector(block, b, v) } else { F::load_soonest(&block[v]) }
     }
 
     /// Brings lanes from the order of [`Source::vector_soonest`] to their own.
     #[inline(always)]
-    pub(super) fn reordered<L: Lanes>(&self, x: L) -> L {
+    pub(crate) fn reordered<L: Lanes>(&self, x: L) -> L {
         if A::BANS { x } else { F::reordered(x) }
     }
 }
@@ -267,7 +268,7 @@ impl<'a, F: Format, A: Allowed> Source<'a, F, A> {
 /// Where a format takes many registers, the compiler is kept from seeing how often the loop runs: it would unroll the
 /// whole block, read it all before it did anything else, and run out of registers.
 #[inline(always)]
-pub(super) fn groups<F: Format>() -> impl Iterator<Item = usize> {
+pub(crate) fn groups<F: Format>() -> impl Iterator<Item = usize> {
     let rows = if F::STAGED { black_box(ROWS) } else { ROWS };
     // The mask changes none, but shows that all are in the block.
     (0..rows).step_by(UNROLL).map(|v| v & (ROWS - UNROLL))
@@ -284,7 +285,7 @@ macro_rules! for_each_block {
         }
     };
 }
-pub(super) use for_each_block;
+pub(crate) use for_each_block;
 
 /// Calls a pass with the run's format and mask as types.
 macro_rules! with_source {
@@ -325,4 +326,4 @@ macro_rules! with_source {
         }
     };
 }
-pub(super) use with_source;
+pub(crate) use with_source;

@@ -1,0 +1,40 @@
+//! The list of all stages, in the order in which a chain usually has them.
+
+use super::StageInfo;
+use super::{
+    adaptive_p, bad_words, bregman, draw, dry, dynamic_temperature, epsilon, eta, greedy, gumbel, logit_bias, min_p,
+    min_tokens, mirostat, no_repeat_ngram, p_less, penalties, smoothing, tail_free, temperature, top_a, top_h, top_k,
+    top_n_sigma, top_p, typical, xtc,
+};
+
+/// Every stage there is.
+pub(super) static ALL: &[StageInfo] = &[
+    logit_bias::INFO,
+    bad_words::INFO,
+    min_tokens::INFO,
+    no_repeat_ngram::INFO,
+    penalties::INFO,
+    dry::INFO,
+    temperature::INFO,
+    dynamic_temperature::INFO,
+    smoothing::INFO,
+    bregman::INFO,
+    top_n_sigma::INFO,
+    top_k::INFO,
+    typical::INFO,
+    top_p::INFO,
+    min_p::INFO,
+    top_a::INFO,
+    tail_free::INFO,
+    top_h::INFO,
+    p_less::INFO,
+    epsilon::INFO,
+    eta::INFO,
+    xtc::INFO,
+    draw::INFO,
+    gumbel::INFO,
+    greedy::INFO,
+    mirostat::V1,
+    mirostat::V2,
+    adaptive_p::INFO,
+];

@@ -1,0 +1,47 @@
+//! What there is to say of a stage: the one source of the parser, the error messages and the host's catalogue.
+
+use super::Stage;
+use crate::bregman::Generators;
+use crate::error::Result;
+use crate::parameters::{Arguments, ParameterInfo};
+
+/// A stage that a chain can name.
+#[derive(Clone, Copy)]
+pub struct StageInfo {
+    /// The field's name for it.
+    pub name: &'static str,
+    /// Other names that are accepted: those of llama.cpp, Hugging Face and vLLM among them.
+    pub aliases: &'static [&'static str],
+    /// What it does, in a sentence.
+    pub summary: &'static str,
+    /// What it does, exactly: p are the probabilities that are left, in descending order, l the logits.
+    pub definition: &'static str,
+    /// The paper or the project that defines it.
+    pub source: &'static str,
+    /// The engines that do the same, and how to say what some of them do otherwise.
+    pub agrees: &'static str,
+    /// Whether it takes a token; such a stage ends a chain.
+    pub draws: bool,
+    /// Its parameters; the first may be given without its name.
+    pub parameters: &'static [ParameterInfo],
+    /// Groups of parameters that exclude each other; see [`StageInfo::alternatives`].
+    pub(crate) alternatives: &'static [&'static [&'static str]],
+    pub(crate) build: fn(&Arguments, Generators<'_>) -> Result<Box<dyn Stage>>,
+}
+
+impl StageInfo {
+    /// Groups of parameters that exclude each other; one of each must be given, unless one of it has a default.
+    pub fn alternatives(&self) -> impl Iterator<Item = &'static [&'static str]> {
+        self.alternatives.iter().copied()
+    }
+}
+
+/// All stages, in the order in which a chain usually has them.
+pub fn stages() -> &'static [StageInfo] {
+    &super::all::ALL
+}
+
+/// The stage of this name or alias, which are compared in lower case with `-` as `_`.
+pub(crate) fn find(name: &str) -> Option<&'static StageInfo> {
+    stages().iter().find(|s| s.name == name || s.aliases.contains(&name))
+}
