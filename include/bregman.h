@@ -32,7 +32,7 @@
 /**
  * Log-probabilities: those of the decoded distribution.
  */
-#define BREGMAN_OF_LAW 1
+#define BREGMAN_OF_DECODED 1
 
 /**
  * Kind of parameter: a number from `min` to `max`, written in decimal, such as 0.8 or 1e-3; or inf, if `max` is.
@@ -261,7 +261,7 @@ typedef struct bregman_answers {
      */
     uint32_t struct_size;
     /**
-     * Whose log-probabilities and ranks: BREGMAN_OF_MODEL or BREGMAN_OF_LAW.
+     * Whose log-probabilities and ranks: BREGMAN_OF_MODEL or BREGMAN_OF_DECODED.
      */
     uint32_t source;
     /**
@@ -696,7 +696,7 @@ uint32_t bregman_decode_batch_answers(struct bregman_sampler *const *samplers,
 /**
  * The most likely tokens of one row. Draws nothing and advances nothing.
  *
- * `source`: BREGMAN_OF_MODEL (the chain is not asked) or BREGMAN_OF_LAW. `ids` and `logprobs` have `n` elements and
+ * `source`: BREGMAN_OF_MODEL (the chain is not asked) or BREGMAN_OF_DECODED. `ids` and `logprobs` have `n` elements and
  * receive `*len` entries in descending order (ties: ascending id); `*len` is `n`, or the number of tokens that have a
  * positive probability if that is smaller, and -1 and -infinity fill the rest. BREGMAN_INVALID_ARGUMENT (source, NULL,
  * misaligned, vocab); other errors as bregman_decode.

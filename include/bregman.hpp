@@ -232,7 +232,7 @@ struct distribution {
 /// Whose log-probabilities.
 enum class source : std::uint32_t {
     model = BREGMAN_OF_MODEL, ///< the model's: of the untouched logits (no mask, no bias, no stage, temperature 1)
-    law = BREGMAN_OF_LAW,     ///< those of the decoded distribution
+    decoded = BREGMAN_OF_DECODED, ///< those of the decoded distribution
 };
 
 /// Tokens and their log-probabilities, the most likely first (ties: ascending id).

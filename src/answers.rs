@@ -1,7 +1,7 @@
 //! What else can be told of a decoded row: its most likely tokens, the drawn token's rank, and what was kept.
 
 use crate::diagnostics;
-use crate::distribution::Law;
+use crate::distribution::Distribution;
 use crate::math::ln;
 
 /// Whose log-probabilities.
@@ -11,13 +11,13 @@ pub enum Source {
     #[default]
     Model,
     /// The decoded distribution's.
-    Law,
+    Decoded,
 }
 
 /// What to tell besides the token, and where to write it; an empty slice asks for nothing.
 #[derive(Debug, Default)]
 pub struct Answers<'a> {
-    /// Whose log-probabilities `top_ids`, `top_logprobs` and [`Told`] are.
+    /// Whose log-probabilities `top_ids`, `top_logprobs` and [`TokenRank`] are.
     pub source: Source,
     /// The most likely tokens in descending order (ties: ascending id); -1 where there are no more.
     pub top_ids: &'a mut [i32],
@@ -32,27 +32,27 @@ pub struct Answers<'a> {
 
 /// What was told of the drawn token.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Told {
+pub struct TokenRank {
     /// Its log-probability; NaN if the untouched logits have none (a NaN or an infinity under the mask).
     pub logprob: f64,
     /// How many tokens are at least as likely, itself among them: 1 for the most likely. 0 if `logprob` is NaN.
     pub rank: usize,
 }
 
-impl Told {
+impl TokenRank {
     pub(crate) const NOTHING: Self = Self { logprob: f64::NAN, rank: 0 };
 }
 
-/// The `ids.len()` or `logprobs.len()` most likely tokens of a law, and how many of these there are.
-pub(crate) fn top(law: &mut Law<'_>, ids: &mut [i32], logprobs: &mut [f32]) -> usize {
+/// The `ids.len()` or `logprobs.len()` most likely tokens of a distribution, and how many of these there are.
+pub(crate) fn top(dist: &mut Distribution<'_>, ids: &mut [i32], logprobs: &mut [f32]) -> usize {
     let n = ids.len().max(logprobs.len());
-    let n = law.reach(n).min(n);
-    let log_total = ln(law.rough_total());
+    let n = dist.deepen(n).min(n);
+    let log_total = ln(dist.rough_total());
     for (at, id) in ids.iter_mut().enumerate() {
-        *id = if at < n { law.id(law.entries()[at].index) } else { -1 };
+        *id = if at < n { dist.id(dist.entries()[at].index) } else { -1 };
     }
     for (at, logprob) in logprobs.iter_mut().enumerate() {
-        *logprob = if at < n { (law.entries()[at].x - log_total) as f32 } else { f32::NEG_INFINITY };
+        *logprob = if at < n { (dist.entries()[at].x - log_total) as f32 } else { f32::NEG_INFINITY };
     }
     n
 }
@@ -63,33 +63,33 @@ pub(crate) fn no_top(ids: &mut [i32], logprobs: &mut [f32]) {
     logprobs.fill(f32::NAN);
 }
 
-/// Rank and log-probability of the token that was drawn from a law, under this law.
-pub(crate) fn told_by_law(law: &mut Law<'_>) -> Told {
-    let Some(drawn) = law.drawn() else { return Told::NOTHING };
-    let rank = if law.is_closed() {
-        let x = law.entries()[drawn.rank].x;
-        law.entries().partition_point(|e| e.x >= x)
+/// Rank and log-probability of the token that was drawn from a distribution, under this distribution.
+pub(crate) fn rank_in_distribution(dist: &mut Distribution<'_>) -> TokenRank {
+    let Some(drawn) = dist.drawn() else { return TokenRank::NOTHING };
+    let rank = if dist.is_closed() {
+        let x = dist.entries()[drawn.rank].x;
+        dist.entries().partition_point(|e| e.x >= x)
     } else {
-        let (vocab, _) = law.vocabulary();
+        let (vocab, _) = dist.vocabulary();
         let logit = vocab.row().logit(drawn.index);
         vocab.count(logit) as usize
     };
-    Told { logprob: ln(drawn.p), rank }
+    TokenRank { logprob: ln(drawn.p), rank }
 }
 
-/// Rank and log-probability of a token under a model's law.
-pub(crate) fn told_by_model(model: &mut Law<'_>, token: u32) -> Told {
+/// Rank and log-probability of a token under a model's distribution.
+pub(crate) fn rank_in_model(model: &mut Distribution<'_>, token: u32) -> TokenRank {
     let (vocab, _) = model.vocabulary();
     let logit = vocab.row().logit(token);
-    Told { logprob: diagnostics::logprob(vocab, token), rank: vocab.count(logit) as usize }
+    TokenRank { logprob: diagnostics::logprob(vocab, token), rank: vocab.count(logit) as usize }
 }
 
 /// Writes which tokens have positive probability.
-pub(crate) fn kept(law: &mut Law<'_>, ids: &mut [i32], mask: &mut [u32]) {
+pub(crate) fn kept(dist: &mut Distribution<'_>, ids: &mut [i32], mask: &mut [u32]) {
     if !ids.is_empty() {
-        let n = law.reach(ids.len());
+        let n = dist.deepen(ids.len());
         for (at, id) in ids.iter_mut().enumerate() {
-            *id = if at < n { law.id(law.entries()[at].index) } else { -1 };
+            *id = if at < n { dist.id(dist.entries()[at].index) } else { -1 };
         }
     }
     if mask.is_empty() {
@@ -101,10 +101,10 @@ pub(crate) fn kept(law: &mut Law<'_>, ids: &mut [i32], mask: &mut [u32]) {
             *word |= 1 << (token % 32);
         }
     };
-    if law.is_closed() {
-        law.entries().iter().for_each(|e| set(e.index as usize));
+    if dist.is_closed() {
+        dist.entries().iter().for_each(|e| set(e.index as usize));
         return;
     }
-    let (lowest, row) = (law.lowest(), law.vocabulary().0.row());
+    let (lowest, row) = (dist.lowest(), dist.vocabulary().0.row());
     (0..row.vocab()).filter(|&i| row.logit(i as u32) >= lowest).for_each(set);
 }

@@ -1,15 +1,15 @@
 //! The race of all tokens: each token's log-probability with Gumbel noise of its own, and who comes in first.
 //!
-//! The first is a draw from the law (Gumbel-max); the first n are n draws without replacement (Kool et al., arXiv
-//! 1903.06059). The noise is a function of (seed, position, token id) and nothing else, so that neither the order of
-//! the tokens nor the stages that truncated the law move it, and it is never capped: any token can win.
+//! The first is a draw from the distribution (Gumbel-max); the first n are n draws without replacement (Kool et al.,
+//! arXiv 1903.06059). The noise is a function of (seed, position, token id) and nothing else, so that neither the order
+//! of the tokens nor the stages that truncated the distribution move it, and it is never capped: any token can win.
 //!
-//! Cost: a word of noise for every token of the law (a quarter of a block of Philox), logarithms only for those that can
-//! still win. Nothing of the vocabulary's size is stored. Of a whole vocabulary the words are made and compared many at a
-//! time (`vocab/noise.rs`), and no weight is asked for but a lane's sum.
+//! Cost: a word of noise for every token of the distribution (a quarter of a block of Philox), logarithms only for
+//! those that can still win. Nothing of the vocabulary's size is stored. Of a whole vocabulary the words are made and
+//! compared many at a time (`vocab/noise.rs`), and no weight is asked for but a lane's sum.
 
 use crate::distribution::head::LOWEST_LOG_WEIGHT;
-use crate::distribution::{Drawn, Law};
+use crate::distribution::{Distribution, Drawn};
 use crate::logits::Row;
 use crate::math::{exp, ln};
 use crate::random::{MOST_NOISE, Noise, Stream};
@@ -33,7 +33,7 @@ pub struct Sample {
 pub(crate) struct Contender {
     index: u32,
     id: u32,
-    /// Position among the entries of a closed law.
+    /// Position among the entries of a closed distribution.
     rank: usize,
     /// Log-weight.
     x: f64,
@@ -71,32 +71,32 @@ impl Podium {
 }
 
 /// Draws one token.
-pub(crate) fn draw(law: &mut Law<'_>, noise: Noise) {
+pub(crate) fn draw(dist: &mut Distribution<'_>, noise: Noise) {
     let mut first: Option<Contender> = None;
-    race(law, noise, |c| {
+    race(dist, noise, |c| {
         if first.is_none_or(|best| c < best) {
             first = Some(c);
         }
         first.map_or(f64::NEG_INFINITY, |best| best.score)
     });
     if let Some(Contender { index, rank, x, .. }) = first {
-        let p = exp(x) / law.rough_total();
-        law.take(Drawn { index, rank, p });
+        let p = exp(x) / dist.rough_total();
+        dist.take(Drawn { index, rank, p });
     }
 }
 
 /// Draws `n` tokens without replacement, or all there are; in the order in which they came in.
-pub(crate) fn draw_many(law: &mut Law<'_>, noise: Noise, n: usize, podium: &mut Podium) {
+pub(crate) fn draw_many(dist: &mut Distribution<'_>, noise: Noise, n: usize, podium: &mut Podium) {
     let Podium { heap, samples } = podium;
     heap.clear();
-    race(law, noise, |c| {
+    race(dist, noise, |c| {
         heap.push(c);
         if heap.len() > n {
             heap.pop();
         }
         if heap.len() < n { f64::NEG_INFINITY } else { heap.peek().map_or(f64::INFINITY, |last| last.score) }
     });
-    let log_total = ln(law.rough_total());
+    let log_total = ln(dist.rough_total());
     let sample = |c: Contender| Sample { token: c.id, logprob: c.x - log_total, score: c.score - log_total };
     samples.clear();
     samples.extend(heap.drain().map(sample));
@@ -114,16 +114,16 @@ fn limit(bar: f64) -> f64 {
 }
 
 /// Calls `enter` with every token that can reach the bar; `enter` says where the bar is from then on.
-fn race(law: &mut Law<'_>, noise: Noise, mut enter: impl FnMut(Contender) -> f64) {
-    if !law.is_closed() {
-        return race_open(law, noise, enter);
+fn race(dist: &mut Distribution<'_>, noise: Noise, mut enter: impl FnMut(Contender) -> f64) {
+    if !dist.is_closed() {
+        return race_open(dist, noise, enter);
     }
     let mut bar = f64::NEG_INFINITY;
-    for (rank, e) in law.entries().iter().enumerate() {
+    for (rank, e) in dist.entries().iter().enumerate() {
         if e.x + MOST_NOISE < bar {
             break;
         }
-        let id = law.id(e.index) as u32;
+        let id = dist.id(e.index) as u32;
         let high = noise.high(id);
         if can_pass(high, exp(e.x - bar), limit(0.0)) {
             bar = enter(Contender { index: e.index, id, rank, x: e.x, score: e.x + noise.gumbel(id, high) });
@@ -134,11 +134,11 @@ fn race(law: &mut Law<'_>, noise: Noise, mut enter: impl FnMut(Contender) -> f64
 /// A weight that vanishes in f32 is that of a token 160 below the first: with noise it stays below this.
 const VANISHED: f64 = -41.0;
 
-/// The race over the whole vocabulary. The block with the largest logit comes first, so that the bar is high at once: most
-/// of the others are then passed by with one comparison.
-fn race_open(law: &mut Law<'_>, noise: Noise, enter: impl FnMut(Contender) -> f64) {
-    let (ids, scale, stream) = (law.ids(), law.scale(), noise.high_words());
-    let (vocab, _) = law.vocabulary();
+/// The race over the whole vocabulary. The block with the largest logit comes first, so that the bar is high at once:
+/// most of the others are then passed by with one comparison.
+fn race_open(dist: &mut Distribution<'_>, noise: Noise, enter: impl FnMut(Contender) -> f64) {
+    let (ids, scale, stream) = (dist.ids(), dist.scale(), noise.high_words());
+    let (vocab, _) = dist.vocabulary();
     let (row, max) = (vocab.row(), f64::from(vocab.max()));
     let mut race = Race { noise, row, max, scale, enter, bar: f64::NEG_INFINITY, most: f64::INFINITY };
     let first = vocab.first_block();

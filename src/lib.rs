@@ -1,33 +1,13 @@
 //! bregman turns rows of LLM logits into tokens.
 //!
-//! Its heart are the **Bregman decoders** of *Foundations of Top-k Decoding for Language Models* (arXiv 2505.19371):
-//! the sparse distribution nearest to the model's, every token at a price, with a k that adapts to each token. Top-k
-//! is the Kullback-Leibler case.
+//! At its core are the **Bregman decoders** of *Foundations of Top-k Decoding for Language Models* (arXiv 2505.19371):
+//! they choose the sparse distribution that minimises a Bregman divergence to the model's plus a penalty for each
+//! token kept. Top-k is the Kullback-Leibler case; k adapts to each token.
 //!
 //! Engines link the C library (`include/bregman.h`); from Rust the front door is [`Sampler`].
 //!
-//! # The map
-//!
-//! A row flows one way: `logits → vocab passes → head → stages in chain order → draw → token`.
-//!
-//! | where | what |
-//! |---|---|
-//! | `logits.rs` | a borrowed row: number format, mask, edits |
-//! | `vocab/` | the vocabulary room: passes over all logits, written once over 16 lanes; knows nothing of decoders |
-//! | `head.rs`, `head/` | the sorted head, which deepens itself by asking the vocabulary for more |
-//! | `law.rs`, `law/` | the distribution between two stages: whole vocabulary, then a sorted head, or a crowd too large to sort; what stages do to it |
-//! | [`bregman`] | the decoders: objective, support, renormalisation; plain f64 |
-//! | `stages/` | one file a stage |
-//! | `chain/` | the chain's text, and the catalogue of stages |
-//! | `history/` | the tokens of a sequence so far, and what stages about repetition make of them |
-//! | `sampler.rs`, `sampler/` | a chain with the state of one sequence; as a stage in an engine's own chain |
-//! | `random.rs` | (seed, position) → uniform; (seed, position, token) → Gumbel |
-//! | `gumbel.rs` | the race of all tokens: one draw, or several without replacement |
-//! | `answers.rs` | a row's most likely tokens, ranks and kept tokens |
-//! | `batch.rs` | rows in parallel |
-//! | `math.rs`, `order.rs` | elementary functions that are the same everywhere; floats in their order |
-//! | `diagnostics.rs` | kept mass, entropy, the model's log-probability |
-//! | `ffi/` | the C boundary, and only that |
+//! A row flows one way: `logits → passes over the vocabulary → distribution → stages in chain order → draw → token`.
+//! `CONTRIBUTING.md` has the map of the source.
 //!
 //! # One promise
 //!
@@ -56,7 +36,7 @@ mod sampler;
 mod stages;
 mod vocab;
 
-pub use answers::{Answers, Source, Told};
+pub use answers::{Answers, Source, TokenRank};
 pub use chain::macros::{MacroInfo, macros};
 pub use error::{Error, Result};
 pub use gumbel::Sample;

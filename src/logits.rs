@@ -1,7 +1,7 @@
 //! A borrowed row of logits as the model left it: its number format, its mask, its edits.
 //!
-//! The passes over the vocabulary read a row in place, in its own format and through its mask. Only a block with an edited
-//! token is copied first.
+//! The passes over the vocabulary read a row in place, in its own format and through its mask. Only a block with an
+//! edited token is copied first.
 
 use crate::error::{Error, Result};
 

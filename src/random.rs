@@ -110,8 +110,8 @@ impl Noise {
         philox([token / 4, low, high, which], self.key)[token as usize % WORDS]
     }
 
-    /// Standard Gumbel noise, -ln(-ln u) with u = 1 - (h + 1/2) / 2^64 and h the token's 64 bits: between -3.81 and 45.06,
-    /// never infinite. Where u is near 1, the noise is taken from 1 - u, so that nothing caps it.
+    /// Standard Gumbel noise, -ln(-ln u) with u = 1 - (h + 1/2) / 2^64 and h the token's 64 bits: between -3.81 and
+    /// 45.06, never infinite. Where u is near 1, the noise is taken from 1 - u, so that nothing caps it.
     pub(crate) fn gumbel(&self, token: u32, high: u32) -> f64 {
         let h = u64::from(high) << 32 | u64::from(self.word(token, LOW));
         let grid = |h: u64| (h as f64 + 0.5) * 2f64.powi(-64);

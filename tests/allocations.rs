@@ -138,7 +138,7 @@ fn more_answers_allocate_nothing() {
         let (sampler, rows) = (with_history(chain), (0..24).map(|i| row(VOCAB, i)).collect::<Vec<_>>());
         let (mut ids, mut logprobs, mut scores, mut len) = ([0; N], [0.0; N], [0.0; N], 0);
         let mut mask = vec![0u32; VOCAB.div_ceil(32)];
-        for source in [BREGMAN_OF_MODEL, BREGMAN_OF_LAW] {
+        for source in [BREGMAN_OF_MODEL, BREGMAN_OF_DECODED] {
             assert_none(&format!("several draws and likely tokens, {chain}"), |i| {
                 let logits = rows[i as usize].as_ptr();
                 let (ids, logprobs, scores) = (ids.as_mut_ptr(), logprobs.as_mut_ptr(), scores.as_mut_ptr());

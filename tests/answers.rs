@@ -35,7 +35,7 @@ fn ranked(mut law: Vec<(i32, f64)>) -> Vec<(i32, f64)> {
 
 struct Told {
     token: Token,
-    told: bregman::Told,
+    told: bregman::TokenRank,
     top: Vec<(i32, f32)>,
     kept: Vec<i32>,
     mask: Vec<u32>,
@@ -60,7 +60,7 @@ proptest! {
     ) {
         let row = logits(kind, vocab, &mut Random(seed));
         let make = || { let mut s = Sampler::new(chain, seed).unwrap(); s.accept(&[1, 1, 0]).unwrap(); s };
-        let source = if of_law { Source::Law } else { Source::Model };
+        let source = if of_law { Source::Decoded } else { Source::Model };
         let Ok(plain) = make().decode(Row::from_f32(&row).unwrap(), Want::default()) else { return Ok(()) };
         let Told { token, told, top, kept, mask } = ask(&mut make(), &row, source, n);
         prop_assert_eq!((token.token, token.support, token.p.to_bits()), (plain.token, plain.support, plain.p.to_bits()));
@@ -75,7 +75,7 @@ proptest! {
         prop_assert_eq!(bits, sorted);
         // The most likely tokens, and where the drawn one stands among all.
         let all = match source {
-            Source::Law => law.iter().map(|e| (e.0 as i32, e.1.ln())).collect(),
+            Source::Decoded => law.iter().map(|e| (e.0 as i32, e.1.ln())).collect(),
             Source::Model => ranked((0..).zip(logprobs(&row)).filter(|e| e.1 > f64::NEG_INFINITY).collect()),
         };
         for (at, &(id, logprob)) in top.iter().enumerate() {
@@ -116,7 +116,9 @@ fn a_batch_has_its_rows_answers() {
     // One row fails.
     rows[2 * stride + 7] = f32::NAN;
     let words = VOCAB.div_ceil(32);
-    for (source, threads) in [(BREGMAN_OF_MODEL, 1), (BREGMAN_OF_LAW, 1), (BREGMAN_OF_MODEL, 2), (BREGMAN_OF_LAW, 4)] {
+    for (source, threads) in
+        [(BREGMAN_OF_MODEL, 1), (BREGMAN_OF_DECODED, 1), (BREGMAN_OF_MODEL, 2), (BREGMAN_OF_DECODED, 4)]
+    {
         let make = || CHAINS.iter().map(|c| Abi::new(c, 5)).collect::<Vec<_>>();
         let (status, plain) = batch(&make(), &Rows::F32(&rows), (VOCAB, stride), None, (0, threads));
         let (mut logprobs, mut ranks) = (vec![7.0f32; n], vec![7u32; n]);
@@ -144,7 +146,7 @@ fn a_batch_has_its_rows_answers() {
             let failed = r == 2;
             assert_eq!(plain[r].status != BREGMAN_OK, failed);
             assert_eq!((logprobs[r] == 7.0, ranks[r] == 7 && top_ids[r * (4 + gap)] == -7), (failed, failed));
-            let source = if source == BREGMAN_OF_LAW { Source::Law } else { Source::Model };
+            let source = if source == BREGMAN_OF_DECODED { Source::Decoded } else { Source::Model };
             if !failed {
                 let row = &rows[r * stride..][..VOCAB];
                 let alone = ask(&mut Sampler::new(CHAINS[r], 5).unwrap(), row, source, 4);
@@ -180,7 +182,7 @@ fn wrong_answers_fail_every_row() {
     let mut places = [0u64; 64];
     let good = bregman_answers {
         struct_size: size_of::<bregman_answers>() as u32,
-        source: BREGMAN_OF_LAW,
+        source: BREGMAN_OF_DECODED,
         logprobs: null_mut(),
         ranks: null_mut(),
         top: 4,
@@ -197,7 +199,7 @@ fn wrong_answers_fail_every_row() {
     type Wrong<'a> = (&'a dyn Fn(&mut bregman_answers), &'a str);
     let even = places.as_mut_ptr();
     let cases: [Wrong<'_>; 11] = [
-        (&|a| a.source = 2, "answers->source is 2: it is BREGMAN_OF_MODEL or BREGMAN_OF_LAW"),
+        (&|a| a.source = 2, "answers->source is 2: it is BREGMAN_OF_MODEL or BREGMAN_OF_DECODED"),
         (&|a| a.logprobs = odd.cast(), "answers->logprobs is not aligned to 4 bytes"),
         (&|a| a.ranks = odd.cast(), "answers->ranks is not aligned to 4 bytes"),
         (&|a| a.top_ids = odd.cast(), "answers->top_ids is not aligned to 4 bytes"),
@@ -244,7 +246,7 @@ fn a_model_without_a_distribution_tells_nothing() {
     let Told { token, told, top, kept, .. } = ask(&mut sampler, &row, Source::Model, 3);
     assert!(token.token < 32 && told.logprob.is_nan() && told.rank == 0);
     assert!(top.iter().all(|(id, l)| *id == -1 && l.is_nan()) && kept[..32].iter().all(|id| (0..32).contains(id)));
-    let law = ask(&mut sampler, &row, Source::Law, 3);
+    let law = ask(&mut sampler, &row, Source::Decoded, 3);
     assert!(law.told.rank >= 1 && law.top[0].0 >= 0);
     let e = sampler.top_logprobs(Row::from_f32(&row).unwrap(), Source::Model, &mut [0], &mut [0.0]);
     assert!(matches!(e, Err(bregman::Error::InvalidLogits { index: 40, .. })));

@@ -142,7 +142,7 @@ fn constants() -> Vec<(&'static str, u32)> {
         BREGMAN_SEQUENCES,
         BREGMAN_BIASES,
         BREGMAN_OF_MODEL,
-        BREGMAN_OF_LAW,
+        BREGMAN_OF_DECODED,
         BREGMAN_OK,
         BREGMAN_INVALID_ARGUMENT,
         BREGMAN_INVALID_CHAIN,

@@ -21,7 +21,7 @@ func TestCallsAllocateNothing(t *testing.T) {
 		mask[i] = 0xffffffff
 	}
 	answers := &Answers{
-		Source: OfLaw, Logprobs: make([]float32, 8), Ranks: make([]uint32, 8), Top: 5, TopIDs: make([]int32, 40),
+		Source: OfDecoded, Logprobs: make([]float32, 8), Ranks: make([]uint32, 8), Top: 5, TopIDs: make([]int32, 40),
 		TopLogprobs: make([]float32, 40), Kept: 9, KeptIDs: make([]int32, 72), KeptMask: make([]uint32, len(mask)),
 	}
 	check := func(err error) {
@@ -44,7 +44,7 @@ func TestCallsAllocateNothing(t *testing.T) {
 		"Reseed":          func() { check(s.Reseed(1, 2)) },
 		"SetMask":         func() { check(s.SetMask(mask[:vocab/32])) },
 		"SetPromptLength": func() { check(s.SetPromptLength(0)) },
-		"TopLogprobs":     func() { _, err := s.TopLogprobs(row, OfLaw, ids[:20], probs[:20]); check(err) },
+		"TopLogprobs":     func() { _, err := s.TopLogprobs(row, OfDecoded, ids[:20], probs[:20]); check(err) },
 		"DrawMany":        func() { _, err := s.DrawMany(row, ids[:20], probs[:20], scratch[:20]); check(err) },
 		"DecodeBatchAnswers": func() {
 			check(DecodeBatchAnswers(samplers, &Batch{F32: logits, Vocab: vocab, Mask: mask}, results, answers))

@@ -8,7 +8,7 @@ type Source uint32
 // The sources.
 const (
 	OfModel Source = 0 // the model's, of the untouched logits: no mask, no bias, no stage, temperature 1
-	OfLaw   Source = 1 // those of the decoded distribution
+	OfDecoded   Source = 1 // those of the decoded distribution
 )
 
 // Answers are what [DecodeBatchAnswers] tells besides the tokens. Each slice is the caller's; nil asks for nothing, and
@@ -45,8 +45,8 @@ type Answers struct {
 
 // check makes sure that the slices are long enough: the library takes lengths on trust.
 func (a *Answers) check(rows, vocab int) (native.Answers, error) {
-	if a.Source != OfModel && a.Source != OfLaw {
-		return native.Answers{}, invalid("source is %d: it is OfModel or OfLaw", a.Source)
+	if a.Source != OfModel && a.Source != OfDecoded {
+		return native.Answers{}, invalid("source is %d: it is OfModel or OfDecoded", a.Source)
 	}
 	wanted := native.Answers{
 		Source: uint32(a.Source), Logprobs: a.Logprobs, Ranks: a.Ranks,

@@ -24,7 +24,7 @@ func TestAnswersAreAboutTheRows(t *testing.T) {
 	const n, vocab, words = 10, 300, 11
 	logits := rows(21, n, vocab)
 	plain := decodeBatch(t, samplersFor(t, n), &Batch{F32: logits, Vocab: vocab})
-	for _, source := range []Source{OfModel, OfLaw} {
+	for _, source := range []Source{OfModel, OfDecoded} {
 		for _, threads := range []int{1, 3} {
 			samplers, results, answers := samplersFor(t, n), make([]Result, n), answersFor(source, n, words)
 			batch := &Batch{F32: logits, Vocab: vocab, Threads: threads}
@@ -61,7 +61,7 @@ func checkAnswers(t *testing.T, s *Sampler, row []float32, r int, result *Result
 	}
 	support := int(result.Support)
 	law := make([]int32, len(row))
-	must[int](t)(s.TopLogprobs(row, OfLaw, law, logprobs))
+	must[int](t)(s.TopLogprobs(row, OfDecoded, law, logprobs))
 	want := slices.Concat(law[:min(support, a.Kept)], slices.Repeat([]int32{-1}, max(0, a.Kept-support)), []int32{-7})
 	if kept := a.KeptIDs[r*a.KeptStride:][:a.KeptStride]; !slices.Equal(kept, want) {
 		t.Errorf("row %d: kept %v, expected %v", r, kept, want)
@@ -79,7 +79,7 @@ func TestAFailedRowsAnswersStay(t *testing.T) {
 	const n, vocab, words = 3, 40, 2
 	logits := rows(22, n, vocab)
 	logits[vocab+1] = nan
-	results, answers := make([]Result, n), answersFor(OfLaw, n, words)
+	results, answers := make([]Result, n), answersFor(OfDecoded, n, words)
 	answers.Logprobs[1], answers.Ranks[1], answers.KeptMask[words] = 3, 99, 5
 	err := DecodeBatchAnswers(samplersFor(t, n), &Batch{F32: logits, Vocab: vocab}, results, answers)
 	if !errors.Is(RowErr(err, 1), ErrInvalidLogits) || RowErr(err, 0) != nil || RowErr(err, 2) != nil {

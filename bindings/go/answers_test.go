@@ -60,7 +60,7 @@ func TestTopLogprobsOfTheLawAreTheDistribution(t *testing.T) {
 	ids, probs := make([]int32, 800), make([]float32, 800)
 	n := must[int](t)(s.Distribution(logits, ids, probs))
 	topIDs, logprobs := make([]int32, n+2), make([]float32, n+2)
-	if told := must[int](t)(s.TopLogprobs(logits, OfLaw, topIDs, logprobs)); n != 5 || told != n {
+	if told := must[int](t)(s.TopLogprobs(logits, OfDecoded, topIDs, logprobs)); n != 5 || told != n {
 		t.Fatalf("%d of %d tokens", told, n)
 	}
 	for i := range n {

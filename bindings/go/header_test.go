@@ -41,7 +41,7 @@ var constants = map[string]uint64{
 	"BREGMAN_SEQUENCES":          uint64(Sequences),
 	"BREGMAN_BIASES":             uint64(Biases),
 	"BREGMAN_OF_MODEL":           uint64(OfModel),
-	"BREGMAN_OF_LAW":             uint64(OfLaw),
+	"BREGMAN_OF_DECODED":             uint64(OfDecoded),
 }
 
 const headerPath = "../../include/bregman.h"

@@ -26,7 +26,7 @@ var calls = map[string]func(*Sampler) error{
 	"SetMask":         func(s *Sampler) error { return s.SetMask([]uint32{3}) },
 	"SetPromptLength": func(s *Sampler) error { return s.SetPromptLength(0) },
 	"TopLogprobs": func(s *Sampler) error {
-		_, err := s.TopLogprobs([]float32{1, 2}, OfLaw, make([]int32, 2), make([]float32, 2))
+		_, err := s.TopLogprobs([]float32{1, 2}, OfDecoded, make([]int32, 2), make([]float32, 2))
 		return err
 	},
 	"DrawMany": func(s *Sampler) error {
@@ -135,7 +135,7 @@ func TestRowsThatAreRefused(t *testing.T) {
 			t.Errorf("%s: %d entries, %v", name, n, err)
 		}
 		room := make([]float32, 9)
-		if n, err := c.s.TopLogprobs(c.logits, OfLaw, make([]int32, 9), room); !errors.Is(err, c.want) || n != 0 {
+		if n, err := c.s.TopLogprobs(c.logits, OfDecoded, make([]int32, 9), room); !errors.Is(err, c.want) || n != 0 {
 			t.Errorf("%s: %d log-probabilities, %v", name, n, err)
 		}
 		if n, err := c.s.DrawMany(c.logits, make([]int32, 9), room, nil); !errors.Is(err, c.want) || n != 0 {
@@ -177,7 +177,7 @@ func TestArgumentsThatAreRefused(t *testing.T) {
 	for name, err := range map[string]error{
 		"no source":            top(2, 2, 2),
 		"more ids":             top(OfModel, 2, 1),
-		"more logprobs":        top(OfLaw, 1, 2),
+		"more logprobs":        top(OfDecoded, 1, 2),
 		"no room for draws":    many(0, 0, nil),
 		"fewer logprobs":       many(2, 1, nil),
 		"fewer scores":         many(2, 2, make([]float32, 1)),

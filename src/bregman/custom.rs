@@ -1,4 +1,5 @@
-//! Decoders for a generator φ that the user supplies (MATH.md, 9): the same search, with roots by bracketing.
+//! Decoders for a generator φ that the user supplies (docs/mathematics.md, 9): the same search, with roots by
+//! bracketing.
 
 use super::Mode;
 use super::generator::Generator;
@@ -129,7 +130,7 @@ impl Custom {
             let (here, before) = (x[i] * prime[i], if i == 0 { 0.0 } else { x[i - 1] * prime[i - 1] });
             if !(here.is_finite() && here >= before * (1.0 - 1e-9)) {
                 return refuse(format!(
-                    "x f'(x) decreases at {:e}: discrete convexity of the dual is not guaranteed (MATH.md, T2)",
+                    "x f'(x) decreases at {:e}: discrete convexity of the dual is not guaranteed (docs/mathematics.md, T2)",
                     x[i]
                 ));
             }

@@ -1,6 +1,6 @@
 //! The dual decoder of the α family, α > 1: minimise Σ d(p_i, x_i), so that x_i^(b-1) (x_i - p_i) = ν on the support.
 //!
-//! MATH.md, 3, 4 and 6. At α = 2 primal and dual are the same, and `mod.rs` takes the primal.
+//! docs/mathematics.md, 3, 4 and 6. At α = 2 primal and dual are the same, and `mod.rs` takes the primal.
 
 use super::generator::{Alpha, Series};
 use super::method::{Method, Optimum, Verdict};
@@ -37,7 +37,7 @@ impl Dual {
         Self { family: Alpha::new(alpha), lambda, sure, floor, far, series: [alpha, b].map(Series::new) }
     }
 
-    /// λ from a floor in probabilities (MATH.md, 10): the λ whose t_floor it is.
+    /// λ from a floor in probabilities (docs/mathematics.md, 10): the λ whose t_floor it is.
     pub(super) fn with_floor(alpha: f64, floor: f64) -> Self {
         let b = alpha - 1.0;
         let factor = if alpha <= 2.0 { 1.0 / b } else { b };
@@ -48,7 +48,8 @@ impl Dual {
     ///
     /// Newton's steps for all x and ν at once, in the rises d = x - p: every d goes where the tangent of x^(b-1) d
     /// reaches ν, with the ν that makes Σ d = R. The function is convex in d for α > 2 and concave for α < 2; so the
-    /// tangent promises too much of every d, or too little, and ν rises, or falls, steadily to its limit from any start.
+    /// tangent promises too much of every d, or too little, and ν rises, or falls, steadily to its limit from any
+    /// start.
     fn solve_together(&self, problem: &Problem, x: &mut [f64], [rises, slopes]: [&mut [f64]; 2]) -> f64 {
         let (b, k) = (self.family.b, x.len());
         let (p, rest) = (&problem.p[..k], problem.rest[k]);
@@ -60,7 +61,8 @@ impl Dual {
         let mut nu = 0.0;
         for _ in 0..60 {
             x.iter_mut().zip(p.iter().zip(&*rises)).for_each(|(x, (p, rise))| *x = p + rise);
-            // dd/dν at the rise: powers relative to the last one's, so that none overflows; and where the tangent vanishes.
+            // dd/dν at the rise: powers relative to the last one's, so that none overflows; and where the tangent
+            // vanishes.
             let scale = 1.0 / x[k - 1];
             slopes.iter_mut().zip(&*x).for_each(|(slope, x)| *slope = x * scale);
             listed::pow(slopes, 1.0 - b);
@@ -97,8 +99,8 @@ impl Dual {
         true
     }
 
-    /// The A-test for token k + 1, which gets `x_t` at its threshold, where ν has the logarithm `log_nu`; and where that
-    /// does not tell, the slopes.
+    /// The A-test for token k + 1, which gets `x_t` at its threshold, where ν has the logarithm `log_nu`; and where
+    /// that does not tell, the slopes.
     fn weigh(&self, problem: &Problem, k: usize, x_t: f64, log_nu: f64, lists: [&mut [f64]; 3]) -> Verdict {
         let b = self.family.b;
         let [logs, rises, errors] = lists;

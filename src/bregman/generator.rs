@@ -4,7 +4,7 @@ use crate::math::{exp, expm1, ln, log1p};
 use std::sync::Arc;
 
 /// A strictly convex function φ on [0, 1] with derivative f, given on whole vectors (one call a vector, not one a
-/// token). MATH.md, 9.
+/// token). docs/mathematics.md, 9.
 ///
 /// Each method writes `out[i]` from its argument's `[i]`; both have the same length. Constants and linear terms of φ
 /// do not matter. For the primal φ(0) must be finite; f(0) may be -infinity. For the dual f(0) must be finite, too,
@@ -38,7 +38,7 @@ pub struct Alpha {
 }
 
 impl Alpha {
-    /// |α - 1| up to here is taken as α = 1 (MATH.md, 11).
+    /// |α - 1| up to here is taken as α = 1 (docs/mathematics.md, 11).
     const IS_ONE: f64 = 1e-9;
 
     /// Any α in (0, ∞]. At infinity the family has a limit for its solutions only (water-filling), not for φ.
@@ -57,7 +57,7 @@ impl Alpha {
     }
 
     /// The divergence d(x, y) = φ(x) - φ(y) - f(y)(x - y), for x >= 0 and y > 0; accurate where x is near y
-    /// (MATH.md, 4).
+    /// (docs/mathematics.md, 4).
     pub fn divergence(self, x: f64, y: f64) -> f64 {
         if x == 0.0 {
             return exp(self.alpha * ln(y)) / self.alpha;

@@ -4,7 +4,7 @@ use super::problem::Problem;
 use crate::error::Result;
 use crate::math::exp;
 
-/// What the A-test says of token k + 1 (MATH.md, 6.2).
+/// What the A-test says of token k + 1 (docs/mathematics.md, 6.2).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Verdict {
     /// It is kept: k* is at least k + 1, and at most `at_most`.

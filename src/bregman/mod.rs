@@ -114,7 +114,7 @@ pub struct Decoded {
 }
 
 impl Decoder {
-    /// Checks the parameters (MATH.md, 11) and prepares the thresholds.
+    /// Checks the parameters (docs/mathematics.md, 11) and prepares the thresholds.
     pub fn new(family: Family, mode: Mode, size: Size, limits: Limits) -> Result<Self> {
         check_size(size, limits)?;
         let lambda = if let Size::Lambda(lambda) = size { lambda } else { 0.0 };
@@ -246,7 +246,7 @@ fn check_size(size: Size, limits: Limits) -> Result<()> {
     Ok(())
 }
 
-/// MATH.md, 11.
+/// docs/mathematics.md, 11.
 fn check_alpha(alpha: f64, mode: Mode, size: Size) -> Result<()> {
     let refuse = |why: &str| Err(Error::InvalidArgument(format!("alpha={alpha}: {why}")));
     let untested = |why: &str| Err(Error::Unsupported(format!("alpha={alpha}: {why}")));

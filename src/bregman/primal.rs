@@ -1,6 +1,6 @@
 //! The primal decoder of the α family: minimise Σ d(x_i, p_i), so that f(x_i) = f(p_i) + ν on the support.
 //!
-//! MATH.md, 3 (closed forms and stable kernels), 4 (gains) and 6 (Newton, the A-test).
+//! docs/mathematics.md, 3 (closed forms and stable kernels), 4 (gains) and 6 (Newton, the A-test).
 
 use super::generator::{Alpha, Series};
 use super::method::{Method, Optimum, Verdict};
@@ -34,7 +34,7 @@ impl Primal {
         Self { family: Alpha::new(alpha), lambda, t, log_t: ln(t), series: Series::new(alpha) }
     }
 
-    /// λ from a floor in probabilities (MATH.md, 10): the λ whose threshold t is the floor.
+    /// λ from a floor in probabilities (docs/mathematics.md, 10): the λ whose threshold t is the floor.
     pub(super) fn with_floor(alpha: f64, floor: f64) -> Self {
         let lambda = if alpha.is_finite() { pow(floor, alpha) / alpha } else { 0.0 };
         Self { lambda, t: floor, log_t: ln(floor), ..Self::new(alpha, lambda) }
@@ -196,7 +196,7 @@ impl Primal {
         }
     }
 
-    /// MATH.md, 6.1: the first k whose gain is not above λ.
+    /// docs/mathematics.md, 6.1: the first k whose gain is not above λ.
     fn scan(&self, problem: &Problem, gain: impl Fn(&Problem, usize, f64) -> f64) -> usize {
         let mut roots = 0.0;
         for k in 1..problem.len() {
@@ -258,7 +258,7 @@ impl Method for Primal {
         Some(self.t)
     }
 
-    /// MATH.md, 5, bound 4: with α < 1 a token that is kept beside the first exceeds this probability.
+    /// docs/mathematics.md, 5, bound 4: with α < 1 a token that is kept beside the first exceeds this probability.
     fn rule_four(&self, p_1: f64) -> Option<f64> {
         let b = self.family.b;
         if b >= 0.0 {
@@ -343,14 +343,14 @@ impl Method for Primal {
     }
 }
 
-/// MATH.md, 4, α = 2: z = p_{k+1} + R_k / k, g = k z² / (2 (k + 1)).
+/// docs/mathematics.md, 4, α = 2: z = p_{k+1} + R_k / k, g = k z² / (2 (k + 1)).
 fn gain_at_two(problem: &Problem, k: usize) -> f64 {
     let n = k as f64;
     let z = problem.p[k] + problem.rest[k] / n;
     n * z * z / (2.0 * (n + 1.0))
 }
 
-/// MATH.md, 4, α = 3/2; `roots` is the sum of the first k square roots.
+/// docs/mathematics.md, 4, α = 3/2; `roots` is the sum of the first k square roots.
 fn gain_at_three_halves(problem: &Problem, k: usize, roots: f64) -> f64 {
     let n = k as f64;
     let shift = |roots: f64, k: f64, rest: f64| {

@@ -2,7 +2,7 @@
 
 use crate::math::listed;
 
-/// The largest probabilities of a law in descending order, and the mass beyond them.
+/// The largest probabilities of a distribution in descending order, and the mass beyond them.
 ///
 /// Everything is in f64 and nothing is normalised away: `p` are the model's own probabilities, so that the head and
 /// the mass beyond it together are 1.
@@ -26,7 +26,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     /// Takes weights in descending order, with `beyond`, the weight of all other tokens together. Weights of zero are
-    /// not eligible (MATH.md, 7) and are left out.
+    /// not eligible (docs/mathematics.md, 7) and are left out.
     pub(crate) fn set(&mut self, weights: impl Iterator<Item = f64>, beyond: f64) {
         self.p.clear();
         self.p.extend(weights.take_while(|&w| w > 0.0));
@@ -77,8 +77,8 @@ impl Problem {
         self.p.partition_point(|&p| p > t)
     }
 
-    /// MATH.md, 5, bound 3: no more than this many tokens are kept when every kept one exceeds `t` at the next to the
-    /// last step; with slack for candidates that came from f32.
+    /// docs/mathematics.md, 5, bound 3: no more than this many tokens are kept when every kept one exceeds `t` at the
+    /// next to the last step; with slack for candidates that came from f32.
     pub(super) fn at_most(&self, t: f64) -> usize {
         let t = t * (1.0 - 1e-5);
         let n = self.above(t);
@@ -96,7 +96,7 @@ pub(super) fn normalise(x: &mut [f64]) {
     }
 }
 
-/// Where Newton's iteration may stop for `k` tokens (MATH.md, 6.3).
+/// Where Newton's iteration may stop for `k` tokens (docs/mathematics.md, 6.3).
 pub(super) fn tolerance(k: usize) -> f64 {
     4e-16 * (k as f64).sqrt().max(4.0)
 }

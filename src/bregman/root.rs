@@ -10,9 +10,9 @@ pub(super) struct Probe {
     pub(super) slope: f64,
 }
 
-/// Newton's steps, kept inside `[low, high]` by a step to the middle (MATH.md, 6.3). Returns the last point that was
-/// probed, so that what `probe` left behind belongs to it, and the step from there that is still to be taken: at most
-/// `last` of the point, so that its square is nothing.
+/// Newton's steps, kept inside `[low, high]` by a step to the middle (docs/mathematics.md, 6.3). Returns the last point
+/// that was probed, so that what `probe` left behind belongs to it, and the step from there that is still to be taken:
+/// at most `last` of the point, so that its square is nothing.
 pub(super) fn newton(
     start: f64,
     [low, high]: [f64; 2],

@@ -1,8 +1,8 @@
 //! The size of the support: k*, the k with the least cost.
 //!
-//! cost(k+1) - cost(k) = λ - g_k, and the gains g_k do not increase (discrete convexity: MATH.md, T1 and T2). So k* is
-//! the first k whose gain is not above λ: found by a scan where gains have a closed form, else by a search with the
-//! A-test, which needs no roots.
+//! cost(k+1) - cost(k) = λ - g_k, and the gains g_k do not increase (discrete convexity: docs/mathematics.md, T1 and
+//! T2). So k* is the first k whose gain is not above λ: found by a scan where gains have a closed form, else by a
+//! search with the A-test, which needs no roots.
 
 use super::method::{Method, Optimum, Verdict};
 use super::problem::Problem;
@@ -13,19 +13,19 @@ pub(super) fn best_size(method: &dyn Method, problem: &mut Problem) -> Result<(u
     if let Some(k) = method.closed_form(problem) {
         return Ok((k, None));
     }
-    let mut search = Search::between(bounds(method, problem));
+    let mut search = SupportSearch::between(bounds(method, problem));
     let mut solved = None;
     while let Some(k) = search.next(method.fraction()) {
         match method.verdict(problem, k)? {
             Verdict::Include { at_most, steps } => search.at_least(k, at_most, steps),
             Verdict::Exclude { steps } => search.at_most(k, steps),
-            Verdict::Exactly(k) => search = Search::between((k, k)),
+            Verdict::Exactly(k) => search = SupportSearch::between((k, k)),
             // A_k grows by x_t at least, so no other k is: it is k or k + 1.
             Verdict::Ambiguous => {
                 let (gain, nus) = exact_gain(method, problem, k)?;
                 solved = Some((k, nus));
                 let k = if gain > method.lambda() { k + 1 } else { k };
-                search = Search::between((k, k));
+                search = SupportSearch::between((k, k));
             }
         }
     }
@@ -45,7 +45,7 @@ pub(super) fn best_size(method: &dyn Method, problem: &mut Problem) -> Result<(u
 
 /// Where to look next: at the root of a line through the last two guesses of how far k* is, or in the middle where that
 /// is no better.
-struct Search {
+struct SupportSearch {
     low: usize,
     high: usize,
     /// The last k, and how many steps further k* was said to be.
@@ -57,7 +57,7 @@ struct Search {
     slow: u32,
 }
 
-impl Search {
+impl SupportSearch {
     fn between((low, high): (usize, usize)) -> Self {
         Self { low, high, last: None, rate: 1.25, size: high - low, slow: 0 }
     }
@@ -104,7 +104,8 @@ impl Search {
     }
 }
 
-/// MATH.md, 5: n_sure <= k* <= K(p), and rule 4; the upper bounds with slack for candidates that came from f32.
+/// docs/mathematics.md, 5: n_sure <= k* <= K(p), and rule 4; the upper bounds with slack for candidates that came from
+/// f32.
 fn bounds(method: &dyn Method, problem: &Problem) -> (usize, usize) {
     let low = problem.above(method.sure()).max(1);
     let mut high = method.floor().map_or(problem.len(), |t| problem.at_most(t));
@@ -187,7 +188,7 @@ mod tests {
     fn a_search_ends_whatever_the_guesses() {
         for (k_star, size) in [(1, 1), (1, 900), (900, 900), (333, 1000), (70_000, 100_000)] {
             for lie in [1.0, 0.0, -3.0, 1e300, f64::NAN, f64::INFINITY] {
-                let (mut search, mut asked) = (Search::between((1, size)), 0);
+                let (mut search, mut asked) = (SupportSearch::between((1, size)), 0);
                 while let Some(k) = search.next(0.3) {
                     assert!((search.low..search.high).contains(&k));
                     let steps = (k_star as f64 - k as f64) * lie;

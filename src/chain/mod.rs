@@ -9,16 +9,16 @@ pub(crate) mod macros;
 mod parse;
 
 use crate::bregman::Generators;
-use crate::distribution::Law;
+use crate::distribution::Distribution;
 use crate::error::{Error, Result};
 use crate::history::Scope;
 use crate::parameters::Arguments;
-use crate::stages::{Context, Need, Stage, StageInfo, State};
-use crate::vocab::First;
+use crate::stages::{Context, Learnt, Need, Stage, StageInfo};
+use crate::vocab::FirstPass;
 use std::fmt;
 
 /// A stage with what was said to it.
-struct Said {
+struct ParsedStage {
     info: &'static StageInfo,
     arguments: Arguments,
 }
@@ -26,27 +26,27 @@ struct Said {
 /// A parsed chain: immutable, shared by a sampler and its clones.
 pub(crate) struct Chain {
     stages: Vec<Box<dyn Stage>>,
-    said: Vec<Said>,
+    parsed: Vec<ParsedStage>,
     draws: bool,
 }
 
 impl Chain {
     pub(crate) fn new(text: &str, generators: Generators<'_>) -> Result<Self> {
-        let said = parse::parse(text)?;
-        let mut stages = Vec::with_capacity(said.len());
-        for (at, Said { info, arguments }) in said.iter().enumerate() {
-            if info.draws && at + 1 < said.len() {
+        let parsed = parse::parse(text)?;
+        let mut stages = Vec::with_capacity(parsed.len());
+        for (at, ParsedStage { info, arguments }) in parsed.iter().enumerate() {
+            if info.draws && at + 1 < parsed.len() {
                 return Err(Error::InvalidChain(format!(
                     "stage {}, `{}`: a drawing stage ends the chain, but {} more follow",
                     at + 1,
                     info.name,
-                    said.len() - at - 1
+                    parsed.len() - at - 1
                 )));
             }
             stages.push((info.build)(arguments, generators).map_err(|e| in_stage(at, info.name, e))?);
         }
-        let draws = said.last().is_some_and(|last| last.info.draws);
-        Ok(Self { stages, said, draws })
+        let draws = parsed.last().is_some_and(|last| last.info.draws);
+        Ok(Self { stages, parsed, draws })
     }
 
     /// Whether the chain ends with a drawing stage.
@@ -55,29 +55,29 @@ impl Chain {
     }
 
     /// What the first pass over a row is to find: what the first stage that looks at the row will ask.
-    pub(crate) fn first_pass(&self) -> First {
+    pub(crate) fn first_pass(&self) -> FirstPass {
         self.pass_for(0, 1.0)
     }
 
-    /// What a pass over a row is to find if the stages from `next` on follow, the first of which sees the law at this
-    /// scale.
-    fn pass_for(&self, next: usize, mut scale: f64) -> First {
+    /// What a pass over a row is to find if the stages from `next` on follow, the first of which sees the distribution
+    /// at this scale.
+    fn pass_for(&self, next: usize, mut scale: f64) -> FirstPass {
         for stage in &self.stages[next..] {
             match stage.need() {
-                Need::Scale(factor) => scale = Law::scaled(scale, factor),
-                Need::Largest => return First::Maxima,
-                Need::Total => return First::Total(scale),
-                Need::Whole => return First::Whole(scale),
-                Need::Entropy => return First::Moment(scale),
+                Need::Scale(factor) => scale = Distribution::scaled(scale, factor),
+                Need::Largest => return FirstPass::Maxima,
+                Need::Total => return FirstPass::Total(scale),
+                Need::Whole => return FirstPass::Whole(scale),
+                Need::Entropy => return FirstPass::Moment(scale),
             }
         }
-        // No stage asks. Who lists the law or writes its logits needs no sum, and who needs one has it made.
-        First::Maxima
+        // No stage asks. Who lists the distribution or writes its logits needs no sum, and who needs one has it made.
+        FirstPass::Maxima
     }
 
     /// How often the chain changes single tokens' logits at the most.
-    pub(crate) fn changes(&self) -> usize {
-        self.stages.iter().map(|stage| stage.changes()).sum()
+    pub(crate) fn edits(&self) -> usize {
+        self.stages.iter().map(|stage| stage.edits()).sum()
     }
 
     /// How often the chain gives the whole row other logits at the most.
@@ -90,34 +90,34 @@ impl Chain {
         self.stages.iter().filter_map(|stage| stage.counts())
     }
 
-    /// Every stage's change of the law, in order; nothing is drawn.
-    pub(crate) fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
+    /// Every stage's change of the distribution, in order; nothing is drawn.
+    pub(crate) fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
         for (at, stage) in (0..).zip(&self.stages) {
             if !stage.is_pointwise() {
-                law.read()?;
+                dist.read()?;
             }
-            if !stage.takes_crowd() {
-                law.list();
+            if !stage.takes_bulk() {
+                dist.list();
             }
             context.stage = at;
-            stage.transform(law, context)?;
-            law.plan(|scale| self.pass_for(at as usize + 1, scale));
+            stage.transform(dist, context)?;
+            dist.plan(|scale| self.pass_for(at as usize + 1, scale));
         }
-        law.read()
+        dist.read()
     }
 
     /// The draw of the last stage, if it is one that draws; returns what that remembers from now on.
-    pub(crate) fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
-        self.stages.last().map_or(context.state, |stage| stage.draw(law, context))
+    pub(crate) fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
+        self.stages.last().map_or(context.state, |stage| stage.draw(dist, context))
     }
 
     /// What the drawing stage remembers before the first token.
-    pub(crate) fn initial(&self) -> State {
-        self.stages.last().map_or_else(State::default, |stage| stage.initial())
+    pub(crate) fn initial(&self) -> Learnt {
+        self.stages.last().map_or_else(Learnt::default, |stage| stage.initial())
     }
 
     /// What the drawing stage remembers once the sequence goes on with `token`.
-    pub(crate) fn accepted(&self, state: State, token: i32) -> State {
+    pub(crate) fn accepted(&self, state: Learnt, token: i32) -> Learnt {
         self.stages.last().map_or(state, |stage| stage.accepted(state, token))
     }
 }
@@ -125,7 +125,7 @@ impl Chain {
 /// The canonical form: parsing it gives the same chain.
 impl fmt::Display for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, Said { arguments, .. }) in self.said.iter().enumerate() {
+        for (at, ParsedStage { arguments, .. }) in self.parsed.iter().enumerate() {
             if at > 0 {
                 f.write_str(" | ")?;
             }

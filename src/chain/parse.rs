@@ -5,9 +5,10 @@
 //! stage  = name [ "(" [value | name "=" value] ("," name "=" value)* ")" ]
 //! ```
 //!
-//! A stage may be a macro's name; it then stands for several. Space is free. Names are compared in lower case with `-` read as `_`.
+//! A stage may be a macro's name; it then stands for several. Space is free. Names are compared in lower case with `-`
+//! read as `_`.
 
-use super::Said;
+use super::ParsedStage;
 use super::macros;
 use crate::error::{Error, Result};
 use crate::parameters::{Arguments, nearest};
@@ -16,7 +17,7 @@ use crate::stages::{find, stages};
 /// More stages than this are a mistake, not a chain.
 const MOST_STAGES: usize = 64;
 
-pub(super) fn parse(text: &str) -> Result<Vec<Said>> {
+pub(super) fn parse(text: &str) -> Result<Vec<ParsedStage>> {
     if text.trim().is_empty() {
         return Err(Error::InvalidChain("the chain is empty: it needs at least one stage, such as `draw`".into()));
     }
@@ -27,18 +28,18 @@ pub(super) fn parse(text: &str) -> Result<Vec<Said>> {
             parts.len()
         )));
     }
-    let mut said = Vec::with_capacity(parts.len());
+    let mut parsed = Vec::with_capacity(parts.len());
     for (at, part) in parts.iter().enumerate() {
-        stage(at, part.trim(), &mut said)?;
+        stage(at, part.trim(), &mut parsed)?;
     }
-    if said.is_empty() {
+    if parsed.is_empty() {
         return Err(Error::InvalidChain("the chain's macros leave no stage: it needs at least one".into()));
     }
-    Ok(said)
+    Ok(parsed)
 }
 
 /// One stage; or those that a macro stands for.
-fn stage(at: usize, text: &str, said: &mut Vec<Said>) -> Result<()> {
+fn stage(at: usize, text: &str, parsed: &mut Vec<ParsedStage>) -> Result<()> {
     let refuse = |what: String| Error::InvalidChain(format!("stage {}: {what}", at + 1));
     let (name, rest) = match text.find('(') {
         Some(open) => (text[..open].trim(), Some(&text[open + 1..])),
@@ -69,10 +70,10 @@ fn stage(at: usize, text: &str, said: &mut Vec<Said>) -> Result<()> {
     }
     arguments.check_required().map_err(in_stage)?;
     match (info, stands_for) {
-        (Some(info), _) => said.push(Said { info, arguments }),
+        (Some(info), _) => parsed.push(ParsedStage { info, arguments }),
         (None, Some(stands_for)) => {
             for text in stands_for.expand(&arguments).map_err(in_stage)? {
-                stage(at, &text, said)?;
+                stage(at, &text, parsed)?;
             }
         }
         (None, None) => {}

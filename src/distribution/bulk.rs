@@ -1,91 +1,92 @@
-//! A law of so many tokens that nobody sorts them: closed, but kept as a crowd (`vocab/crowd.rs`) until somebody asks for
-//! the list.
+//! A distribution of so many tokens that nobody sorts them: closed, but kept as a bulk (`vocab/bulk.rs`) until somebody
+//! asks for the list.
 
-use super::{Drawn, Law, Least, Ties};
+use super::{Distribution, Drawn, Least, Ties};
 use crate::distribution::head::LOWEST_LOG_WEIGHT;
 use crate::math::exp;
-use crate::vocab::{Above, Aim, Hit};
+use crate::vocab::{PrefixSum, RankedToken, SearchTarget};
 
-/// From so many tokens on a law is kept as a crowd.
+/// From so many tokens on a distribution is kept as a bulk.
 pub(super) const MANY: usize = 512;
 
-/// What was kept of the vocabulary's crowd.
+/// What was kept of the vocabulary's bulk.
 #[derive(Clone, Copy)]
 pub(super) struct Kept {
-    /// From here up, by place in the crowd.
-    last: Hit,
-    above: Above,
+    /// From here up, by place in the bulk.
+    last: RankedToken,
+    above: PrefixSum,
 }
 
-impl Law<'_> {
-    /// Whether a truncation may make it a crowd. (In a candidate array ties go by ids that are not the places.)
-    pub(super) fn can_be_crowd(&self) -> bool {
+impl Distribution<'_> {
+    /// Whether a truncation may make it a bulk. (In a candidate array ties go by ids that are not the places.)
+    pub(super) fn can_be_bulk(&self) -> bool {
         !self.is_closed() && self.head.ids().is_none()
     }
 
-    /// Puts the tokens of a crowd in order.
+    /// Puts the tokens of a bulk in order.
     pub(crate) fn list(&mut self) {
-        if let Some(Kept { last, above }) = self.crowd.take() {
+        if let Some(Kept { last, above }) = self.bulk.take() {
             self.head.rescale(self.vocab.max(), self.scale);
             self.head.take_all(last.logit(), above.count, &mut self.vocab);
         }
     }
 
-    fn keep_crowd(&mut self, last: Hit, above: Above) {
+    fn keep_bulk(&mut self, last: RankedToken, above: PrefixSum) {
         self.closed_at.get_or_insert(self.scale);
-        self.crowd = Some(Kept { last, above });
+        self.bulk = Some(Kept { last, above });
     }
 
     /// The same, and all ties for the last.
-    fn keep_crowd_down_to(&mut self, logit: f32) {
-        self.keep_crowd(Hit::new(u32::MAX, logit), self.vocab.crowd_above(logit));
+    fn keep_bulk_down_to(&mut self, logit: f32) {
+        self.keep_bulk(RankedToken::new(u32::MAX, logit), self.vocab.bulk_at_least(logit));
     }
 
-    /// Keeps the `k` largest as a crowd, or all there are. False, and nothing changed, if there are no weights.
-    pub(super) fn keep_crowd_of(&mut self, k: usize, ties: Ties) -> bool {
+    /// Keeps the `k` largest as a bulk, or all there are. False, and nothing changed, if there are no weights.
+    pub(super) fn keep_bulk_largest(&mut self, k: usize, ties: Ties) -> bool {
         let lowest = self.head.lowest();
         let mut attempt = 0;
         let (floor, all) = loop {
-            let floor = self.vocab.reached_by(k, attempt).max(lowest);
+            let floor = self.vocab.bound_for_rank(k, attempt).max(lowest);
             match self.vocab.gather(floor, self.scale) {
                 None => return false,
                 Some(all) if all.count < k && floor > lowest => attempt += 1,
                 Some(all) => break (floor, all),
             }
         };
-        let from = Hit::new(u32::MAX, floor);
+        let from = RankedToken::new(u32::MAX, floor);
         if all.count <= k {
-            self.keep_crowd(from, all);
+            self.keep_bulk(from, all);
             return true;
         }
-        let end = self.vocab.end_of_prefix((from, all), self.scale, Aim::Count(k), |_, with| with.count <= k);
+        let end = self.vocab.end_of_prefix((from, all), self.scale, SearchTarget::Count(k), |_, with| with.count <= k);
         match ties {
-            Ties::Exact => self.keep_crowd(end.last, end.above),
-            Ties::Keep => self.keep_crowd_down_to(end.last.logit()),
+            Ties::Exact => self.keep_bulk(end.last, end.above),
+            Ties::Keep => self.keep_bulk_down_to(end.last.logit()),
         }
         true
     }
 
-    /// Keeps the tokens with a logit of at least `floor` as a crowd, if they are many; else nothing is changed.
-    pub(super) fn keep_crowd_above(&mut self, floor: f32) -> bool {
+    /// Keeps the tokens with a logit of at least `floor` as a bulk, if they are many; else nothing is changed.
+    pub(super) fn keep_bulk_above(&mut self, floor: f32) -> bool {
         if self.vocab.at_least(floor, MANY) < MANY {
             return false;
         }
         let Some(all) = self.vocab.gather(floor, self.scale) else { return false };
-        self.keep_crowd(Hit::new(u32::MAX, floor), all);
+        self.keep_bulk(RankedToken::new(u32::MAX, floor), all);
         true
     }
 
-    /// Keeps the longest prefix whose tokens all are kept as a crowd; see [`Law::keep_while`]. `floor` is where its weight
-    /// is reached most probably. False if there are no weights.
-    pub(super) fn keep_crowd_while(
+    /// Keeps the longest prefix whose tokens all are kept as a bulk; see [`Distribution::keep_while`]. `floor` is where
+    /// its weight is reached most probably. False if there are no weights.
+    pub(super) fn keep_bulk_while(
         &mut self,
         weight: f64,
         floor: f32,
         least: Least,
         keeps: impl Fn(f64, f64) -> bool,
     ) -> bool {
-        let keeps = |before: Above, with: Above| before.count < least.tokens || keeps(before.weight, with.weight);
+        let keeps =
+            |before: PrefixSum, with: PrefixSum| before.count < least.tokens || keeps(before.weight, with.weight);
         let lowest = self.head.lowest();
         let mut floor = floor.max(lowest);
         let all = loop {
@@ -95,61 +96,61 @@ impl Law<'_> {
                 Some(all) => break all,
             }
         };
-        let from = Hit::new(u32::MAX, floor);
+        let from = RankedToken::new(u32::MAX, floor);
         if keeps(all, all) {
-            self.keep_crowd(from, all);
+            self.keep_bulk(from, all);
             return true;
         }
-        let end = self.vocab.end_of_prefix((from, all), self.scale, Aim::Weight(weight), keeps);
+        let end = self.vocab.end_of_prefix((from, all), self.scale, SearchTarget::Weight(weight), keeps);
         match least.ties {
-            Ties::Exact => self.keep_crowd(end.last, end.above),
-            Ties::Keep => self.keep_crowd_down_to(end.last.logit()),
+            Ties::Exact => self.keep_bulk(end.last, end.above),
+            Ties::Keep => self.keep_bulk_down_to(end.last.logit()),
         }
         true
     }
 
-    /// A crowd's part of a change of scale, which has taken place. False if the crowd cannot go on as one.
-    pub(super) fn reweigh_crowd(&mut self) -> bool {
-        let Some(Kept { last, above }) = self.crowd else { return false };
+    /// A bulk's part of a change of scale, which has taken place. False if the bulk cannot go on as one.
+    pub(super) fn reweigh_bulk(&mut self) -> bool {
+        let Some(Kept { last, above }) = self.bulk else { return false };
         let x = self.log_weight_of(last);
-        if x < LOWEST_LOG_WEIGHT || self.vocab.weigh_crowd(self.scale).is_none() {
+        if x < LOWEST_LOG_WEIGHT || self.vocab.weigh_bulk(self.scale).is_none() {
             return false;
         }
-        let larger = self.vocab.crowd_above(last.logit().next_up());
+        let larger = self.vocab.bulk_at_least(last.logit().next_up());
         let weight = larger.weight + (above.count - larger.count) as f64 * exp(x);
-        self.crowd = Some(Kept { last, above: Above { weight, count: above.count } });
+        self.bulk = Some(Kept { last, above: PrefixSum { weight, count: above.count } });
         true
     }
 
-    fn log_weight_of(&self, hit: Hit) -> f64 {
+    fn log_weight_of(&self, hit: RankedToken) -> f64 {
         (f64::from(hit.logit()) - f64::from(self.vocab.max())) * self.scale
     }
 
-    pub(super) fn size_of_crowd(&self) -> Option<usize> {
-        self.crowd.map(|kept| kept.above.count)
+    pub(super) fn bulk_len(&self) -> Option<usize> {
+        self.bulk.map(|kept| kept.above.count)
     }
 
-    /// A crowd's part of [`Law::draw`]: the order is the descending one, as it is of a list.
-    pub(super) fn draw_of_crowd(&mut self, u: f64) -> Option<Drawn> {
-        let Kept { last, above } = self.crowd?;
+    /// A bulk's part of [`Distribution::draw`]: the order is the descending one, as it is of a list.
+    pub(super) fn draw_from_bulk(&mut self, u: f64) -> Option<Drawn> {
+        let Kept { last, above } = self.bulk?;
         // Below the total, whatever rounding makes of it: some token is always the one.
         let target = (u * above.weight).min(above.weight.next_down());
-        let aim = Aim::Weight(target);
+        let aim = SearchTarget::Weight(target);
         let end = self.vocab.end_of_prefix((last, above), self.scale, aim, |_, with| with.weight <= target);
         // Around the end weights are f64, elsewhere f32: the target may lie between, and then it is the last looked at.
         let (hit, rank) = end.next.map_or((end.last, above.count - 1), |next| (next, end.above.count));
         let p = exp(self.log_weight_of(hit)) / above.weight;
-        Some(Drawn { index: self.vocab.crowd_token(hit.index()), rank, p })
+        Some(Drawn { index: self.vocab.bulk_token(hit.index()), rank, p })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Edge, LawScratch};
+    use super::super::{DistributionScratch, Edge};
     use super::*;
     use crate::distribution::head::Entry;
     use crate::logits::Row;
-    use crate::vocab::{First, levels};
+    use crate::vocab::{FirstPass, levels};
 
     const ONE: Least = Least { tokens: 1, ties: Ties::Exact };
 
@@ -182,15 +183,15 @@ mod tests {
             .collect()
     }
 
-    fn with_law<T>(row: &[f32], scale: f64, f: impl Fn(&mut Law<'_>) -> T) -> Vec<T> {
+    fn with_distribution<T>(row: &[f32], scale: f64, f: impl Fn(&mut Distribution<'_>) -> T) -> Vec<T> {
         levels()
             .iter()
             .map(|kernels| {
-                let mut scratch = LawScratch::new(0, 0);
+                let mut scratch = DistributionScratch::new(0, 0);
                 let row = Row::from_f32(row).unwrap();
-                let mut law = Law::open(row, First::Maxima, kernels, &mut scratch).unwrap();
-                law.scale_by(scale);
-                f(&mut law)
+                let mut dist = Distribution::open(row, FirstPass::Maxima, kernels, &mut scratch).unwrap();
+                dist.scale_by(scale);
+                f(&mut dist)
             })
             .collect()
     }
@@ -219,13 +220,13 @@ mod tests {
                         let more = all[expected.len()..].iter().take_while(|e| row[e.0 as usize] == last);
                         expected.extend(more.map(|e| e.0));
                     }
-                    for (size, is_crowd, kept) in with_law(&row, 1.0, |law| {
-                        law.keep_largest(k, ties);
-                        let (size, is_crowd) = (law.support(), law.crowd.is_some());
-                        law.list();
-                        (size, is_crowd, indices(law.entries()))
+                    for (size, is_bulk, kept) in with_distribution(&row, 1.0, |dist| {
+                        dist.keep_largest(k, ties);
+                        let (size, is_bulk) = (dist.support(), dist.bulk.is_some());
+                        dist.list();
+                        (size, is_bulk, indices(dist.entries()))
                     }) {
-                        assert!(is_crowd);
+                        assert!(is_bulk);
                         assert_eq!(size, expected.len());
                         assert!(kept == expected, "k = {k}, {ties:?}");
                     }
@@ -239,10 +240,10 @@ mod tests {
         for row in rows() {
             for x in [-0.7, -1.3, -30.0] {
                 let expected: Vec<u32> = sorted(&row, 1.0).iter().filter(|e| e.1.ln() >= x).map(|e| e.0).collect();
-                for kept in with_law(&row, 1.0, |law| {
-                    law.keep_down_to(x, Edge::Inside, ONE);
-                    law.list();
-                    indices(law.entries())
+                for kept in with_distribution(&row, 1.0, |dist| {
+                    dist.keep_down_to(x, Edge::Inside, ONE);
+                    dist.list();
+                    indices(dist.entries())
                 }) {
                     assert!(kept == expected, "{x}: {} and {}", kept.len(), expected.len());
                 }
@@ -256,15 +257,15 @@ mod tests {
             let all = sorted(&row, scale);
             let total: f64 = all.iter().map(|e| e.1).sum();
             for share in [0.3, 0.9, 0.999] {
-                let kept = with_law(&row, scale, |law| {
-                    law.keep_while(share, ONE, |before, _, target| before < target);
-                    let is_crowd = law.crowd.is_some();
-                    law.list();
-                    (is_crowd, indices(law.entries()))
+                let kept = with_distribution(&row, scale, |dist| {
+                    dist.keep_while(share, ONE, |before, _, target| before < target);
+                    let is_bulk = dist.bulk.is_some();
+                    dist.list();
+                    (is_bulk, indices(dist.entries()))
                 });
                 assert!(kept.iter().all(|k| *k == kept[0]), "all levels agree");
-                let (is_crowd, kept) = &kept[0];
-                assert!(*is_crowd || kept.len() < 4 * MANY);
+                let (is_bulk, kept) = &kept[0];
+                assert!(*is_bulk || kept.len() < 4 * MANY);
                 assert!(*kept == all[..kept.len()].iter().map(|e| e.0).collect::<Vec<_>>());
                 // As short as it can be, but for what f32 weights leave open.
                 let weight = |n: usize| all[..n].iter().map(|e| e.1).sum::<f64>() / total;
@@ -281,12 +282,12 @@ mod tests {
                 let all = &sorted(&row, later)[..k];
                 let total: f64 = all.iter().map(|e| e.1).sum();
                 for u in noise(40, 9) {
-                    let drawn = with_law(&row, 1.0, |law| {
-                        law.keep_largest(k, Ties::Exact);
-                        law.scale_by(later);
-                        assert!(law.crowd.is_some());
-                        law.draw(u);
-                        law.drawn().unwrap()
+                    let drawn = with_distribution(&row, 1.0, |dist| {
+                        dist.keep_largest(k, Ties::Exact);
+                        dist.scale_by(later);
+                        assert!(dist.bulk.is_some());
+                        dist.draw(u);
+                        dist.drawn().unwrap()
                     });
                     assert!(drawn.iter().all(|d| *d == drawn[0]), "all levels agree");
                     let Drawn { index, rank, p } = drawn[0];
@@ -305,10 +306,10 @@ mod tests {
         for row in rows() {
             let all = sorted(&row, 1.0);
             for x in [-0.7, -1.3001, -30.0] {
-                for (size, drawn) in with_law(&row, 1.0, |law| {
-                    law.keep_down_to(x, Edge::Inside, ONE);
-                    law.draw(1.0);
-                    (law.support(), law.drawn().unwrap())
+                for (size, drawn) in with_distribution(&row, 1.0, |dist| {
+                    dist.keep_down_to(x, Edge::Inside, ONE);
+                    dist.draw(1.0);
+                    (dist.support(), dist.drawn().unwrap())
                 }) {
                     // Rounding may leave the target some light tokens before.
                     let left: f64 = all[drawn.rank..size].iter().map(|e| e.1).sum();
@@ -322,11 +323,11 @@ mod tests {
     #[test]
     fn a_temperature_that_leaves_tokens_without_weight_drops_them() {
         let row: Vec<f32> = (0..5000).map(|i| i as f32 * -0.01).collect();
-        for sizes in with_law(&row, 1.0, |law| {
-            law.keep_largest(4000, Ties::Exact);
-            let before = law.support();
-            law.scale_by(1e3);
-            (before, law.support())
+        for sizes in with_distribution(&row, 1.0, |dist| {
+            dist.keep_largest(4000, Ties::Exact);
+            let before = dist.support();
+            dist.scale_by(1e3);
+            (before, dist.support())
         }) {
             let eligible = row.iter().filter(|&&l| f64::from(l) * 1e3 >= LOWEST_LOG_WEIGHT).count();
             assert_eq!(sizes, (4000, eligible));

@@ -1,24 +1,25 @@
 //! Changes of single tokens' logits: biases, penalties, bans.
 
-use super::Law;
+use super::Distribution;
 use crate::distribution::head::{Entry, LOWEST_LOG_WEIGHT};
 use crate::error::{Error, Result};
-use crate::history::{Change, change_of, merge};
-use crate::vocab::First;
+use crate::history::{Edit, edit_of, merge};
+use crate::vocab::FirstPass;
 
-impl<'r> Law<'r> {
-    /// Changes the logits of some tokens, as this law has them (scaled by 1/T); `changes` is sorted by token. While the
-    /// law is the whole vocabulary, its row is edited; [`Law::read`] then has to read it again.
-    pub(crate) fn change(&mut self, changes: &[Change]) -> Result<()> {
-        if changes.is_empty() {
+impl<'r> Distribution<'r> {
+    /// Changes the logits of some tokens, as this distribution has them (scaled by 1/T); `edits` is sorted by token.
+    /// While the distribution is the whole vocabulary, its row is edited; [`Distribution::read`] then has to read it
+    /// again.
+    pub(crate) fn change(&mut self, edits: &[Edit]) -> Result<()> {
+        if edits.is_empty() {
             return Ok(());
         }
         if self.is_closed() {
-            return self.change_entries(changes);
+            return self.change_entries(edits);
         }
-        let list = self.next_edits()?;
+        let list = self.next_row_edits()?;
         let (row, scale) = (self.vocab.row(), self.scale);
-        let edited = |index: u32, change: &Change| {
+        let edited = |index: u32, change: &Edit| {
             let before = row.unmasked(index);
             let after = (change.of(f64::from(before) * scale) / scale) as f32;
             // Only a ban bans, and what was no logit before does not become one.
@@ -27,30 +28,30 @@ impl<'r> Law<'r> {
         };
         match self.head.ids() {
             None => {
-                let known = changes.partition_point(|c| (c.token as usize) < row.vocab());
-                merge(row.edits(), changes[..known].iter().map(|c| edited(c.token, c)), list);
+                let known = edits.partition_point(|c| (c.token as usize) < row.vocab());
+                merge(row.edits(), edits[..known].iter().map(|c| edited(c.token, c)), list);
             }
             Some(ids) => {
-                let new = ids.iter().enumerate().filter_map(|(i, &id)| Some(edited(i as u32, change_of(changes, id)?)));
+                let new = ids.iter().enumerate().filter_map(|(i, &id)| Some(edited(i as u32, edit_of(edits, id)?)));
                 merge(row.edits(), new, list);
             }
         }
         self.vocab.replace(row.with_edits(list));
-        self.unread.get_or_insert(First::Maxima);
+        self.unread.get_or_insert(FirstPass::Maxima);
         Ok(())
     }
 
-    /// Memory for the row's edits that lives as long as the law.
-    pub(super) fn next_edits(&mut self) -> Result<&'r mut Vec<(u32, f32)>> {
-        let Some((list, rest)) = std::mem::take(&mut self.edits).split_first_mut() else {
-            return Err(Error::Unsupported("the law is changed more often than it was made for".into()));
+    /// Memory for the row's edits that lives as long as the distribution.
+    pub(super) fn next_row_edits(&mut self) -> Result<&'r mut Vec<(u32, f32)>> {
+        let Some((list, rest)) = std::mem::take(&mut self.row_edits).split_first_mut() else {
+            return Err(Error::Unsupported("the distribution is changed more often than it was made for".into()));
         };
-        self.edits = rest;
+        self.row_edits = rest;
         Ok(list)
     }
 
-    fn change_entries(&mut self, changes: &[Change]) -> Result<()> {
-        let change = |law: &Self, e: &Entry| change_of(changes, law.head.id(e.index)).copied();
+    fn change_entries(&mut self, edits: &[Edit]) -> Result<()> {
+        let change = |dist: &Self, e: &Entry| edit_of(edits, dist.head.id(e.index)).copied();
         if self.entries().iter().all(|e| change(self, e).is_none()) {
             return Ok(());
         }

@@ -6,7 +6,7 @@
 
 use crate::math::exp_all;
 use crate::order::halfway;
-use crate::vocab::{Hit, SLACK, USUAL_HEAD, Vocabulary, make_room};
+use crate::vocab::{RankedToken, SLACK, USUAL_HEAD, Vocabulary, make_room};
 use std::cmp::Ordering;
 
 /// A token of the head.
@@ -26,13 +26,14 @@ pub(crate) struct HeadScratch {
     entries: Vec<Entry>,
     /// e^x of the first entries: of as many as somebody asked for, and of none whose x changed since.
     weights: Vec<f64>,
-    pool: Vec<Hit>,
+    pool: Vec<RankedToken>,
     /// What the sort of a long head goes through.
-    spare: Vec<Hit>,
+    spare: Vec<RankedToken>,
 }
 
-/// A token with a log-weight below this is never eligible (MATH.md, 7: a probability that underflows). Chosen so that a
-/// weight, and its share among 2^31 tokens, is a normal number: what a machine does with others does not matter.
+/// A token with a log-weight below this is never eligible (docs/mathematics.md, 7: a probability that underflows).
+/// Chosen so that a weight, and its share among 2^31 tokens, is a normal number: what a machine does with others does
+/// not matter.
 pub(crate) const LOWEST_LOG_WEIGHT: f64 = -680.0;
 
 /// Entries fetched at the least: a smaller head is as dear.
@@ -98,8 +99,8 @@ impl<'r> Head<'r> {
         self.ids
     }
 
-    /// Makes room for what most rows of so many tokens need, so that no later one asks for memory; a flat row's head may
-    /// be larger.
+    /// Makes room for what most rows of so many tokens need, so that no later one asks for memory; a flat row's head
+    /// may be larger.
     pub(crate) fn reserve(&mut self, vocab: usize) {
         let n = vocab.min(USUAL_HEAD);
         make_room(&mut self.scratch.entries, n);
@@ -132,7 +133,7 @@ impl<'r> Head<'r> {
     }
 
     /// Makes sure of `n` entries, or of all eligible tokens if there are fewer; returns how many there are.
-    pub(crate) fn reach(&mut self, n: usize, vocab: &mut Vocabulary<'_>) -> usize {
+    pub(crate) fn deepen(&mut self, n: usize, vocab: &mut Vocabulary<'_>) -> usize {
         let have = self.scratch.entries.len();
         if n <= have {
             return have;
@@ -144,7 +145,7 @@ impl<'r> Head<'r> {
         let fetched = if have >= LONG { n.saturating_mul(4) } else { n };
         let mut attempt = 0;
         while have + self.scratch.pool.len() < n && self.floor > self.lowest {
-            let bound = vocab.reached_by(fetched, attempt).max(self.lowest);
+            let bound = vocab.bound_for_rank(fetched, attempt).max(self.lowest);
             if bound < self.floor {
                 self.fetch(bound, vocab);
             }
@@ -155,7 +156,7 @@ impl<'r> Head<'r> {
     }
 
     /// Makes sure of every eligible token with a log-weight of at least `x`; returns how many those are.
-    pub(crate) fn reach_down_to(&mut self, x: f64, vocab: &mut Vocabulary<'_>) -> usize {
+    pub(crate) fn deepen_to(&mut self, x: f64, vocab: &mut Vocabulary<'_>) -> usize {
         let bound = self.logit_of(x, vocab);
         if bound < self.floor {
             self.fetch(bound, vocab);
@@ -165,8 +166,8 @@ impl<'r> Head<'r> {
         self.scratch.entries.partition_point(|e| e.x >= x)
     }
 
-    /// Fetches what `reach_down_to` would, without putting it in order.
-    pub(crate) fn look_down_to(&mut self, x: f64, vocab: &mut Vocabulary<'_>) -> usize {
+    /// Fetches what `deepen_to` would, without putting it in order.
+    pub(crate) fn fetch_to(&mut self, x: f64, vocab: &mut Vocabulary<'_>) -> usize {
         let bound = self.logit_of(x, vocab);
         if bound < self.floor {
             self.fetch(bound, vocab);
@@ -231,7 +232,7 @@ impl<'r> Head<'r> {
     }
 
     /// Makes these tokens the entries, in descending order of logit.
-    pub(crate) fn place(&mut self, hits: &[Hit], max: f32) {
+    pub(crate) fn place(&mut self, hits: &[RankedToken], max: f32) {
         self.scratch.entries.clear();
         self.scratch.weights.clear();
         self.scratch.pool.clear();

@@ -1,8 +1,8 @@
-//! The law that a chain works on: the distribution over tokens as it stands between two stages.
+//! The distribution that a chain works on: the distribution over tokens as it stands between two stages.
 //!
 //! It begins as the whole vocabulary, known through a few passes and a scale (1/T). The first stage that drops a token
 //! makes it a closed head: a short list in f64 that every later stage works on, renormalised by being all there is. If
-//! that list would be long, it is a crowd at first, which nobody sorts until a stage or a caller asks for the list.
+//! that list would be long, it is a bulk at first, which nobody sorts until a stage or a caller asks for the list.
 
 mod bulk;
 mod edit;
@@ -15,39 +15,40 @@ mod threshold;
 mod window;
 
 pub(crate) use threshold::{Edge, Least, Ties};
-pub(crate) use window::{Reach, Rule};
+pub(crate) use window::{WindowEnd, WindowRule};
 
 use crate::error::Result;
 use crate::logits::Row;
 use crate::math::{exp, ln};
-use crate::vocab::{self, First, Hit, Kernels, Vocabulary, Weighing};
+use crate::vocab::{self, FirstPass, Kernels, RankedToken, TileScale, Vocabulary};
 use head::{Entry, Head, HeadScratch, LOWEST_LOG_WEIGHT};
 
-/// The memory of a law, kept from call to call.
-pub(crate) struct LawScratch {
+/// The memory of a distribution, kept from call to call.
+pub(crate) struct DistributionScratch {
     vocab: vocab::Scratch,
     head: HeadScratch,
     spare: Spare,
     /// One for each stage that may rewrite the row; most stay empty.
     rows: Vec<Vec<f32>>,
-    edits: Vec<Vec<(u32, f32)>>,
+    row_edits: Vec<Vec<(u32, f32)>>,
 }
 
-impl LawScratch {
-    /// For a law that is changed (`Law::change`) and rewritten (`Law::bend`, `Law::ring`) at most so many times.
-    pub(crate) fn new(changes: usize, rewrites: usize) -> Self {
+impl DistributionScratch {
+    /// For a distribution that is changed (`Distribution::change`) and rewritten (`Distribution::bend`,
+    /// `Distribution::ring`) at most so many times.
+    pub(crate) fn new(edits: usize, rewrites: usize) -> Self {
         Self {
             vocab: vocab::Scratch::new(),
             head: HeadScratch::default(),
             spare: Spare::default(),
             rows: vec![Vec::new(); rewrites],
-            edits: vec![Vec::new(); changes],
+            row_edits: vec![Vec::new(); edits],
         }
     }
 
-    /// How a tile of the row that the last law summed was weighed.
-    pub(crate) fn weighing(&self, tile: usize) -> Weighing {
-        self.vocab.weighing(tile)
+    /// How a tile of the row that the last distribution summed was weighed.
+    pub(crate) fn tile_scale(&self, tile: usize) -> TileScale {
+        self.vocab.tile_scale(tile)
     }
 }
 
@@ -55,15 +56,15 @@ impl LawScratch {
 #[derive(Default)]
 struct Spare {
     near: Vec<window::Near>,
-    hits: Vec<Hit>,
-    kept: Vec<Hit>,
+    hits: Vec<RankedToken>,
+    kept: Vec<RankedToken>,
     marked: Vec<u32>,
     former: Vec<(u32, f64)>,
 }
 
-/// The law as it was when a stage remembered it.
+/// The distribution as it was when a stage remembered it.
 #[derive(Clone, Copy)]
-enum Former<'r> {
+enum Remembered<'r> {
     /// In the spare list, as (index, p).
     Entries,
     Row {
@@ -79,51 +80,52 @@ enum Former<'r> {
 pub(crate) struct Drawn {
     /// Position in the row.
     pub(crate) index: u32,
-    /// Position among the entries; 0 where the law is the whole vocabulary.
+    /// Position among the entries; 0 where the distribution is the whole vocabulary.
     pub(crate) rank: usize,
-    /// Its probability under the law.
+    /// Its probability under the distribution.
     pub(crate) p: f64,
 }
 
 /// A distribution over the tokens of one row.
-pub(crate) struct Law<'r> {
+pub(crate) struct Distribution<'r> {
     vocab: Vocabulary<'r>,
     head: Head<'r>,
     /// The product of all 1/T so far.
     scale: f64,
-    /// The scale that the first dropping stage saw; none while the law is the whole vocabulary.
+    /// The scale that the first dropping stage saw; none while the distribution is the whole vocabulary.
     closed_at: Option<f64>,
     /// The first entry's logit (ln p), once a stage gave the entries logits (probabilities) of its own.
     renormalised: Option<f64>,
     drawn: Option<Drawn>,
-    /// Set while the law is closed and nobody has asked for its list.
-    crowd: Option<bulk::Kept>,
+    /// Set while the distribution is closed and nobody has asked for its list.
+    bulk: Option<bulk::Kept>,
     spare: &'r mut Spare,
     rows: &'r mut [Vec<f32>],
     /// Memory for the row's edits, a list for each change.
-    edits: &'r mut [Vec<(u32, f32)>],
+    row_edits: &'r mut [Vec<(u32, f32)>],
     /// What the next pass over the row is to find; none if the row as it is was read.
-    unread: Option<First>,
-    /// The row as the law was opened with it.
+    unread: Option<FirstPass>,
+    /// The row as the distribution was opened with it.
     opened_with: Row<'r>,
     /// Whether a stage has given the whole vocabulary other logits.
     is_reshaped: bool,
-    former: Option<Former<'r>>,
-    /// The row and scale that the first dropping stage saw, if the law was the whole vocabulary still after it.
+    former: Option<Remembered<'r>>,
+    /// The row and scale that the first dropping stage saw, if the distribution was the whole vocabulary still after
+    /// it.
     dropped_from: Option<(Row<'r>, f64)>,
 }
 
-impl<'r> Law<'r> {
-    /// The law of a row, which [`Law::read`] has to read before anything is asked of it; `first` is what the chain will
-    /// ask. `ids` are the tokens of a candidate array in which they are not the positions.
+impl<'r> Distribution<'r> {
+    /// The distribution of a row, which [`Distribution::read`] has to read before anything is asked of it; `first` is
+    /// what the chain will ask. `ids` are the tokens of a candidate array in which they are not the positions.
     pub(crate) fn new(
         row: Row<'r>,
         ids: Option<&'r [i32]>,
-        first: First,
+        first: FirstPass,
         kernels: &'static Kernels,
-        scratch: &'r mut LawScratch,
+        scratch: &'r mut DistributionScratch,
     ) -> Self {
-        let LawScratch { vocab, head, spare, rows, edits } = scratch;
+        let DistributionScratch { vocab, head, spare, rows, row_edits } = scratch;
         Self {
             vocab: Vocabulary::new(row, kernels, vocab),
             head: Head::new(head, ids),
@@ -131,10 +133,10 @@ impl<'r> Law<'r> {
             closed_at: None,
             renormalised: None,
             drawn: None,
-            crowd: None,
+            bulk: None,
             spare,
             rows,
-            edits,
+            row_edits,
             unread: Some(first),
             opened_with: row,
             is_reshaped: false,
@@ -146,13 +148,13 @@ impl<'r> Law<'r> {
     /// The same, read.
     pub(crate) fn open(
         row: Row<'r>,
-        first: First,
+        first: FirstPass,
         kernels: &'static Kernels,
-        scratch: &'r mut LawScratch,
+        scratch: &'r mut DistributionScratch,
     ) -> Result<Self> {
-        let mut law = Self::new(row, None, first, kernels, scratch);
-        law.read()?;
-        Ok(law)
+        let mut dist = Self::new(row, None, first, kernels, scratch);
+        dist.read()?;
+        Ok(dist)
     }
 
     /// Reads the row, unless it was since it changed.
@@ -165,16 +167,16 @@ impl<'r> Law<'r> {
         Ok(())
     }
 
-    /// Has the next pass over the row, if one is due, find what `plan` says for the law's scale.
-    pub(crate) fn plan(&mut self, plan: impl FnOnce(f64) -> First) {
+    /// Has the next pass over the row, if one is due, find what `plan` says for the distribution's scale.
+    pub(crate) fn plan(&mut self, plan: impl FnOnce(f64) -> FirstPass) {
         if let Some(first) = &mut self.unread {
             *first = plan(self.scale);
         }
     }
 
-    /// The entries known so far, in descending order: all of the law if it is closed.
+    /// The entries known so far, in descending order: all of the distribution if it is closed.
     pub(crate) fn entries(&self) -> &[Entry] {
-        debug_assert!(self.crowd.is_none(), "a crowd is no list");
+        debug_assert!(self.bulk.is_none(), "a crowd is no list");
         self.head.entries()
     }
 
@@ -183,7 +185,7 @@ impl<'r> Law<'r> {
         self.closed_at.is_some()
     }
 
-    /// The scale (1/T) of the law that the first dropping stage saw, or of this law if none has.
+    /// The scale (1/T) of the distribution that the first dropping stage saw, or of this distribution if none has.
     pub(crate) fn first_scale(&self) -> f64 {
         self.closed_at.unwrap_or(self.scale)
     }
@@ -194,26 +196,27 @@ impl<'r> Law<'r> {
     }
 
     /// Makes sure of `n` entries, or all there are; returns how many there are.
-    pub(crate) fn reach(&mut self, n: usize) -> usize {
-        if self.is_closed() { self.entries().len() } else { self.head.reach(n, &mut self.vocab) }
+    pub(crate) fn deepen(&mut self, n: usize) -> usize {
+        if self.is_closed() { self.entries().len() } else { self.head.deepen(n, &mut self.vocab) }
     }
 
     /// Makes sure of every entry with a log-weight of at least `x` relative to the first; returns how many those are.
-    pub(crate) fn reach_down_to(&mut self, x: f64) -> usize {
+    pub(crate) fn deepen_to(&mut self, x: f64) -> usize {
         if self.is_closed() {
             self.entries().partition_point(|e| e.x >= x)
         } else {
-            self.head.reach_down_to(x, &mut self.vocab)
+            self.head.deepen_to(x, &mut self.vocab)
         }
     }
 
     /// Finds every token with a log-weight of at least `x`, without putting them in order; returns how many tokens are
     /// known then.
-    pub(crate) fn look_down_to(&mut self, x: f64) -> usize {
-        if self.is_closed() { self.entries().len() } else { self.head.look_down_to(x, &mut self.vocab) }
+    pub(crate) fn fetch_to(&mut self, x: f64) -> usize {
+        if self.is_closed() { self.entries().len() } else { self.head.fetch_to(x, &mut self.vocab) }
     }
 
-    /// The weight of the whole law, the first token's being 1: to f32's precision while it is the whole vocabulary.
+    /// The weight of the whole distribution, the first token's being 1: to f32's precision while it is the whole
+    /// vocabulary.
     pub(crate) fn rough_total(&mut self) -> f64 {
         if self.is_closed() { self.head_weight() } else { self.vocab.total(self.scale) }
     }
@@ -227,7 +230,8 @@ impl<'r> Law<'r> {
         self.vocab.total_without(entries[..n].iter().map(|e| e.index), self.scale)
     }
 
-    /// The scale after a temperature of 1/`factor`: beyond some bounds nothing changes any more, and products stay finite.
+    /// The scale after a temperature of 1/`factor`: beyond some bounds nothing changes any more, and products stay
+    /// finite.
     pub(crate) fn scaled(scale: f64, factor: f64) -> f64 {
         (scale * factor).clamp(1e-100, 1e100)
     }
@@ -236,7 +240,7 @@ impl<'r> Law<'r> {
     pub(crate) fn scale_by(&mut self, factor: f64) {
         let (former, scale) = (self.scale, Self::scaled(self.scale, factor));
         self.scale = scale;
-        if self.reweigh_crowd() {
+        if self.reweigh_bulk() {
             return;
         }
         self.scale = former;
@@ -287,7 +291,7 @@ impl<'r> Law<'r> {
     /// Draws by inverting the cumulative distribution, `u` in (0, 1): over the entries in their order, or over the
     /// whole vocabulary in order of index.
     pub(crate) fn draw(&mut self, u: f64) {
-        let drawn = if let Some(drawn) = self.draw_of_crowd(u) {
+        let drawn = if let Some(drawn) = self.draw_from_bulk(u) {
             drawn
         } else if self.is_closed() {
             let weights = self.head.weights();
@@ -330,7 +334,7 @@ impl<'r> Law<'r> {
         self.head.ids()
     }
 
-    /// The smallest logit of the row that is eligible, while the law is the whole vocabulary.
+    /// The smallest logit of the row that is eligible, while the distribution is the whole vocabulary.
     pub(crate) fn lowest(&self) -> f32 {
         self.head.lowest()
     }
@@ -342,7 +346,7 @@ impl<'r> Law<'r> {
 
     /// The number of tokens with positive probability.
     pub(crate) fn support(&mut self) -> usize {
-        match self.size_of_crowd() {
+        match self.bulk_len() {
             Some(size) => size,
             None if self.is_closed() => self.entries().len(),
             None => self.vocab.count(self.head.lowest()) as usize,
@@ -370,7 +374,7 @@ impl<'r> Law<'r> {
         self.to_logit()(entry)
     }
 
-    /// [`Law::logit`], apart from the law.
+    /// [`Distribution::logit`], apart from the distribution.
     pub(crate) fn to_logit(&self) -> impl Fn(&Entry) -> f64 + use<> {
         let (offset, scale) = (self.renormalised, self.scale);
         move |e| offset.map_or_else(|| f64::from(e.raw) * scale, |offset| e.x + offset)
@@ -393,7 +397,7 @@ impl<'r> Law<'r> {
         }
     }
 
-    /// The row as the law was opened with it.
+    /// The row as the distribution was opened with it.
     pub(crate) fn opened_with(&self) -> Row<'r> {
         self.opened_with
     }
@@ -403,12 +407,13 @@ impl<'r> Law<'r> {
         !self.is_reshaped && !self.vocab.row().is_touched()
     }
 
-    /// The row and scale that the first dropping stage saw, if it left the law the whole vocabulary, less some tokens.
+    /// The row and scale that the first dropping stage saw, if it left the distribution the whole vocabulary, less some
+    /// tokens.
     pub(crate) fn dropped_from(&self) -> Option<(Row<'r>, f64)> {
         self.dropped_from
     }
 
-    /// The row and what was learnt of it, for questions about the model rather than the law.
+    /// The row and what was learnt of it, for questions about the model rather than the distribution.
     pub(crate) fn vocabulary(&mut self) -> (&mut Vocabulary<'r>, &[Entry]) {
         (&mut self.vocab, self.head.entries())
     }

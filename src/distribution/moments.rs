@@ -1,20 +1,20 @@
-//! What a stage may ask of the law as a whole: sums over all that is left, without sorting any of it.
+//! What a stage may ask of the distribution as a whole: sums over all that is left, without sorting any of it.
 
-use super::Law;
+use super::Distribution;
 use crate::math::{exp, ln};
 
 /// A head is usually smaller than this.
 const FIRST_LOOK: usize = 16;
 
-impl Law<'_> {
+impl Distribution<'_> {
     /// The number of candidates: the row's length, banned ones included, until a stage has dropped tokens.
     pub(crate) fn size(&self) -> usize {
         if self.is_closed() { self.entries().len() } else { self.vocab.row().vocab() }
     }
 
-    /// The weight of the whole law, the first token's being 1: the head in f64 and only the rest in f32.
+    /// The weight of the whole distribution, the first token's being 1: the head in f64 and only the rest in f32.
     pub(crate) fn total(&mut self) -> f64 {
-        let known = self.reach(FIRST_LOOK);
+        let known = self.deepen(FIRST_LOOK);
         self.weights().iter().sum::<f64>() + self.beyond(known)
     }
 
@@ -31,7 +31,7 @@ impl Law<'_> {
         squares / (total * total)
     }
 
-    /// The mean of the log-weights under the law, at most 0: the entropy is ln(total) less this.
+    /// The mean of the log-weights under the distribution, at most 0: the entropy is ln(total) less this.
     pub(crate) fn mean_log_weight(&mut self) -> f64 {
         let (total, moment) = if self.is_closed() {
             let (entries, weights) = self.weighed();
@@ -42,7 +42,7 @@ impl Law<'_> {
         moment / total
     }
 
-    /// The law's entropy in nats.
+    /// The distribution's entropy in nats.
     pub(crate) fn entropy(&mut self) -> f64 {
         // Two terms of one sign, each right relative to itself: a small entropy keeps its digits.
         let mean = self.mean_log_weight();

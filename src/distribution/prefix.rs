@@ -1,16 +1,16 @@
 //! Truncation to a prefix that ends where its weight says: the nucleus.
 
 use super::bulk::MANY;
-use super::{Law, Least, Ties};
+use super::{Distribution, Least, Ties};
 
-impl Law<'_> {
+impl Distribution<'_> {
     /// Keeps the most likely tokens as long as `keeps(before, with, target)` says so of each, from the weight before it
     /// and with it: about until they have the target, which is `share` of the whole; at least as many as `least` says.
     pub(crate) fn keep_while(&mut self, share: f64, least: Least, keeps: impl Fn(f64, f64, f64) -> bool) {
         let total = self.total();
         let target = share * total;
         let keeps = |before: f64, with: f64| keeps(before, with, target);
-        let mut foresees = self.can_be_crowd();
+        let mut foresees = self.can_be_bulk();
         let (mut k, mut sum) = (0, 0.0);
         'deepen: loop {
             for weight in &self.weights()[k..] {
@@ -29,17 +29,17 @@ impl Law<'_> {
                 let bounds = (self.head.lowest(), last);
                 if let Some(foreseen) = self.vocab.foresee(share.clamp(0.0, 1.0), bounds, self.scale) {
                     wanted += foreseen.tokens + foreseen.tokens / 4;
-                    if wanted > 2 * MANY && self.keep_crowd_while(target, foreseen.floor, least, keeps) {
+                    if wanted > 2 * MANY && self.keep_bulk_while(target, foreseen.floor, least, keeps) {
                         return;
                     }
                 }
             }
-            if self.reach(wanted) == k {
+            if self.deepen(wanted) == k {
                 break;
             }
         }
         if least.ties == Ties::Keep {
-            k = self.reach_down_to(self.entries()[k - 1].x);
+            k = self.deepen_to(self.entries()[k - 1].x);
         }
         self.truncate(k);
     }

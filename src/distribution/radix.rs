@@ -1,6 +1,6 @@
 //! The sort of a head: a long one by radix, whose time grows with its length alone.
 
-use crate::vocab::Hit;
+use crate::vocab::RankedToken;
 
 /// From so many hits on, going through them a few times costs less than comparing them.
 const LONG: usize = 1024;
@@ -10,7 +10,7 @@ const BITS: u32 = 11;
 const DIGITS: usize = u32::BITS.div_ceil(BITS) as usize;
 
 /// Sorts ascending. `spare` is memory for a long list.
-pub(super) fn sort(hits: &mut [Hit], spare: &mut Vec<Hit>) {
+pub(super) fn sort(hits: &mut [RankedToken], spare: &mut Vec<RankedToken>) {
     if hits.len() < LONG {
         hits.sort_unstable();
         return;
@@ -22,8 +22,8 @@ pub(super) fn sort(hits: &mut [Hit], spare: &mut Vec<Hit>) {
 }
 
 /// By the least significant digit first, stably; ties in any order.
-fn by_logit(hits: &mut [Hit], spare: &mut Vec<Hit>) {
-    let digit = |hit: Hit, at: usize| (hit.order() >> (BITS * at as u32)) as usize & ((1 << BITS) - 1);
+fn by_logit(hits: &mut [RankedToken], spare: &mut Vec<RankedToken>) {
+    let digit = |hit: RankedToken, at: usize| (hit.order() >> (BITS * at as u32)) as usize & ((1 << BITS) - 1);
     let mut ends = [[0u32; 1 << BITS]; DIGITS];
     for &hit in &*hits {
         for (at, ends) in ends.iter_mut().enumerate() {
@@ -71,7 +71,8 @@ mod tests {
             for spread in [1.0, 1e-3, 1e20] {
                 for values in [2, 300, 1 << 24] {
                     let logit = |r: u32| ((r % values) as f32 / 1000.0 - 1.5) * spread;
-                    let mut hits: Vec<Hit> = (0..n).map(|i| Hit::new(i ^ 0x55, logit(next()))).collect();
+                    let mut hits: Vec<RankedToken> =
+                        (0..n).map(|i| RankedToken::new(i ^ 0x55, logit(next()))).collect();
                     let mut expected = hits.clone();
                     expected.sort();
                     sort(&mut hits, &mut spare);

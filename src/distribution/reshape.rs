@@ -1,17 +1,18 @@
 //! Changes of the weights that are no temperature: another function of the log-weight, or a few tokens demoted.
 //!
-//! A closed law changes its entries. While the law is the whole vocabulary, the new logits are written to a row of
-//! their own, one pass, and the law goes on with that; a few tokens are demoted by edits of the row as it is.
+//! A closed distribution changes its entries. While the distribution is the whole vocabulary, the new logits are
+//! written to a row of their own, one pass, and the distribution goes on with that; a few tokens are demoted by edits
+//! of the row as it is.
 
-use super::{Former, Law};
+use super::{Distribution, Remembered};
 use crate::distribution::head::LOWEST_LOG_WEIGHT;
 use crate::error::Result;
 use crate::history::merge;
 use crate::logits::Row;
 use crate::math::{exp, ln};
-use crate::vocab::{Bell, First, Powers, USUAL_HEAD, make_room};
+use crate::vocab::{Bell, FirstPass, Powers, USUAL_HEAD, make_room};
 
-impl<'r> Law<'r> {
+impl<'r> Distribution<'r> {
     /// Gives every token the log-weight `powers.of(x)` for its log-weight x, of which the first token's is 0.
     pub(crate) fn bend(&mut self, powers: Powers) -> Result<()> {
         if self.is_closed() {
@@ -25,7 +26,7 @@ impl<'r> Law<'r> {
         Ok(())
     }
 
-    /// Gives every token the log-weight `bell.of(p)` for its probability p; `total` is [`Law::total`].
+    /// Gives every token the log-weight `bell.of(p)` for its probability p; `total` is [`Distribution::total`].
     pub(crate) fn ring(&mut self, bell: Bell, total: f64) -> Result<()> {
         /// Below it a probability is 0 for every distance that it could change.
         const NOTHING: f64 = -60.0;
@@ -41,30 +42,32 @@ impl<'r> Law<'r> {
         Ok(())
     }
 
-    /// Remembers the probabilities as they are, for [`Law::former_p`] after the next reshaping; `total` is [`Law::total`].
+    /// Remembers the probabilities as they are, for [`Distribution::remembered_p`] after the next reshaping; `total` is
+    /// [`Distribution::total`].
     pub(crate) fn remember(&mut self, total: f64) {
         let former = if self.is_closed() {
             self.spare.former.clear();
             let (entries, weights) = self.head.weighed();
             self.spare.former.extend(entries.iter().zip(weights).map(|(e, weight)| (e.index, weight / total)));
-            Former::Entries
+            Remembered::Entries
         } else {
-            Former::Row { row: self.vocab.row(), max: self.vocab.max(), scale: self.scale, total }
+            Remembered::Row { row: self.vocab.row(), max: self.vocab.max(), scale: self.scale, total }
         };
         self.former = Some(former);
     }
 
-    /// A token's probability when the law was last remembered.
-    pub(crate) fn former_p(&self, index: u32) -> Option<f64> {
+    /// A token's probability when the distribution was last remembered.
+    pub(crate) fn remembered_p(&self, index: u32) -> Option<f64> {
         match self.former? {
-            Former::Entries => self.spare.former.iter().find(|e| e.0 == index).map(|e| e.1),
-            Former::Row { row, max, scale, total } => {
+            Remembered::Entries => self.spare.former.iter().find(|e| e.0 == index).map(|e| e.1),
+            Remembered::Row { row, max, scale, total } => {
                 Some(exp((f64::from(row.logit(index)) - f64::from(max)) * scale) / total)
             }
         }
     }
 
-    /// Makes the room that [`Law::drop_first`] and [`Law::demote_first`] need, for a stage that seldom does either.
+    /// Makes the room that [`Distribution::drop_first`] and [`Distribution::demote_first`] need, for a stage that
+    /// seldom does either.
     pub(crate) fn make_room_to_demote(&mut self) {
         if self.is_closed() {
             return;
@@ -72,7 +75,7 @@ impl<'r> Law<'r> {
         make_room(&mut self.spare.marked, USUAL_HEAD);
         // Whoever changes tokens after this has these edits in the list of its own, too.
         let n = USUAL_HEAD + self.vocab.row().edits().len();
-        self.edits.iter_mut().for_each(|edits| make_room(edits, n));
+        self.row_edits.iter_mut().for_each(|row_edits| make_room(row_edits, n));
     }
 
     /// Drops the first `n` entries, which somebody has reached; at least one token is left.
@@ -97,18 +100,18 @@ impl<'r> Law<'r> {
     }
 
     fn demote_in_row(&mut self, n: usize, less: f64) -> Result<()> {
-        let edits = self.next_edits()?;
+        let row_edits = self.next_row_edits()?;
         let (row, scale, marked) = (self.vocab.row(), self.scale, &mut self.spare.marked);
         marked.clear();
         marked.extend(self.head.entries()[..n].iter().map(|e| e.index));
         marked.sort_unstable();
         let demoted = |&index: &u32| (index, (f64::from(row.logit(index)) + less / scale) as f32);
-        merge(row.edits(), marked.iter().map(demoted), edits);
-        self.go_on_with(row.with_edits(edits), scale);
+        merge(row.edits(), marked.iter().map(demoted), row_edits);
+        self.go_on_with(row.with_edits(row_edits), scale);
         Ok(())
     }
 
-    /// Memory for a row that lives as long as the law.
+    /// Memory for a row that lives as long as the distribution.
     fn next_row(&mut self) -> &'r mut Vec<f32> {
         let (row, rest) =
             std::mem::take(&mut self.rows).split_first_mut().expect("one for each stage that a chain can have");
@@ -121,10 +124,11 @@ impl<'r> Law<'r> {
         self.vocab.replace(row);
         self.scale = scale;
         self.is_reshaped = true;
-        self.unread = Some(First::Maxima);
+        self.unread = Some(FirstPass::Maxima);
     }
 
-    /// Sorts the entries of a closed law by their new weights; the logits that an engine sees are these from now on.
+    /// Sorts the entries of a closed distribution by their new weights; the logits that an engine sees are these from
+    /// now on.
     fn reorder(&mut self) {
         self.head.sort();
         self.rebase();

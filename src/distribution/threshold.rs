@@ -1,6 +1,6 @@
 //! Truncation at a threshold, which serves every stage that keeps a prefix of known depth.
 
-use super::Law;
+use super::Distribution;
 use super::bulk::MANY;
 use crate::distribution::head::LOWEST_LOG_WEIGHT;
 
@@ -27,20 +27,20 @@ pub(crate) struct Least {
     pub(crate) ties: Ties,
 }
 
-impl Law<'_> {
+impl Distribution<'_> {
     /// Keeps the tokens with a log-weight of at least `x` relative to the first (above it, if the edge is outside).
     pub(crate) fn keep_down_to(&mut self, x: f64, edge: Edge, least: Least) {
         // Nothing eligible lies below: the vocabulary stays whole, and nobody sorts it.
         if x <= LOWEST_LOG_WEIGHT {
             return;
         }
-        if edge == Edge::Inside && least.tokens <= MANY && self.can_be_crowd() {
+        if edge == Edge::Inside && least.tokens <= MANY && self.can_be_bulk() {
             let floor = self.head.logit_of(x, &self.vocab);
-            if self.keep_crowd_above(floor) {
+            if self.keep_bulk_above(floor) {
                 return;
             }
         }
-        let mut k = self.reach_down_to(x);
+        let mut k = self.deepen_to(x);
         if edge == Edge::Outside {
             k = self.entries()[..k].partition_point(|e| e.x > x);
         }
@@ -53,13 +53,13 @@ impl Law<'_> {
 
     /// Keeps the `k` largest tokens, at least one, or all if there are fewer.
     pub(crate) fn keep_largest(&mut self, k: usize, ties: Ties) {
-        if k > MANY && self.can_be_crowd() && self.keep_crowd_of(k, ties) {
+        if k > MANY && self.can_be_bulk() && self.keep_bulk_largest(k, ties) {
             return;
         }
-        let mut n = self.reach(k).min(k.max(1));
+        let mut n = self.deepen(k).min(k.max(1));
         if ties == Ties::Keep {
             let last = self.entries()[n - 1].x;
-            n = self.reach_down_to(last);
+            n = self.deepen_to(last);
         }
         self.truncate(n);
     }

@@ -3,22 +3,22 @@
 //! The vocabulary is not sorted for it. Shells around the level are collected until what lies in them is enough; what
 //! is nearest among that is selected by halves, and only what is kept is sorted.
 
-use super::{Law, Spare};
+use super::{Distribution, Spare};
 use crate::math::exp;
 use std::cmp::Ordering;
 
 /// Where a window ends.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reach {
+pub(crate) struct WindowEnd {
     /// The weight to reach, the first token's being 1.
     pub(crate) weight: f64,
-    pub(crate) rule: Rule,
+    pub(crate) rule: WindowRule,
     pub(crate) min_keep: usize,
 }
 
 /// What happens at the token where the sum comes to the weight that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rule {
+pub(crate) enum WindowRule {
     /// The sum with this token is at least the weight: it is the last, and its equals in distance stay with it.
     Reach,
     /// The sum with it is above the weight: it is the last.
@@ -43,22 +43,23 @@ const FEW: usize = 64;
 /// How far around the level the first look goes.
 const FIRST_RADIUS: f64 = 1.0;
 
-/// How much further each look goes than the one before: less than twice, because one too far meets the vocabulary's bulk.
+/// How much further each look goes than the one before: less than twice, because one too far meets the vocabulary's
+/// bulk.
 const FURTHER: f64 = 1.5;
 
-impl Law<'_> {
+impl Distribution<'_> {
     /// Keeps the tokens whose log-weight is nearest to `level`, ties to the lower id, until they have the weight that
     /// `reach` says; at least one.
-    pub(crate) fn keep_nearest(&mut self, level: f64, reach: Reach) {
+    pub(crate) fn keep_nearest(&mut self, level: f64, end: WindowEnd) {
         if self.is_closed() {
-            self.keep_nearest_entries(level, reach);
+            self.keep_nearest_entries(level, end);
         } else {
-            self.keep_nearest_of_vocabulary(level, reach);
+            self.keep_nearest_of_vocabulary(level, end);
         }
         self.rebase();
     }
 
-    fn keep_nearest_entries(&mut self, level: f64, reach: Reach) {
+    fn keep_nearest_entries(&mut self, level: f64, end: WindowEnd) {
         let Self { head, spare: Spare { near, .. }, .. } = self;
         near.clear();
         near.extend(head.entries().iter().enumerate().map(|(at, e)| Near {
@@ -67,7 +68,7 @@ impl Law<'_> {
             distance: (e.x - level).abs(),
             weight: exp(e.x),
         }));
-        let n = select(near, reach);
+        let n = select(near, end);
         near[..n].sort_unstable_by_key(|n| n.at);
         let entries = head.entries_mut();
         for (to, from) in near[..n].iter().enumerate() {
@@ -76,7 +77,7 @@ impl Law<'_> {
         entries.truncate(n);
     }
 
-    fn keep_nearest_of_vocabulary(&mut self, level: f64, reach: Reach) {
+    fn keep_nearest_of_vocabulary(&mut self, level: f64, end: WindowEnd) {
         let (max, scale) = (self.vocab.max(), self.scale);
         let (lowest, x_of) = (self.head.lowest(), |l: f32| (f64::from(l) - f64::from(max)) * scale);
         let Self { head, vocab, spare: Spare { near, hits, kept, .. }, .. } = self;
@@ -106,12 +107,12 @@ impl Law<'_> {
             let below = if low <= lowest { f64::INFINITY } else { level - x_of(low) };
             let above = if high == f32::INFINITY { f64::INFINITY } else { x_of(high) - level };
             let certain = below.min(above);
-            if certain == f64::INFINITY || is_enough(near, certain, reach) {
+            if certain == f64::INFINITY || is_enough(near, certain, end) {
                 break;
             }
             radius *= FURTHER;
         }
-        let n = select(near, reach);
+        let n = select(near, end);
         kept.clear();
         kept.extend(near[..n].iter().map(|n| hits[n.at as usize]));
         head.place(kept, max);
@@ -120,11 +121,11 @@ impl Law<'_> {
 }
 
 /// Whether the tokens nearer than `certain` have all that the window takes.
-fn is_enough(near: &[Near], certain: f64, reach: Reach) -> bool {
+fn is_enough(near: &[Near], certain: f64, end: WindowEnd) -> bool {
     let inside = || near.iter().filter(|n| n.distance < certain);
     let weight: f64 = inside().map(|n| n.weight).sum();
     // With a margin for the order of summation; more is always right.
-    weight > reach.weight * (1.0 + 1e-9) && inside().count() >= reach.min_keep
+    weight > end.weight * (1.0 + 1e-9) && inside().count() >= end.min_keep
 }
 
 fn nearest(a: &Near, b: &Near) -> Ordering {
@@ -132,8 +133,8 @@ fn nearest(a: &Near, b: &Near) -> Ordering {
 }
 
 /// Brings the tokens of the window to the front and returns their number.
-fn select(near: &mut [Near], reach: Reach) -> usize {
-    let ends = |sum: f64| if reach.rule == Rule::Reach { sum >= reach.weight } else { sum > reach.weight };
+fn select(near: &mut [Near], window: WindowEnd) -> usize {
+    let ends = |sum: f64| if window.rule == WindowRule::Reach { sum >= window.weight } else { sum > window.weight };
     // The window ends in low..high; the tokens before low have weight `before`.
     let (mut low, mut high, mut before) = (0, near.len(), 0.0);
     while high - low > FEW {
@@ -153,11 +154,11 @@ fn select(near: &mut [Near], reach: Reach) -> usize {
     });
     let n = match end {
         None => high,
-        Some(end) if reach.rule == Rule::Within => low + end,
-        Some(end) if reach.rule == Rule::Exceed => low + end + 1,
+        Some(end) if window.rule == WindowRule::Within => low + end,
+        Some(end) if window.rule == WindowRule::Exceed => low + end + 1,
         Some(end) => with_equals(near, low + end + 1),
     };
-    let least = reach.min_keep.max(1).min(near.len());
+    let least = window.min_keep.max(1).min(near.len());
     if n < least {
         bring_forward(near, least);
     }

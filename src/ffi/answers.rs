@@ -5,22 +5,22 @@ use super::decode::{decode_rows, row};
 use super::guard;
 use super::handle::{bregman_sampler, inside};
 use super::types::*;
-use crate::answers::{Answers, Source, Told};
+use crate::answers::{Answers, Source, TokenRank};
 use crate::error::{Error, Result};
 
 /// Log-probabilities: the model's, of the untouched logits (no mask, no bias, no stage, temperature 1).
 pub const BREGMAN_OF_MODEL: u32 = 0;
 /// Log-probabilities: those of the decoded distribution.
-pub const BREGMAN_OF_LAW: u32 = 1;
+pub const BREGMAN_OF_DECODED: u32 = 1;
 
-/// What bregman_decode_batch_answers is to tell besides the tokens, and where it writes that. Every array may be NULL, which
-/// asks for nothing; those that are not must not overlap. A row that fails leaves its places as they were.
+/// What bregman_decode_batch_answers is to tell besides the tokens, and where it writes that. Every array may be NULL,
+/// which asks for nothing; those that are not must not overlap. A row that fails leaves its places as they were.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct bregman_answers {
     /// sizeof(bregman_answers). A larger struct of a later version is taken if the fields unknown here are zero.
     pub struct_size: u32,
-    /// Whose log-probabilities and ranks: BREGMAN_OF_MODEL or BREGMAN_OF_LAW.
+    /// Whose log-probabilities and ranks: BREGMAN_OF_MODEL or BREGMAN_OF_DECODED.
     pub source: u32,
     /// NULL, or for each row the log-probability of its token; NaN if the untouched logits have none (NaN or +infinity
     /// under the mask).
@@ -42,8 +42,8 @@ pub struct bregman_answers {
     pub kept_stride: usize,
     /// NULL, or the tokens with positive probability, the most likely first; -1 where there are no more.
     pub kept_ids: *mut i32,
-    /// NULL, or for each row `kept_mask_stride` words in which the bits of the tokens with positive probability are set:
-    /// token t is bit t % 32 of word t / 32. Tokens beyond the words are left out.
+    /// NULL, or for each row `kept_mask_stride` words in which the bits of the tokens with positive probability are
+    /// set: token t is bit t % 32 of word t / 32. Tokens beyond the words are left out.
     pub kept_mask: *mut u32,
     /// Words from one row's mask to the next row's.
     pub kept_mask_stride: usize,
@@ -56,7 +56,7 @@ impl bregman_answers {
         // SAFETY: this row's part of the caller's arrays.
         unsafe {
             Ok(Answers {
-                source: if self.source == BREGMAN_OF_LAW { Source::Law } else { Source::Model },
+                source: if self.source == BREGMAN_OF_DECODED { Source::Decoded } else { Source::Model },
                 top_ids: part(self.top_ids, r, self.top_stride, self.top)?,
                 top_logprobs: part(self.top_logprobs, r, self.top_stride, self.top)?,
                 kept_ids: part(self.kept_ids, r, self.kept_stride, self.kept)?,
@@ -67,7 +67,7 @@ impl bregman_answers {
 
     /// # Safety
     /// As [`bregman_answers::of_row`].
-    pub(super) unsafe fn tell(&self, r: usize, told: Told) {
+    pub(super) unsafe fn tell(&self, r: usize, told: TokenRank) {
         if !self.logprobs.is_null() {
             // SAFETY: one element a row.
             unsafe { *self.logprobs.add(r) = told.logprob as f32 };
@@ -81,8 +81,8 @@ impl bregman_answers {
     /// What holds for all of `rows` rows.
     pub(super) fn check(&self, rows: usize) -> Result<()> {
         let refuse = |what: String| Err(Error::InvalidArgument(what));
-        if self.source > BREGMAN_OF_LAW {
-            return refuse(format!("answers->source is {}: it is BREGMAN_OF_MODEL or BREGMAN_OF_LAW", self.source));
+        if self.source > BREGMAN_OF_DECODED {
+            return refuse(format!("answers->source is {}: it is BREGMAN_OF_MODEL or BREGMAN_OF_DECODED", self.source));
         }
         array(self.logprobs, rows, 1, 1, "answers->logprobs")?;
         array(self.ranks, rows, 1, 1, "answers->ranks")?;
@@ -154,10 +154,10 @@ pub unsafe extern "C" fn bregman_decode_batch_answers(
 
 /// The most likely tokens of one row. Draws nothing and advances nothing.
 ///
-/// `source`: BREGMAN_OF_MODEL (the chain is not asked) or BREGMAN_OF_LAW. `ids` and `logprobs` have `n` elements and
-/// receive `*len` entries in descending order (ties: ascending id); `*len` is `n`, or the number of tokens that have a
-/// positive probability if that is smaller, and -1 and -infinity fill the rest. BREGMAN_INVALID_ARGUMENT (source, NULL,
-/// misaligned, vocab); other errors as bregman_decode.
+/// `source`: BREGMAN_OF_MODEL (the chain is not asked) or BREGMAN_OF_DECODED. `ids` and `logprobs` have `n` elements
+/// and receive `*len` entries in descending order (ties: ascending id); `*len` is `n`, or the number of tokens that
+/// have a positive probability if that is smaller, and -1 and -infinity fill the rest. BREGMAN_INVALID_ARGUMENT
+/// (source, NULL, misaligned, vocab); other errors as bregman_decode.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_top_logprobs(
     sampler: *mut bregman_sampler,
@@ -176,9 +176,9 @@ pub unsafe extern "C" fn bregman_top_logprobs(
                 check::pointer(len, "len")?;
                 let source = match source {
                     BREGMAN_OF_MODEL => Source::Model,
-                    BREGMAN_OF_LAW => Source::Law,
+                    BREGMAN_OF_DECODED => Source::Decoded,
                     other => {
-                        let what = format!("source is {other}: it is BREGMAN_OF_MODEL or BREGMAN_OF_LAW");
+                        let what = format!("source is {other}: it is BREGMAN_OF_MODEL or BREGMAN_OF_DECODED");
                         return Err(Error::InvalidArgument(what));
                     }
                 };

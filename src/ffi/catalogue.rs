@@ -45,7 +45,8 @@ pub struct bregman_parameter {
     pub min: f64,
     /// Largest value (BREGMAN_NUMBER, BREGMAN_COUNT).
     pub max: f64,
-    /// BREGMAN_NUMBER, BREGMAN_COUNT, BREGMAN_CHOICE, BREGMAN_NAME, BREGMAN_TOKENS, BREGMAN_SEQUENCES or BREGMAN_BIASES.
+    /// BREGMAN_NUMBER, BREGMAN_COUNT, BREGMAN_CHOICE, BREGMAN_NAME, BREGMAN_TOKENS, BREGMAN_SEQUENCES or
+    /// BREGMAN_BIASES.
     pub kind: u32,
     /// 1 if `min` itself is excluded, else 0.
     pub min_excluded: u32,

@@ -81,9 +81,10 @@ pub unsafe extern "C" fn bregman_decode(
 ///
 /// Returns the status of the first row that failed, else BREGMAN_OK; each row has its own in `results[r].status`, its
 /// message is on its sampler, and a failed row advances nothing. If what the batch says is wrong
-/// (BREGMAN_INVALID_ARGUMENT: logits or mask NULL or misaligned, dtype, flags, vocab, a stride below vocab), every row has
-/// that status and every sampler the message. If the batch cannot be read (BREGMAN_INVALID_ARGUMENT: batch, samplers or
-/// results NULL or misaligned, struct_size; BREGMAN_UNSUPPORTED: fields of a later version), nothing is written.
+/// (BREGMAN_INVALID_ARGUMENT: logits or mask NULL or misaligned, dtype, flags, vocab, a stride below vocab), every row
+/// has that status and every sampler the message. If the batch cannot be read (BREGMAN_INVALID_ARGUMENT: batch,
+/// samplers or results NULL or misaligned, struct_size; BREGMAN_UNSUPPORTED: fields of a later version), nothing is
+/// written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_decode_batch(
     samplers: *const *mut bregman_sampler,

@@ -10,13 +10,13 @@ use super::types::*;
 /// probability among those that are left. For best-of-n, for beams that are sampled, for several children of a node.
 ///
 /// `ids` and `logprobs` receive `*len` entries in the order in which they were drawn; `*len` is `n`, or the support if
-/// that is smaller. `logprobs` are ln p under the decoded distribution. `scores` (NULL if not wanted) are these with the
-/// token's Gumbel noise added, by which the draw is ordered. All arrays have `n` elements.
+/// that is smaller. `logprobs` are ln p under the decoded distribution. `scores` (NULL if not wanted) are these with
+/// the token's Gumbel noise added, by which the draw is ordered. All arrays have `n` elements.
 ///
 /// The noise depends on seed, position and token id alone: the first token is the one that the same chain with `gumbel`
 /// at its end decodes at this position, and a larger `n` appends. A drawing stage at the chain's end is not asked for a
-/// token (`greedy` leaves one token, though). Advances the random position by one; accepts nothing. BREGMAN_INVALID_ARGUMENT if
-/// `n` is 0; other errors as bregman_decode.
+/// token (`greedy` leaves one token, though). Advances the random position by one; accepts nothing.
+/// BREGMAN_INVALID_ARGUMENT if `n` is 0; other errors as bregman_decode.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_draw_many(
     sampler: *mut bregman_sampler,

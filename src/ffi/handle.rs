@@ -15,15 +15,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct bregman_sampler {
     /// 0, or the ticket of the call that is inside.
     user: AtomicUsize,
-    state: UnsafeCell<State>,
+    state: UnsafeCell<HandleState>,
 }
 
-pub(super) struct State {
+pub(super) struct HandleState {
     pub(super) sampler: Sampler,
     pub(super) error: CString,
 }
 
-impl State {
+impl HandleState {
     /// Keeps the message of a failed call, and says its status.
     pub(super) fn fail(&mut self, e: &crate::Error) -> u32 {
         // The message is our own and may quote a user's text, but not a NUL: that would have ended it.
@@ -43,7 +43,7 @@ pub(super) enum Refused {
 
 impl bregman_sampler {
     pub(super) fn new(sampler: Sampler) -> Box<Self> {
-        let state = State { sampler, error: CString::default() };
+        let state = HandleState { sampler, error: CString::default() };
         Box::new(Self { user: AtomicUsize::new(0), state: UnsafeCell::new(state) })
     }
 
@@ -68,7 +68,7 @@ impl bregman_sampler {
     ///
     /// # Safety
     /// The caller entered the live `handle`, has not left it, and holds no other reference to its state.
-    pub(super) unsafe fn state<'a>(handle: *const Self) -> &'a mut State {
+    pub(super) unsafe fn state<'a>(handle: *const Self) -> &'a mut HandleState {
         // SAFETY: a live handle.
         let cell = unsafe { &(*handle).state };
         // SAFETY: whoever entered is alone.
@@ -119,7 +119,7 @@ pub(super) unsafe fn inside(handle: *const bregman_sampler, body: impl FnOnce(&m
 }
 
 /// Runs `body` on an entered handle's sampler, with a panic kept inside.
-pub(super) fn run(state: &mut State, body: impl FnOnce(&mut Sampler) -> Result<()>) -> u32 {
+pub(super) fn run(state: &mut HandleState, body: impl FnOnce(&mut Sampler) -> Result<()>) -> u32 {
     match catch_unwind(AssertUnwindSafe(|| body(&mut state.sampler))) {
         Ok(Ok(())) => BREGMAN_OK,
         Ok(Err(e)) => state.fail(&e),

@@ -3,7 +3,7 @@
 use super::check;
 use super::generator::{bregman_generator, generators};
 use super::guard;
-use super::handle::{State, bregman_sampler, inside};
+use super::handle::{HandleState, bregman_sampler, inside};
 use super::types::*;
 use crate::error::Result;
 use crate::sampler::Sampler;
@@ -87,8 +87,8 @@ unsafe fn create(
     }
 }
 
-/// Creates an independent sampler in the same state: chain, seed, random position, history, logit bias and mask included.
-/// `out` receives the handle, to be freed with bregman_sampler_free; untouched on failure.
+/// Creates an independent sampler in the same state: chain, seed, random position, history, logit bias and mask
+/// included. `out` receives the handle, to be freed with bregman_sampler_free; untouched on failure.
 ///
 /// BREGMAN_INVALID_ARGUMENT if either is NULL or the handle is in use.
 #[unsafe(no_mangle)]
@@ -218,7 +218,7 @@ pub unsafe extern "C" fn bregman_sampler_error(sampler: *const bregman_sampler) 
         match unsafe { bregman_sampler::enter(sampler, &raw const ticket as usize) } {
             Ok(()) => {
                 // SAFETY: just entered.
-                let State { error, .. } = unsafe { bregman_sampler::state(sampler) };
+                let HandleState { error, .. } = unsafe { bregman_sampler::state(sampler) };
                 let message = error.as_ptr();
                 // SAFETY: entered above.
                 unsafe { bregman_sampler::leave(sampler) };

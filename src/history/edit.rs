@@ -2,7 +2,7 @@
 
 /// A change of one token's logit.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Change {
+pub(crate) struct Edit {
     pub(crate) token: u32,
     /// A positive logit is divided by it, another multiplied.
     pub(crate) repeat: f64,
@@ -10,7 +10,7 @@ pub(crate) struct Change {
     pub(crate) less: f64,
 }
 
-impl Change {
+impl Edit {
     /// The token may not be sampled.
     pub(crate) fn ban(token: u32) -> Self {
         Self::subtract(token, f64::INFINITY)
@@ -30,9 +30,9 @@ impl Change {
 }
 
 /// The change of a token in a list sorted by token.
-pub(crate) fn change_of(changes: &[Change], token: i32) -> Option<&Change> {
+pub(crate) fn edit_of(edits: &[Edit], token: i32) -> Option<&Edit> {
     let token = u32::try_from(token).ok()?;
-    changes.binary_search_by_key(&token, |c| c.token).ok().map(|at| &changes[at])
+    edits.binary_search_by_key(&token, |c| c.token).ok().map(|at| &edits[at])
 }
 
 /// Merges two lists sorted by their first element into `out`; where both have one, `new` has it.
@@ -57,10 +57,10 @@ mod tests {
 
     #[test]
     fn a_penalty_pushes_down_on_both_sides_of_zero() {
-        let change = Change { token: 0, repeat: 2.0, less: 0.5 };
+        let change = Edit { token: 0, repeat: 2.0, less: 0.5 };
         assert_eq!([4.0, -4.0, 0.0].map(|l| change.of(l)), [1.5, -8.5, -0.5]);
         assert_eq!(change.of(f64::NEG_INFINITY), f64::NEG_INFINITY);
-        assert_eq!([f64::NAN, f64::INFINITY, 1.0].map(|l| Change::ban(0).of(l)), [f64::NEG_INFINITY; 3]);
+        assert_eq!([f64::NAN, f64::INFINITY, 1.0].map(|l| Edit::ban(0).of(l)), [f64::NEG_INFINITY; 3]);
     }
 
     #[test]

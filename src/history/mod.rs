@@ -11,7 +11,7 @@ mod edit;
 mod repeats;
 
 pub(crate) use counts::Seen;
-pub(crate) use edit::{Change, change_of, merge};
+pub(crate) use edit::{Edit, edit_of, merge};
 pub(crate) use repeats::{BrokenAt, continuations, repeated};
 
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! The same functions for the lists of a head: without a branch, so that a processor works on several entries at once,
-//! which takes a fraction of the time. Additions, multiplications, divisions and bits alone, and each rounded by itself:
-//! the same numbers everywhere, however wide its registers are: `BREGMAN_SIMD`, which is about the passes over the
-//! vocabulary, need not lower them.
+//! which takes a fraction of the time. Additions, multiplications, divisions and bits alone, and each rounded by
+//! itself: the same numbers everywhere, however wide its registers are: `BREGMAN_SIMD`, which is about the passes over
+//! the vocabulary, need not lower them.
 
 /// e^x for each x, to an ulp or two, from 3e-308 to 8e307: beyond, the nearest of these.
 pub(crate) fn exp(xs: &mut [f64]) {

@@ -1,11 +1,11 @@
 //! A sampler as a stage in an engine's own chain: candidates in, candidates out, in place.
 
 use super::{Memory, Sampler};
-use crate::distribution::Law;
+use crate::distribution::Distribution;
 use crate::error::{Error, Result};
 use crate::logits::{Candidate, Row, Values, is_allowed};
-use crate::stages::{Context, State};
-use crate::vocab::{BLOCK, Copied, Kernels, Rewritten, Share, TILE, USUAL_HEAD, Weighing, make_room};
+use crate::stages::{Context, Learnt};
+use crate::vocab::{BLOCK, Copied, Kernels, Rewritten, Share, TILE, TileScale, USUAL_HEAD, make_room};
 
 /// What [`Sampler::apply`] did to a candidate array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +34,10 @@ impl Sampler {
     ///
     /// If the chain drops tokens, the kept ones are moved to the front in descending order and get their probability;
     /// else the array keeps its order (and where `xtc` took the first of a whole vocabulary, those get -infinity).
-    /// Logits are the engine's own, divided by the temperature, or ln p̂ up to a constant after a stage that gives other
-    /// weights (bregman with α other than 1, smoothing, adaptive_p). Where all are kept and a token is taken, a probability
-    /// that is no normal f32 (below 1.2e-38) is written as 0. On an error nothing is changed. Advances the position by
-    /// one.
+    /// Logits are the engine's own, divided by the temperature, or ln p̂ up to a constant after a stage that gives
+    /// other weights (bregman with α other than 1, smoothing, adaptive_p). Where all are kept and a token is taken, a
+    /// probability that is no normal f32 (below 1.2e-38) is written as 0. On an error nothing is changed. Advances the
+    /// position by one.
     pub fn apply(&mut self, candidates: &mut [Candidate]) -> Result<Applied> {
         if candidates.is_empty() {
             return Err(Error::EmptySupport);
@@ -71,36 +71,36 @@ impl Sampler {
 
     /// Reads the candidates where they are. None, and nothing changed, if that will not do: ids are not places, all are
     /// kept with logits that are not theirs, or there is an error, which the other way tells right.
-    fn apply_in_place(&mut self, candidates: &mut [Candidate]) -> Option<(Applied, State)> {
+    fn apply_in_place(&mut self, candidates: &mut [Candidate]) -> Option<(Applied, Learnt)> {
         let Self { chain, kernels, seed, position, history, bias, mask, state, memory, .. } = self;
-        let Memory { law: scratch, problem, work, kept, .. } = &mut **memory;
+        let Memory { dist: scratch, problem, work, kept, .. } = &mut **memory;
         let last = candidates.len() - 1;
         if candidates[0].id != 0 || candidates[last].id != last as i32 {
             return None;
         }
         let row = Row::new(Values::Candidates(candidates)).ok()?;
         let row = mask.iter().fold(row, |row, words| row.with_mask(words));
-        let mut law = Law::new(row, None, chain.first_pass(), kernels, scratch);
-        law.change(bias).ok()?;
+        let mut dist = Distribution::new(row, None, chain.first_pass(), kernels, scratch);
+        dist.change(bias).ok()?;
         let mut context = Context { seed: *seed, position: *position, stage: 0, state: *state, history, problem, work };
-        chain.transform(&mut law, &mut context).ok()?;
-        if !law.is_in_order() || !(law.is_closed() || law.has_model_logits()) {
+        chain.transform(&mut dist, &mut context).ok()?;
+        if !dist.is_in_order() || !(dist.is_closed() || dist.has_model_logits()) {
             return None;
         }
-        let next = chain.draw(&mut law, &context);
-        if law.is_closed() {
-            let selected = keep(&mut law, kept, |place| place as i32);
+        let next = chain.draw(&mut dist, &context);
+        if dist.is_closed() {
+            let selected = keep(&mut dist, kept, |place| place as i32);
             return Some((move_to_front(kept, selected, candidates), next));
         }
-        let whole = Whole::of(&mut law);
-        Some((whole.write(candidates, kernels, |tile| scratch.weighing(tile), None), next))
+        let whole = Whole::of(&mut dist);
+        Some((whole.write(candidates, kernels, |tile| scratch.tile_scale(tile), None), next))
     }
 
-    /// Takes the logits out of the candidates. Says, too, whether that was in vain: whether they could have been read in
-    /// place.
-    fn apply_to_copy(&mut self, candidates: &mut [Candidate]) -> Result<(Applied, State, bool)> {
+    /// Takes the logits out of the candidates. Says, too, whether that was in vain: whether they could have been read
+    /// in place.
+    fn apply_to_copy(&mut self, candidates: &mut [Candidate]) -> Result<(Applied, Learnt, bool)> {
         let Self { chain, kernels, seed, position, history, bias, mask, state, memory, .. } = self;
-        let Memory { law, problem, work, row, ids, kept, copied, .. } = &mut **memory;
+        let Memory { dist, problem, work, row, ids, kept, copied, .. } = &mut **memory;
         row.resize(candidates.len(), 0.0);
         let in_order = (kernels.unpack)(candidates, row) && candidates[0].id == 0;
         if let Some(words) = mask {
@@ -112,40 +112,40 @@ impl Sampler {
             ids.extend(candidates.iter().map(|c| c.id));
         }
         let ids = (!ids.is_empty()).then_some(&ids[..]);
-        let mut law = Law::new(Row::from_f32(row)?, ids, chain.first_pass(), kernels, law);
-        law.change(bias)?;
+        let mut dist = Distribution::new(Row::from_f32(row)?, ids, chain.first_pass(), kernels, dist);
+        dist.change(bias)?;
         let mut context = Context { seed: *seed, position: *position, stage: 0, state: *state, history, problem, work };
-        chain.transform(&mut law, &mut context)?;
-        let mut next = chain.draw(&mut law, &context);
-        if let (Some(pending), Some(drawn)) = (&mut next.pending, law.drawn()) {
+        chain.transform(&mut dist, &mut context)?;
+        let mut next = chain.draw(&mut dist, &context);
+        if let (Some(pending), Some(drawn)) = (&mut next.pending, dist.drawn()) {
             // A stage knows places, the host accepts ids.
             pending.0 = candidates[drawn.index as usize].id;
         }
-        if law.is_closed() {
-            let selected = keep(&mut law, kept, |place| candidates[place as usize].id);
+        if dist.is_closed() {
+            let selected = keep(&mut dist, kept, |place| candidates[place as usize].id);
             return Ok((move_to_front(kept, selected, candidates), next, in_order));
         }
-        let theirs = mask.is_none() && law.has_model_logits();
-        let whole = Whole { order: if theirs { Order::AsBefore } else { Order::Unsorted }, ..Whole::of(&mut law) };
-        let (vocab, _) = law.vocabulary();
+        let theirs = mask.is_none() && dist.has_model_logits();
+        let whole = Whole { order: if theirs { Order::AsBefore } else { Order::Unsorted }, ..Whole::of(&mut dist) };
+        let (vocab, _) = dist.vocabulary();
         let new_logits = (!theirs).then(|| (vocab.row(), copied));
-        let applied = whole.write(candidates, kernels, |tile| vocab.weighing(tile), new_logits);
+        let applied = whole.write(candidates, kernels, |tile| vocab.tile_scale(tile), new_logits);
         Ok((applied, next, in_order && theirs))
     }
 }
 
-/// Gathers what the law kept, as candidates; returns the place of the token that was taken.
-fn keep(law: &mut Law<'_>, kept: &mut Vec<Candidate>, id: impl Fn(u32) -> i32) -> Option<usize> {
-    law.list();
+/// Gathers what the distribution kept, as candidates; returns the place of the token that was taken.
+fn keep(dist: &mut Distribution<'_>, kept: &mut Vec<Candidate>, id: impl Fn(u32) -> i32) -> Option<usize> {
+    dist.list();
     kept.clear();
-    let (total, logit) = (law.head_weight(), law.to_logit());
-    let (entries, weights) = law.weighed();
+    let (total, logit) = (dist.head_weight(), dist.to_logit());
+    let (entries, weights) = dist.weighed();
     kept.extend(entries.iter().zip(weights).map(|(e, weight)| Candidate {
         id: id(e.index),
         logit: logit(e) as f32,
         p: (weight / total) as f32,
     }));
-    law.drawn().map(|d| d.rank)
+    dist.drawn().map(|d| d.rank)
 }
 
 fn move_to_front(kept: &[Candidate], selected: Option<usize>, candidates: &mut [Candidate]) -> Applied {
@@ -163,23 +163,23 @@ struct Whole {
 }
 
 impl Whole {
-    fn of(law: &mut Law<'_>) -> Self {
-        let (scale, drawn) = (law.scale(), law.drawn());
-        let unit = drawn.map(|_| 1.0 / law.vocabulary().0.total(scale));
+    fn of(dist: &mut Distribution<'_>) -> Self {
+        let (scale, drawn) = (dist.scale(), dist.drawn());
+        let unit = drawn.map(|_| 1.0 / dist.vocabulary().0.total(scale));
         Self { scale, unit, selected: drawn.map(|d| d.index as usize), order: Order::AsBefore }
     }
 
-    /// Block by block, so that an array larger than a cache is gone through once; with the logits of a row instead of the
-    /// candidates' own, if there is one.
+    /// Block by block, so that an array larger than a cache is gone through once; with the logits of a row instead of
+    /// the candidates' own, if there is one.
     fn write(
         &self,
         candidates: &mut [Candidate],
         kernels: &Kernels,
-        weighing: impl Fn(usize) -> Weighing,
+        tile_scale: impl Fn(usize) -> TileScale,
         mut row: Option<(Row<'_>, &mut Copied)>,
     ) -> Applied {
         for (tile, candidates) in candidates.chunks_mut(TILE).enumerate() {
-            let share = self.unit.map(|unit| Share::new(weighing(tile), unit));
+            let share = self.unit.map(|unit| Share::new(tile_scale(tile), unit));
             for (block, candidates) in (tile * TILE / BLOCK..).zip(candidates.chunks_mut(BLOCK)) {
                 let logits = row.as_mut().map(|(row, copied)| &*row.copied_block(block, copied));
                 (kernels.rewrite)(candidates, Rewritten { logits, scale: self.scale, share });

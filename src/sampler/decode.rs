@@ -1,14 +1,14 @@
 //! A row to a token, with or without more answers; to several tokens; to its most likely ones.
 
-use super::{Parts, Sampler, Token, Want};
-use crate::answers::{self, Answers, Source, Told};
+use super::{RowContext, Sampler, Token, Want};
+use crate::answers::{self, Answers, Source, TokenRank};
 use crate::diagnostics;
-use crate::distribution::Law;
+use crate::distribution::Distribution;
 use crate::error::{Error, Result};
 use crate::gumbel::{self, Sample};
 use crate::logits::Row;
 use crate::random::Noise;
-use crate::vocab::First;
+use crate::vocab::FirstPass;
 
 impl Sampler {
     /// Decodes one row. On an error nothing is advanced.
@@ -17,22 +17,24 @@ impl Sampler {
     }
 
     /// The same, and more answers about this very row and token; on an error none is written.
-    pub fn decode_with(&mut self, row: Row<'_>, want: Want, answers: &mut Answers<'_>) -> Result<(Token, Told)> {
-        self.decode_and(row, want, |law, parts, token| {
-            law.list();
-            answers::kept(law, answers.kept_ids, answers.kept_mask);
+    pub fn decode_with(&mut self, row: Row<'_>, want: Want, answers: &mut Answers<'_>) -> Result<(Token, TokenRank)> {
+        self.decode_and(row, want, |dist, parts, token| {
+            dist.list();
+            answers::kept(dist, answers.kept_ids, answers.kept_mask);
             let (ids, logprobs) = (&mut *answers.top_ids, &mut *answers.top_logprobs);
-            if answers.source == Source::Law {
-                let told = answers::told_by_law(law);
-                answers::top(law, ids, logprobs);
+            if answers.source == Source::Decoded {
+                let told = answers::rank_in_distribution(dist);
+                answers::top(dist, ids, logprobs);
                 return told;
             }
-            let Ok(mut model) = Law::open(parts.row.untouched(), First::Total(1.0), parts.kernels, parts.model) else {
+            let Ok(mut model) =
+                Distribution::open(parts.row.untouched(), FirstPass::Total(1.0), parts.kernels, parts.model)
+            else {
                 answers::no_top(ids, logprobs);
-                return Told::NOTHING;
+                return TokenRank::NOTHING;
             };
             answers::top(&mut model, ids, logprobs);
-            answers::told_by_model(&mut model, token)
+            answers::rank_in_model(&mut model, token)
         })
     }
 
@@ -40,33 +42,33 @@ impl Sampler {
         &mut self,
         row: Row<'_>,
         want: Want,
-        more: impl FnOnce(&mut Law<'_>, &mut Parts<'_>, u32) -> T,
+        more: impl FnOnce(&mut Distribution<'_>, &mut RowContext<'_>, u32) -> T,
     ) -> Result<(Token, T)> {
         self.check_draws()?;
-        let (token, told, state) = self.with_any_law(row, |law, parts| {
-            let state = parts.chain.draw(law, &parts.context);
-            let drawn = law.drawn().ok_or_else(|| Error::Unsupported("the chain has no drawing stage".into()))?;
+        let (token, told, state) = self.with_any_distribution(row, |dist, parts| {
+            let state = parts.chain.draw(dist, &parts.context);
+            let drawn = dist.drawn().ok_or_else(|| Error::Unsupported("the chain has no drawing stage".into()))?;
             if want.kept_mass || want.entropy {
-                law.list();
+                dist.list();
             }
             let mut token = Token {
                 token: drawn.index,
-                support: law.support(),
+                support: dist.support(),
                 p: drawn.p,
                 kept_mass: f64::NAN,
                 model_logprob: f64::NAN,
                 entropy: f64::NAN,
             };
             if want.kept_mass {
-                token.kept_mass = diagnostics::kept_mass(law, parts.kernels, parts.model);
+                token.kept_mass = diagnostics::kept_mass(dist, parts.kernels, parts.model);
             }
             if want.entropy {
-                token.entropy = law.entropy();
+                token.entropy = dist.entropy();
             }
             if want.model_logprob {
-                token.model_logprob = diagnostics::model_logprob(law, drawn.index, parts.kernels, parts.model);
+                token.model_logprob = diagnostics::model_logprob(dist, drawn.index, parts.kernels, parts.model);
             }
-            let told = more(law, parts, drawn.index);
+            let told = more(dist, parts, drawn.index);
             Ok((token, told, state))
         })?;
         self.position = self.position.wrapping_add(1);
@@ -77,17 +79,17 @@ impl Sampler {
         Ok((token, told))
     }
 
-    /// Draws `n` tokens without replacement from the decoded distribution, or all that it has if those are fewer, in the
-    /// order in which they were drawn; none is accepted. The first is the token that the chain with `gumbel` at its end
-    /// decodes at this position. A drawing stage at the chain's end is not asked, but `greedy` leaves one token. Advances
-    /// the position by one; on an error nothing is advanced.
+    /// Draws `n` tokens without replacement from the decoded distribution, or all that it has if those are fewer, in
+    /// the order in which they were drawn; none is accepted. The first is the token that the chain with `gumbel` at its
+    /// end decodes at this position. A drawing stage at the chain's end is not asked, but `greedy` leaves one token.
+    /// Advances the position by one; on an error nothing is advanced.
     pub fn draw_many(&mut self, row: Row<'_>, n: usize) -> Result<&[Sample]> {
         if n == 0 {
             return Err(Error::InvalidArgument("n is 0: at least one token is drawn".into()));
         }
         let noise = Noise::new(self.seed, self.position);
-        self.with_law(row, |law, parts| {
-            gumbel::draw_many(law, noise, n, parts.podium);
+        self.with_distribution(row, |dist, parts| {
+            gumbel::draw_many(dist, noise, n, parts.podium);
             Ok(())
         })?;
         self.position = self.position.wrapping_add(1);
@@ -105,9 +107,10 @@ impl Sampler {
         logprobs: &mut [f32],
     ) -> Result<usize> {
         match source {
-            Source::Law => self.with_law(row, |law, _| Ok(answers::top(law, ids, logprobs))),
+            Source::Decoded => self.with_distribution(row, |dist, _| Ok(answers::top(dist, ids, logprobs))),
             Source::Model => {
-                let mut model = Law::open(row.untouched(), First::Total(1.0), self.kernels, &mut self.memory.model)?;
+                let mut model =
+                    Distribution::open(row.untouched(), FirstPass::Total(1.0), self.kernels, &mut self.memory.model)?;
                 Ok(answers::top(&mut model, ids, logprobs))
             }
         }

@@ -7,12 +7,12 @@ pub use apply::{Applied, Order};
 
 use crate::bregman::{Generator, Problem};
 use crate::chain::Chain;
-use crate::distribution::{Law, LawScratch};
+use crate::distribution::{Distribution, DistributionScratch};
 use crate::error::{Error, Result};
 use crate::gumbel::Podium;
-use crate::history::{Change, History};
+use crate::history::{Edit, History};
 use crate::logits::{Candidate, Row};
-use crate::stages::{Context, State, Work};
+use crate::stages::{Context, EditScratch, Learnt};
 use crate::vocab::{self, Copied, Kernels};
 use std::fmt;
 use std::sync::Arc;
@@ -67,20 +67,20 @@ pub struct Sampler {
     seed: u64,
     position: u64,
     history: History,
-    bias: Vec<Change>,
+    bias: Vec<Edit>,
     mask: Option<Vec<u32>>,
     /// What the chain's drawing stage has learnt.
-    state: State,
+    state: Learnt,
     memory: Box<Memory>,
 }
 
 /// Buffers that grow once and are used for every row.
 struct Memory {
-    law: LawScratch,
-    /// For questions about the untouched row, while the law still needs its own memory.
-    model: LawScratch,
+    dist: DistributionScratch,
+    /// For questions about the untouched row, while the distribution still needs its own memory.
+    model: DistributionScratch,
     problem: Problem,
-    work: Work,
+    work: EditScratch,
     podium: Podium,
     /// The row's mask and the sampler's, both in one.
     mask: Vec<u32>,
@@ -96,10 +96,10 @@ impl Memory {
     fn new(chain: &Chain) -> Box<Self> {
         Box::new(Self {
             // The bias, and then the stages.
-            law: LawScratch::new(1 + chain.changes(), chain.rewrites()),
-            model: LawScratch::new(0, 0),
+            dist: DistributionScratch::new(1 + chain.edits(), chain.rewrites()),
+            model: DistributionScratch::new(0, 0),
             problem: Problem::default(),
-            work: Work::default(),
+            work: EditScratch::default(),
             podium: Podium::default(),
             mask: Vec::new(),
             row: Vec::new(),
@@ -136,8 +136,8 @@ impl Sampler {
         })
     }
 
-    /// The same sampler on a lower instruction set: "scalar", "avx2", "avx512" or "neon", for comparison and for finding
-    /// faults. No answer depends on it. See [`simd_levels`](crate::simd_levels).
+    /// The same sampler on a lower instruction set: "scalar", "avx2", "avx512" or "neon", for comparison and for
+    /// finding faults. No answer depends on it. See [`simd_levels`](crate::simd_levels).
     pub fn with_simd_level(mut self, level: &str) -> Result<Self> {
         self.kernels = vocab::by_name(level)?;
         Ok(self)
@@ -208,7 +208,7 @@ impl Sampler {
                 return refuse(format!("bias[{at}] is {bias}: a bias is finite or -infinity"));
             }
         }
-        let mut sorted: Vec<_> = bias.iter().map(|&(id, bias)| Change::subtract(id as u32, -f64::from(bias))).collect();
+        let mut sorted: Vec<_> = bias.iter().map(|&(id, bias)| Edit::subtract(id as u32, -f64::from(bias))).collect();
         sorted.sort_unstable_by_key(|change| change.token);
         if let Some(twice) = sorted.windows(2).find(|w| w[0].token == w[1].token) {
             return refuse(format!("ids name token {} twice", twice[0].token));
@@ -221,17 +221,17 @@ impl Sampler {
     /// id). Draws nothing and advances nothing. This sorts the support, which is the vocabulary if no stage drops
     /// tokens.
     pub fn distribution(&mut self, row: Row<'_>) -> Result<Vec<(u32, f64)>> {
-        self.with_law(row, |law, _| Ok(probabilities(law).collect()))
+        self.with_distribution(row, |dist, _| Ok(probabilities(dist).collect()))
     }
 
     /// The same into a caller's buffers; returns the number of entries. Nothing is written if they are too small.
     pub fn distribution_into(&mut self, row: Row<'_>, ids: &mut [i32], probs: &mut [f32]) -> Result<usize> {
-        self.with_law(row, |law, _| {
-            let (needed, capacity) = (law.reach(usize::MAX), ids.len().min(probs.len()));
+        self.with_distribution(row, |dist, _| {
+            let (needed, capacity) = (dist.deepen(usize::MAX), ids.len().min(probs.len()));
             if needed > capacity {
                 return Err(Error::BufferTooSmall { needed, capacity });
             }
-            for (at, (token, p)) in probabilities(law).enumerate() {
+            for (at, (token, p)) in probabilities(dist).enumerate() {
                 (ids[at], probs[at]) = (token as i32, p as f32);
             }
             Ok(needed)
@@ -245,9 +245,9 @@ impl Sampler {
         copy.clear();
         copy.extend_from_slice(logits);
         let processed = Row::from_f32(&copy).and_then(|row| {
-            self.with_law(row, |law, _| {
+            self.with_distribution(row, |dist, _| {
                 logits.fill(f32::NEG_INFINITY);
-                law.log_probabilities(|index, log_p| logits[index] = log_p);
+                dist.log_probabilities(|index, log_p| logits[index] = log_p);
                 Ok(())
             })
         });
@@ -255,32 +255,36 @@ impl Sampler {
         processed
     }
 
-    /// Makes the law of a row, lets the chain transform it, and hands it on as a list.
-    fn with_law<T>(&mut self, row: Row<'_>, f: impl FnOnce(&mut Law<'_>, &mut Parts<'_>) -> Result<T>) -> Result<T> {
-        self.with_any_law(row, |law, parts| {
-            law.list();
-            f(law, parts)
+    /// Makes the distribution of a row, lets the chain transform it, and hands it on as a list.
+    fn with_distribution<T>(
+        &mut self,
+        row: Row<'_>,
+        f: impl FnOnce(&mut Distribution<'_>, &mut RowContext<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.with_any_distribution(row, |dist, parts| {
+            dist.list();
+            f(dist, parts)
         })
     }
 
     /// The same, whatever it is.
-    fn with_any_law<T>(
+    fn with_any_distribution<T>(
         &mut self,
         row: Row<'_>,
-        f: impl FnOnce(&mut Law<'_>, &mut Parts<'_>) -> Result<T>,
+        f: impl FnOnce(&mut Distribution<'_>, &mut RowContext<'_>) -> Result<T>,
     ) -> Result<T> {
         let Self { chain, kernels, seed, position, history, bias, mask, state, memory, .. } = self;
-        let Memory { law, model, problem, work, podium, mask: both, .. } = &mut **memory;
+        let Memory { dist, model, problem, work, podium, mask: both, .. } = &mut **memory;
         let masked = match mask {
             Some(words) => row.with_mask(and(row.mask(), words, both)),
             None => row,
         };
-        let mut law = Law::new(masked, None, chain.first_pass(), kernels, law);
-        law.change(bias)?;
+        let mut dist = Distribution::new(masked, None, chain.first_pass(), kernels, dist);
+        dist.change(bias)?;
         let (seed, position, state) = (*seed, *position, *state);
         let mut context = Context { seed, position, stage: 0, state, history, problem, work };
-        chain.transform(&mut law, &mut context)?;
-        let done = f(&mut law, &mut Parts { row, chain, context, kernels, model, podium })?;
+        chain.transform(&mut dist, &mut context)?;
+        let done = f(&mut dist, &mut RowContext { row, chain, context, kernels, model, podium })?;
         self.history.begin();
         Ok(done)
     }
@@ -327,14 +331,14 @@ impl fmt::Debug for Sampler {
     }
 }
 
-/// What a look at a law may need besides.
-struct Parts<'a> {
+/// What a look at a distribution may need besides.
+struct RowContext<'a> {
     /// The row as it was handed in.
     row: Row<'a>,
     chain: &'a Chain,
     context: Context<'a>,
     kernels: &'static Kernels,
-    model: &'a mut LawScratch,
+    model: &'a mut DistributionScratch,
     podium: &'a mut Podium,
 }
 
@@ -346,9 +350,9 @@ fn and<'b>(row: Option<&[u32]>, words: &'b [u32], both: &'b mut Vec<u32>) -> &'b
     both
 }
 
-fn probabilities<'l>(law: &'l mut Law<'_>) -> impl Iterator<Item = (u32, f64)> + 'l {
-    law.reach(usize::MAX);
-    let total = law.head_weight();
-    let (entries, weights) = law.weighed();
+fn probabilities<'l>(dist: &'l mut Distribution<'_>) -> impl Iterator<Item = (u32, f64)> + 'l {
+    dist.deepen(usize::MAX);
+    let total = dist.head_weight();
+    let (entries, weights) = dist.weighed();
     entries.iter().zip(weights).map(move |(e, weight)| (e.index, weight / total))
 }

@@ -1,8 +1,8 @@
 //! Adaptive-p: draws tokens near a probability that keeps the average at a target.
 
-use super::{Context, Need, Stage, StageInfo, State};
+use super::{Context, Learnt, Need, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::Law;
+use crate::distribution::Distribution;
 use crate::error::Result;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 use crate::random::{Purpose, uniform};
@@ -24,7 +24,7 @@ pub(super) const INFO: StageInfo = StageInfo {
         ParameterInfo {
             name: "target",
             aliases: &[],
-            summary: "the probability to stay at on average; negative draws from the law as it is",
+            summary: "the probability to stay at on average; negative draws from the distribution as it is",
             kind: Kind::Number { min: -1.0, max: 1.0, open: false },
             default: "",
             required: true,
@@ -66,7 +66,7 @@ impl Stage for AdaptiveP {
         if self.is_plain() { Need::Whole } else { Need::Total }
     }
 
-    fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
+    fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
         /// The distance from the target that counts as 1.
         const WIDTH: f64 = 0.3;
         const PEAK: f64 = 5.0;
@@ -74,31 +74,31 @@ impl Stage for AdaptiveP {
         if self.is_plain() {
             return Ok(());
         }
-        let State { level, weight, .. } = context.state;
+        let Learnt { level, weight, .. } = context.state;
         let target = (2.0 * self.target - level / weight).clamp(0.0, 1.0);
-        let total = law.total();
-        law.remember(total);
-        law.ring(Bell { centre: target, narrowness: 1.0 / WIDTH, peak: PEAK, sharpness: SHARPNESS }, total)
+        let total = dist.total();
+        dist.remember(total);
+        dist.ring(Bell { centre: target, narrowness: 1.0 / WIDTH, peak: PEAK, sharpness: SHARPNESS }, total)
     }
 
-    fn initial(&self) -> State {
+    fn initial(&self) -> Learnt {
         let weight = 1.0 / (1.0 - self.decay);
-        State { level: self.target * weight, weight, pending: None }
+        Learnt { level: self.target * weight, weight, pending: None }
     }
 
-    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
-        law.draw(uniform(context.seed, context.position, Purpose::Token));
-        let drawn = law.drawn().map(|drawn| drawn.index);
-        let pending = drawn.and_then(|index| Some((index as i32, law.former_p(index)?)));
-        State { pending: if self.is_plain() { None } else { pending }, ..context.state }
+    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
+        dist.draw(uniform(context.seed, context.position, Purpose::Token));
+        let drawn = dist.drawn().map(|drawn| drawn.index);
+        let pending = drawn.and_then(|index| Some((index as i32, dist.remembered_p(index)?)));
+        Learnt { pending: if self.is_plain() { None } else { pending }, ..context.state }
     }
 
-    fn accepted(&self, state: State, token: i32) -> State {
+    fn accepted(&self, state: Learnt, token: i32) -> Learnt {
         match state.pending {
             Some((drawn, p)) if drawn == token => {
-                State { level: p + self.decay * state.level, weight: 1.0 + self.decay * state.weight, pending: None }
+                Learnt { level: p + self.decay * state.level, weight: 1.0 + self.decay * state.weight, pending: None }
             }
-            _ => State { pending: None, ..state },
+            _ => Learnt { pending: None, ..state },
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use super::SCOPE;
 use super::scope;
-use super::{Edit, Edits, Stage, StageInfo, Work};
+use super::{EditScratch, EditStage, Editor, Stage, StageInfo};
 use crate::bregman::Generators;
 use crate::error::Result;
-use crate::history::{Change, History, Scope};
+use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
@@ -32,7 +32,7 @@ pub(super) const INFO: StageInfo = StageInfo {
 };
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    Ok(Box::new(Edits(BadWords { sequences: arguments.sequences("sequences"), scope: scope(arguments, None)? })))
+    Ok(Box::new(EditStage(BadWords { sequences: arguments.sequences("sequences"), scope: scope(arguments, None)? })))
 }
 
 struct BadWords {
@@ -40,15 +40,15 @@ struct BadWords {
     scope: Scope,
 }
 
-impl Edit for BadWords {
-    fn edit(&self, history: &History, work: &mut Work) {
+impl Editor for BadWords {
+    fn edit(&self, history: &History, work: &mut EditScratch) {
         let tokens = history.within(self.scope);
         for (last, before) in self.sequences.iter().filter_map(|s| s.split_last()) {
             let end = tokens.len().checked_sub(before.len()).map(|start| &tokens[start..]);
             if end.is_some_and(|end| end.iter().zip(before).all(|(&t, &b)| i64::from(t) == b.into())) {
-                work.changes.push(Change::ban(*last));
+                work.edits.push(Edit::ban(*last));
             }
         }
-        super::put_in_order(&mut work.changes);
+        super::put_in_order(&mut work.edits);
     }
 }

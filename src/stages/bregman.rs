@@ -1,9 +1,9 @@
-//! The Bregman decoder as a stage: finds the candidates in the law, lets the decoder choose, writes p̂ back.
+//! The Bregman decoder as a stage: finds the candidates in the distribution, lets the decoder choose, writes p̂ back.
 
 use super::{Context, Need, Stage, StageInfo};
 use crate::bregman::Generators;
 use crate::bregman::{Decoder, Family, Limits, Mode, Problem, Size};
-use crate::distribution::{Law, Ties};
+use crate::distribution::{Distribution, Ties};
 use crate::error::{Error, Result};
 use crate::math::ln;
 use crate::parameters::{Arguments, Kind, ParameterInfo, nearest};
@@ -141,27 +141,27 @@ impl Bregman {
     }
 
     /// α = 1: token k + 1 stays iff its weight exceeds a multiple of the first k weights' sum. No normaliser, and the
-    /// law is read no deeper than k* + 1.
-    fn keep_by_ratio(&self, law: &mut Law<'_>, ratio: f64) {
+    /// distribution is read no deeper than k* + 1.
+    fn keep_by_ratio(&self, dist: &mut Distribution<'_>, ratio: f64) {
         let Limits { k_min, k_max } = self.decoder.limits();
         // The first weight is 1: what does not exceed the multiple itself is dropped, whatever the sum.
-        let known = law.look_down_to(ln(ratio) - 1e-12);
+        let known = dist.fetch_to(ln(ratio) - 1e-12);
         let most = known.max(k_min).min(k_max);
         let (mut k, mut sum) = (0, 0.0);
-        while k < most && (k < law.entries().len() || k < law.reach(k + 1)) {
-            let weight = law.weights()[k];
+        while k < most && (k < dist.entries().len() || k < dist.deepen(k + 1)) {
+            let weight = dist.weights()[k];
             if k >= k_min && weight <= ratio * sum {
                 break;
             }
             sum += weight;
             k += 1;
         }
-        law.truncate(k);
+        dist.truncate(k);
     }
 
-    /// How many candidates the bounds of MATH.md, 5 allow, from a total that is right to f32's precision; and with how
-    /// many to begin, because usually fewer are kept.
-    fn candidates(&self, law: &mut Law<'_>) -> (usize, usize) {
+    /// How many candidates the bounds of docs/mathematics.md, 5 allow, from a total that is right to f32's precision;
+    /// and with how many to begin, because usually fewer are kept.
+    fn candidates(&self, dist: &mut Distribution<'_>) -> (usize, usize) {
         /// What f32 may have got wrong in the total and in a weight.
         const SLACK: f64 = 1.0 - 1e-5;
         /// How much further down than the threshold candidates are fetched, in nats: most of the kept ones lie there.
@@ -169,16 +169,16 @@ impl Bregman {
         /// Begun with at the least.
         const LEAST: usize = 8;
         let Limits { k_min, k_max } = self.decoder.limits();
-        let total = law.rough_total();
+        let total = dist.rough_total();
         let (mut most, mut usual) = (usize::MAX, LEAST);
         if let Some(p) = self.decoder.rule_four(1.0 / total) {
-            most = law.reach_down_to(ln(p * total * SLACK)) + 1;
+            most = dist.deepen_to(ln(p * total * SLACK)) + 1;
             usual = most;
         } else if let Some(t) = self.decoder.floor() {
             let x = ln(t * total * SLACK);
-            law.look_down_to(x - FURTHER);
-            let above = law.reach_down_to(x);
-            let mass = law.weights()[..above].iter().sum::<f64>() / total;
+            dist.fetch_to(x - FURTHER);
+            let above = dist.deepen_to(x);
+            let mass = dist.weights()[..above].iter().sum::<f64>() / total;
             let room = ((1.0 - mass).max(0.0) / (t * SLACK)).min(1e15);
             most = above + 2 + room as usize;
             usual = above + LEAST + (room * self.decoder.usual_share()) as usize;
@@ -188,20 +188,20 @@ impl Bregman {
         (limited(most), limited(usual))
     }
 
-    fn solve(&self, law: &mut Law<'_>, problem: &mut Problem) -> Result<()> {
+    fn solve(&self, dist: &mut Distribution<'_>, problem: &mut Problem) -> Result<()> {
         let k_max = self.decoder.limits().k_max;
         let (most, usual) = match self.decoder.fixed_size() {
             Some(k) => (k, k),
-            None => self.candidates(law),
+            None => self.candidates(dist),
         };
         let mut wanted = usual.min(most);
         loop {
-            let n = law.reach(wanted).min(wanted);
-            let beyond = law.beyond(n);
-            problem.set(law.weights()[..n].iter().copied(), beyond);
+            let n = dist.deepen(wanted).min(wanted);
+            let beyond = dist.beyond(n);
+            problem.set(dist.weights()[..n].iter().copied(), beyond);
             let (k, _) = self.decoder.solve(problem)?;
             if k < n || n < wanted || n >= most || k >= k_max {
-                law.renormalise(Decoder::solution(problem));
+                dist.renormalise(Decoder::solution(problem));
                 return Ok(());
             }
             wanted = most.min(2 * n);
@@ -219,16 +219,16 @@ impl Stage for Bregman {
         }
     }
 
-    fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
+    fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
         match self.decoder.fixed_size() {
             // λ = 0 without a limit: p̂ = p.
             Some(usize::MAX) => {}
             Some(k) if self.decoder.is_plain() => {
-                law.keep_largest(k, Ties::Exact);
+                dist.keep_largest(k, Ties::Exact);
             }
             _ => match self.decoder.ratio() {
-                Some(ratio) => self.keep_by_ratio(law, ratio),
-                None => self.solve(law, context.problem)?,
+                Some(ratio) => self.keep_by_ratio(dist, ratio),
+                None => self.solve(dist, context.problem)?,
             },
         }
         Ok(())

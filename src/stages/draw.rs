@@ -1,8 +1,8 @@
-//! Draw: one token from the law, by inverting its cumulative distribution.
+//! Draw: one token from the distribution, by inverting its cumulative distribution.
 
-use super::{Context, Need, Stage, StageInfo, State};
+use super::{Context, Learnt, Need, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::Law;
+use crate::distribution::Distribution;
 use crate::error::Result;
 use crate::parameters::Arguments;
 use crate::random::{Purpose, uniform};
@@ -10,11 +10,11 @@ use crate::random::{Purpose, uniform};
 pub(super) const INFO: StageInfo = StageInfo {
     name: "draw",
     aliases: &["dist", "sample", "multinomial"],
-    summary: "draws a token with the law's probabilities; the random number depends on seed and position alone",
+    summary: "draws a token with the distribution's probabilities; the random number depends on seed and position alone",
     definition: "the token at which the running sum of the probabilities first exceeds u, a number that depends on \
                  seed and position alone",
     source: "inverse transform sampling; llama.cpp, llama_sampler_init_dist",
-    agrees: "every engine in law; none in the token, which depends on its random numbers",
+    agrees: "every engine in distribution; none in the token, which depends on its random numbers",
     draws: true,
     alternatives: &[],
     parameters: &[],
@@ -32,16 +32,16 @@ impl Stage for Draw {
         Need::Whole
     }
 
-    fn transform(&self, _: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+    fn transform(&self, _: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         Ok(())
     }
 
-    fn takes_crowd(&self) -> bool {
+    fn takes_bulk(&self) -> bool {
         true
     }
 
-    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
-        law.draw(uniform(context.seed, context.position, Purpose::Token));
+    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
+        dist.draw(uniform(context.seed, context.position, Purpose::Token));
         context.state
     }
 }

@@ -1,10 +1,10 @@
 //! DRY ("don't repeat yourself"): the longer the repetition that a token would continue, the larger its penalty.
 
 use super::scope;
-use super::{Edit, Edits, Stage, StageInfo, Work};
+use super::{EditScratch, EditStage, Editor, Stage, StageInfo};
 use crate::bregman::Generators;
 use crate::error::Result;
-use crate::history::{BrokenAt, Change, History, Scope, repeated};
+use crate::history::{BrokenAt, Edit, History, Scope, repeated};
 use crate::math::{ln, pow};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
@@ -76,7 +76,7 @@ const LARGEST: f64 = 88.722_839_1;
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
     let base = arguments.number("base").unwrap_or(1.75);
-    Ok(Box::new(Edits(Dry {
+    Ok(Box::new(EditStage(Dry {
         multiplier: arguments.number("multiplier").unwrap_or(0.0),
         base,
         // No bound where the power does not grow.
@@ -97,18 +97,18 @@ struct Dry {
     scope: Scope,
 }
 
-impl Edit for Dry {
-    fn edit(&self, history: &History, work: &mut Work) {
+impl Editor for Dry {
+    fn edit(&self, history: &History, work: &mut EditScratch) {
         if self.multiplier == 0.0 {
             return;
         }
-        let (tokens, Work { changes, lengths }) = (history.within(self.scope), work);
+        let (tokens, EditScratch { edits, lengths }) = (history.within(self.scope), work);
         repeated(tokens, &BrokenAt(&self.breakers), self.allowed, lengths, |token, length| {
             let exponent = (length - self.allowed).min(self.most) as f64;
-            changes.push(Change::subtract(token, self.multiplier * pow(self.base, exponent)));
+            edits.push(Edit::subtract(token, self.multiplier * pow(self.base, exponent)));
         });
         // Of several repetitions the longest counts.
-        changes.sort_unstable_by(|a, b| a.token.cmp(&b.token).then(b.less.total_cmp(&a.less)));
-        changes.dedup_by_key(|c| c.token);
+        edits.sort_unstable_by(|a, b| a.token.cmp(&b.token).then(b.less.total_cmp(&a.less)));
+        edits.dedup_by_key(|c| c.token);
     }
 }

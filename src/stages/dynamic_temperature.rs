@@ -2,7 +2,7 @@
 
 use super::{Context, Need, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::Law;
+use crate::distribution::Distribution;
 use crate::error::Result;
 use crate::math::{ln, pow};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -59,13 +59,13 @@ struct DynamicTemperature {
 }
 
 impl DynamicTemperature {
-    fn temperature(&self, law: &mut Law<'_>) -> f64 {
-        let n = law.size();
+    fn temperature(&self, dist: &mut Distribution<'_>) -> f64 {
+        let n = dist.size();
         if self.delta == 0.0 || n <= 1 {
             return self.t;
         }
         let (low, high) = ((self.t - self.delta).max(0.0), self.t + self.delta);
-        let share = (law.entropy() / ln(n as f64)).min(1.0);
+        let share = (dist.entropy() / ln(n as f64)).min(1.0);
         low + (high - low) * pow(share, self.exponent)
     }
 }
@@ -75,10 +75,10 @@ impl Stage for DynamicTemperature {
         Need::Entropy
     }
 
-    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
-        match self.temperature(law) {
-            t if t > 0.0 => law.scale_by(1.0 / t),
-            _ => law.keep_first(),
+    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
+        match self.temperature(dist) {
+            t if t > 0.0 => dist.scale_by(1.0 / t),
+            _ => dist.keep_first(),
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::{Edge, Law, Least, Ties};
+use crate::distribution::{Distribution, Edge, Least, Ties};
 use crate::error::Result;
 use crate::math::ln;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -45,10 +45,10 @@ impl Stage for Epsilon {
         if self.epsilon > 0.0 { Need::Total } else { Need::Scale(1.0) }
     }
 
-    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         if self.epsilon > 0.0 {
-            let total = law.total();
-            law.keep_down_to(ln(self.epsilon * total), Edge::Inside, self.least);
+            let total = dist.total();
+            dist.keep_down_to(ln(self.epsilon * total), Edge::Inside, self.least);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::{Edge, Law, Least, Ties};
+use crate::distribution::{Distribution, Edge, Least, Ties};
 use crate::error::Result;
 use crate::math::{exp, ln};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -47,11 +47,11 @@ impl Stage for Eta {
         if self.epsilon > 0.0 { Need::Entropy } else { Need::Scale(1.0) }
     }
 
-    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         if self.epsilon > 0.0 {
-            let eta = self.epsilon.min(self.epsilon.sqrt() * exp(-law.entropy()));
-            let total = law.total();
-            law.keep_down_to(ln(eta * total), Edge::Inside, self.least);
+            let eta = self.epsilon.min(self.epsilon.sqrt() * exp(-dist.entropy()));
+            let total = dist.total();
+            dist.keep_down_to(ln(eta * total), Edge::Inside, self.least);
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Greedy: the most likely token.
 
-use super::{Context, Stage, StageInfo, State};
+use super::{Context, Learnt, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::Law;
+use crate::distribution::Distribution;
 use crate::error::Result;
 use crate::parameters::Arguments;
 
@@ -26,13 +26,13 @@ fn build(_: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
 struct Greedy;
 
 impl Stage for Greedy {
-    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
-        law.keep_first();
+    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
+        dist.keep_first();
         Ok(())
     }
 
-    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
-        law.take_first();
+    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
+        dist.take_first();
         context.state
     }
 }

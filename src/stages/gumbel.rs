@@ -1,8 +1,8 @@
-//! Gumbel: one token from the law, as the winner of a race with noise for each token.
+//! Gumbel: one token from the distribution, as the winner of a race with noise for each token.
 
-use super::{Context, Need, Stage, StageInfo, State};
+use super::{Context, Learnt, Need, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::Law;
+use crate::distribution::Distribution;
 use crate::error::Result;
 use crate::gumbel;
 use crate::parameters::Arguments;
@@ -11,7 +11,7 @@ use crate::random::Noise;
 pub(super) const INFO: StageInfo = StageInfo {
     name: "gumbel",
     aliases: &["gumbel_max"],
-    summary: "draws a token with the law's probabilities, by noise that depends on seed, position and token id alone: laws \
+    summary: "draws a token with the distribution's probabilities, by noise that depends on seed, position and token id alone: distributions \
               that differ little mostly give the same token",
     definition: "argmax ln p_i - ln(-ln u_i), u_i from (seed, position, token)",
     agrees: "exact categorical draw",
@@ -33,12 +33,12 @@ impl Stage for Gumbel {
         Need::Whole
     }
 
-    fn transform(&self, _: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+    fn transform(&self, _: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         Ok(())
     }
 
-    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
-        gumbel::draw(law, Noise::new(context.seed, context.position));
+    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
+        gumbel::draw(dist, Noise::new(context.seed, context.position));
         context.state
     }
 }

@@ -1,9 +1,9 @@
 //! Logit bias: a number added to the logits of some tokens.
 
-use super::{Edit, Edits, Stage, StageInfo, Work};
+use super::{EditScratch, EditStage, Editor, Stage, StageInfo};
 use crate::bregman::Generators;
 use crate::error::Result;
-use crate::history::{Change, History};
+use crate::history::{Edit, History};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
@@ -27,18 +27,18 @@ pub(super) const INFO: StageInfo = StageInfo {
 };
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let mut changes: Vec<_> =
-        arguments.biases("biases").iter().map(|&(token, bias)| Change::subtract(token, -f64::from(bias))).collect();
-    changes.sort_unstable_by_key(|c| c.token);
-    Ok(Box::new(Edits(LogitBias { changes })))
+    let mut edits: Vec<_> =
+        arguments.biases("biases").iter().map(|&(token, bias)| Edit::subtract(token, -f64::from(bias))).collect();
+    edits.sort_unstable_by_key(|c| c.token);
+    Ok(Box::new(EditStage(LogitBias { edits })))
 }
 
 struct LogitBias {
-    changes: Vec<Change>,
+    edits: Vec<Edit>,
 }
 
-impl Edit for LogitBias {
-    fn edit(&self, _: &History, work: &mut Work) {
-        work.changes.extend_from_slice(&self.changes);
+impl Editor for LogitBias {
+    fn edit(&self, _: &History, work: &mut EditScratch) {
+        work.edits.extend_from_slice(&self.edits);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::{Edge, Law, Least, Ties};
+use crate::distribution::{Distribution, Edge, Least, Ties};
 use crate::error::Result;
 use crate::math::ln;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -60,9 +60,9 @@ impl Stage for MinP {
         if self.p > 0.0 { Need::Largest } else { Need::Scale(1.0) }
     }
 
-    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         if self.p > 0.0 {
-            law.keep_down_to(ln(self.p), self.edge, self.least);
+            dist.keep_down_to(ln(self.p), self.edge, self.least);
         }
         Ok(())
     }

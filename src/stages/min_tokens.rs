@@ -2,10 +2,10 @@
 
 use super::SCOPE;
 use super::scope;
-use super::{Edit, Edits, Stage, StageInfo, Work};
+use super::{EditScratch, EditStage, Editor, Stage, StageInfo};
 use crate::bregman::Generators;
 use crate::error::Result;
-use crate::history::{Change, History, Scope};
+use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
@@ -41,21 +41,21 @@ pub(super) const INFO: StageInfo = StageInfo {
 };
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let mut stop: Vec<_> = arguments.tokens("stop").into_iter().map(Change::ban).collect();
+    let mut stop: Vec<_> = arguments.tokens("stop").into_iter().map(Edit::ban).collect();
     super::put_in_order(&mut stop);
-    Ok(Box::new(Edits(MinTokens { n: arguments.count("n").unwrap_or(0), stop, scope: scope(arguments, None)? })))
+    Ok(Box::new(EditStage(MinTokens { n: arguments.count("n").unwrap_or(0), stop, scope: scope(arguments, None)? })))
 }
 
 struct MinTokens {
     n: usize,
-    stop: Vec<Change>,
+    stop: Vec<Edit>,
     scope: Scope,
 }
 
-impl Edit for MinTokens {
-    fn edit(&self, history: &History, work: &mut Work) {
+impl Editor for MinTokens {
+    fn edit(&self, history: &History, work: &mut EditScratch) {
         if history.within(self.scope).len() < self.n {
-            work.changes.extend_from_slice(&self.stop);
+            work.edits.extend_from_slice(&self.stop);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Mirostat: draws with a truncation that learns, so that the surprise stays at a target.
 
-use super::{Context, Need, Stage, StageInfo, State};
+use super::{Context, Learnt, Need, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::{Edge, Law, Least, Ties};
+use crate::distribution::{Distribution, Edge, Least, Ties};
 use crate::error::Result;
 use crate::math::{exp, expm1, ln, pow};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -95,14 +95,14 @@ impl Control {
         Self { tau: arguments.number("tau").unwrap_or(5.0), eta: arguments.number("eta").unwrap_or(0.1) }
     }
 
-    fn initial(&self) -> State {
-        State { level: 2.0 * self.tau, ..State::default() }
+    fn initial(&self) -> Learnt {
+        Learnt { level: 2.0 * self.tau, ..Learnt::default() }
     }
 
-    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
-        law.draw(uniform(context.seed, context.position, Purpose::Token));
-        let surprise = law.drawn().map_or(self.tau, |drawn| -ln(drawn.p) / LN_2);
-        State { level: context.state.level - self.eta * (surprise - self.tau), ..context.state }
+    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
+        dist.draw(uniform(context.seed, context.position, Purpose::Token));
+        let surprise = dist.drawn().map_or(self.tau, |drawn| -ln(drawn.p) / LN_2);
+        Learnt { level: context.state.level - self.eta * (surprise - self.tau), ..context.state }
     }
 }
 
@@ -114,10 +114,10 @@ struct V1Stage {
 
 impl V1Stage {
     /// Zipf's exponent of the head, by least squares.
-    fn exponent(&self, law: &mut Law<'_>) -> f64 {
-        let n = law.reach(self.m).min(self.m);
+    fn exponent(&self, dist: &mut Distribution<'_>) -> f64 {
+        let n = dist.deepen(self.m).min(self.m);
         let (mut products, mut squares) = (0.0, 0.0);
-        for (i, pair) in law.entries()[..n].windows(2).enumerate() {
+        for (i, pair) in dist.entries()[..n].windows(2).enumerate() {
             let t = ln((i + 2) as f64 / (i + 1) as f64);
             products += t * (pair[0].x - pair[1].x);
             squares += t * t;
@@ -137,23 +137,23 @@ impl V1Stage {
 }
 
 impl Stage for V1Stage {
-    fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
-        let vocab = self.vocab.unwrap_or(law.size());
-        let s = self.exponent(law);
+    fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
+        let vocab = self.vocab.unwrap_or(dist.size());
+        let s = self.exponent(dist);
         let k = self.size(s, context.state.level, vocab);
         // Of a flat head all is kept: nobody need sort it.
-        if k < law.size() {
-            law.keep_largest(k, Ties::Exact);
+        if k < dist.size() {
+            dist.keep_largest(k, Ties::Exact);
         }
         Ok(())
     }
 
-    fn initial(&self) -> State {
+    fn initial(&self) -> Learnt {
         self.control.initial()
     }
 
-    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
-        self.control.draw(law, context)
+    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
+        self.control.draw(dist, context)
     }
 }
 
@@ -167,18 +167,18 @@ impl Stage for V2Stage {
         Need::Whole
     }
 
-    fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
-        let total = law.total();
+    fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
+        let total = dist.total();
         let x = ln(total) - context.state.level * LN_2;
-        law.keep_down_to(x, Edge::Inside, Least { tokens: 1, ties: Ties::Exact });
+        dist.keep_down_to(x, Edge::Inside, Least { tokens: 1, ties: Ties::Exact });
         Ok(())
     }
 
-    fn initial(&self) -> State {
+    fn initial(&self) -> Learnt {
         self.control.initial()
     }
 
-    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
-        self.control.draw(law, context)
+    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
+        self.control.draw(dist, context)
     }
 }

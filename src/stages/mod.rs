@@ -1,4 +1,4 @@
-//! The stages, one file each: what it does to the law, and its entry in the catalogue.
+//! The stages, one file each: what it does to the distribution, and its entry in the catalogue.
 
 mod adaptive_p;
 mod all;
@@ -34,15 +34,16 @@ mod xtc;
 pub use info::{StageInfo, stages};
 
 pub(crate) use info::find;
-pub(crate) use state::State;
+pub(crate) use state::Learnt;
 
 use crate::bregman::Problem;
-use crate::distribution::Law;
+use crate::distribution::Distribution;
 use crate::error::{Error, Result};
-use crate::history::{Change, History, Scope};
+use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
-/// What a stage will ask of a law that is still the whole vocabulary: it decides what the first pass over the row does.
+/// What a stage will ask of a distribution that is still the whole vocabulary: it decides what the first pass over the
+/// row does.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Need {
     /// The largest tokens: the maxima suffice.
@@ -59,8 +60,8 @@ pub(crate) enum Need {
 
 /// One step of a chain: immutable, so that a sampler and its clones share it.
 pub(crate) trait Stage: Send + Sync {
-    /// Changes the law; takes no token and consumes no randomness.
-    fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()>;
+    /// Changes the distribution; takes no token and consumes no randomness.
+    fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()>;
 
     /// What it asks first.
     fn need(&self) -> Need {
@@ -72,17 +73,17 @@ pub(crate) trait Stage: Send + Sync {
         false
     }
 
-    /// Whether its transformation takes a law that is no list yet (`Law::list`).
-    fn takes_crowd(&self) -> bool {
+    /// Whether its transformation takes a distribution that is no list yet (`Distribution::list`).
+    fn takes_bulk(&self) -> bool {
         false
     }
 
-    /// How often the stage changes single tokens' logits at the most (`Law::change`).
-    fn changes(&self) -> usize {
+    /// How often the stage changes single tokens' logits at the most (`Distribution::change`).
+    fn edits(&self) -> usize {
         0
     }
 
-    /// Whether it may give every token of the row another logit (`Law::bend`, `Law::ring`).
+    /// Whether it may give every token of the row another logit (`Distribution::bend`, `Distribution::ring`).
     fn rewrites(&self) -> bool {
         false
     }
@@ -93,24 +94,24 @@ pub(crate) trait Stage: Send + Sync {
     }
 
     /// What a drawing stage remembers before the first token.
-    fn initial(&self) -> State {
-        State::default()
+    fn initial(&self) -> Learnt {
+        Learnt::default()
     }
 
-    /// Takes a token from the law, if this is a drawing stage; returns what it remembers from now on.
-    fn draw(&self, law: &mut Law<'_>, context: &Context<'_>) -> State {
-        let _ = law;
+    /// Takes a token from the distribution, if this is a drawing stage; returns what it remembers from now on.
+    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
+        let _ = dist;
         context.state
     }
 
     /// What a drawing stage remembers once the sequence goes on with `token`.
-    fn accepted(&self, state: State, token: i32) -> State {
+    fn accepted(&self, state: Learnt, token: i32) -> Learnt {
         let _ = token;
         state
     }
 }
 
-/// What a stage may use besides the law.
+/// What a stage may use besides the distribution.
 pub(crate) struct Context<'a> {
     /// Random numbers are a function of these two.
     pub(crate) seed: u64,
@@ -118,27 +119,27 @@ pub(crate) struct Context<'a> {
     /// The place of the stage that runs, from 0: stages of one chain draw independent numbers.
     pub(crate) stage: u32,
     /// What the chain's drawing stage remembers.
-    pub(crate) state: State,
+    pub(crate) state: Learnt,
     /// The tokens so far.
     pub(crate) history: &'a History,
     /// Memory for the decoders.
     pub(crate) problem: &'a mut Problem,
     /// Memory for the stages about single tokens.
-    pub(crate) work: &'a mut Work,
+    pub(crate) work: &'a mut EditScratch,
 }
 
 /// The memory of the stages about single tokens, kept from row to row.
 #[derive(Default)]
-pub(crate) struct Work {
-    pub(crate) changes: Vec<Change>,
+pub(crate) struct EditScratch {
+    pub(crate) edits: Vec<Edit>,
     pub(crate) lengths: Vec<u32>,
 }
 
 /// A stage that changes the logits of single tokens: penalties, bans, biases. Its cost is that of the tokens concerned,
 /// whatever the vocabulary, as long as no stage before it needed more of the row than each logit on its own.
-trait Edit: Send + Sync {
-    /// Fills `work.changes`, in ascending order of token, none named twice.
-    fn edit(&self, history: &History, work: &mut Work);
+trait Editor: Send + Sync {
+    /// Fills `work.edits`, in ascending order of token, none named twice.
+    fn edit(&self, history: &History, work: &mut EditScratch);
 
     /// The tokens of the history that have to be counted for it.
     fn counts(&self) -> Option<Scope> {
@@ -146,13 +147,13 @@ trait Edit: Send + Sync {
     }
 }
 
-struct Edits<E>(E);
+struct EditStage<E>(E);
 
-impl<E: Edit> Stage for Edits<E> {
-    fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
-        context.work.changes.clear();
+impl<E: Editor> Stage for EditStage<E> {
+    fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
+        context.work.edits.clear();
         self.0.edit(context.history, context.work);
-        law.change(&context.work.changes)
+        dist.change(&context.work.edits)
     }
 
     fn need(&self) -> Need {
@@ -163,7 +164,7 @@ impl<E: Edit> Stage for Edits<E> {
         true
     }
 
-    fn changes(&self) -> usize {
+    fn edits(&self) -> usize {
         1
     }
 
@@ -207,7 +208,7 @@ fn scope(arguments: &Arguments, last_n: Option<&str>) -> Result<Scope> {
 }
 
 /// Sorts changes by token and keeps one of each token's, for changes that are all the same.
-fn put_in_order(changes: &mut Vec<Change>) {
-    changes.sort_unstable_by_key(|c| c.token);
-    changes.dedup_by_key(|c| c.token);
+fn put_in_order(edits: &mut Vec<Edit>) {
+    edits.sort_unstable_by_key(|c| c.token);
+    edits.dedup_by_key(|c| c.token);
 }

@@ -2,10 +2,10 @@
 
 use super::SCOPE;
 use super::scope;
-use super::{Edit, Edits, Stage, StageInfo, Work};
+use super::{EditScratch, EditStage, Editor, Stage, StageInfo};
 use crate::bregman::Generators;
 use crate::error::Result;
-use crate::history::{Change, History, Scope, continuations};
+use crate::history::{Edit, History, Scope, continuations};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
@@ -32,7 +32,7 @@ pub(super) const INFO: StageInfo = StageInfo {
 };
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    Ok(Box::new(Edits(NoRepeatNgram { n: arguments.count("n").unwrap_or(0), scope: scope(arguments, None)? })))
+    Ok(Box::new(EditStage(NoRepeatNgram { n: arguments.count("n").unwrap_or(0), scope: scope(arguments, None)? })))
 }
 
 struct NoRepeatNgram {
@@ -40,11 +40,11 @@ struct NoRepeatNgram {
     scope: Scope,
 }
 
-impl Edit for NoRepeatNgram {
-    fn edit(&self, history: &History, work: &mut Work) {
+impl Editor for NoRepeatNgram {
+    fn edit(&self, history: &History, work: &mut EditScratch) {
         if let Some(before) = self.n.checked_sub(1) {
-            continuations(history.within(self.scope), before, |token| work.changes.push(Change::ban(token)));
-            super::put_in_order(&mut work.changes);
+            continuations(history.within(self.scope), before, |token| work.edits.push(Edit::ban(token)));
+            super::put_in_order(&mut work.edits);
         }
     }
 }

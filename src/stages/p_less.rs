@@ -2,7 +2,7 @@
 
 use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::{Edge, Law, Least, Ties};
+use crate::distribution::{Distribution, Edge, Least, Ties};
 use crate::error::Result;
 use crate::math::ln;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -10,7 +10,7 @@ use crate::parameters::{Arguments, Kind, ParameterInfo};
 pub(super) const INFO: StageInfo = StageInfo {
     name: "p_less",
     aliases: &["pless"],
-    summary: "keeps the tokens at least as likely as two draws from the law are to be the same token; nothing to tune",
+    summary: "keeps the tokens at least as likely as two draws from the distribution are to be the same token; nothing to tune",
     definition: "keep p_i >= s (to one part in a million, so that equals stay together): plain s = sum of p_j^2; \
                  norm s = (V sum of p_j^2 - 1) / (V - 1), V the number of candidates",
     source: "arXiv 2509.23234, p-less Sampling: A Robust Hyperparameter-Free Approach for LLM Decoding",
@@ -46,16 +46,17 @@ impl Stage for PLess {
         Need::Total
     }
 
-    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
-        /// Equal tokens are exactly at the threshold, which is a sum in f32 while the law is the whole vocabulary.
+    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
+        /// Equal tokens are exactly at the threshold, which is a sum in f32 while the distribution is the whole
+        /// vocabulary.
         const SLACK: f64 = 1.0 - 1e-6;
         // First, because the collision's second pass forgets the weights at this scale.
-        let total = law.total();
-        let (collision, v) = (law.collision(), law.size() as f64);
+        let total = dist.total();
+        let (collision, v) = (dist.collision(), dist.size() as f64);
         let threshold = if self.norm && v > 1.0 { (v * collision - 1.0) / (v - 1.0) } else { collision };
-        // Of a flat law the second form is 0, up to rounding: all is kept.
+        // Of a flat distribution the second form is 0, up to rounding: all is kept.
         let x = ln((threshold * total * SLACK).max(0.0));
-        law.keep_down_to(x, Edge::Inside, self.least);
+        dist.keep_down_to(x, Edge::Inside, self.least);
         Ok(())
     }
 }

@@ -1,10 +1,10 @@
 //! Repetition, frequency and presence penalties.
 
 use super::scope;
-use super::{Edit, Edits, Stage, StageInfo, Work};
+use super::{EditScratch, EditStage, Editor, Stage, StageInfo};
 use crate::bregman::Generators;
 use crate::error::Result;
-use crate::history::{Change, History, Scope};
+use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
@@ -65,7 +65,7 @@ pub(super) const INFO: StageInfo = StageInfo {
 };
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    Ok(Box::new(Edits(Penalties {
+    Ok(Box::new(EditStage(Penalties {
         repeat: arguments.number("repeat").unwrap_or(1.0),
         frequency: arguments.number("frequency").unwrap_or(0.0),
         presence: arguments.number("presence").unwrap_or(0.0),
@@ -80,12 +80,12 @@ struct Penalties {
     scope: Scope,
 }
 
-impl Edit for Penalties {
-    fn edit(&self, history: &History, work: &mut Work) {
+impl Editor for Penalties {
+    fn edit(&self, history: &History, work: &mut EditScratch) {
         if (self.repeat, self.frequency, self.presence) == (1.0, 0.0, 0.0) {
             return;
         }
-        work.changes.extend(history.seen(self.scope).iter().map(|seen| Change {
+        work.edits.extend(history.seen(self.scope).iter().map(|seen| Edit {
             token: seen.token,
             repeat: self.repeat,
             less: self.frequency * f64::from(seen.times) + self.presence,

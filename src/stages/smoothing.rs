@@ -2,7 +2,7 @@
 
 use super::{Context, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::Law;
+use crate::distribution::Distribution;
 use crate::error::Result;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 use crate::vocab::Powers;
@@ -51,10 +51,10 @@ impl Stage for Smoothing {
         true
     }
 
-    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         if self.0 == (Powers { square: 0.0, cube: 0.0 }) {
             return Ok(());
         }
-        law.bend(self.0)
+        dist.bend(self.0)
     }
 }

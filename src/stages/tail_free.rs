@@ -2,7 +2,7 @@
 
 use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::Law;
+use crate::distribution::Distribution;
 use crate::distribution::head::Entry;
 use crate::error::Result;
 use crate::math::exp;
@@ -73,16 +73,16 @@ impl TailFree {
 
     /// The place of that token, by looking no further down than it takes: what the weights beyond the n-th bend is at
     /// most the sum of the last two, because first differences telescope.
-    fn last(&self, law: &mut Law<'_>) -> Option<usize> {
-        let (straight, mut wanted) = (STRAIGHT * law.total(), FIRST_LOOK);
+    fn last(&self, dist: &mut Distribution<'_>) -> Option<usize> {
+        let (straight, mut wanted) = (STRAIGHT * dist.total(), FIRST_LOOK);
         loop {
-            let n = law.reach(wanted);
-            let is_all = law.is_closed() || n < wanted;
-            let entries = &law.entries()[..n];
+            let n = dist.deepen(wanted);
+            let is_all = dist.is_closed() || n < wanted;
+            let entries = &dist.entries()[..n];
             let known: f64 = bends(entries).sum();
             let rest: f64 = if is_all { 0.0 } else { entries[n - 2..].iter().map(|e| exp(e.x)).sum() };
             if known + rest <= straight {
-                return Some((self.z * (law.support() - 2) as f64) as usize);
+                return Some((self.z * (dist.support() - 2) as f64) as usize);
             }
             if known > straight {
                 let (first, last) = (self.end(entries, known), self.end(entries, known + rest));
@@ -111,14 +111,14 @@ impl Stage for TailFree {
         if self.z < 1.0 { Need::Total } else { Need::Scale(1.0) }
     }
 
-    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
-        if self.z >= 1.0 || law.reach(3) < 3 {
+    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
+        if self.z >= 1.0 || dist.deepen(3) < 3 {
             return Ok(());
         }
-        if let Some(last) = self.last(law) {
+        if let Some(last) = self.last(dist) {
             let k = last.max(self.min_keep) + usize::from(self.keeps_last);
-            let k = law.reach(k).min(k);
-            law.truncate(k);
+            let k = dist.deepen(k).min(k);
+            dist.truncate(k);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::{Context, Need, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::Law;
+use crate::distribution::Distribution;
 use crate::error::{Error, Result};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
@@ -43,16 +43,16 @@ impl Stage for Temperature {
         if self.t == 0.0 { Need::Largest } else { Need::Scale(1.0 / self.t) }
     }
 
-    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         if self.t == 0.0 {
-            law.keep_first();
+            dist.keep_first();
         } else if self.t != 1.0 {
-            law.scale_by(1.0 / self.t);
+            dist.scale_by(1.0 / self.t);
         }
         Ok(())
     }
 
-    fn takes_crowd(&self) -> bool {
+    fn takes_bulk(&self) -> bool {
         self.t > 0.0
     }
 

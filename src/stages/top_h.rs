@@ -2,7 +2,7 @@
 
 use super::{Context, MIN_KEEP, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::Law;
+use crate::distribution::Distribution;
 use crate::error::Result;
 use crate::math::{exp, ln};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -54,9 +54,9 @@ struct TopH {
 }
 
 impl Stage for TopH {
-    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
-        let n = law.reach(self.top_n).min(self.top_n);
-        let head = &law.entries()[..n];
+    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
+        let n = dist.deepen(self.top_n).min(self.top_n);
+        let head = &dist.entries()[..n];
         let total: f64 = head.iter().map(|e| exp(e.x)).sum();
         let log_total = ln(total);
         let term = |x: f64| exp(x) / total * (log_total - x);
@@ -68,7 +68,7 @@ impl Stage for TopH {
             sum <= self.h * entropy
         });
         let k = kept.count().max(self.min_keep.min(n));
-        law.truncate(k);
+        dist.truncate(k);
         Ok(())
     }
 }

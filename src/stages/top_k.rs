@@ -4,7 +4,7 @@ use super::bregman::{self, Bregman};
 use super::{Context, Need, Stage, StageInfo};
 use crate::bregman::Generators;
 use crate::bregman::{Family, Mode};
-use crate::distribution::{Law, Ties};
+use crate::distribution::{Distribution, Ties};
 use crate::error::{Error, Result};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
@@ -64,7 +64,7 @@ impl Stage for Off {
         Need::Scale(1.0)
     }
 
-    fn transform(&self, _: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+    fn transform(&self, _: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         Ok(())
     }
 }
@@ -75,8 +75,8 @@ struct WithTies {
 }
 
 impl Stage for WithTies {
-    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
-        law.keep_largest(self.k, Ties::Keep);
+    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
+        dist.keep_largest(self.k, Ties::Keep);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Context, MIN_KEEP, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::{Edge, Law, Least, Ties};
+use crate::distribution::{Distribution, Edge, Least, Ties};
 use crate::error::Result;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
@@ -55,10 +55,10 @@ struct TopNSigma {
 }
 
 impl Stage for TopNSigma {
-    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         if self.n > 0.0 {
-            let sigma = law.deviation(self.ddof);
-            law.keep_down_to(-self.n * sigma, Edge::Inside, self.least);
+            let sigma = dist.deviation(self.ddof);
+            dist.keep_down_to(-self.n * sigma, Edge::Inside, self.least);
         }
         Ok(())
     }

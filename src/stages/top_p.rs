@@ -2,7 +2,7 @@
 
 use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::{Law, Least, Ties};
+use crate::distribution::{Distribution, Least, Ties};
 use crate::error::Result;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
@@ -43,10 +43,10 @@ pub(super) const INFO: StageInfo = StageInfo {
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
     let rule = match arguments.word("rule").as_deref() {
-        Some("reach") => Rule::Reach,
-        Some("within") => Rule::Within,
-        Some("ties") => Rule::Ties,
-        _ => Rule::Below,
+        Some("reach") => PrefixRule::Reach,
+        Some("within") => PrefixRule::Within,
+        Some("ties") => PrefixRule::Ties,
+        _ => PrefixRule::Below,
     };
     let min_keep = arguments.count("min_keep").unwrap_or(1);
     Ok(Box::new(TopP { p: arguments.number("p").unwrap_or(1.0), rule, min_keep }))
@@ -54,7 +54,7 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
 
 /// Which token is the last.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Rule {
+enum PrefixRule {
     Below,
     Reach,
     Within,
@@ -63,7 +63,7 @@ enum Rule {
 
 struct TopP {
     p: f64,
-    rule: Rule,
+    rule: PrefixRule,
     min_keep: usize,
 }
 
@@ -71,9 +71,9 @@ impl TopP {
     /// Whether a token stays, from the mass before it and with it.
     fn keeps(&self, before: f64, with: f64, target: f64) -> bool {
         match self.rule {
-            Rule::Below | Rule::Ties => before < target,
-            Rule::Reach => before <= target,
-            Rule::Within => with <= target,
+            PrefixRule::Below | PrefixRule::Ties => before < target,
+            PrefixRule::Reach => before <= target,
+            PrefixRule::Within => with <= target,
         }
     }
 }
@@ -83,13 +83,13 @@ impl Stage for TopP {
         if self.p < 1.0 { Need::Total } else { Need::Scale(1.0) }
     }
 
-    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         if self.p >= 1.0 {
             return Ok(());
         }
-        let ties = if self.rule == Rule::Ties { Ties::Keep } else { Ties::Exact };
+        let ties = if self.rule == PrefixRule::Ties { Ties::Keep } else { Ties::Exact };
         let least = Least { tokens: self.min_keep, ties };
-        law.keep_while(self.p, least, |before, with, target| self.keeps(before, with, target));
+        dist.keep_while(self.p, least, |before, with, target| self.keeps(before, with, target));
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::{Law, Reach, Rule};
+use crate::distribution::{Distribution, WindowEnd, WindowRule};
 use crate::error::Result;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
@@ -41,9 +41,9 @@ pub(super) const INFO: StageInfo = StageInfo {
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
     let rule = match arguments.word("rule").as_deref() {
-        Some("exceed") => Rule::Exceed,
-        Some("within") => Rule::Within,
-        _ => Rule::Reach,
+        Some("exceed") => WindowRule::Exceed,
+        Some("within") => WindowRule::Within,
+        _ => WindowRule::Reach,
     };
     let min_keep = arguments.count("min_keep").unwrap_or(1);
     Ok(Box::new(Typical { p: arguments.number("p").unwrap_or(1.0), rule, min_keep }))
@@ -51,7 +51,7 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
 
 struct Typical {
     p: f64,
-    rule: Rule,
+    rule: WindowRule,
     min_keep: usize,
 }
 
@@ -60,12 +60,12 @@ impl Stage for Typical {
         if self.p < 1.0 { Need::Entropy } else { Need::Scale(1.0) }
     }
 
-    fn transform(&self, law: &mut Law<'_>, _: &mut Context<'_>) -> Result<()> {
+    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         if self.p < 1.0 {
             // -ln p_i - H is the mean log-weight less the token's own: the normaliser cancels.
-            let level = law.mean_log_weight();
-            let weight = self.p * law.total();
-            law.keep_nearest(level, Reach { weight, rule: self.rule, min_keep: self.min_keep });
+            let level = dist.mean_log_weight();
+            let weight = self.p * dist.total();
+            dist.keep_nearest(level, WindowEnd { weight, rule: self.rule, min_keep: self.min_keep });
         }
         Ok(())
     }

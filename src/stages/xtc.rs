@@ -2,7 +2,7 @@
 
 use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
 use crate::bregman::Generators;
-use crate::distribution::Law;
+use crate::distribution::Distribution;
 use crate::error::Result;
 use crate::math::{exp, ln};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -15,7 +15,7 @@ pub(super) const INFO: StageInfo = StageInfo {
               probability, in a share of the rows; or, without a coin, on average",
     definition: "with the given probability (a coin for each row): if m >= 2 tokens have p >= threshold, drop the \
                  first m - 1, unless fewer than min_keep remained; mode=average: p_i (1 - P) / (1 + P M / (1 - M)) \
-                 for i < m, M the mass of these, which is the same marginal law",
+                 for i < m, M the mass of these, which is the same marginal distribution",
     source: "p-e-w, Exclude Top Choices (text-generation-webui); llama.cpp, llama_sampler_init_xtc",
     agrees: "llama.cpp, koboldcpp (mode=coin); ExLlamaV3 (mode=average)",
     draws: false,
@@ -40,7 +40,7 @@ pub(super) const INFO: StageInfo = StageInfo {
         ParameterInfo {
             name: "mode",
             aliases: &[],
-            summary: "coin: a coin for each row, from the seed and the position; average: the law that the coin \
+            summary: "coin: a coin for each row, from the seed and the position; average: the distribution that the coin \
                       leads to on average, without one",
             kind: Kind::Choice(&["coin", "average"]),
             default: "coin",
@@ -69,17 +69,17 @@ struct Xtc {
 
 impl Xtc {
     /// How many tokens go.
-    fn top_choices(&self, law: &mut Law<'_>) -> usize {
-        let total = law.total();
-        let above = law.reach_down_to(ln(self.threshold * total));
+    fn top_choices(&self, dist: &mut Distribution<'_>) -> usize {
+        let total = dist.total();
+        let above = dist.deepen_to(ln(self.threshold * total));
         let n = above.saturating_sub(1);
-        if n > 0 && self.min_keep > 1 && law.support() - n < self.min_keep { 0 } else { n }
+        if n > 0 && self.min_keep > 1 && dist.support() - n < self.min_keep { 0 } else { n }
     }
 
     /// What the weights of the first `n` are multiplied by.
-    fn average(&self, law: &mut Law<'_>, n: usize) -> f64 {
-        let taken: f64 = law.entries()[..n].iter().map(|e| exp(e.x)).sum();
-        let left: f64 = law.beyond(n);
+    fn average(&self, dist: &mut Distribution<'_>, n: usize) -> f64 {
+        let taken: f64 = dist.entries()[..n].iter().map(|e| exp(e.x)).sum();
+        let left: f64 = dist.beyond(n);
         (1.0 - self.probability) / (1.0 + self.probability * taken / left)
     }
 }
@@ -89,27 +89,27 @@ impl Stage for Xtc {
         Need::Total
     }
 
-    fn changes(&self) -> usize {
+    fn edits(&self) -> usize {
         1
     }
 
-    fn transform(&self, law: &mut Law<'_>, context: &mut Context<'_>) -> Result<()> {
+    fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
         if self.probability <= 0.0 || self.threshold > 0.5 {
             return Ok(());
         }
-        law.make_room_to_demote();
+        dist.make_room_to_demote();
         let averages = self.is_averaged && self.probability < 1.0;
         let coin = || uniform_of(context.seed, context.position, Purpose::Coin, context.stage);
         if !averages && self.probability < 1.0 && coin() >= self.probability {
             return Ok(());
         }
-        match self.top_choices(law) {
+        match self.top_choices(dist) {
             0 => Ok(()),
             n if averages => {
-                let factor = self.average(law, n);
-                law.demote_first(n, ln(factor))
+                let factor = self.average(dist, n);
+                dist.demote_first(n, ln(factor))
             }
-            n => law.drop_first(n),
+            n => dist.drop_first(n),
         }
     }
 }

@@ -3,13 +3,13 @@
 use super::kernels::candidates::Rewritten;
 use super::kernels::elementwise::{Bell, Origin, Powers};
 use super::kernels::exp_sums::Besides;
-use super::kernels::exponential::Weighting;
+use super::kernels::exponential::ExpParams;
 use super::kernels::lanes::Vector;
 use super::kernels::noise::{Noises, Reached};
-use super::kernels::prefix::Above;
-use super::kernels::run::{All, Bf16, Candidates, F16, F32, Packed, Run, Source, with_source};
+use super::kernels::prefix::PrefixSum;
+use super::kernels::run::{All, Bf16, Candidates, F16, F32, Packed, Run, TypedRun, with_typed_run};
 use super::kernels::spread::{Measure, Spread};
-use super::kernels::{self as passes, Extent, Hit, Maxima, Wanted};
+use super::kernels::{self as passes, CollectRange, Extent, Maxima, RankedToken};
 use crate::error::{Error, Result};
 use crate::logits::Candidate;
 use crate::random::Stream;
@@ -22,21 +22,21 @@ pub(crate) struct Kernels {
     /// The level's name, as `BREGMAN_SIMD` spells it; NUL-terminated for C.
     pub(crate) level: &'static CStr,
     pub(crate) maxima: fn(Run<'_>, Maxima<'_>) -> Extent,
-    pub(crate) sums: fn(Run<'_>, Weighting, Besides, Maxima<'_>, &mut [Vector]) -> Extent,
+    pub(crate) sums: fn(Run<'_>, ExpParams, Besides, Maxima<'_>, &mut [Vector]) -> Extent,
     pub(crate) total: fn(&[Vector]) -> f64,
-    pub(crate) column: fn(&Vector, Weighting) -> f64,
-    pub(crate) weights: fn(Run<'_>, Weighting, &mut [f32]),
-    pub(crate) collect: fn(Run<'_>, Wanted<'_>, &mut Vec<Hit>),
-    pub(crate) squeeze: fn(Run<'_>, Wanted<'_>, &mut [f32], usize, &mut Vec<u32>) -> usize,
+    pub(crate) column: fn(&Vector, ExpParams) -> f64,
+    pub(crate) weights: fn(Run<'_>, ExpParams, &mut [f32]),
+    pub(crate) collect: fn(Run<'_>, CollectRange<'_>, &mut Vec<RankedToken>),
+    pub(crate) compress: fn(Run<'_>, CollectRange<'_>, &mut [f32], usize, &mut Vec<u32>) -> usize,
     pub(crate) count: fn(Run<'_>, f32) -> u64,
     pub(crate) spread: fn(Run<'_>, Measure) -> Spread,
-    pub(crate) reaching: fn(&[Vector], &[Vector], f32, &mut Vec<u32>),
-    pub(crate) above: fn(&[f32], &[f32], f32) -> Above,
-    pub(crate) lanes_reaching: fn(&[Vector], f32) -> u64,
+    pub(crate) blocks_at_least: fn(&[Vector], &[Vector], f32, &mut Vec<u32>),
+    pub(crate) above: fn(&[f32], &[f32], f32) -> PrefixSum,
+    pub(crate) lanes_at_least: fn(&[Vector], f32) -> u64,
     pub(crate) unpack: fn(&[Candidate], &mut [f32]) -> bool,
     pub(crate) rewrite: fn(&mut [Candidate], Rewritten<'_>),
     pub(crate) bend: fn(Run<'_>, Origin, Powers, &mut [f32]),
-    pub(crate) ring: fn(Run<'_>, Weighting, f64, f32, Bell, &mut [f32]),
+    pub(crate) ring: fn(Run<'_>, ExpParams, f64, f32, Bell, &mut [f32]),
     pub(crate) noises: fn(&Stream, u32, &mut Noises),
     pub(crate) search: fn(&Stream, u32, &[Vector], f32, &mut Noises) -> Option<Reached>,
 }
@@ -49,21 +49,21 @@ macro_rules! kernels {
             @ $module, $lanes, $level, [$($features)?],
             [
                 maxima(run, maxima: Maxima<'_>) -> Extent,
-                sums(run, weighting: Weighting, besides: Besides, maxima: Maxima<'_>, sums: &mut [Vector]) -> Extent,
-                weights(run, weighting: Weighting, out: &mut [f32]) -> (),
-                collect(run, wanted: Wanted<'_>, hits: &mut Vec<Hit>) -> (),
-                squeeze(run, wanted: Wanted<'_>, out: &mut [f32], len: usize, starts: &mut Vec<u32>) -> usize,
+                sums(run, params: ExpParams, besides: Besides, maxima: Maxima<'_>, sums: &mut [Vector]) -> Extent,
+                weights(run, params: ExpParams, out: &mut [f32]) -> (),
+                collect(run, wanted: CollectRange<'_>, hits: &mut Vec<RankedToken>) -> (),
+                compress(run, wanted: CollectRange<'_>, out: &mut [f32], len: usize, starts: &mut Vec<u32>) -> usize,
                 count(run, low: f32) -> u64,
                 spread(run, measure: Measure) -> Spread,
                 bend(run, origin: Origin, powers: Powers, out: &mut [f32]) -> (),
-                ring(run, weighting: Weighting, share: f64, lowest: f32, bell: Bell, out: &mut [f32]) -> ()
+                ring(run, params: ExpParams, share: f64, lowest: f32, bell: Bell, out: &mut [f32]) -> ()
             ],
             [
                 total(blocks: &[Vector]) -> f64,
-                column(logits: &Vector, weighting: Weighting) -> f64,
-                reaching(maxima: &[Vector], columns: &[Vector], low: f32, blocks: &mut Vec<u32>) -> (),
-                above(logits: &[f32], weights: &[f32], low: f32) -> Above,
-                lanes_reaching(maxima: &[Vector], low: f32) -> u64,
+                column(logits: &Vector, params: ExpParams) -> f64,
+                blocks_at_least(maxima: &[Vector], columns: &[Vector], low: f32, blocks: &mut Vec<u32>) -> (),
+                above(logits: &[f32], weights: &[f32], low: f32) -> PrefixSum,
+                lanes_at_least(maxima: &[Vector], low: f32) -> u64,
                 unpack(candidates: &[Candidate], logits: &mut [f32]) -> bool,
                 rewrite(candidates: &mut [Candidate], rewritten: Rewritten<'_>) -> (),
                 noises(stream: &Stream, first: u32, out: &mut Noises) -> (),
@@ -82,7 +82,7 @@ macro_rules! kernels {
             use super::*;
 
             $(with_features! { $features fn $over_run(run: Run<'_> $(, $a: $at)*) -> $ar {
-                with_source!(run, |source| passes::$over_run::<$lanes, _, _>(source $(, $a)*))
+                with_typed_run!(run, |source| passes::$over_run::<$lanes, _, _>(source $(, $a)*))
             }})*
             $(with_features! { $features fn $over_lanes($($b: $bt),*) -> $br {
                 passes::$over_lanes::<$lanes>($($b),*)
@@ -172,7 +172,7 @@ pub(crate) fn by_name(name: &str) -> Result<&'static Kernels> {
 mod tests {
     use super::super::kernels::BLOCK;
     use super::super::kernels::candidates::Share;
-    use super::super::kernels::exponential::{Weighing, binary_scale};
+    use super::super::kernels::exponential::{TileScale, binary_scale};
     use super::super::kernels::lanes::LANES;
     use super::*;
     use crate::logits::Values;
@@ -240,27 +240,28 @@ mod tests {
                     let blocks = run.len().div_ceil(BLOCK);
                     let max = row.iter().copied().filter(|x| x.abs() < 1e4).fold(-20.0, f32::max);
                     for scale in [1.0, 1.0 / 0.7, 3.0, 60.0] {
-                        let weighting = Weighting::new(max, binary_scale(scale));
+                        let params = ExpParams::new(max, binary_scale(scale));
                         let all = |k: &Kernels| {
                             let (mut maxima, mut sums) = (vec![[0.0; LANES]; blocks], vec![[0.0; LANES]; blocks]);
                             let (mut weights, mut hits) = (vec![0.0; row.len()], vec![]);
-                            let (mut reaching, mut columns) = (vec![], vec![[f32::MIN; LANES]; blocks.div_ceil(LANES)]);
+                            let (mut blocks_at_least, mut columns) =
+                                (vec![], vec![[f32::MIN; LANES]; blocks.div_ceil(LANES)]);
                             let found = (k.maxima)(run, place(&mut maxima, &mut columns));
                             let extents =
                                 [Besides::Moment { from: max }, Besides::Smallest, Besides::Nothing].map(|besides| {
-                                    (k.sums)(run, weighting, besides, place(&mut maxima, &mut columns), &mut sums)
+                                    (k.sums)(run, params, besides, place(&mut maxima, &mut columns), &mut sums)
                                 });
-                            (k.weights)(run, weighting, &mut weights);
+                            (k.weights)(run, params, &mut weights);
                             let numbers: Vec<u32> = (5..).take(blocks).collect();
                             for (low, high) in [(-3.0, 9.0), (12.0, f32::INFINITY)] {
-                                let wanted = Wanted { blocks: &numbers, first: 5, low, high };
+                                let wanted = CollectRange { blocks: &numbers, first: 5, low, high };
                                 (k.collect)(run, wanted, &mut hits);
                             }
-                            (k.reaching)(&maxima, &columns, 9.0, &mut reaching);
+                            (k.blocks_at_least)(&maxima, &columns, 9.0, &mut blocks_at_least);
                             let mut squeezed = vec![0.0; numbers.len() * BLOCK + LANES];
-                            let wanted = Wanted { blocks: &numbers, first: 5, low: -3.0, high: f32::INFINITY };
+                            let wanted = CollectRange { blocks: &numbers, first: 5, low: -3.0, high: f32::INFINITY };
                             let mut starts = vec![];
-                            let len = (k.squeeze)(run, wanted, &mut squeezed, 0, &mut starts);
+                            let len = (k.compress)(run, wanted, &mut squeezed, 0, &mut starts);
                             let squeezed: Vec<u32> = squeezed[..len].iter().map(|x| x.to_bits()).collect();
                             let above = (k.above)(&row, &weights, -3.0);
                             let Spread { count, sum, squares } =
@@ -268,14 +269,14 @@ mod tests {
                             let numbers = [(k.total)(&sums), sum, squares, above.weight];
                             let numbers = numbers.map(f64::to_bits);
                             let counts =
-                                [(k.count)(run, 0.0), (k.lanes_reaching)(&maxima, 9.0), count, above.count as u64];
+                                [(k.count)(run, 0.0), (k.lanes_at_least)(&maxima, 9.0), count, above.count as u64];
                             // The sign of a zero maximum is nobody's.
                             let bits = |v: &[Vector]| -> Vec<u32> {
                                 v.as_flattened().iter().map(|x| (x + 0.0f32).to_bits()).collect()
                             };
                             let weights: Vec<u32> = weights.iter().map(|w| w.to_bits()).collect();
                             let lanes = [bits(&maxima), bits(&sums), bits(&columns)];
-                            (found, extents, lanes, weights, (hits, squeezed, starts), reaching, numbers, counts)
+                            (found, extents, lanes, weights, (hits, squeezed, starts), blocks_at_least, numbers, counts)
                         };
                         let (theirs, ours) = (all(level), all(&scalar::KERNELS));
                         assert_eq!(theirs, ours, "{:?}, {} logits, {format}", level.level, row.len());
@@ -292,20 +293,13 @@ mod tests {
             for row in rows() {
                 in_every_form(&row, |run, format| {
                     for (max, scale) in [(16.0, 1.0), (20.0, 1.0 / 0.7)] {
-                        let (origin, weighting) =
-                            (Origin { max, scale, lowest: -9.0 }, Weighting::new(max, binary_scale(scale)));
+                        let (origin, params) =
+                            (Origin { max, scale, lowest: -9.0 }, ExpParams::new(max, binary_scale(scale)));
                         for powers in [Powers { square: 0.2, cube: 0.0 }, Powers { square: 0.1, cube: 0.03 }] {
                             let all = |k: &Kernels| {
                                 let (mut bent, mut rung) = (vec![0.0; row.len()], vec![0.0; row.len()]);
                                 (k.bend)(run, origin, powers, &mut bent);
-                                (k.ring)(
-                                    run,
-                                    weighting,
-                                    weighting.unit(max, binary_scale(scale)),
-                                    -9.0,
-                                    bell,
-                                    &mut rung,
-                                );
+                                (k.ring)(run, params, params.unit(max, binary_scale(scale)), -9.0, bell, &mut rung);
                                 [bent, rung].map(|v| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>())
                             };
                             let (theirs, ours) = (all(level), all(&scalar::KERNELS));
@@ -324,8 +318,8 @@ mod tests {
             let new: Vec<f32> = row.iter().rev().copied().collect();
             for (scale, shift) in [(1.0, 0.0), (1.0 / 0.7, 0.0), (3.0, max)] {
                 let c = binary_scale(scale);
-                let weighting = Weighting::new(max - shift, c);
-                let share = Share::new(Weighing { weighting, unit: weighting.unit(max - shift, c), shift }, 0.25);
+                let params = ExpParams::new(max - shift, c);
+                let share = Share::new(TileScale { params, unit: params.unit(max - shift, c), shift }, 0.25);
                 for share in [None, Some(share)] {
                     for logits in [None, Some(&new[..])] {
                         let all = |k: &Kernels| {
@@ -383,7 +377,7 @@ mod tests {
             ] {
                 let mut hits = vec![];
                 let blocks: Vec<u32> = (0..all.len().div_ceil(BLOCK) as u32).collect();
-                let wanted = Wanted { blocks: &blocks, first: 0, low: f32::NEG_INFINITY, high: f32::INFINITY };
+                let wanted = CollectRange { blocks: &blocks, first: 0, low: f32::NEG_INFINITY, high: f32::INFINITY };
                 (level.collect)(Run { values, mask: None }, wanted, &mut hits);
                 let expected: Vec<_> =
                     all.iter().map(|&h| (u32::from(h), exact(h))).filter(|(_, x)| !x.is_nan()).collect();
@@ -404,13 +398,13 @@ mod tests {
                     let (mut row, mut maxima) = (vec![1.0; 517], [[0.0; LANES]; 3]);
                     let mut sees = |row: &[f32], mask: Option<&[u32]>| {
                         let run = Run { values: Values::F32(row), mask };
-                        let weighting = Weighting::new(1.0, 1.0);
+                        let params = ExpParams::new(1.0, 1.0);
                         let mut columns = [[f32::MIN; LANES]];
                         let seen = [
                             (level.maxima)(run, place(&mut maxima, &mut columns)),
                             (level.sums)(
                                 run,
-                                weighting,
+                                params,
                                 Besides::Nothing,
                                 place(&mut maxima, &mut columns),
                                 &mut [[0.0; LANES]; 3],

@@ -34,24 +34,24 @@ mod weighed;
 pub(crate) use dispatch::{Kernels, by_name, kernels, levels};
 pub(crate) use kernels::candidates::{Rewritten, Share};
 pub(crate) use kernels::elementwise::{Bell, Powers};
-pub(crate) use kernels::exponential::Weighing;
+pub(crate) use kernels::exponential::TileScale;
 pub(crate) use kernels::lanes::{LANES, Vector};
 pub(crate) use kernels::noise::Noises;
-pub(crate) use kernels::prefix::Above;
+pub(crate) use kernels::prefix::PrefixSum;
 pub(crate) use kernels::run::Run;
-pub(crate) use kernels::{BLOCK, Hit, SLACK};
+pub(crate) use kernels::{BLOCK, RankedToken, SLACK};
 pub(crate) use row::Copied;
 pub(crate) use sums::TILE;
-pub(crate) use weighed::Aim;
+pub(crate) use weighed::SearchTarget;
 
 use crate::error::{Error, Result};
 use crate::logits::{Candidate, Row};
-use bulk::Crowd;
+use bulk::Bulk;
 use kernels::exp_sums::Besides;
 use kernels::{Extent, Maxima};
 use std::ops::Range;
 use sums::Sums;
-use weighed::Weighed;
+use weighed::WeightedLogits;
 
 /// More tokens than most heads have: room for as many is made at once.
 pub(crate) const USUAL_HEAD: usize = 4096;
@@ -64,9 +64,9 @@ pub(crate) struct Scratch {
     /// Those of each lane of sixteen blocks.
     columns: Vec<Vector>,
     sums: Sums,
-    crowd: Crowd,
+    bulk: Bulk,
     blocks: Vec<u32>,
-    sample: Weighed,
+    sample: WeightedLogits,
 }
 
 impl Scratch {
@@ -76,9 +76,9 @@ impl Scratch {
             maxima: Vec::new(),
             columns: Vec::new(),
             sums: Sums::default(),
-            crowd: Crowd::default(),
+            bulk: Bulk::default(),
             blocks: Vec::new(),
-            sample: Weighed::default(),
+            sample: WeightedLogits::default(),
         }
     }
 
@@ -89,14 +89,14 @@ impl Scratch {
         self.columns.resize(row.blocks().div_ceil(LANES), [f32::NEG_INFINITY; LANES]);
         make_room(&mut self.blocks, row.blocks());
         self.sums.reserve(row);
-        self.crowd.reserve(row);
+        self.bulk.reserve(row);
         self.sample.reserve(sample::VECTORS * LANES);
     }
 }
 
 /// What the first pass over a row is to find besides the maxima.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum First {
+pub(crate) enum FirstPass {
     /// Nothing else.
     Maxima,
     /// The total at this scale (1/T).
@@ -133,16 +133,16 @@ impl<'r> Vocabulary<'r> {
     }
 
     /// One pass. Refuses NaN and +infinity, and a row without any finite logit.
-    pub(crate) fn read(&mut self, first: First) -> Result<()> {
+    pub(crate) fn read(&mut self, first: FirstPass) -> Result<()> {
         self.scratch.reserve(&self.row);
         self.summed_at = None;
         // These are copied, without their ids, before a pass sees them.
         self.in_order &= self.row.edited_candidates().all(|(first, block)| counts_up(block, first as i32));
         match first {
-            First::Maxima => self.find_maxima()?,
-            First::Total(scale) => self.sum_at(scale, Besides::Nothing)?,
-            First::Whole(scale) => self.sum_at(scale, Besides::Smallest)?,
-            First::Moment(scale) => self.sum_at(scale, Besides::Moment { from: 0.0 })?,
+            FirstPass::Maxima => self.find_maxima()?,
+            FirstPass::Total(scale) => self.sum_at(scale, Besides::Nothing)?,
+            FirstPass::Whole(scale) => self.sum_at(scale, Besides::Smallest)?,
+            FirstPass::Moment(scale) => self.sum_at(scale, Besides::Moment { from: 0.0 })?,
         }
         if self.max == f32::NEG_INFINITY {
             return Err(Error::EmptySupport);

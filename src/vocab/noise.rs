@@ -12,7 +12,7 @@ impl Vocabulary<'_> {
     pub(crate) fn first_block(&mut self) -> usize {
         let Self { kernels, scratch, max, .. } = self;
         scratch.blocks.clear();
-        (kernels.reaching)(&scratch.maxima, &scratch.columns, *max, &mut scratch.blocks);
+        (kernels.blocks_at_least)(&scratch.maxima, &scratch.columns, *max, &mut scratch.blocks);
         scratch.blocks.first().map_or(0, |&block| block as usize)
     }
 
@@ -22,8 +22,8 @@ impl Vocabulary<'_> {
     }
 
     /// Calls `visit(token, word)` for the tokens of some block whose word is at most `exp((l - max) * scale)` times
-    /// `limit`, and for some others; returns where to go on. There are none in the blocks before that one, but for tokens
-    /// whose weight is too small for f32. The limit has to leave room for the rounding of weights: 1e-4 of it.
+    /// `limit`, and for some others; returns where to go on. There are none in the blocks before that one, but for
+    /// tokens whose weight is too small for f32. The limit has to leave room for the rounding of weights: 1e-4 of it.
     pub(crate) fn search(
         &mut self,
         blocks: Range<usize>,

@@ -3,7 +3,7 @@
 use super::Vocabulary;
 use super::kernels::BLOCK;
 use super::kernels::elementwise::{Bell, Origin, Powers};
-use super::kernels::exponential::Weighing;
+use super::kernels::exponential::TileScale;
 
 impl Vocabulary<'_> {
     /// Writes the row as a polynomial of its log-weights. Tokens below the logit `lowest` become -infinity.
@@ -16,15 +16,15 @@ impl Vocabulary<'_> {
         });
     }
 
-    /// Writes the row as a bell over its probabilities, `exp((l - max) * scale) / total` each, to f32's precision. Tokens
-    /// below the logit `lowest` become -infinity.
+    /// Writes the row as a bell over its probabilities, `exp((l - max) * scale) / total` each, to f32's precision.
+    /// Tokens below the logit `lowest` become -infinity.
     pub(crate) fn ring(&mut self, scale: f64, lowest: f32, total: f64, bell: Bell, out: &mut Vec<f32>) {
         self.weigh(scale);
         let Self { row, kernels, scratch, .. } = self;
         let (sums, copied) = (&scratch.sums, &mut scratch.copied);
         out.resize(row.vocab(), 0.0);
-        sums.for_each_weighing(row, copied, |block, run, Weighing { weighting, unit, shift }| {
-            (kernels.ring)(run, weighting, unit / total, lowest - shift, bell, &mut out[block * BLOCK..]);
+        sums.for_each_tile(row, copied, |block, run, TileScale { params, unit, shift }| {
+            (kernels.ring)(run, params, unit / total, lowest - shift, bell, &mut out[block * BLOCK..]);
         });
     }
 }

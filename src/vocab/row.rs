@@ -16,7 +16,8 @@ impl Copied {
 }
 
 impl<'a> Row<'a> {
-    /// The blocks of candidates that have an edit: the place of the first, and all of them. None in a row of another kind.
+    /// The blocks of candidates that have an edit: the place of the first, and all of them. None in a row of another
+    /// kind.
     pub(crate) fn edited_candidates(&self) -> impl Iterator<Item = (usize, &'a [Candidate])> + use<'a> {
         let candidates = if let Values::Candidates(candidates) = self.values() { candidates } else { &[] };
         let block = |&(token, _): &(u32, f32)| token as usize / BLOCK;
@@ -61,7 +62,8 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Calls `visit(first block, run, those of the blocks that are in it)` for runs that hold some blocks, which ascend.
+    /// Calls `visit(first block, run, those of the blocks that are in it)` for runs that hold some blocks, which
+    /// ascend.
     pub(crate) fn for_each_run_with(
         &self,
         mut blocks: &[u32],

@@ -1,7 +1,7 @@
 //! A sample of the row: what an answer will be about, before it is looked for.
 
-use super::kernels::prefix::Above;
-use super::weighed::{Aim, Bracket};
+use super::kernels::prefix::PrefixSum;
+use super::weighed::{Bracket, SearchTarget};
 use super::{LANES, Scratch, Vocabulary};
 
 /// Vectors in a sample.
@@ -57,7 +57,7 @@ impl Vocabulary<'_> {
         // Where a share is reached, at or below a logit.
         let reached = |mut high: f32, share: f64| {
             let weight = before.weight + share * all;
-            let keeps = |at: Above| at.weight < weight;
+            let keeps = |at: PrefixSum| at.weight < weight;
             let mut step = (FIRST_STEP / scale) as f32;
             let mut low = (high - step).max(lowest);
             let mut bracket = sample.between(kernels, low, high);
@@ -69,7 +69,7 @@ impl Vocabulary<'_> {
             if keeps(bracket.at_low) {
                 bracket
             } else {
-                sample.narrow(kernels, bracket, Aim::Weight(weight), FEW, keeps)
+                sample.narrow(kernels, bracket, SearchTarget::Weight(weight), FEW, keeps)
             }
         };
         let here = reached(high, share);

@@ -1,7 +1,7 @@
 //! The largest tokens: bounds that certify a selection, and the collection above them.
 
-use super::Hit;
-use super::kernels::Wanted;
+use super::RankedToken;
+use super::kernels::CollectRange;
 use super::{LANES, Scratch, Vector, Vocabulary};
 
 /// Steps of the search for a bound: each halves what the bound may miss.
@@ -10,11 +10,11 @@ const STEPS: usize = 14;
 impl Vocabulary<'_> {
     /// A logit that about `k` tokens reach and no more than some multiple: where to look for the k largest.
     ///
-    /// While `k` is small against the number of blocks, at least k disjoint groups of tokens have a maximum that reaches
-    /// it, and so at least k tokens certainly do: first groups as large as blocks, then the lanes of blocks. Beyond, it
-    /// is a rank in a sample of the row, with slack that grows with each `attempt`: the caller counts what it finds, and
-    /// asks again. -infinity once the sample has nothing lower.
-    pub(crate) fn reached_by(&mut self, k: usize, attempt: u32) -> f32 {
+    /// While `k` is small against the number of blocks, at least k disjoint groups of tokens have a maximum that
+    /// reaches it, and so at least k tokens certainly do: first groups as large as blocks, then the lanes of blocks.
+    /// Beyond, it is a rank in a sample of the row, with slack that grows with each `attempt`: the caller counts what
+    /// it finds, and asks again. -infinity once the sample has nothing lower.
+    pub(crate) fn bound_for_rank(&mut self, k: usize, attempt: u32) -> f32 {
         if attempt == 0 && k <= self.scratch.maxima.len() / 4 {
             return self.bound(k, &self.scratch.columns);
         }
@@ -32,10 +32,10 @@ impl Vocabulary<'_> {
         self.bound(rank as usize, vectors)
     }
 
-    /// A number that at least `k` of the groups' maxima reach, and not many more: by bisection, which reads the maxima a
-    /// few times but moves none. -infinity if fewer than `k` groups have a finite maximum.
+    /// A number that at least `k` of the groups' maxima reach, and not many more: by bisection, which reads the maxima
+    /// a few times but moves none. -infinity if fewer than `k` groups have a finite maximum.
     fn bound(&self, k: usize, groups: &[Vector]) -> f32 {
-        let reach = |low: f32| (self.kernels.lanes_reaching)(groups, low) as usize;
+        let reach = |low: f32| (self.kernels.lanes_at_least)(groups, low) as usize;
         // Between the two there is always the k-th largest. Most maxima are near the largest: look there first.
         let (mut low, mut high) = (self.max - 1.0, self.max);
         let mut step = 4.0;
@@ -68,20 +68,20 @@ impl Vocabulary<'_> {
     pub(crate) fn at_least(&self, low: f32, some: usize) -> usize {
         let Scratch { maxima, columns, .. } = &*self.scratch;
         // A quarter of as many columns have them, unless they stand together.
-        if (self.kernels.lanes_reaching)(columns, low) as usize >= some.min(columns.len() * LANES) / 4 {
-            (self.kernels.lanes_reaching)(maxima, low) as usize
+        if (self.kernels.lanes_at_least)(columns, low) as usize >= some.min(columns.len() * LANES) / 4 {
+            (self.kernels.lanes_at_least)(maxima, low) as usize
         } else {
             0
         }
     }
 
     /// Appends the tokens with `low <= logit < high` in order of index, reading only blocks that reach `low`.
-    pub(crate) fn collect(&mut self, low: f32, high: f32, hits: &mut Vec<Hit>) {
+    pub(crate) fn collect(&mut self, low: f32, high: f32, hits: &mut Vec<RankedToken>) {
         let Self { row, kernels, scratch, .. } = self;
         scratch.blocks.clear();
-        (kernels.reaching)(&scratch.maxima, &scratch.columns, low, &mut scratch.blocks);
+        (kernels.blocks_at_least)(&scratch.maxima, &scratch.columns, low, &mut scratch.blocks);
         row.for_each_run_with(&scratch.blocks, &mut scratch.copied, |first, run, blocks| {
-            (kernels.collect)(run, Wanted { blocks, first, low, high }, hits);
+            (kernels.collect)(run, CollectRange { blocks, first, low, high }, hits);
         });
     }
 }

@@ -7,9 +7,9 @@ impl Vocabulary<'_> {
     /// The standard deviation of the finite logits, the sum of squares divided by their number less `ddof`; 0 where
     /// that is none.
     ///
-    /// One pass around the mean of a sample. Only if the mean turns out to be further from there than the logits spread,
-    /// there is another around it, so that a small deviation far from zero keeps its digits; and logits whose squares
-    /// would not fit f32 are looked at again in a unit of their own.
+    /// One pass around the mean of a sample. Only if the mean turns out to be further from there than the logits
+    /// spread, there is another around it, so that a small deviation far from zero keeps its digits; and logits whose
+    /// squares would not fit f32 are looked at again in a unit of their own.
     pub(crate) fn deviation(&mut self, ddof: u32) -> f64 {
         /// Squares below it leave room for a block's sum.
         const FITS: f64 = 1e30;
@@ -58,7 +58,7 @@ impl Vocabulary<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{First, LANES, Scratch, kernels};
+    use super::super::{FirstPass, LANES, Scratch, kernels};
     use super::*;
     use crate::logits::Row;
 
@@ -80,7 +80,7 @@ mod tests {
             let exact = (squares / finite.len() as f64).sqrt();
             let mut scratch = Scratch::new();
             let mut vocab = Vocabulary::new(Row::from_f32(&logits).unwrap(), kernels().unwrap(), &mut scratch);
-            vocab.read(First::Maxima).unwrap();
+            vocab.read(FirstPass::Maxima).unwrap();
             let found = vocab.deviation(0);
             assert!((found / exact - 1.0).abs() < 1e-5, "{name}: {found} {exact}");
         }

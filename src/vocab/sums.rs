@@ -2,10 +2,11 @@
 //!
 //! A row is weighed tile by tile, in the pass that finds its maxima, against the largest logit seen so far; a tile that
 //! brings a much larger one is weighed again. Sums of different tiles then differ in their unit by a power of two,
-//! exactly. Only a row with logits so large that t would lose its fraction is weighed in a second pass, less its maximum.
+//! exactly. Only a row with logits so large that t would lose its fraction is weighed in a second pass, less its
+//! maximum.
 
 use super::kernels::exp_sums::Besides;
-use super::kernels::exponential::{Weighing, Weighting, binary_scale, power};
+use super::kernels::exponential::{ExpParams, TileScale, binary_scale, power};
 use super::kernels::{BLOCK, Extent, Maxima};
 use super::row::Copied;
 use super::{LANES, Run, Scratch, USUAL_HEAD, Vector, Vocabulary, make_room, place};
@@ -37,10 +38,10 @@ pub(super) struct Sums {
     weights: Vec<f32>,
 }
 
-/// A tile's total, in the unit of its weighting; 0 where no token has a weight.
+/// A tile's total, in the unit of its parameters; 0 where no token has a weight.
 #[derive(Clone, Copy)]
 struct TileSum {
-    weighting: Weighting,
+    params: ExpParams,
     total: f64,
     /// The sum of weight times (logit - from), no logit being above `from`, in the same unit; 0 where nobody asked.
     moment: f64,
@@ -49,8 +50,8 @@ struct TileSum {
 
 impl Scratch {
     /// How a tile of the row that was summed last was weighed.
-    pub(crate) fn weighing(&self, tile: usize) -> Weighing {
-        self.sums.weighing(tile)
+    pub(crate) fn tile_scale(&self, tile: usize) -> TileScale {
+        self.sums.tile_scale(tile)
     }
 }
 
@@ -66,9 +67,9 @@ impl Sums {
 
     /// What brings a tile's unit to the last tile's.
     fn factor(&self, tile: usize) -> f64 {
-        let last = self.tiles.last().map_or(0, |t| t.weighting.exponent());
+        let last = self.tiles.last().map_or(0, |t| t.params.exponent());
         // Never negative but for a tile without weight.
-        let below = last.saturating_sub(self.tiles[tile].weighting.exponent()).max(0);
+        let below = last.saturating_sub(self.tiles[tile].params.exponent()).max(0);
         if below < 1000 { power(-below) } else { 0.0 }
     }
 
@@ -80,9 +81,9 @@ impl Sums {
     }
 
     /// How a tile was weighed.
-    fn weighing(&self, tile: usize) -> Weighing {
-        let weighting = self.tiles[tile].weighting;
-        Weighing { weighting, unit: self.factor(tile) * self.unit, shift: self.shift }
+    fn tile_scale(&self, tile: usize) -> TileScale {
+        let params = self.tiles[tile].params;
+        TileScale { params, unit: self.factor(tile) * self.unit, shift: self.shift }
     }
 
     /// The tiles' totals, in the last one's unit.
@@ -105,23 +106,23 @@ impl Sums {
     }
 
     /// Calls `visit(first block, run, how)` for all logits as they are weighed.
-    pub(super) fn for_each_weighing(
+    pub(super) fn for_each_tile(
         &self,
         row: &Row<'_>,
         memory: &mut Copied,
-        mut visit: impl FnMut(usize, Run<'_>, Weighing),
+        mut visit: impl FnMut(usize, Run<'_>, TileScale),
     ) {
         for tile in 0..self.tiles.len() {
-            let weighed = self.weighing(tile);
+            let weighed = self.tile_scale(tile);
             self.for_each_run(row, blocks_of(row, tile), memory, |block, run| visit(block, run, weighed));
         }
     }
 }
 
 impl Vocabulary<'_> {
-    /// [`Scratch::weighing`] of this row.
-    pub(crate) fn weighing(&self, tile: usize) -> Weighing {
-        self.scratch.weighing(tile)
+    /// [`Scratch::tile_scale`] of this row.
+    pub(crate) fn tile_scale(&self, tile: usize) -> TileScale {
+        self.scratch.tile_scale(tile)
     }
 
     /// The sum of `exp((l - max) * scale)` over the row.
@@ -133,9 +134,9 @@ impl Vocabulary<'_> {
 
     /// The sum of `exp((l - max) * scale)` over the tokens that are not among `excluded`.
     ///
-    /// MATH.md, 8: a tail taken as 1 minus the head would carry the rounding of the whole sum. Here the lanes that hold
-    /// an excluded token, sixteen tokens each, are summed again without it, and the others are taken as they are:
-    /// nothing cancels.
+    /// docs/mathematics.md, 8: a tail taken as 1 minus the head would carry the rounding of the whole sum. Here the
+    /// lanes that hold an excluded token, sixteen tokens each, are summed again without it, and the others are taken as
+    /// they are: nothing cancels.
     pub(crate) fn total_without(&mut self, excluded: impl Iterator<Item = u32>, scale: f64) -> f64 {
         self.weigh(scale);
         self.leave_out(excluded);
@@ -173,8 +174,8 @@ impl Vocabulary<'_> {
             for &token in tokens {
                 column[token as usize % BLOCK / LANES] = f32::NEG_INFINITY;
             }
-            let weighting = sums.tiles[block / TILE_BLOCKS].weighting;
-            sums.lanes[block][lane] = (kernels.column)(&column, weighting) as f32;
+            let params = sums.tiles[block / TILE_BLOCKS].params;
+            sums.lanes[block][lane] = (kernels.column)(&column, params) as f32;
         }
     }
 
@@ -198,16 +199,17 @@ impl Vocabulary<'_> {
         self.weigh(scale);
         let sums = &self.scratch.sums;
         let target = u * sums.in_tiles().sum::<f64>();
-        let (tile, before) = reach(sums.in_tiles(), target);
+        let (tile, before) = find_in_cumulative(sums.in_tiles(), target);
         // From here on in the tile's own unit.
         let target = (target - before) / sums.factor(tile);
         let first = tile * TILE_BLOCKS;
         let blocks = sums.lanes[first..].iter().take(TILE_BLOCKS);
-        let (block, before) = reach(blocks.map(|lanes| (self.kernels.total)(std::slice::from_ref(lanes))), target);
+        let (block, before) =
+            find_in_cumulative(blocks.map(|lanes| (self.kernels.total)(std::slice::from_ref(lanes))), target);
         let block = first + block;
         self.weigh_block(block);
         let weights = self.scratch.sums.weights.iter().map(|&w| f64::from(w));
-        let (token, _) = reach(weights, target - before);
+        let (token, _) = find_in_cumulative(weights, target - before);
         (block * BLOCK + token) as u32
     }
 
@@ -223,10 +225,10 @@ impl Vocabulary<'_> {
     fn weigh_block(&mut self, block: usize) {
         let Self { row, kernels, scratch, .. } = self;
         let mut weights = std::mem::take(&mut scratch.sums.weights);
-        let weighting = scratch.sums.tiles[block / TILE_BLOCKS].weighting;
+        let params = scratch.sums.tiles[block / TILE_BLOCKS].params;
         scratch.sums.for_each_run(row, block..block + 1, &mut scratch.copied, |_, run| {
             weights.resize(run.len(), 0.0);
-            (kernels.weights)(run, weighting, &mut weights);
+            (kernels.weights)(run, params, &mut weights);
         });
         scratch.sums.weights = weights;
     }
@@ -238,7 +240,8 @@ impl Vocabulary<'_> {
         }
     }
 
-    /// The pass that finds maxima and sums together, and what is asked besides; a moment is taken from wherever is best.
+    /// The pass that finds maxima and sums together, and what is asked besides; a moment is taken from wherever is
+    /// best.
     pub(super) fn sum_at(&mut self, scale: f64, besides: Besides) -> Result<()> {
         let c = binary_scale(scale);
         self.scratch.sums.lanes.resize(self.row.blocks(), [0.0; LANES]);
@@ -247,7 +250,7 @@ impl Vocabulary<'_> {
         if self.sum_tiles(c, besides)? {
             let sums = &mut self.scratch.sums;
             sums.shift = 0.0;
-            sums.unit = sums.tiles.last().map_or(0.0, |t| t.weighting.unit(self.max, c));
+            sums.unit = sums.tiles.last().map_or(0.0, |t| t.params.unit(self.max, c));
         } else {
             self.find_maxima()?;
             self.sum_shifted(c, besides);
@@ -258,48 +261,48 @@ impl Vocabulary<'_> {
 
     /// False if a logit is too large for it.
     fn sum_tiles(&mut self, c: f32, besides: Besides) -> Result<bool> {
-        let (mut seen, mut weighting) = (Extent::NOTHING, None);
+        let (mut seen, mut params) = (Extent::NOTHING, None);
         for tile in 0..self.row.blocks().div_ceil(TILE_BLOCKS) {
-            let (mut used, mut from) = match weighting {
-                Some(weighting) => (weighting, seen.max),
+            let (mut used, mut from) = match params {
+                Some(params) => (params, seen.max),
                 None => {
                     let max = self.maxima_of(blocks_of(&self.row, tile)).max;
                     // Without a logit that weighs anything, any exponent will do.
-                    (Weighting::new(if Weighting::fits(max, c) { max } else { 0.0 }, c), max.max(f32::MIN))
+                    (ExpParams::new(if ExpParams::fits(max, c) { max } else { 0.0 }, c), max.max(f32::MIN))
                 }
             };
             let mut extent = self.sum_tile(tile, used, besides, from);
             let max = seen.max.max(extent.max);
             if max > f32::NEG_INFINITY {
-                if !Weighting::fits(max, c) {
+                if !ExpParams::fits(max, c) {
                     return Ok(false);
                 }
                 let has_room = used.has_room_for(max, c);
                 if !has_room {
-                    used = Weighting::new(max, c);
+                    used = ExpParams::new(max, c);
                 }
                 if !has_room || (max > from && matches!(besides, Besides::Moment { .. })) {
                     from = max;
                     extent = self.sum_tile(tile, used, besides, from);
                 }
-                weighting = Some(used);
+                params = Some(used);
             }
             seen = seen.and(extent);
             let sums = &mut self.scratch.sums;
             let total = (self.kernels.total)(&sums.lanes[blocks_of(&self.row, tile)]);
-            sums.tiles.push(TileSum { weighting: used, total, moment: extent.moment, from });
+            sums.tiles.push(TileSum { params: used, total, moment: extent.moment, from });
         }
         self.see(seen)?;
         Ok(true)
     }
 
-    fn sum_tile(&mut self, tile: usize, weighting: Weighting, besides: Besides, from: f32) -> Extent {
+    fn sum_tile(&mut self, tile: usize, params: ExpParams, besides: Besides, from: f32) -> Extent {
         let Self { row, kernels, scratch, .. } = self;
         let Scratch { copied, maxima, columns, sums, .. } = &mut **scratch;
         let (besides, mut seen) = (besides.from(from), Extent::NOTHING);
         row.for_each_run(blocks_of(row, tile), copied, |first, run| {
             let maxima = Maxima { blocks: &mut maxima[first..], columns, first };
-            seen = seen.and((kernels.sums)(run, weighting, besides, maxima, &mut sums.lanes[first..]));
+            seen = seen.and((kernels.sums)(run, params, besides, maxima, &mut sums.lanes[first..]));
         });
         seen
     }
@@ -308,7 +311,7 @@ impl Vocabulary<'_> {
     fn sum_shifted(&mut self, c: f32, besides: Besides) {
         let Self { row, kernels, scratch, max, .. } = self;
         let Sums { lanes, tiles, .. } = &mut scratch.sums;
-        let (weighting, besides) = (Weighting::new(0.0, c), besides.from(0.0));
+        let (params, besides) = (ExpParams::new(0.0, c), besides.from(0.0));
         tiles.clear();
         for (tile, lanes) in lanes.chunks_mut(TILE_BLOCKS).enumerate() {
             let mut moment = 0.0;
@@ -318,11 +321,11 @@ impl Vocabulary<'_> {
                 // The maxima are known, and they are not these.
                 let (mut block, mut column) = ([[0.0; LANES]], [[0.0; LANES]]);
                 let nowhere = Maxima { blocks: &mut block, columns: &mut column, first: 0 };
-                moment += (kernels.sums)(run, weighting, besides, nowhere, lanes).moment;
+                moment += (kernels.sums)(run, params, besides, nowhere, lanes).moment;
             }
-            tiles.push(TileSum { weighting, total: (kernels.total)(lanes), moment, from: 0.0 });
+            tiles.push(TileSum { params, total: (kernels.total)(lanes), moment, from: 0.0 });
         }
-        (scratch.sums.shift, scratch.sums.unit) = (*max, weighting.unit(0.0, c));
+        (scratch.sums.shift, scratch.sums.unit) = (*max, params.unit(0.0, c));
     }
 }
 
@@ -335,7 +338,7 @@ fn blocks_of(row: &Row<'_>, tile: usize) -> Range<usize> {
 
 /// The first part at which the running sum exceeds the target, and the sum before it. Rounding may leave the target at
 /// the total: then the last part with any weight has it.
-fn reach(parts: impl Iterator<Item = f64>, target: f64) -> (usize, f64) {
+fn find_in_cumulative(parts: impl Iterator<Item = f64>, target: f64) -> (usize, f64) {
     let (mut found, mut before, mut after) = (0, 0.0, 0.0);
     for (i, part) in parts.enumerate().filter(|&(_, part)| part > 0.0) {
         (found, before) = (i, after);

@@ -1,23 +1,23 @@
 //! Logits with their weights beside them, and the search for the end of a prefix of their descending order.
 
 use super::dispatch::Kernels;
-use super::kernels::Wanted;
-use super::kernels::exponential::{Weighting, binary_scale};
+use super::kernels::CollectRange;
+use super::kernels::exponential::{ExpParams, binary_scale};
 use super::kernels::lanes::LANES;
-use super::kernels::prefix::{Above, CHUNK};
-use super::{Hit, Run};
+use super::kernels::prefix::{CHUNK, PrefixSum};
+use super::{RankedToken, Run};
 use crate::order::halfway;
 
 /// Where a search will end, as far as the searcher knows.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Aim {
+pub(crate) enum SearchTarget {
     Weight(f64),
     Count(usize),
 }
 
 /// Some tokens of a row.
 #[derive(Default)]
-pub(super) struct Weighed {
+pub(super) struct WeightedLogits {
     /// As many as there ever were; of these `len` count, and -infinity follows them up to a whole chunk.
     pub(super) logits: Vec<f32>,
     weights: Vec<f32>,
@@ -30,12 +30,12 @@ pub(super) struct Weighed {
 #[derive(Clone, Copy)]
 pub(super) struct Bracket {
     pub(super) low: f32,
-    pub(super) at_low: Above,
+    pub(super) at_low: PrefixSum,
     pub(super) high: f32,
-    pub(super) at_high: Above,
+    pub(super) at_high: PrefixSum,
 }
 
-impl Weighed {
+impl WeightedLogits {
     /// Room for `n` tokens and one vector more. Memory that nobody has written to costs nothing yet.
     pub(super) fn reserve(&mut self, n: usize) {
         let room = n.next_multiple_of(CHUNK) + LANES;
@@ -52,21 +52,21 @@ impl Weighed {
     /// Fills up the last chunk and weighs all at a scale; false if the logits are too large for that.
     pub(super) fn weigh(&mut self, kernels: &Kernels, max: f32, scale: f64) -> bool {
         let (c, padded) = (binary_scale(scale), self.len.next_multiple_of(CHUNK));
-        if !Weighting::fits(max, c) {
+        if !ExpParams::fits(max, c) {
             return false;
         }
-        let weighting = Weighting::new(max, c);
+        let params = ExpParams::new(max, c);
         self.logits[self.len..padded].fill(f32::NEG_INFINITY);
-        (kernels.weights)(Run::plain(&self.logits[..padded]), weighting, &mut self.weights[..padded]);
-        self.unit = weighting.unit(max, c);
+        (kernels.weights)(Run::plain(&self.logits[..padded]), params, &mut self.weights[..padded]);
+        self.unit = params.unit(max, c);
         true
     }
 
     /// What stands at or above a logit.
-    pub(super) fn above(&self, kernels: &Kernels, low: f32) -> Above {
+    pub(super) fn above(&self, kernels: &Kernels, low: f32) -> PrefixSum {
         let n = self.len.next_multiple_of(CHUNK);
-        let Above { weight, count } = (kernels.above)(&self.logits[..n], &self.weights[..n], low);
-        Above { weight: weight * self.unit, count }
+        let PrefixSum { weight, count } = (kernels.above)(&self.logits[..n], &self.weights[..n], low);
+        PrefixSum { weight: weight * self.unit, count }
     }
 
     /// The bracket of all between two logits.
@@ -80,11 +80,11 @@ impl Weighed {
         &self,
         kernels: &Kernels,
         mut b: Bracket,
-        aim: Aim,
+        aim: SearchTarget,
         few: usize,
-        keeps: impl Fn(Above) -> bool,
+        keeps: impl Fn(PrefixSum) -> bool,
     ) -> Bracket {
-        let mut search = Search { aim, few, pull: [1.0; 2], moved: None, step: 0 };
+        let mut search = PrefixSearch { aim, few, pull: [1.0; 2], moved: None, step: 0 };
         while b.at_low.count - b.at_high.count > few && b.high > b.low.next_up() {
             let pivot = search.pivot(&b);
             let at = self.above(kernels, pivot);
@@ -101,11 +101,11 @@ impl Weighed {
     }
 
     /// Appends the tokens of a bracket; their index is their place here.
-    pub(super) fn collect(&self, kernels: &Kernels, b: &Bracket, blocks: &mut Vec<u32>, hits: &mut Vec<Hit>) {
+    pub(super) fn collect(&self, kernels: &Kernels, b: &Bracket, blocks: &mut Vec<u32>, hits: &mut Vec<RankedToken>) {
         let run = Run::plain(self.padded());
         blocks.clear();
         blocks.extend(0..run.blocks() as u32);
-        let wanted = Wanted { blocks, first: 0, low: b.low, high: b.high };
+        let wanted = CollectRange { blocks, first: 0, low: b.low, high: b.high };
         (kernels.collect)(run, wanted, hits);
     }
 }
@@ -115,8 +115,8 @@ const HIGH: usize = 1;
 
 /// A search for the end of a prefix: false position, with the Illinois rule against an end that stays where it is, and
 /// halves now and then, which end it whatever the row is.
-struct Search {
-    aim: Aim,
+struct PrefixSearch {
+    aim: SearchTarget,
     few: usize,
     /// How much of each end's distance from the aim counts.
     pull: [f64; 2],
@@ -124,7 +124,7 @@ struct Search {
     step: usize,
 }
 
-impl Search {
+impl PrefixSearch {
     fn moved(&mut self, end: usize) {
         self.pull[1 - end] *= if self.moved == Some(end) { 0.5 } else { 1.0 };
         self.pull[end] = 1.0;
@@ -133,9 +133,9 @@ impl Search {
     }
 
     fn pivot(&self, b: &Bracket) -> f32 {
-        let (target, value): (f64, fn(Above) -> f64) = match self.aim {
-            Aim::Weight(weight) => (weight, |above| above.weight),
-            Aim::Count(count) => (count as f64, |above| above.count as f64),
+        let (target, value): (f64, fn(PrefixSum) -> f64) = match self.aim {
+            SearchTarget::Weight(weight) => (weight, |above| above.weight),
+            SearchTarget::Count(count) => (count as f64, |above| above.count as f64),
         };
         let (at_low, at_high) = (value(b.at_low), value(b.at_high));
         // A few tokens beyond the aim as seen from the end that moved last, so that the other one moves next.

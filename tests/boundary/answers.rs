@@ -84,11 +84,11 @@ fn lists_of_tokens_have_a_length_and_a_source() {
         unsafe { bregman_top_logprobs(sampler.raw, logits.as_ptr(), vocab, source, n, ids, logprobs, len) }
     };
     assert_eq!(top(2, 8, VOCAB), BREGMAN_INVALID_ARGUMENT);
-    assert_eq!(sampler.error(), "source is 2: it is BREGMAN_OF_MODEL or BREGMAN_OF_LAW");
-    assert_eq!(top(BREGMAN_OF_LAW, 8, 0), BREGMAN_INVALID_ARGUMENT);
-    assert_eq!(top(BREGMAN_OF_LAW, usize::MAX, VOCAB), BREGMAN_INVALID_ARGUMENT);
-    assert_eq!(top(BREGMAN_OF_LAW, 0, VOCAB), BREGMAN_OK);
-    assert_eq!(top(BREGMAN_OF_LAW, 8, VOCAB), BREGMAN_OK);
+    assert_eq!(sampler.error(), "source is 2: it is BREGMAN_OF_MODEL or BREGMAN_OF_DECODED");
+    assert_eq!(top(BREGMAN_OF_DECODED, 8, 0), BREGMAN_INVALID_ARGUMENT);
+    assert_eq!(top(BREGMAN_OF_DECODED, usize::MAX, VOCAB), BREGMAN_INVALID_ARGUMENT);
+    assert_eq!(top(BREGMAN_OF_DECODED, 0, VOCAB), BREGMAN_OK);
+    assert_eq!(top(BREGMAN_OF_DECODED, 8, VOCAB), BREGMAN_OK);
     assert_eq!((list.len, list.ids[5], list.logprobs[5]), (5, -1, f32::NEG_INFINITY));
     assert!(sampler.is_as_created());
 }

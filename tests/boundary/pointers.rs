@@ -179,7 +179,7 @@ impl World {
             "bregman_top_logprobs" => {
                 let (ids, probs) = (call.p("ids", self.ids.as_mut_ptr()), call.p("logprobs", self.probs.as_mut_ptr()));
                 let (row, len) = (call.p("logits", logits), call.p("len", &raw mut self.len));
-                c!(bregman_top_logprobs(call.p("sampler", s), row, vocab, BREGMAN_OF_LAW, 40, ids, probs, len))
+                c!(bregman_top_logprobs(call.p("sampler", s), row, vocab, BREGMAN_OF_DECODED, 40, ids, probs, len))
             }
             "bregman_draw_many" => {
                 let (ids, probs) = (call.p("ids", self.ids.as_mut_ptr()), call.p("logprobs", self.probs.as_mut_ptr()));

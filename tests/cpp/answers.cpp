@@ -20,7 +20,7 @@ template <class R> static bool refused(const R &r, const char *word) {
 static void test_top() {
     sampler s(chain, 3);
     const std::vector<float> logits = row(vocab, 2);
-    for (const source of : {source::model, source::law}) {
+    for (const source of : {source::model, source::decoded}) {
         std::vector<std::int32_t> ids(20);
         std::vector<float> logprobs(20);
         std::size_t n = 0;
@@ -33,11 +33,11 @@ static void test_top() {
     }
     // The law has as many tokens as the chain keeps, the model all of them, however many are asked for.
     const std::size_t all = std::numeric_limits<std::size_t>::max(), support = s.distribution(logits).ids.size();
-    CHECK(s.top_logprobs(logits, source::law, all).ids.size() == support && support < vocab);
+    CHECK(s.top_logprobs(logits, source::decoded, all).ids.size() == support && support < vocab);
     CHECK(s.top_logprobs(logits, source::model, all).ids.size() == vocab);
     bregman::ranking none;
     CHECK(!s.try_top_logprobs(logits, static_cast<source>(9), 5, none) && none.ids.empty() && none.logprobs.empty());
-    CHECK(!s.try_top_logprobs({}, source::model, 5, none) && !sampler().try_top_logprobs(logits, source::law, 5, none));
+    CHECK(!s.try_top_logprobs({}, source::model, 5, none) && !sampler().try_top_logprobs(logits, source::decoded, 5, none));
 }
 
 static void test_draws() {
@@ -81,7 +81,7 @@ static void test_prompt() {
     s.accept({1, 2});
     CHECK(s.decode(logits).token == 1); // all of it is the prompt
     s.set_prompt_length(1);             // token 2 is output
-    CHECK(s.top_logprobs(logits, source::law, 1).ids[0] == 1);
+    CHECK(s.top_logprobs(logits, source::decoded, 1).ids[0] == 1);
     s.set_prompt_length(0); // so is token 1: 1, and 3 - 3, are less than 2
     CHECK(s.decode(logits).token == 3);
     CHECK(refused(s.try_set_prompt_length(3), "") && s.decode(logits).token == 3);
@@ -103,7 +103,7 @@ static void test_batch_answers() {
         plain.add(again[r]);
     }
     bregman::answers told;
-    told.of = source::law;
+    told.of = source::decoded;
     told.logprob = told.rank = true;
     told.top = 5;
     told.kept = vocab;

@@ -37,11 +37,11 @@ namespace Bregman.Tests
         [Test]
         public static void StridesAreWhatTheRowsNeedUnlessGiven()
         {
-            var given = Whole(LogProbabilitySource.OfLaw);
+            var given = Whole(LogProbabilitySource.OfDecoded);
             Decode(given, 0);
             var tight = new BatchAnswers
             {
-                Source = LogProbabilitySource.OfLaw,
+                Source = LogProbabilitySource.OfDecoded,
                 Top = Top,
                 TopIds = new int[Rows * Top],
                 Kept = Kept,

@@ -84,7 +84,7 @@ namespace Bregman.Tests
                 {
                     Check.Near(Logits[entry.Token] - Math.Log(total), entry.LogProbability, 1e-4, "token " + entry.Token);
                 }
-                Check.Equal(3, sampler.TopLogProbabilities(Logits, 1, LogProbabilitySource.OfLaw)[0].Token);
+                Check.Equal(3, sampler.TopLogProbabilities(Logits, 1, LogProbabilitySource.OfDecoded)[0].Token);
             }
         }
 
@@ -94,18 +94,18 @@ namespace Bregman.Tests
             using (var sampler = new Sampler(Stages + " | draw", 2))
             {
                 var law = sampler.Distribution(Logits);
-                var top = sampler.TopLogProbabilities(Logits, 4000, LogProbabilitySource.OfLaw);
+                var top = sampler.TopLogProbabilities(Logits, 4000, LogProbabilitySource.OfDecoded);
                 Check.SameSequence(law.Select(e => e.Token), top.Select(e => e.Token));
                 Check.That(
                     law.Zip(top, (e, t) => Math.Abs(Math.Log(e.Probability) - t.LogProbability)).All(d => d < 1e-5), "ln p");
                 fixed (float* pointer = Logits)
                 {
                     Check.SameSequence(
-                        top.Take(2), sampler.TopLogProbabilities(pointer, 600, 2, LogProbabilitySource.OfLaw));
+                        top.Take(2), sampler.TopLogProbabilities(pointer, 600, 2, LogProbabilitySource.OfDecoded));
                 }
                 var ids = new int[law.Length + 2];
                 var logProbabilities = new float[ids.Length];
-                var found = sampler.TopLogProbabilities(Logits, ids, logProbabilities, LogProbabilitySource.OfLaw);
+                var found = sampler.TopLogProbabilities(Logits, ids, logProbabilities, LogProbabilitySource.OfDecoded);
                 Check.Equal(law.Length, found);
                 Check.SameSequence(law.Select(e => e.Token).Concat(new[] { -1, -1 }), ids, "the rest is filled");
                 Check.SameSequence(new[] { float.NegativeInfinity, float.NegativeInfinity }, logProbabilities.Skip(found));

@@ -69,7 +69,7 @@ impl Part {
         let stage = stages::find(self.stage).ok_or_else(|| {
             format!("needs the stage `{}`, which this version does not have{}", self.stage, self.because())
         })?;
-        let mut said = Vec::new();
+        let mut parsed = Vec::new();
         for (name, from) in self.values {
             if !stage.parameters.iter().any(|p| p.name == *name) {
                 return Err(format!(
@@ -82,9 +82,9 @@ impl Part {
                 Given::Always(word) => Some((*word).to_owned()),
                 Given::Parameter(parameter) => arguments.text(parameter),
             };
-            said.extend(value.map(|value| format!("{name}={value}")));
+            parsed.extend(value.map(|value| format!("{name}={value}")));
         }
-        Ok(if said.is_empty() { stage.name.into() } else { format!("{}({})", stage.name, said.join(", ")) })
+        Ok(if parsed.is_empty() { stage.name.into() } else { format!("{}({})", stage.name, parsed.join(", ")) })
     }
 
     /// The parameters that asked for the stage, for an error message.

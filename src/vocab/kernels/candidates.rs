@@ -1,15 +1,15 @@
 //! An engine's candidates: their logits taken out, and new logits and probabilities written into them.
 
 use super::UNROLL;
-use super::exponential::Weighing;
-use super::exponential::{Weigh, Weighting};
+use super::exponential::TileScale;
+use super::exponential::{ExpKernel, ExpParams};
 use super::lanes::{LANES, Lanes};
 use crate::logits::Candidate;
 
 /// What becomes of a logit's weight.
 #[derive(Clone, Copy)]
 pub(crate) struct Share {
-    weighting: Weighting,
+    params: ExpParams,
     shift: f32,
     /// The factor that makes it a probability, in two halves: all of it may be too small for an f32.
     factor: [f32; 2],
@@ -18,16 +18,16 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    const NONE: Self = Self { weighting: Weighting::NONE, shift: 0.0, factor: [0.0; 2], least: 0.0 };
+    const NONE: Self = Self { params: ExpParams::NONE, shift: 0.0, factor: [0.0; 2], least: 0.0 };
 
     /// The logits were weighed like this, and `unit` is what a weight of 1, the first token's, is to be worth.
-    pub(crate) fn new(weighing: Weighing, unit: f64) -> Self {
-        let factor = weighing.unit * unit;
+    pub(crate) fn new(tile_scale: TileScale, unit: f64) -> Self {
+        let factor = tile_scale.unit * unit;
         // A power of two near the root, so that nothing is rounded before the second product.
         let half = f64::from_bits(factor.sqrt().to_bits() & !((1 << 52) - 1)).max(f64::from(f32::MIN_POSITIVE));
         Self {
-            weighting: weighing.weighting,
-            shift: weighing.shift,
+            params: tile_scale.params,
+            shift: tile_scale.shift,
             factor: [half as f32, (factor / half) as f32],
             least: (f64::from(f32::MIN_POSITIVE) / factor) as f32,
         }
@@ -40,12 +40,12 @@ pub(crate) fn unpack<L: Lanes>(candidates: &[Candidate], logits: &mut [f32]) -> 
     let (vectors, rest) = candidates.as_chunks::<LANES>();
     let (out, out_rest) = logits.as_chunks_mut::<LANES>();
     let first = candidates.first().map_or(0, |c| c.id);
-    let mut ids = L::expect_ids(first);
+    let mut ids = L::new_id_check(first);
     for (candidates, out) in vectors.iter().zip(out) {
         L::load_logits(candidates).store(out);
-        L::meet_ids(&mut ids, candidates);
+        L::update_id_check(&mut ids, candidates);
     }
-    let mut in_order = L::were_expected(ids);
+    let mut in_order = L::id_check_passed(ids);
     for (i, (c, out)) in (vectors.len() * LANES..).zip(rest.iter().zip(out_rest)) {
         *out = c.logit;
         in_order &= c.id == first.wrapping_add(i as i32);
@@ -111,7 +111,7 @@ fn rewrite_group<L: Lanes, const NEW: bool, const LOGIT: bool, const P: bool>(
     scale: f64,
     share: Share,
 ) {
-    let weigh = Weigh::<L>::new(share.weighting);
+    let weigh = ExpKernel::<L>::new(share.params);
     // A product of a weight's factors is negative, and so is the first factor of its share.
     let (shift, least) = (L::splat(share.shift), L::splat(-share.least));
     let factors = [L::splat(-share.factor[0]), L::splat(share.factor[1])];
@@ -119,7 +119,7 @@ fn rewrite_group<L: Lanes, const NEW: bool, const LOGIT: bool, const P: bool>(
     let (new, _) = logits.as_chunks::<LANES>();
     let (mut logits, mut p) = ([L::splat(0.0); UNROLL], [L::splat(0.0); UNROLL]);
     for i in 0..UNROLL {
-        logits[i] = if NEW { L::load(&new[i]).soonest() } else { L::load_logits_soonest(&vectors[i]) };
+        logits[i] = if NEW { L::load(&new[i]).permute() } else { L::load_logits_permuted(&vectors[i]) };
         if P {
             let (weight, power) = weigh.factors(logits[i].sub(shift));
             let weight = weight.mul(power);

@@ -2,9 +2,9 @@
 
 use super::BLOCK;
 use super::ROWS;
-use super::exponential::{Weigh, Weighting};
+use super::exponential::{ExpKernel, ExpParams};
 use super::lanes::{LANES, Lanes};
-use super::run::{Allowed, Format, Source, for_each_block};
+use super::run::{Allowed, Format, TypedRun, for_each_block};
 
 /// A polynomial of the log-weight x = (logit - max) * scale: (cube * x - square) * x^2.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,7 +50,7 @@ pub(crate) struct Origin {
 /// Writes the polynomial of each token's log-weight.
 #[inline(always)]
 pub(crate) fn bend<L: Lanes, F: Format, A: Allowed>(
-    run: Source<'_, F, A>,
+    run: TypedRun<'_, F, A>,
     origin: Origin,
     powers: Powers,
     out: &mut [f32],
@@ -65,7 +65,7 @@ pub(crate) fn bend<L: Lanes, F: Format, A: Allowed>(
 
 #[inline(always)]
 fn bend_by<L: Lanes, F: Format, A: Allowed, const CUBE: bool>(
-    run: Source<'_, F, A>,
+    run: TypedRun<'_, F, A>,
     Origin { max, scale, lowest }: Origin,
     powers: Powers,
     out: &mut [f32],
@@ -85,14 +85,14 @@ fn bend_by<L: Lanes, F: Format, A: Allowed, const CUBE: bool>(
 /// -infinity.
 #[inline(always)]
 pub(crate) fn ring<L: Lanes, F: Format, A: Allowed>(
-    run: Source<'_, F, A>,
-    weighting: Weighting,
+    run: TypedRun<'_, F, A>,
+    params: ExpParams,
     share: f64,
     lowest: f32,
     bell: Bell,
     out: &mut [f32],
 ) {
-    let weigh = Weigh::<L>::new(weighting);
+    let weigh = ExpKernel::<L>::new(params);
     let (mut memory, mut weights) = ([[0.0; LANES]; ROWS], [[0.0; LANES]; ROWS]);
     for_each_block!(run, |b, block| {
         for (v, weights) in weights.iter_mut().enumerate() {

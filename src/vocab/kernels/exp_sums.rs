@@ -1,9 +1,9 @@
 //! The passes that weigh logits.
 
 use super::BLOCK;
-use super::exponential::{Weigh, Weighting};
+use super::exponential::{ExpKernel, ExpParams};
 use super::lanes::{LANES, Lanes, Vector};
-use super::run::{Allowed, Format, Source, for_each_block, groups};
+use super::run::{Allowed, Format, TypedRun, for_each_block, groups};
 use super::{Extent, Maxima, ROWS, UNROLL, all_ordered, everywhere, is_everywhere};
 
 /// What [`sums`] is to find besides maxima and sums.
@@ -28,17 +28,17 @@ impl Besides {
 /// The maximum and the sum of the weights of each lane of each block.
 #[inline(always)]
 pub(crate) fn sums<L: Lanes, F: Format, A: Allowed>(
-    run: Source<'_, F, A>,
-    weighting: Weighting,
+    run: TypedRun<'_, F, A>,
+    params: ExpParams,
     besides: Besides,
     maxima: Maxima<'_>,
     sums: &mut [Vector],
 ) -> Extent {
     // Made constants: the pass is bound by the number of its instructions.
     match besides {
-        Besides::Nothing => sums_of::<L, F, A, false, false>(run, weighting, 0.0, maxima, sums),
-        Besides::Smallest => sums_of::<L, F, A, true, false>(run, weighting, 0.0, maxima, sums),
-        Besides::Moment { from } => sums_of::<L, F, A, false, true>(run, weighting, from, maxima, sums),
+        Besides::Nothing => sums_of::<L, F, A, false, false>(run, params, 0.0, maxima, sums),
+        Besides::Smallest => sums_of::<L, F, A, true, false>(run, params, 0.0, maxima, sums),
+        Besides::Moment { from } => sums_of::<L, F, A, false, true>(run, params, from, maxima, sums),
     }
 }
 
@@ -50,14 +50,14 @@ fn finite<L: Lanes>(x: L) -> L {
 
 #[inline(always)]
 fn sums_of<L: Lanes, F: Format, A: Allowed, const MIN: bool, const MOMENT: bool>(
-    run: Source<'_, F, A>,
-    weighting: Weighting,
+    run: TypedRun<'_, F, A>,
+    params: ExpParams,
     from: f32,
     mut maxima: Maxima<'_>,
     sums: &mut [Vector],
 ) -> Extent {
-    let weigh = Weigh::<L>::new(weighting);
-    let (mut ordered, mut ids) = (everywhere::<L>(), L::expect_ids(maxima.first_token()));
+    let weigh = ExpKernel::<L>::new(params);
+    let (mut ordered, mut ids) = (everywhere::<L>(), L::new_id_check(maxima.first_token()));
     let (mut largest, mut smallest) = (L::splat(f32::NEG_INFINITY), L::splat(f32::INFINITY));
     let (from, mut moments) = (L::splat(from), L::no_sums());
     let mut floats = [[0.0; LANES]; ROWS];
@@ -65,8 +65,8 @@ fn sums_of<L: Lanes, F: Format, A: Allowed, const MIN: bool, const MOMENT: bool>
         if F::STAGED {
             for v in groups::<F>() {
                 for v in v..v + UNROLL {
-                    run.vector_soonest::<L>(block, b, v).store(&mut floats[v]);
-                    F::meet_ids::<L>(&mut ids, &block[v]);
+                    run.vector_permuted::<L>(block, b, v).store(&mut floats[v]);
+                    F::update_id_check::<L>(&mut ids, &block[v]);
                 }
             }
         }
@@ -75,7 +75,7 @@ fn sums_of<L: Lanes, F: Format, A: Allowed, const MIN: bool, const MOMENT: bool>
             let mut x = [L::splat(0.0); UNROLL];
             let mut weight = [(L::splat(0.0), L::splat(0.0)); UNROLL];
             for i in 0..UNROLL {
-                x[i] = if F::STAGED { L::load(&floats[v + i]) } else { run.vector_soonest::<L>(block, b, v + i) };
+                x[i] = if F::STAGED { L::load(&floats[v + i]) } else { run.vector_permuted::<L>(block, b, v + i) };
                 weight[i] = weigh.factors(x[i]);
             }
             for i in 0..UNROLL {
@@ -95,20 +95,20 @@ fn sums_of<L: Lanes, F: Format, A: Allowed, const MIN: bool, const MOMENT: bool>
             ordered = L::and(ordered, all_ordered(x));
         }
         largest = max.max(largest);
-        maxima.put(b, run.reordered(max));
+        maxima.put(b, run.unpermute(max));
         // The product of the factors is negative.
-        run.reordered(L::splat(0.0).sub(sum)).store(&mut sums[b]);
+        run.unpermute(L::splat(0.0).sub(sum)).store(&mut sums[b]);
         if MOMENT {
             // Where no mask bans anything, -infinity is so rare that it is looked for afterwards.
             if !A::BANS && !is_everywhere::<L>(moment.ordered(moment)) {
                 moment = L::splat(0.0);
                 for v in 0..ROWS {
-                    let x = run.vector_soonest::<L>(block, b, v);
+                    let x = run.vector_permuted::<L>(block, b, v);
                     let (p, power) = weigh.factors(x);
                     moment = p.mul(power).fma(finite(x.sub(from)), moment);
                 }
             }
-            run.reordered(moment).add_to(&mut moments);
+            run.unpermute(moment).add_to(&mut moments);
         }
     });
     let mut lanes = [0.0; LANES];
@@ -117,15 +117,15 @@ fn sums_of<L: Lanes, F: Format, A: Allowed, const MIN: bool, const MOMENT: bool>
         max: largest.largest(),
         min: if MIN { lanes.into_iter().fold(f32::INFINITY, f32::min) } else { f32::NEG_INFINITY },
         ordered: is_everywhere::<L>(ordered),
-        in_order: L::were_expected(ids),
+        in_order: L::id_check_passed(ids),
         moment: if MOMENT { -L::sum(moments) } else { 0.0 },
     }
 }
 
 /// The sum of the weights of sixteen tokens.
 #[inline(always)]
-pub(crate) fn column<L: Lanes>(logits: &Vector, weighting: Weighting) -> f64 {
-    let (p, power) = Weigh::<L>::new(weighting).factors(L::load(logits));
+pub(crate) fn column<L: Lanes>(logits: &Vector, params: ExpParams) -> f64 {
+    let (p, power) = ExpKernel::<L>::new(params).factors(L::load(logits));
     let mut sum = L::no_sums();
     p.mul(power).add_to(&mut sum);
     -L::sum(sum)
@@ -133,8 +133,8 @@ pub(crate) fn column<L: Lanes>(logits: &Vector, weighting: Weighting) -> f64 {
 
 /// The weight of each token.
 #[inline(always)]
-pub(crate) fn weights<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, weighting: Weighting, out: &mut [f32]) {
-    let (weigh, len) = (Weigh::<L>::new(weighting), out.len());
+pub(crate) fn weights<L: Lanes, F: Format, A: Allowed>(run: TypedRun<'_, F, A>, params: ExpParams, out: &mut [f32]) {
+    let (weigh, len) = (ExpKernel::<L>::new(params), out.len());
     for_each_block!(run, |b, block| {
         for v in 0..ROWS {
             let weight = weigh.weights(run.vector::<L>(block, b, v));

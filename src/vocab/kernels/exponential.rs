@@ -6,10 +6,10 @@
 //! (`Lanes::split`); 2^f comes from a polynomial, and the product goes into a sum by another fused multiply-add. That
 //! is eleven instructions for sixteen tokens and no test for small numbers: the power falls to zero at t = -256.
 //!
-//! The polynomial has degree 5 in 1 + f, is minimax for the relative error under the condition that 2^0 comes out right,
-//! and is divided by its leading coefficient, which turns a multiply-add into an add: weights come in units of
-//! [`unit`]. Its error is 1.54 ulp at the most and 3e-10 on average; with the rounding of log2(e)/T and of t a weight is
-//! right to 1.54 ulp + |t| · 2^-23, which is enough for a tail.
+//! The polynomial has degree 5 in 1 + f, is minimax for the relative error under the condition that 2^0 comes out
+//! right, and is divided by its leading coefficient, which turns a multiply-add into an add: weights come in units of
+//! [`unit`]. Its error is 1.54 ulp at the most and 3e-10 on average; with the rounding of log2(e)/T and of t a weight
+//! is right to 1.54 ulp + |t| · 2^-23, which is enough for a tail.
 
 use super::lanes::Lanes;
 
@@ -27,7 +27,7 @@ const LARGEST_EXPONENT: f64 = 2_097_152.0;
 
 /// How a logit becomes a weight.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Weighting {
+pub(crate) struct ExpParams {
     /// log2(e) / T, in units of 2^-23.
     c: f32,
     /// -(e + 14), in the same units.
@@ -41,7 +41,7 @@ pub(crate) fn binary_scale(scale: f64) -> f32 {
     (std::f64::consts::LOG2_E * scale).min(1e30) as f32
 }
 
-impl Weighting {
+impl ExpParams {
     /// Nothing weighs anything.
     pub(crate) const NONE: Self = Self { c: 0.0, offset: f32::MIN, exponent: 0 };
 
@@ -75,8 +75,8 @@ impl Weighting {
 
 /// How some logits were weighed.
 #[derive(Clone, Copy)]
-pub(crate) struct Weighing {
-    pub(crate) weighting: Weighting,
+pub(crate) struct TileScale {
+    pub(crate) params: ExpParams,
     /// Brings their weights to exp((l - max) * scale).
     pub(crate) unit: f64,
     /// What was subtracted from them.
@@ -101,17 +101,17 @@ const POLYNOMIAL: [f32; 5] = [
 /// What the polynomial gives for 2^0, in f32 arithmetic.
 const AT_ONE: f32 = f32::from_bits(0x3505_e535);
 
-/// A weighting in registers.
+/// A parameters in registers.
 #[derive(Clone, Copy)]
-pub(crate) struct Weigh<L> {
+pub(crate) struct ExpKernel<L> {
     c: L,
     offset: L,
     polynomial: [L; 5],
 }
 
-impl<L: Lanes> Weigh<L> {
+impl<L: Lanes> ExpKernel<L> {
     #[inline(always)]
-    pub(crate) fn new(w: Weighting) -> Self {
+    pub(crate) fn new(w: ExpParams) -> Self {
         let mut polynomial = [L::splat(0.0); 5];
         for (lanes, c) in polynomial.iter_mut().zip(POLYNOMIAL) {
             *lanes = L::splat(c);
@@ -141,8 +141,8 @@ mod tests {
     use super::super::lanes::LANES;
     use super::*;
 
-    fn weigh(weighting: Weighting, logits: [f32; LANES]) -> [f32; LANES] {
-        let (p, power) = Weigh::<Scalar>::new(weighting).factors(Scalar::load(&logits));
+    fn weigh(params: ExpParams, logits: [f32; LANES]) -> [f32; LANES] {
+        let (p, power) = ExpKernel::<Scalar>::new(params).factors(Scalar::load(&logits));
         let mut out = [0.0; LANES];
         p.mul(power).store(&mut out);
         out.map(|w| -w)
@@ -153,11 +153,11 @@ mod tests {
         let max = 3.25f32;
         for scale in [0.5, 1.0, 1.0 / 0.7, 3.0] {
             let c = binary_scale(scale);
-            let weighting = Weighting::new(max, c);
-            let unit = weighting.unit(max, c);
+            let params = ExpParams::new(max, c);
+            let unit = params.unit(max, c);
             for i in 0..200_000 {
                 let l = max - i as f32 * 4e-4;
-                let w = f64::from(weigh(weighting, [l; LANES])[0]) * unit;
+                let w = f64::from(weigh(params, [l; LANES])[0]) * unit;
                 let exact = (f64::from(l - max) * scale).exp();
                 if exact < 2f64.powi(-150) {
                     break;
@@ -176,9 +176,9 @@ mod tests {
         for first in (0..1u32 << 23).step_by(LANES) {
             // With c = 1 and e = -12, t = -2 + n * 2^-23, exactly.
             let x = std::array::from_fn(|i| (first + i as u32) as f32 / ONE);
-            let weighting = Weighting::new(-12.0, 1.0);
-            let unit = weighting.unit(0.0, 1.0);
-            for (x, w) in x.iter().zip(weigh(weighting, x)) {
+            let params = ExpParams::new(-12.0, 1.0);
+            let unit = params.unit(0.0, 1.0);
+            for (x, w) in x.iter().zip(weigh(params, x)) {
                 let error = f64::from(w) * unit / f64::from(*x).exp2() - 1.0;
                 worst = worst.max(error.abs());
                 sum += error;
@@ -192,17 +192,17 @@ mod tests {
     fn the_largest_logit_weighs_one() {
         for (max, scale) in [(0.0f32, 1.0), (17.3, 1.25), (-250.0, 0.3), (1e5, 2.0)] {
             let c = binary_scale(scale);
-            let weighting = Weighting::new(max, c);
-            let w = f64::from(weigh(weighting, [max; LANES])[0]) * weighting.unit(max, c);
-            assert!((w - 1.0).abs() < 4e-7 && weighting.has_room_for(max, c), "{max} {scale}: {w}");
+            let params = ExpParams::new(max, c);
+            let w = f64::from(weigh(params, [max; LANES])[0]) * params.unit(max, c);
+            assert!((w - 1.0).abs() < 4e-7 && params.has_room_for(max, c), "{max} {scale}: {w}");
         }
-        assert_eq!(weigh(Weighting::new(0.0, 1.0), [0.0; LANES])[0], AT_ONE * 2f32.powi(115));
+        assert_eq!(weigh(ExpParams::new(0.0, 1.0), [0.0; LANES])[0], AT_ONE * 2f32.powi(115));
     }
 
     #[test]
     fn infinite_and_far_logits_weigh_nothing() {
         let w = weigh(
-            Weighting::new(0.0, 1.0),
+            ExpParams::new(0.0, 1.0),
             std::array::from_fn(|i| match i {
                 0 => f32::NEG_INFINITY,
                 1 => -3e38,

@@ -23,7 +23,7 @@ pub(crate) trait Lanes: Copy {
     /// The same registers for whole numbers.
     type Words: Words;
     /// Ids that are expected next, and whether those before were as expected.
-    type Ids;
+    type IdCheck;
 
     fn splat(x: f32) -> Self;
     fn load(x: &Vector) -> Self;
@@ -69,10 +69,10 @@ pub(crate) trait Lanes: Copy {
         Self::load(&x.map(|bits| f32::from_bits(u32::from(bits) << 16)))
     }
 
-    /// Writes the lanes whose bit is set to the front of `out`, in order, each beside the index of its lane plus `first`;
-    /// returns their number. What lies behind them in `out` is spoilt.
+    /// Writes the lanes whose bit is set to the front of `out`, in order, each beside the index of its lane plus
+    /// `first`; returns their number. What lies behind them in `out` is spoilt.
     #[inline(always)]
-    fn compress(self, mask: Self::Mask, first: u32, indices: &mut [u32; LANES], lanes: &mut Vector) -> usize {
+    fn compress_indexed(self, mask: Self::Mask, first: u32, indices: &mut [u32; LANES], lanes: &mut Vector) -> usize {
         let mut bits = Self::bits(mask);
         if bits == 0 {
             return 0;
@@ -89,10 +89,10 @@ pub(crate) trait Lanes: Copy {
         n
     }
 
-    /// Writes the lanes of the mask to the front of `out`, in order; returns their number. What lies behind them in `out`
-    /// is spoilt.
+    /// Writes the lanes of the mask to the front of `out`, in order; returns their number. What lies behind them in
+    /// `out` is spoilt.
     #[inline(always)]
-    fn squeeze(self, mask: Self::Mask, out: &mut Vector) -> usize {
+    fn compress(self, mask: Self::Mask, out: &mut Vector) -> usize {
         let mut all = [0.0; LANES];
         self.store(&mut all);
         let (mut bits, mut n) = (Self::bits(mask), 0);
@@ -118,38 +118,38 @@ pub(crate) trait Lanes: Copy {
         Self::load(&candidates.map(|c| c.logit))
     }
 
-    /// The same in whatever order of lanes is there soonest; see [`Lanes::reordered`].
+    /// The same in whatever order of lanes is there soonest; see [`Lanes::unpermute`].
     #[inline(always)]
-    fn load_logits_soonest(candidates: &[Candidate; LANES]) -> Self {
+    fn load_logits_permuted(candidates: &[Candidate; LANES]) -> Self {
         Self::load_logits(candidates)
     }
 
-    /// Brings lanes from the order of [`Lanes::load_logits_soonest`] to their own.
+    /// Brings lanes from the order of [`Lanes::load_logits_permuted`] to their own.
     #[inline(always)]
-    fn reordered(self) -> Self {
+    fn unpermute(self) -> Self {
         self
     }
 
     /// The other way round.
     #[inline(always)]
-    fn soonest(self) -> Self {
+    fn permute(self) -> Self {
         self
     }
 
     /// Expects ids that count up from `first` by one.
-    fn expect_ids(first: i32) -> Self::Ids;
+    fn new_id_check(first: i32) -> Self::IdCheck;
     /// Looks at the ids of the next sixteen candidates.
-    fn meet_ids(ids: &mut Self::Ids, candidates: &[Candidate; LANES]);
+    fn update_id_check(ids: &mut Self::IdCheck, candidates: &[Candidate; LANES]);
     /// Whether all were as expected.
-    fn were_expected(ids: Self::Ids) -> bool;
+    fn id_check_passed(ids: Self::IdCheck) -> bool;
 
     /// Writes logits and probabilities into an engine's candidates, or some of both; their lanes are in the order of
-    /// [`Lanes::load_logits_soonest`].
+    /// [`Lanes::load_logits_permuted`].
     #[inline(always)]
     fn put<const LOGIT: bool, const P: bool>(candidates: &mut [Candidate; LANES], logits: Self, p: Self) {
         let mut words = [[0.0; LANES]; 2];
-        logits.reordered().store(&mut words[0]);
-        p.reordered().store(&mut words[1]);
+        logits.unpermute().store(&mut words[0]);
+        p.unpermute().store(&mut words[1]);
         for (i, c) in candidates.iter_mut().enumerate() {
             c.logit = if LOGIT { words[0][i] } else { c.logit };
             c.p = if P { words[1][i] } else { c.p };

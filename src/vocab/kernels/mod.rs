@@ -17,7 +17,7 @@ pub(crate) mod run;
 pub(crate) mod spread;
 
 pub(crate) use candidates::{rewrite, unpack};
-pub(crate) use compress::squeeze;
+pub(crate) use compress::compress;
 pub(crate) use elementwise::{bend, ring};
 pub(crate) use exp_sums::{column, sums, weights};
 pub(crate) use noise::{noises, search};
@@ -25,7 +25,7 @@ pub(crate) use prefix::above;
 pub(crate) use spread::spread;
 
 use lanes::{LANES, Lanes, Vector};
-use run::{Allowed, Format, Source, for_each_block, groups};
+use run::{Allowed, Format, TypedRun, for_each_block, groups};
 
 /// Logits that the passes take at a time: every sum and maximum is formed per block, in this order, everywhere.
 pub(crate) const BLOCK: usize = 256;
@@ -39,12 +39,12 @@ const WORD: usize = u64::BITS as usize / LANES;
 /// Vectors worked on side by side, so that none waits for another.
 pub(crate) const UNROLL: usize = 4;
 
-/// A token met by [`collect`]: its logit, so ordered as a whole number, above the complement of its index. The larger is
-/// the token that comes first, by descending logit and then by ascending index.
+/// A token met by [`collect`]: its logit, so ordered as a whole number, above the complement of its index. The larger
+/// is the token that comes first, by descending logit and then by ascending index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Hit(u64);
+pub(crate) struct RankedToken(u64);
 
-impl Hit {
+impl RankedToken {
     #[inline(always)]
     pub(crate) fn new(index: u32, logit: f32) -> Self {
         // -0 becomes 0, which it is a tie for.
@@ -96,8 +96,8 @@ impl Extent {
     }
 }
 
-/// The lanes in which no logit is NaN: sums pass a NaN on, and are cheaper than as many comparisons. Of infinities, only
-/// +infinity could make one, which is no logit either.
+/// The lanes in which no logit is NaN: sums pass a NaN on, and are cheaper than as many comparisons. Of infinities,
+/// only +infinity could make one, which is no logit either.
 #[inline(always)]
 pub(crate) fn all_ordered<L: Lanes>(x: [L; UNROLL]) -> L::Mask {
     x[0].add(x[1]).ordered(x[2].add(x[3]))
@@ -142,25 +142,25 @@ impl Maxima<'_> {
 
 /// The maximum of each lane of each block.
 #[inline(always)]
-pub(crate) fn maxima<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, mut maxima: Maxima<'_>) -> Extent {
-    let (mut ordered, mut ids) = (everywhere::<L>(), L::expect_ids(maxima.first_token()));
+pub(crate) fn maxima<L: Lanes, F: Format, A: Allowed>(run: TypedRun<'_, F, A>, mut maxima: Maxima<'_>) -> Extent {
+    let (mut ordered, mut ids) = (everywhere::<L>(), L::new_id_check(maxima.first_token()));
     let mut all = L::splat(f32::NEG_INFINITY);
     for_each_block!(run, |b, block| {
         let mut max = [L::splat(f32::NEG_INFINITY); UNROLL];
         for v in groups::<F>() {
             let mut x = [L::splat(0.0); UNROLL];
             for i in 0..UNROLL {
-                x[i] = run.vector_soonest::<L>(block, b, v + i);
+                x[i] = run.vector_permuted::<L>(block, b, v + i);
                 max[i] = x[i].max(max[i]);
-                F::meet_ids::<L>(&mut ids, &block[v + i]);
+                F::update_id_check::<L>(&mut ids, &block[v + i]);
             }
             ordered = L::and(ordered, all_ordered(x));
         }
         let max = max[0].max(max[1]).max(max[2].max(max[3]));
         all = max.max(all);
-        maxima.put(b, run.reordered(max));
+        maxima.put(b, run.unpermute(max));
     });
-    let (ordered, in_order) = (is_everywhere::<L>(ordered), L::were_expected(ids));
+    let (ordered, in_order) = (is_everywhere::<L>(ordered), L::id_check_passed(ids));
     Extent { max: all.largest(), min: f32::NEG_INFINITY, ordered, in_order, moment: 0.0 }
 }
 
@@ -182,7 +182,7 @@ const MANY: u32 = 48;
 
 /// The tokens to collect from some blocks of a run.
 #[derive(Clone, Copy)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct CollectRange<'a> {
     /// Numbers of blocks in the row, ascending, all in the run.
     pub(crate) blocks: &'a [u32],
     /// The number of the run's first block.
@@ -195,7 +195,11 @@ pub(crate) struct Wanted<'a> {
 
 /// Appends the tokens that are wanted, in order of index.
 #[inline(always)]
-pub(crate) fn collect<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, wanted: Wanted<'_>, hits: &mut Vec<Hit>) {
+pub(crate) fn collect<L: Lanes, F: Format, A: Allowed>(
+    run: TypedRun<'_, F, A>,
+    wanted: CollectRange<'_>,
+    hits: &mut Vec<RankedToken>,
+) {
     // Mostly there is no upper bound: made a constant.
     if wanted.high == f32::INFINITY {
         collect_between::<L, F, A, false>(run, wanted, hits);
@@ -206,9 +210,9 @@ pub(crate) fn collect<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, wa
 
 #[inline(always)]
 fn collect_between<L: Lanes, F: Format, A: Allowed, const HIGH: bool>(
-    run: Source<'_, F, A>,
-    wanted: Wanted<'_>,
-    hits: &mut Vec<Hit>,
+    run: TypedRun<'_, F, A>,
+    wanted: CollectRange<'_>,
+    hits: &mut Vec<RankedToken>,
 ) {
     let (low, high) = (L::splat(wanted.low), L::splat(wanted.high));
     let last = run.last();
@@ -236,7 +240,7 @@ fn collect_between<L: Lanes, F: Format, A: Allowed, const HIGH: bool>(
             for (w, mut word) in words.into_iter().enumerate() {
                 while word != 0 {
                     let at = w * WORD * LANES + word.trailing_zeros() as usize;
-                    hits.push(Hit::new(first + at as u32, F::value(block.as_flattened()[at])));
+                    hits.push(RankedToken::new(first + at as u32, F::value(block.as_flattened()[at])));
                     word &= word - 1;
                 }
             }
@@ -244,15 +248,15 @@ fn collect_between<L: Lanes, F: Format, A: Allowed, const HIGH: bool>(
         }
         // A vector at a time, of which some count, each over what the last one left too much.
         let mut len = hits.len();
-        hits.resize(len + SLACK, Hit(0));
+        hits.resize(len + SLACK, RankedToken(0));
         let (mut indices, mut logits) = ([0; LANES], [0.0; LANES]);
         for v in 0..ROWS {
             let x = run.vector::<L>(block, b, v);
             let inside = if HIGH { L::and(x.ge(low), x.lt(high)) } else { x.ge(low) };
-            let n = x.compress(inside, first + (v * LANES) as u32, &mut indices, &mut logits);
+            let n = x.compress_indexed(inside, first + (v * LANES) as u32, &mut indices, &mut logits);
             let Some(all) = hits[len..].first_chunk_mut::<LANES>() else { break };
             for i in 0..LANES {
-                all[i] = Hit::new(indices[i], logits[i]);
+                all[i] = RankedToken::new(indices[i], logits[i]);
             }
             len += n;
         }
@@ -262,7 +266,7 @@ fn collect_between<L: Lanes, F: Format, A: Allowed, const HIGH: bool>(
 
 /// The number of tokens with `logit >= low`.
 #[inline(always)]
-pub(crate) fn count<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, low: f32) -> u64 {
+pub(crate) fn count<L: Lanes, F: Format, A: Allowed>(run: TypedRun<'_, F, A>, low: f32) -> u64 {
     let low = L::splat(low);
     let mut n = 0;
     for_each_block!(run, |b, block| {
@@ -275,7 +279,7 @@ pub(crate) fn count<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, low:
 
 /// Appends the numbers of the blocks with a lane that reaches `low`: the columns first, which may rule out sixteen.
 #[inline(always)]
-pub(crate) fn reaching<L: Lanes>(maxima: &[Vector], columns: &[Vector], low: f32, blocks: &mut Vec<u32>) {
+pub(crate) fn blocks_at_least<L: Lanes>(maxima: &[Vector], columns: &[Vector], low: f32, blocks: &mut Vec<u32>) {
     let low = L::splat(low);
     let reaches = |max: &Vector| L::bits(L::load(max).ge(low)) != 0;
     for (c, (_, maxima)) in columns.iter().zip(maxima.chunks(LANES)).enumerate().filter(|(_, (max, _))| reaches(max)) {
@@ -287,7 +291,7 @@ pub(crate) fn reaching<L: Lanes>(maxima: &[Vector], columns: &[Vector], low: f32
 
 /// The number of lanes that reach `low`.
 #[inline(always)]
-pub(crate) fn lanes_reaching<L: Lanes>(maxima: &[Vector], low: f32) -> u64 {
+pub(crate) fn lanes_at_least<L: Lanes>(maxima: &[Vector], low: f32) -> u64 {
     let low = L::splat(low);
     maxima.iter().map(|max| u64::from(L::bits(L::load(max).ge(low)).count_ones())).sum()
 }

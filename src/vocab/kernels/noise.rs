@@ -1,13 +1,13 @@
 //! Noise for a whole vocabulary: the words of a counter-based generator, and the tokens that could win with them.
 //!
-//! The generator is Philox4x32-10, whose counter begins with a quarter of the token's index: four tokens share a block of
-//! four words. Ten rounds of two multiplications, two shifts and two exclusive-ors make the words of as many counters as
-//! there are 64-bit lanes, so that sixteen words take about 31 instructions. Nothing saves a token its word: with a word
-//! of 0 any weight may win.
+//! The generator is Philox4x32-10, whose counter begins with a quarter of the token's index: four tokens share a block
+//! of four words. Ten rounds of two multiplications, two shifts and two exclusive-ors make the words of as many
+//! counters as there are 64-bit lanes, so that sixteen words take about 31 instructions. Nothing saves a token its
+//! word: with a word of 0 any weight may win.
 //!
-//! But no weight is looked at again. A word that is too large for the sum of the weights of its lane, which the first pass
-//! left behind, is too large for the token's own weight; so one bound for each lane of a block, compared with the least
-//! word in it, is all that most blocks take.
+//! But no weight is looked at again. A word that is too large for the sum of the weights of its lane, which the first
+//! pass left behind, is too large for the token's own weight; so one bound for each lane of a block, compared with the
+//! least word in it, is all that most blocks take.
 
 use super::lanes::{LANES, Lanes, Vector};
 use super::{BLOCK, ROWS};

@@ -5,7 +5,7 @@ use super::{ROWS, UNROLL};
 
 /// What stands at or above a logit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Above {
+pub(crate) struct PrefixSum {
     /// The row's first token weighs 1.
     pub(crate) weight: f64,
     pub(crate) count: usize,
@@ -16,7 +16,7 @@ pub(crate) const CHUNK: usize = UNROLL * LANES;
 
 /// The weight, in the weights' own unit, and the number of the tokens that reach `low`; of whole chunks.
 #[inline(always)]
-pub(crate) fn above<L: Lanes>(logits: &[f32], weights: &[f32], low: f32) -> Above {
+pub(crate) fn above<L: Lanes>(logits: &[f32], weights: &[f32], low: f32) -> PrefixSum {
     let (low, mut total, mut count) = (L::splat(low), L::no_sums(), 0);
     let logits = logits.as_chunks::<LANES>().0.as_chunks::<UNROLL>().0;
     let weights = weights.as_chunks::<LANES>().0.as_chunks::<UNROLL>().0;
@@ -31,5 +31,5 @@ pub(crate) fn above<L: Lanes>(logits: &[f32], weights: &[f32], low: f32) -> Abov
         }
         sums[0].add(sums[1]).add(sums[2].add(sums[3])).add_to(&mut total);
     }
-    Above { weight: L::sum(total), count }
+    PrefixSum { weight: L::sum(total), count }
 }

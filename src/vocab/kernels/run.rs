@@ -44,18 +44,18 @@ pub(crate) trait Format: Copy {
     fn floats(_: &Block<Self>) -> Option<&Block<F32>> {
         None
     }
-    /// [`Format::load`] in whatever order of lanes is there soonest; see [`Format::reordered`].
+    /// [`Format::load`] in whatever order of lanes is there soonest; see [`Format::unpermute`].
     #[inline(always)]
     fn load_soonest<L: Lanes>(x: &[Self::Bits; LANES]) -> L {
         Self::load(x)
     }
     #[inline(always)]
-    fn reordered<L: Lanes>(x: L) -> L {
+    fn unpermute<L: Lanes>(x: L) -> L {
         x
     }
     /// Looks at the ids of candidates; other formats have none.
     #[inline(always)]
-    fn meet_ids<L: Lanes>(_: &mut L::Ids, _: &[Self::Bits; LANES]) {}
+    fn update_id_check<L: Lanes>(_: &mut L::IdCheck, _: &[Self::Bits; LANES]) {}
     /// Finishes a block of which only the first `len` are not [`Format::NOTHING`].
     #[inline(always)]
     fn finish(_: &mut Block<Self>, _len: usize) {}
@@ -137,17 +137,17 @@ impl Format for Candidates {
 
     #[inline(always)]
     fn load_soonest<L: Lanes>(x: &[Candidate; LANES]) -> L {
-        L::load_logits_soonest(x)
+        L::load_logits_permuted(x)
     }
 
     #[inline(always)]
-    fn reordered<L: Lanes>(x: L) -> L {
-        x.reordered()
+    fn unpermute<L: Lanes>(x: L) -> L {
+        x.unpermute()
     }
 
     #[inline(always)]
-    fn meet_ids<L: Lanes>(ids: &mut L::Ids, x: &[Candidate; LANES]) {
-        L::meet_ids(ids, x);
+    fn update_id_check<L: Lanes>(ids: &mut L::IdCheck, x: &[Candidate; LANES]) {
+        L::update_id_check(ids, x);
     }
 
     #[inline(always)]
@@ -197,7 +197,7 @@ impl Allowed for Packed<'_> {
 
 /// A run whose format and mask are known to the compiler.
 #[derive(Clone, Copy)]
-pub(crate) struct Source<'a, F: Format, A> {
+pub(crate) struct TypedRun<'a, F: Format, A> {
     pub(crate) values: &'a [F::Bits],
     pub(crate) allowed: A,
 }
@@ -205,7 +205,7 @@ pub(crate) struct Source<'a, F: Format, A> {
 /// A block of vectors in memory.
 pub(crate) type Block<F> = [[<F as Format>::Bits; LANES]; ROWS];
 
-impl<'a, F: Format, A: Allowed> Source<'a, F, A> {
+impl<'a, F: Format, A: Allowed> TypedRun<'a, F, A> {
     /// The whole blocks.
     #[inline(always)]
     pub(crate) fn whole(&self) -> &'a [Block<F>] {
@@ -213,8 +213,8 @@ impl<'a, F: Format, A: Allowed> Source<'a, F, A> {
         vectors.as_chunks::<ROWS>().0
     }
 
-    /// A short last block, filled up with -infinity, which no pass counts, so that there is no tail with another order of
-    /// operations.
+    /// A short last block, filled up with -infinity, which no pass counts, so that there is no tail with another order
+    /// of operations.
     #[inline(always)]
     pub(crate) fn last(&self) -> Option<Block<F>> {
         let rest = &self.values[self.whole().len() * BLOCK..];
@@ -250,16 +250,16 @@ impl<'a, F: Format, A: Allowed> Source<'a, F, A> {
         self.allowed.ban(F::load(&block[v]), b * ROWS + v)
     }
 
-    /// The same in whatever order of lanes is there soonest, the same for every vector; see [`Source::reordered`].
+    /// The same in whatever order of lanes is there soonest, the same for every vector; see [`Source::unpermute`].
     #[inline(always)]
-    pub(crate) fn vector_soonest<L: Lanes>(&self, block: &Block<F>, b: usize, v: usize) -> L {
+    pub(crate) fn vector_permuted<L: Lanes>(&self, block: &Block<F>, b: usize, v: usize) -> L {
         if A::BANS { self.vector(block, b, v) } else { F::load_soonest(&block[v]) }
     }
 
-    /// Brings lanes from the order of [`Source::vector_soonest`] to their own.
+    /// Brings lanes from the order of [`Source::vector_permuted`] to their own.
     #[inline(always)]
-    pub(crate) fn reordered<L: Lanes>(&self, x: L) -> L {
-        if A::BANS { x } else { F::reordered(x) }
+    pub(crate) fn unpermute<L: Lanes>(&self, x: L) -> L {
+        if A::BANS { x } else { F::unpermute(x) }
     }
 }
 
@@ -288,42 +288,42 @@ macro_rules! for_each_block {
 pub(crate) use for_each_block;
 
 /// Calls a pass with the run's format and mask as types.
-macro_rules! with_source {
+macro_rules! with_typed_run {
     ($run:expr, |$source:ident| $call:expr) => {
         match ($run.values, $run.mask) {
             ($crate::logits::Values::F32(values), None) => {
-                let $source = Source::<F32, All> { values, allowed: All };
+                let $source = TypedRun::<F32, All> { values, allowed: All };
                 $call
             }
             ($crate::logits::Values::F16(values), None) => {
-                let $source = Source::<F16, All> { values, allowed: All };
+                let $source = TypedRun::<F16, All> { values, allowed: All };
                 $call
             }
             ($crate::logits::Values::Bf16(values), None) => {
-                let $source = Source::<Bf16, All> { values, allowed: All };
+                let $source = TypedRun::<Bf16, All> { values, allowed: All };
                 $call
             }
             ($crate::logits::Values::Candidates(values), None) => {
-                let $source = Source::<Candidates, All> { values, allowed: All };
+                let $source = TypedRun::<Candidates, All> { values, allowed: All };
                 $call
             }
             ($crate::logits::Values::F32(values), Some(words)) => {
-                let $source = Source::<F32, Packed<'_>> { values, allowed: Packed(words) };
+                let $source = TypedRun::<F32, Packed<'_>> { values, allowed: Packed(words) };
                 $call
             }
             ($crate::logits::Values::F16(values), Some(words)) => {
-                let $source = Source::<F16, Packed<'_>> { values, allowed: Packed(words) };
+                let $source = TypedRun::<F16, Packed<'_>> { values, allowed: Packed(words) };
                 $call
             }
             ($crate::logits::Values::Bf16(values), Some(words)) => {
-                let $source = Source::<Bf16, Packed<'_>> { values, allowed: Packed(words) };
+                let $source = TypedRun::<Bf16, Packed<'_>> { values, allowed: Packed(words) };
                 $call
             }
             ($crate::logits::Values::Candidates(values), Some(words)) => {
-                let $source = Source::<Candidates, Packed<'_>> { values, allowed: Packed(words) };
+                let $source = TypedRun::<Candidates, Packed<'_>> { values, allowed: Packed(words) };
                 $call
             }
         }
     };
 }
-pub(crate) use with_source;
+pub(crate) use with_typed_run;

@@ -3,7 +3,7 @@
 use super::BLOCK;
 use super::ROWS;
 use super::lanes::{LANES, Lanes};
-use super::run::{Allowed, Format, Source, for_each_block};
+use super::run::{Allowed, Format, TypedRun, for_each_block};
 
 /// Sums over the finite logits of a run, each taken as u = (logit - centre) * factor.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -25,7 +25,7 @@ pub(crate) struct Measure {
 }
 
 #[inline(always)]
-pub(crate) fn spread<L: Lanes, F: Format, A: Allowed>(run: Source<'_, F, A>, measure: Measure) -> Spread {
+pub(crate) fn spread<L: Lanes, F: Format, A: Allowed>(run: TypedRun<'_, F, A>, measure: Measure) -> Spread {
     let (factor, centre) = (L::splat(measure.factor), L::splat(measure.centre * measure.factor));
     let lowest = L::splat(f32::MIN);
     let (mut count, mut sums, mut squares) = (0, L::no_sums(), L::no_sums());

@@ -26,7 +26,7 @@ impl Lanes for Avx2 {
     type Mask = (__m256, __m256);
     type Sums = [__m256d; 4];
     type Words = Words256;
-    type Ids = Expected;
+    type IdCheck = Expected;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -168,7 +168,7 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn squeeze(self, mask: Self::Mask, out: &mut Vector) -> usize {
+    fn compress(self, mask: Self::Mask, out: &mut Vector) -> usize {
         // SAFETY: the features are there; the first eight floats fit, and so do the next after at most eight.
         unsafe {
             let half = |x: __m256, mask: __m256, out: *mut f32| {
@@ -209,18 +209,18 @@ impl Lanes for Avx2 {
     /// Eight candidates are three registers, in which the logits stand in lanes of their own: blended and put in order.
     #[inline(always)]
     fn load_logits(candidates: &[Candidate; LANES]) -> Self {
-        Self::load_logits_soonest(candidates).reordered()
+        Self::load_logits_permuted(candidates).unpermute()
     }
 
     #[inline(always)]
-    fn load_logits_soonest(candidates: &[Candidate; LANES]) -> Self {
+    fn load_logits_permuted(candidates: &[Candidate; LANES]) -> Self {
         let (low, high) = halves(candidates);
         // SAFETY: the features are there.
         unsafe { Self(logits(low), logits(high)) }
     }
 
     #[inline(always)]
-    fn reordered(self) -> Self {
+    fn unpermute(self) -> Self {
         // SAFETY: the features are there.
         unsafe {
             let from = _mm256_setr_epi32(1, 4, 7, 2, 5, 0, 3, 6);
@@ -229,7 +229,7 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn soonest(self) -> Self {
+    fn permute(self) -> Self {
         // SAFETY: the features are there.
         unsafe {
             let from = _mm256_setr_epi32(5, 0, 3, 6, 1, 4, 7, 2);
@@ -238,7 +238,7 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn expect_ids(first: i32) -> Expected {
+    fn new_id_check(first: i32) -> Expected {
         // SAFETY: the features are there.
         unsafe {
             // Candidate i's id stands at 3 i modulo 8.
@@ -248,7 +248,7 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn meet_ids(Expected { next, wrong }: &mut Expected, candidates: &[Candidate; LANES]) {
+    fn update_id_check(Expected { next, wrong }: &mut Expected, candidates: &[Candidate; LANES]) {
         let (low, high) = halves(candidates);
         // SAFETY: the features are there.
         unsafe {
@@ -261,7 +261,7 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn were_expected(ids: Expected) -> bool {
+    fn id_check_passed(ids: Expected) -> bool {
         // SAFETY: the features are there.
         unsafe { _mm256_testz_si256(ids.wrong, ids.wrong) == 1 }
     }

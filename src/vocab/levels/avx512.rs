@@ -22,7 +22,7 @@ impl Lanes for Avx512 {
     type Mask = __mmask16;
     type Sums = [__m512d; 2];
     type Words = Words512;
-    type Ids = Expected;
+    type IdCheck = Expected;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -146,7 +146,7 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn compress(self, mask: __mmask16, first: u32, indices: &mut [u32; LANES], lanes: &mut Vector) -> usize {
+    fn compress_indexed(self, mask: __mmask16, first: u32, indices: &mut [u32; LANES], lanes: &mut Vector) -> usize {
         // SAFETY: the features are there, and sixteen numbers can be written to each.
         unsafe {
             let lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -158,7 +158,7 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn squeeze(self, mask: __mmask16, out: &mut Vector) -> usize {
+    fn compress(self, mask: __mmask16, out: &mut Vector) -> usize {
         // SAFETY: the features are there, and sixteen floats can be written. (Compressing into memory is many times
         // slower on some processors.)
         unsafe { _mm512_storeu_ps(out.as_mut_ptr(), _mm512_maskz_compress_ps(mask, self.0)) };
@@ -188,24 +188,24 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn load_logits(candidates: &[Candidate; LANES]) -> Self {
-        Self::load_logits_soonest(candidates).reordered()
+        Self::load_logits_permuted(candidates).unpermute()
     }
 
     #[inline(always)]
-    fn load_logits_soonest(candidates: &[Candidate; LANES]) -> Self {
+    fn load_logits_permuted(candidates: &[Candidate; LANES]) -> Self {
         // SAFETY: the features are there.
         Self(unsafe { _mm512_castsi512_ps(words::<1>(candidates)) })
     }
 
     #[inline(always)]
-    fn reordered(self) -> Self {
+    fn unpermute(self) -> Self {
         let from = const { places_of(1) };
         // SAFETY: the features are there, and sixteen words can be read.
         Self(unsafe { _mm512_permutexvar_ps(_mm512_loadu_si512(from.as_ptr().cast()), self.0) })
     }
 
     #[inline(always)]
-    fn soonest(self) -> Self {
+    fn permute(self) -> Self {
         let mut from = [0; LANES];
         for (i, place) in const { places_of(1) }.into_iter().enumerate() {
             from[place as usize] = i as i32;
@@ -215,7 +215,7 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn expect_ids(first: i32) -> Expected {
+    fn new_id_check(first: i32) -> Expected {
         let mut ids = [0; LANES];
         for (i, place) in const { places_of(0) }.into_iter().enumerate() {
             ids[place as usize] = first.wrapping_add(i as i32);
@@ -225,7 +225,7 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn meet_ids(Expected { next, wrong }: &mut Expected, candidates: &[Candidate; LANES]) {
+    fn update_id_check(Expected { next, wrong }: &mut Expected, candidates: &[Candidate; LANES]) {
         // SAFETY: the features are there.
         unsafe {
             // wrong | (ids ^ next), in one instruction.
@@ -235,7 +235,7 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn were_expected(ids: Expected) -> bool {
+    fn id_check_passed(ids: Expected) -> bool {
         // SAFETY: the features are there.
         unsafe { _mm512_test_epi32_mask(ids.wrong, ids.wrong) == 0 }
     }
@@ -306,8 +306,8 @@ const fn lanes_of(at: usize) -> [u16; 3] {
     lanes
 }
 
-/// Word `AT` of each candidate, that of candidate i at `places_of(AT)[i]`: sixteen candidates are three registers, in which
-/// these words stand in lanes of their own.
+/// Word `AT` of each candidate, that of candidate i at `places_of(AT)[i]`: sixteen candidates are three registers, in
+/// which these words stand in lanes of their own.
 ///
 /// # Safety
 /// The features are there.

@@ -32,7 +32,7 @@ impl Lanes for Neon {
     type Mask = [uint32x4_t; 4];
     type Sums = WideArray;
     type Words = NeonWords;
-    type Ids = Expected;
+    type IdCheck = Expected;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -173,14 +173,14 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
-    fn expect_ids(first: i32) -> Expected {
+    fn new_id_check(first: i32) -> Expected {
         const COUNT: [i32; 4] = [0, 1, 2, 3];
         // SAFETY: NEON is there, and four words can be read.
         unsafe { Expected { next: vaddq_s32(vdupq_n_s32(first), vld1q_s32(COUNT.as_ptr())), wrong: vdupq_n_s32(0) } }
     }
 
     #[inline(always)]
-    fn meet_ids(Expected { next, wrong }: &mut Expected, candidates: &[Candidate; LANES]) {
+    fn update_id_check(Expected { next, wrong }: &mut Expected, candidates: &[Candidate; LANES]) {
         for four in candidates.as_chunks::<4>().0 {
             // SAFETY: NEON is there, and four candidates can be read.
             unsafe {
@@ -191,7 +191,7 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
-    fn were_expected(ids: Expected) -> bool {
+    fn id_check_passed(ids: Expected) -> bool {
         // SAFETY: NEON is there.
         unsafe { vmaxvq_u32(vreinterpretq_u32_s32(ids.wrong)) == 0 }
     }

@@ -30,7 +30,7 @@ impl Lanes for Scalar {
     type Mask = u16;
     type Sums = WideArray;
     type Words = ScalarWords;
-    type Ids = Expected;
+    type IdCheck = Expected;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -93,12 +93,12 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn expect_ids(first: i32) -> Expected {
+    fn new_id_check(first: i32) -> Expected {
         Expected { next: first, wrong: 0 }
     }
 
     #[inline(always)]
-    fn meet_ids(ids: &mut Expected, candidates: &[Candidate; LANES]) {
+    fn update_id_check(ids: &mut Expected, candidates: &[Candidate; LANES]) {
         for c in candidates {
             ids.wrong |= c.id ^ ids.next;
             ids.next = ids.next.wrapping_add(1);
@@ -106,7 +106,7 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn were_expected(ids: Expected) -> bool {
+    fn id_check_passed(ids: Expected) -> bool {
         ids.wrong == 0
     }
 

@@ -1,12 +1,12 @@
-//! Whole numbers for the noise in the registers of AVX2 and AVX-512: a multiplication takes the lower half of every 64-bit
-//! lane and fills all of it.
+//! Whole numbers for the noise in the registers of AVX2 and AVX-512: a multiplication takes the lower half of every
+//! 64-bit lane and fills all of it.
 
 use super::super::kernels::lanes::LANES;
 use super::super::kernels::noise::{Noises, Words};
 use std::arch::x86_64::*;
 
-/// The numbers of eight counters in two registers, each in the lower half of a 64-bit lane; what stands in the upper half
-/// is nobody's.
+/// The numbers of eight counters in two registers, each in the lower half of a 64-bit lane; what stands in the upper
+/// half is nobody's.
 #[derive(Clone, Copy)]
 pub(crate) struct Words256([__m256i; 2]);
 
@@ -87,8 +87,8 @@ impl Words for Words256 {
     }
 }
 
-/// The numbers of 32 counters in four registers, each in the lower half of a 64-bit lane; what stands in the upper half is
-/// nobody's.
+/// The numbers of 32 counters in four registers, each in the lower half of a 64-bit lane; what stands in the upper half
+/// is nobody's.
 #[derive(Clone, Copy)]
 pub(crate) struct Words512([__m512i; 4]);
 

@@ -7,6 +7,6 @@ namespace Bregman
         OfModel = 0,
 
         /// <summary>Those of the decoded distribution.</summary>
-        OfLaw = 1,
+        OfDecoded = 1,
     }
 }

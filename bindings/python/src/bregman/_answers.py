@@ -30,7 +30,7 @@ class Source(IntEnum):
     #: The model's, of the untouched logits: no mask, no bias, no stage, temperature 1.
     MODEL = lib.BREGMAN_OF_MODEL
     #: The decoded distribution's.
-    LAW = lib.BREGMAN_OF_LAW
+    LAW = lib.BREGMAN_OF_DECODED
 
 
 class Result(NamedTuple):
