@@ -1,7 +1,7 @@
 //! What else can be told of a decoded row: its most likely tokens, the drawn token's rank, and what was kept.
 
 use crate::diagnostics;
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Drawn};
 use crate::math::ln;
 
 /// Whose log-probabilities.
@@ -48,13 +48,19 @@ pub(crate) fn top(dist: &mut Distribution<'_>, ids: &mut [i32], logprobs: &mut [
     let n = ids.len().max(logprobs.len());
     let n = dist.deepen(n).min(n);
     let log_total = ln(dist.rough_total());
-    for (at, id) in ids.iter_mut().enumerate() {
-        *id = if at < n { dist.id(dist.entries()[at].index) } else { -1 };
-    }
+    write_ids(dist, ids);
     for (at, logprob) in logprobs.iter_mut().enumerate() {
         *logprob = if at < n { (dist.entries()[at].x - log_total) as f32 } else { f32::NEG_INFINITY };
     }
     n
+}
+
+/// Writes the ids of the entries, and -1 where there are no more.
+fn write_ids(dist: &mut Distribution<'_>, ids: &mut [i32]) {
+    let names = dist.ids();
+    let known = dist.entries().iter().map(|e| names.map_or(e.index as i32, |names| names[e.index as usize]));
+    let known = known.chain(std::iter::repeat(-1));
+    ids.iter_mut().zip(known).for_each(|(id, known)| *id = known);
 }
 
 /// The same of a model that has no distribution.
@@ -64,9 +70,8 @@ pub(crate) fn no_top(ids: &mut [i32], logprobs: &mut [f32]) {
 }
 
 /// Rank and log-probability of the token that was drawn from a distribution, under this distribution.
-pub(crate) fn rank_in_distribution(dist: &mut Distribution<'_>) -> TokenRank {
-    let Some(drawn) = dist.drawn() else { return TokenRank::NOTHING };
-    let rank = if dist.is_closed() {
+pub(crate) fn rank_in_distribution(dist: &mut Distribution<'_>, drawn: Drawn) -> TokenRank {
+    let rank = if dist.is_truncated() {
         let x = dist.entries()[drawn.rank].x;
         dist.entries().partition_point(|e| e.x >= x)
     } else {
@@ -87,10 +92,8 @@ pub(crate) fn rank_in_model(model: &mut Distribution<'_>, token: u32) -> TokenRa
 /// Writes which tokens have positive probability.
 pub(crate) fn kept(dist: &mut Distribution<'_>, ids: &mut [i32], mask: &mut [u32]) {
     if !ids.is_empty() {
-        let n = dist.deepen(ids.len());
-        for (at, id) in ids.iter_mut().enumerate() {
-            *id = if at < n { dist.id(dist.entries()[at].index) } else { -1 };
-        }
+        dist.deepen(ids.len());
+        write_ids(dist, ids);
     }
     if mask.is_empty() {
         return;
@@ -101,7 +104,7 @@ pub(crate) fn kept(dist: &mut Distribution<'_>, ids: &mut [i32], mask: &mut [u32
             *word |= 1 << (token % 32);
         }
     };
-    if dist.is_closed() {
+    if dist.is_truncated() {
         dist.entries().iter().for_each(|e| set(e.index as usize));
         return;
     }

@@ -2,7 +2,7 @@
 
 use crate::distribution::{Distribution, DistributionScratch};
 use crate::math::{exp, ln};
-use crate::vocab::{FirstPass, Kernels, Vocabulary};
+use crate::vocab::{Kernels, Vocabulary};
 
 /// The model's mass on the distribution's support, as the first dropping stage saw the distribution: S_k of the paper,
 /// and 1 where nothing was dropped.
@@ -12,10 +12,10 @@ pub(crate) fn kept_mass(
     scratch: &mut DistributionScratch,
 ) -> f64 {
     if let Some((row, scale)) = dist.dropped_from() {
-        return Distribution::open(row, FirstPass::Total(scale), kernels, scratch)
+        return Distribution::open(row, scale, kernels, scratch)
             .map_or(f64::NAN, |mut first| mass(dist, first.vocabulary().0, scale));
     }
-    if !dist.is_closed() {
+    if !dist.is_truncated() {
         return 1.0;
     }
     let scale = dist.first_scale();
@@ -30,7 +30,7 @@ pub(crate) fn kept_mass(
 fn mass(dist: &mut Distribution<'_>, first: &mut Vocabulary<'_>, scale: f64) -> f64 {
     let (row, max) = (first.row(), f64::from(first.max()));
     let weight = |index: u32| exp((f64::from(row.logit(index)) - max) * scale);
-    if dist.is_closed() {
+    if dist.is_truncated() {
         let kept: f64 = dist.entries().iter().map(|e| weight(e.index)).sum();
         let indices = dist.entries().iter().map(|e| e.index);
         return kept / (kept + first.total_without(indices, scale));
@@ -54,7 +54,7 @@ pub(crate) fn model_logprob(
     if dist.has_model_logits() {
         return logprob(dist.vocabulary().0, token);
     }
-    match Distribution::open(dist.opened_with().untouched(), FirstPass::Total(1.0), kernels, scratch) {
+    match Distribution::open(dist.opened_with().untouched(), 1.0, kernels, scratch) {
         Ok(mut model) => logprob(model.vocabulary().0, token),
         Err(_) => f64::NAN,
     }

@@ -8,8 +8,7 @@
 //! those that can still win. Nothing of the vocabulary's size is stored. Of a whole vocabulary the words are made and
 //! compared many at a time (`vocab/noise.rs`), and no weight is asked for but a lane's sum.
 
-use crate::distribution::head::LOWEST_LOG_WEIGHT;
-use crate::distribution::{Distribution, Drawn};
+use crate::distribution::{Distribution, Drawn, LOWEST_LOG_WEIGHT};
 use crate::logits::Row;
 use crate::math::{exp, ln};
 use crate::random::{MOST_NOISE, Noise, Stream};
@@ -71,7 +70,7 @@ impl Podium {
 }
 
 /// Draws one token.
-pub(crate) fn draw(dist: &mut Distribution<'_>, noise: Noise) {
+pub(crate) fn draw(dist: &mut Distribution<'_>, noise: Noise) -> Option<Drawn> {
     let mut first: Option<Contender> = None;
     race(dist, noise, |c| {
         if first.is_none_or(|best| c < best) {
@@ -79,10 +78,7 @@ pub(crate) fn draw(dist: &mut Distribution<'_>, noise: Noise) {
         }
         first.map_or(f64::NEG_INFINITY, |best| best.score)
     });
-    if let Some(Contender { index, rank, x, .. }) = first {
-        let p = exp(x) / dist.rough_total();
-        dist.take(Drawn { index, rank, p });
-    }
+    first.map(|Contender { index, rank, x, .. }| Drawn { index, rank, p: exp(x) / dist.rough_total() })
 }
 
 /// Draws `n` tokens without replacement, or all there are; in the order in which they came in.
@@ -115,15 +111,15 @@ fn limit(bar: f64) -> f64 {
 
 /// Calls `enter` with every token that can reach the bar; `enter` says where the bar is from then on.
 fn race(dist: &mut Distribution<'_>, noise: Noise, mut enter: impl FnMut(Contender) -> f64) {
-    if !dist.is_closed() {
+    if !dist.is_truncated() {
         return race_open(dist, noise, enter);
     }
-    let mut bar = f64::NEG_INFINITY;
+    let (ids, mut bar) = (dist.ids(), f64::NEG_INFINITY);
     for (rank, e) in dist.entries().iter().enumerate() {
         if e.x + MOST_NOISE < bar {
             break;
         }
-        let id = dist.id(e.index) as u32;
+        let id = ids.map_or(e.index, |ids| ids[e.index as usize] as u32);
         let high = noise.high(id);
         if can_pass(high, exp(e.x - bar), limit(0.0)) {
             bar = enter(Contender { index: e.index, id, rank, x: e.x, score: e.x + noise.gumbel(id, high) });

@@ -9,15 +9,15 @@ pub(crate) mod macros;
 mod parse;
 
 use crate::bregman::Generators;
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Drawn};
 use crate::error::{Error, Result};
 use crate::history::Scope;
 use crate::parameters::Arguments;
-use crate::stages::{Context, Learnt, Need, Stage, StageInfo};
+use crate::stages::{Context, Learnt, Stage, StageInfo};
 use crate::vocab::FirstPass;
 use std::fmt;
 
-/// A stage with what was said to it.
+/// A stage of a chain's text, with its arguments.
 struct ParsedStage {
     info: &'static StageInfo,
     arguments: Arguments,
@@ -25,7 +25,8 @@ struct ParsedStage {
 
 /// A parsed chain: immutable, shared by a sampler and its clones.
 pub(crate) struct Chain {
-    stages: Vec<Box<dyn Stage>>,
+    /// The stages that are not switched off, with their places in the text.
+    stages: Vec<(u32, Box<dyn Stage>)>,
     parsed: Vec<ParsedStage>,
     draws: bool,
 }
@@ -43,7 +44,8 @@ impl Chain {
                     parsed.len() - at - 1
                 )));
             }
-            stages.push((info.build)(arguments, generators).map_err(|e| in_stage(at, info.name, e))?);
+            let built = (info.build)(arguments, generators).map_err(|e| in_stage(at, info.name, e))?;
+            stages.extend(built.map(|stage| (at as u32, stage)));
         }
         let draws = parsed.last().is_some_and(|last| last.info.draws);
         Ok(Self { stages, parsed, draws })
@@ -54,71 +56,47 @@ impl Chain {
         self.draws
     }
 
-    /// What the first pass over a row is to find: what the first stage that looks at the row will ask.
-    pub(crate) fn first_pass(&self) -> FirstPass {
-        self.pass_for(0, 1.0)
+    /// The number of stages that are not switched off.
+    pub(crate) fn len(&self) -> usize {
+        self.stages.len()
     }
 
-    /// What a pass over a row is to find if the stages from `next` on follow, the first of which sees the distribution
-    /// at this scale.
-    fn pass_for(&self, next: usize, mut scale: f64) -> FirstPass {
-        for stage in &self.stages[next..] {
-            match stage.need() {
-                Need::Scale(factor) => scale = Distribution::scaled(scale, factor),
-                Need::Largest => return FirstPass::Maxima,
-                Need::Total => return FirstPass::Total(scale),
-                Need::Whole => return FirstPass::Whole(scale),
-                Need::Entropy => return FirstPass::Moment(scale),
-            }
-        }
-        // No stage asks. Who lists the distribution or writes its logits needs no sum, and who needs one has it made.
-        FirstPass::Maxima
-    }
-
-    /// How often the chain changes single tokens' logits at the most.
-    pub(crate) fn edits(&self) -> usize {
-        self.stages.iter().map(|stage| stage.edits()).sum()
-    }
-
-    /// How often the chain gives the whole row other logits at the most.
-    pub(crate) fn rewrites(&self) -> usize {
-        self.stages.iter().filter(|stage| stage.rewrites()).count()
-    }
-
-    /// The tokens of the history that have to be counted.
+    /// The tokens of the history that are to be counted.
     pub(crate) fn counts(&self) -> impl Iterator<Item = Scope> {
-        self.stages.iter().filter_map(|stage| stage.counts())
+        self.stages.iter().filter_map(|(_, stage)| stage.counts())
     }
 
-    /// Every stage's change of the distribution, in order; nothing is drawn.
+    /// Every stage's change of the distribution, in order; nothing is drawn. The row is read when a stage first needs
+    /// it, and again after a change of its logits.
     pub(crate) fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
-        for (at, stage) in (0..).zip(&self.stages) {
-            if !stage.is_pointwise() {
-                dist.read()?;
+        for (at, stage) in &self.stages {
+            if let Some(pass) = stage.first_pass() {
+                dist.read(pass)?;
             }
-            if !stage.takes_bulk() {
-                dist.list();
-            }
-            context.stage = at;
+            context.stage = *at;
             stage.transform(dist, context)?;
-            dist.plan(|scale| self.pass_for(at as usize + 1, scale));
         }
-        dist.read()
+        // Without a drawing stage the totals may not be needed at all.
+        dist.read(FirstPass::Maxima)
     }
 
-    /// The draw of the last stage, if it is one that draws; returns what that remembers from now on.
-    pub(crate) fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
-        self.stages.last().map_or(context.state, |stage| stage.draw(dist, context))
+    /// The draw of the last stage, if it is one that draws, and what it has learnt by that.
+    pub(crate) fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Option<(Drawn, Learnt)> {
+        self.last().and_then(|stage| stage.draw(dist, context))
     }
 
-    /// What the drawing stage remembers before the first token.
+    /// What the drawing stage has learnt before the first token.
     pub(crate) fn initial(&self) -> Learnt {
-        self.stages.last().map_or_else(Learnt::default, |stage| stage.initial())
+        self.last().map_or_else(Learnt::default, |stage| stage.initial())
     }
 
-    /// What the drawing stage remembers once the sequence goes on with `token`.
-    pub(crate) fn accepted(&self, state: Learnt, token: i32) -> Learnt {
-        self.stages.last().map_or(state, |stage| stage.accepted(state, token))
+    /// What the drawing stage has learnt once the sequence goes on with `token`.
+    pub(crate) fn accepted(&self, learnt: Learnt, token: i32) -> Learnt {
+        self.last().map_or(learnt, |stage| stage.accepted(learnt, token))
+    }
+
+    fn last(&self) -> Option<&dyn Stage> {
+        self.stages.last().map(|(_, stage)| &**stage)
     }
 }
 

@@ -72,7 +72,7 @@ fn stage(at: usize, text: &str, parsed: &mut Vec<ParsedStage>) -> Result<()> {
     match (info, stands_for) {
         (Some(info), _) => parsed.push(ParsedStage { info, arguments }),
         (None, Some(stands_for)) => {
-            for text in stands_for.expand(&arguments).map_err(in_stage)? {
+            for text in stands_for.expand(&arguments) {
                 stage(at, &text, parsed)?;
             }
         }

@@ -1,53 +1,60 @@
-//! A distribution of so many tokens that nobody sorts them: closed, but kept as a bulk (`vocab/bulk.rs`) until somebody
-//! asks for the list.
+//! A truncated distribution of too many tokens to sort: a prefix of the descending order, gathered without gaps by
+//! `vocab/bulk.rs`, until a stage or a caller needs the entries.
 
-use super::{Distribution, Drawn, Least, Ties};
-use crate::distribution::head::LOWEST_LOG_WEIGHT;
+use super::{Distribution, Drawn, LOWEST_LOG_WEIGHT, Least, Support, Ties};
 use crate::math::exp;
 use crate::vocab::{PrefixSum, RankedToken, SearchTarget};
 
 /// From so many tokens on a distribution is kept as a bulk.
 pub(super) const MANY: usize = 512;
 
-/// What was kept of the vocabulary's bulk.
+/// The tokens of the vocabulary's bulk that were kept.
 #[derive(Clone, Copy)]
-pub(super) struct Kept {
-    /// From here up, by place in the bulk.
+pub(super) struct BulkPrefix {
+    /// The last of them; its index is its place in the bulk.
     last: RankedToken,
     above: PrefixSum,
+}
+
+impl BulkPrefix {
+    /// Number of tokens.
+    pub(super) fn len(&self) -> usize {
+        self.above.count
+    }
 }
 
 impl Distribution<'_> {
     /// Whether a truncation may make it a bulk. (In a candidate array ties go by ids that are not the places.)
     pub(super) fn can_be_bulk(&self) -> bool {
-        !self.is_closed() && self.head.ids().is_none()
+        !self.is_truncated() && self.head.ids().is_none()
     }
 
-    /// Puts the tokens of a bulk in order.
-    pub(crate) fn list(&mut self) {
-        if let Some(Kept { last, above }) = self.bulk.take() {
-            self.head.rescale(self.vocab.max(), self.scale);
-            self.head.take_all(last.logit(), above.count, &mut self.vocab);
+    /// Makes a bulk a list.
+    pub(crate) fn sort_bulk(&mut self) {
+        if let Support::Bulk { prefix: BulkPrefix { last, above }, first_scale } = self.support {
+            self.head.restart();
+            self.head.take_all(last.logit(), above.count);
+            self.support = Support::List { first_scale, offset: None };
         }
     }
 
     fn keep_bulk(&mut self, last: RankedToken, above: PrefixSum) {
-        self.closed_at.get_or_insert(self.scale);
-        self.bulk = Some(Kept { last, above });
+        self.support = Support::Bulk { prefix: BulkPrefix { last, above }, first_scale: self.first_scale() };
     }
 
     /// The same, and all ties for the last.
     fn keep_bulk_down_to(&mut self, logit: f32) {
-        self.keep_bulk(RankedToken::new(u32::MAX, logit), self.vocab.bulk_at_least(logit));
+        self.keep_bulk(RankedToken::new(u32::MAX, logit), self.head.vocab().bulk_at_least(logit));
     }
 
     /// Keeps the `k` largest as a bulk, or all there are. False, and nothing changed, if there are no weights.
     pub(super) fn keep_bulk_largest(&mut self, k: usize, ties: Ties) -> bool {
-        let lowest = self.head.lowest();
+        let (lowest, scale) = (self.head.lowest(), self.scale());
+        let vocab = self.head.vocab_mut();
         let mut attempt = 0;
         let (floor, all) = loop {
-            let floor = self.vocab.bound_for_rank(k, attempt).max(lowest);
-            match self.vocab.gather(floor, self.scale) {
+            let floor = vocab.bound_for_rank(k, attempt).max(lowest);
+            match vocab.gather(floor, scale) {
                 None => return false,
                 Some(all) if all.count < k && floor > lowest => attempt += 1,
                 Some(all) => break (floor, all),
@@ -58,7 +65,7 @@ impl Distribution<'_> {
             self.keep_bulk(from, all);
             return true;
         }
-        let end = self.vocab.end_of_prefix((from, all), self.scale, SearchTarget::Count(k), |_, with| with.count <= k);
+        let end = vocab.end_of_prefix((from, all), scale, SearchTarget::Count(k), |_, with| with.count <= k);
         match ties {
             Ties::Exact => self.keep_bulk(end.last, end.above),
             Ties::Keep => self.keep_bulk_down_to(end.last.logit()),
@@ -68,10 +75,11 @@ impl Distribution<'_> {
 
     /// Keeps the tokens with a logit of at least `floor` as a bulk, if they are many; else nothing is changed.
     pub(super) fn keep_bulk_above(&mut self, floor: f32) -> bool {
-        if self.vocab.at_least(floor, MANY) < MANY {
+        let (scale, vocab) = (self.scale(), self.head.vocab_mut());
+        if vocab.at_least(floor, MANY) < MANY {
             return false;
         }
-        let Some(all) = self.vocab.gather(floor, self.scale) else { return false };
+        let Some(all) = vocab.gather(floor, scale) else { return false };
         self.keep_bulk(RankedToken::new(u32::MAX, floor), all);
         true
     }
@@ -87,10 +95,11 @@ impl Distribution<'_> {
     ) -> bool {
         let keeps =
             |before: PrefixSum, with: PrefixSum| before.count < least.tokens || keeps(before.weight, with.weight);
-        let lowest = self.head.lowest();
+        let (lowest, scale) = (self.head.lowest(), self.scale());
+        let vocab = self.head.vocab_mut();
         let mut floor = floor.max(lowest);
         let all = loop {
-            match self.vocab.gather(floor, self.scale) {
+            match vocab.gather(floor, scale) {
                 None => return false,
                 Some(all) if floor > lowest && keeps(all, all) => floor = lowest,
                 Some(all) => break all,
@@ -101,7 +110,7 @@ impl Distribution<'_> {
             self.keep_bulk(from, all);
             return true;
         }
-        let end = self.vocab.end_of_prefix((from, all), self.scale, SearchTarget::Weight(weight), keeps);
+        let end = vocab.end_of_prefix((from, all), scale, SearchTarget::Weight(weight), keeps);
         match least.ties {
             Ties::Exact => self.keep_bulk(end.last, end.above),
             Ties::Keep => self.keep_bulk_down_to(end.last.logit()),
@@ -109,46 +118,41 @@ impl Distribution<'_> {
         true
     }
 
-    /// A bulk's part of a change of scale, which has taken place. False if the bulk cannot go on as one.
-    pub(super) fn reweigh_bulk(&mut self) -> bool {
-        let Some(Kept { last, above }) = self.bulk else { return false };
-        let x = self.log_weight_of(last);
-        if x < LOWEST_LOG_WEIGHT || self.vocab.weigh_bulk(self.scale).is_none() {
+    /// Changes a bulk's scale. False, and nothing changed, if it is no bulk or cannot stay one.
+    pub(super) fn reweigh_bulk(&mut self, scale: f64) -> bool {
+        let Support::Bulk { prefix: BulkPrefix { last, above }, first_scale } = self.support else { return false };
+        let vocab = self.head.vocab_mut();
+        let x = (f64::from(last.logit()) - f64::from(vocab.max())) * scale;
+        if x < LOWEST_LOG_WEIGHT || vocab.weigh_bulk(scale).is_none() {
             return false;
         }
-        let larger = self.vocab.bulk_at_least(last.logit().next_up());
+        let larger = vocab.bulk_at_least(last.logit().next_up());
         let weight = larger.weight + (above.count - larger.count) as f64 * exp(x);
-        self.bulk = Some(Kept { last, above: PrefixSum { weight, count: above.count } });
+        let prefix = BulkPrefix { last, above: PrefixSum { weight, count: above.count } };
+        self.support = Support::Bulk { prefix, first_scale };
+        self.head.set_scale(scale);
         true
     }
 
-    fn log_weight_of(&self, hit: RankedToken) -> f64 {
-        (f64::from(hit.logit()) - f64::from(self.vocab.max())) * self.scale
-    }
-
-    pub(super) fn bulk_len(&self) -> Option<usize> {
-        self.bulk.map(|kept| kept.above.count)
-    }
-
-    /// A bulk's part of [`Distribution::draw`]: the order is the descending one, as it is of a list.
-    pub(super) fn draw_from_bulk(&mut self, u: f64) -> Option<Drawn> {
-        let Kept { last, above } = self.bulk?;
-        // Below the total, whatever rounding makes of it: some token is always the one.
+    /// [`Distribution::draw`] from a bulk: the order is the descending one, as it is of a list.
+    pub(super) fn draw_from_bulk(&mut self, BulkPrefix { last, above }: BulkPrefix, u: f64) -> Drawn {
+        let scale = self.scale();
+        // Below the total, however it is rounded: some token is always drawn.
         let target = (u * above.weight).min(above.weight.next_down());
-        let aim = SearchTarget::Weight(target);
-        let end = self.vocab.end_of_prefix((last, above), self.scale, aim, |_, with| with.weight <= target);
-        // Around the end weights are f64, elsewhere f32: the target may lie between, and then it is the last looked at.
+        let is_below = |_, with: PrefixSum| with.weight <= target;
+        let vocab = self.head.vocab_mut();
+        let end = vocab.end_of_prefix((last, above), scale, SearchTarget::Weight(target), is_below);
+        // Around the end weights are f64, elsewhere f32: a target between the two takes the last token looked at.
         let (hit, rank) = end.next.map_or((end.last, above.count - 1), |next| (next, end.above.count));
-        let p = exp(self.log_weight_of(hit)) / above.weight;
-        Some(Drawn { index: self.vocab.bulk_token(hit.index()), rank, p })
+        let index = vocab.bulk_token(hit.index());
+        Drawn { index, rank, p: exp(self.head.log_weight(hit.logit())) / above.weight }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DistributionScratch, Edge};
+    use super::super::{DistributionScratch, Edge, Entry};
     use super::*;
-    use crate::distribution::head::Entry;
     use crate::logits::Row;
     use crate::vocab::{FirstPass, levels};
 
@@ -187,9 +191,10 @@ mod tests {
         levels()
             .iter()
             .map(|kernels| {
-                let mut scratch = DistributionScratch::new(0, 0);
+                let mut scratch = DistributionScratch::new(0);
                 let row = Row::from_f32(row).unwrap();
-                let mut dist = Distribution::open(row, FirstPass::Maxima, kernels, &mut scratch).unwrap();
+                let mut dist = Distribution::new(row, None, kernels, &mut scratch);
+                dist.read(FirstPass::Maxima).unwrap();
                 dist.scale_by(scale);
                 f(&mut dist)
             })
@@ -202,6 +207,10 @@ mod tests {
         all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         let max = f64::from(all[0].1);
         all.iter().map(|&(i, l)| (i, ((f64::from(l) - max) * scale).exp())).collect()
+    }
+
+    fn is_bulk(dist: &Distribution<'_>) -> bool {
+        matches!(dist.support, Support::Bulk { .. })
     }
 
     fn indices(entries: &[Entry]) -> Vec<u32> {
@@ -222,8 +231,8 @@ mod tests {
                     }
                     for (size, is_bulk, kept) in with_distribution(&row, 1.0, |dist| {
                         dist.keep_largest(k, ties);
-                        let (size, is_bulk) = (dist.support(), dist.bulk.is_some());
-                        dist.list();
+                        let (size, is_bulk) = (dist.support(), is_bulk(dist));
+                        dist.sort_bulk();
                         (size, is_bulk, indices(dist.entries()))
                     }) {
                         assert!(is_bulk);
@@ -242,7 +251,7 @@ mod tests {
                 let expected: Vec<u32> = sorted(&row, 1.0).iter().filter(|e| e.1.ln() >= x).map(|e| e.0).collect();
                 for kept in with_distribution(&row, 1.0, |dist| {
                     dist.keep_down_to(x, Edge::Inside, ONE);
-                    dist.list();
+                    dist.sort_bulk();
                     indices(dist.entries())
                 }) {
                     assert!(kept == expected, "{x}: {} and {}", kept.len(), expected.len());
@@ -259,8 +268,8 @@ mod tests {
             for share in [0.3, 0.9, 0.999] {
                 let kept = with_distribution(&row, scale, |dist| {
                     dist.keep_while(share, ONE, |before, _, target| before < target);
-                    let is_bulk = dist.bulk.is_some();
-                    dist.list();
+                    let is_bulk = is_bulk(dist);
+                    dist.sort_bulk();
                     (is_bulk, indices(dist.entries()))
                 });
                 assert!(kept.iter().all(|k| *k == kept[0]), "all levels agree");
@@ -285,9 +294,8 @@ mod tests {
                     let drawn = with_distribution(&row, 1.0, |dist| {
                         dist.keep_largest(k, Ties::Exact);
                         dist.scale_by(later);
-                        assert!(dist.bulk.is_some());
-                        dist.draw(u);
-                        dist.drawn().unwrap()
+                        assert!(is_bulk(dist));
+                        dist.draw(u)
                     });
                     assert!(drawn.iter().all(|d| *d == drawn[0]), "all levels agree");
                     let Drawn { index, rank, p } = drawn[0];
@@ -308,8 +316,8 @@ mod tests {
             for x in [-0.7, -1.3001, -30.0] {
                 for (size, drawn) in with_distribution(&row, 1.0, |dist| {
                     dist.keep_down_to(x, Edge::Inside, ONE);
-                    dist.draw(1.0);
-                    (dist.support(), dist.drawn().unwrap())
+                    let drawn = dist.draw(1.0);
+                    (dist.support(), drawn)
                 }) {
                     // Rounding may leave the target some light tokens before.
                     let left: f64 = all[drawn.rank..size].iter().map(|e| e.1).sum();

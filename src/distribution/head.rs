@@ -1,13 +1,14 @@
-//! The sorted head of a row, which deepens itself when a stage looks further down.
+//! The most likely tokens of a row in descending order, as far down as a stage needs them.
 //!
-//! Candidates are fetched from the vocabulary above a bound that certifies them (every token at or above it is
-//! there), wait in a pool in no order, and only the part that somebody asked for is selected from the pool and
-//! sorted: the vocabulary never is.
+//! Tokens are fetched from the vocabulary above a bound that certifies them (every token at or above it is there). They
+//! wait in an unsorted pool, and only the part that is needed is selected from the pool and sorted: the vocabulary
+//! never is.
 
+use super::radix;
+use crate::error::Result;
 use crate::math::exp_all;
 use crate::order::halfway;
-use crate::vocab::{RankedToken, SLACK, USUAL_HEAD, Vocabulary, make_room};
-use std::cmp::Ordering;
+use crate::vocab::{FirstPass, RankedToken, SLACK, USUAL_HEAD, Vocabulary, make_room};
 
 /// A token of the head.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,10 +25,11 @@ pub(crate) struct Entry {
 #[derive(Default)]
 pub(crate) struct HeadScratch {
     entries: Vec<Entry>,
-    /// e^x of the first entries: of as many as somebody asked for, and of none whose x changed since.
+    /// e^x of the first entries; shorter than `entries` where some were not needed yet, empty once an x changed.
     weights: Vec<f64>,
+    /// Fetched, and below every entry.
     pool: Vec<RankedToken>,
-    /// What the sort of a long head goes through.
+    /// The second buffer of the radix sort.
     spare: Vec<RankedToken>,
 }
 
@@ -36,39 +38,82 @@ pub(crate) struct HeadScratch {
 /// not matter.
 pub(crate) const LOWEST_LOG_WEIGHT: f64 = -680.0;
 
-/// Entries fetched at the least: a smaller head is as dear.
+/// The fewest entries that are fetched: fewer would cost as much.
 const LEAST: usize = 16;
 
 /// A head that has more entries than this is long.
 const LONG: usize = 256;
 
-/// The tokens of a row in descending order of logit, ties by ascending id, as far down as anybody looked.
+/// The tokens of a row in descending order of logit, ties by ascending id, as far down as they are known, and the
+/// vocabulary that they come from.
 pub(crate) struct Head<'r> {
+    vocab: Vocabulary<'r>,
     scratch: &'r mut HeadScratch,
     /// The ids of a candidate array, where they are not the positions; ties go by them.
     ids: Option<&'r [i32]>,
     /// Every eligible token with a logit at or above it is in the entries or in the pool.
     floor: f32,
-    /// The smallest logit that is eligible; known once a scale is.
+    /// The smallest logit that is eligible; known once the row was read.
     lowest: f32,
+    /// The product of all 1/T so far: a log-weight is (logit - max) * scale.
     scale: f64,
 }
 
 impl<'r> Head<'r> {
-    pub(crate) fn new(scratch: &'r mut HeadScratch, ids: Option<&'r [i32]>) -> Self {
-        scratch.entries.clear();
-        scratch.weights.clear();
-        scratch.pool.clear();
-        Self { scratch, ids, floor: f32::INFINITY, lowest: f32::MIN, scale: 1.0 }
+    pub(crate) fn new(vocab: Vocabulary<'r>, scratch: &'r mut HeadScratch, ids: Option<&'r [i32]>) -> Self {
+        scratch.clear();
+        Self { vocab, scratch, ids, floor: f32::INFINITY, lowest: f32::MIN, scale: 1.0 }
+    }
+
+    pub(crate) fn vocab(&self) -> &Vocabulary<'r> {
+        &self.vocab
+    }
+
+    pub(crate) fn vocab_mut(&mut self) -> &mut Vocabulary<'r> {
+        &mut self.vocab
+    }
+
+    /// The vocabulary, to ask about it, and the entries.
+    pub(crate) fn parts(&mut self) -> (&mut Vocabulary<'r>, &[Entry]) {
+        (&mut self.vocab, &self.scratch.entries)
+    }
+
+    pub(crate) fn scale(&self) -> f64 {
+        self.scale
+    }
+
+    /// Sets the scale of what is fetched from now on; entries that are there keep their log-weights.
+    pub(crate) fn set_scale(&mut self, scale: f64) {
+        self.scale = scale;
+    }
+
+    /// Reads the row in one pass.
+    pub(crate) fn read(&mut self, pass: FirstPass) -> Result<()> {
+        self.vocab.read(pass, self.scale)?;
+        self.reserve(self.vocab.row().vocab());
+        self.restart();
+        Ok(())
+    }
+
+    /// Drops what was fetched; the next fetch begins at the top, at the present scale.
+    pub(crate) fn restart(&mut self) {
+        self.scratch.clear();
+        self.floor = f32::INFINITY;
+        self.lowest = logit_at(self.vocab.max(), self.scale, LOWEST_LOG_WEIGHT);
+    }
+
+    /// The log-weight of a logit of the row.
+    pub(crate) fn log_weight(&self, logit: f32) -> f64 {
+        (f64::from(logit) - f64::from(self.vocab.max())) * self.scale
+    }
+
+    /// The entries' memory and the ids of a candidate array.
+    pub(crate) fn scratch(&mut self) -> (&mut HeadScratch, Option<&'r [i32]>) {
+        (self.scratch, self.ids)
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.scratch.entries
-    }
-
-    pub(crate) fn entries_mut(&mut self) -> &mut Vec<Entry> {
-        self.scratch.weights.clear();
-        &mut self.scratch.entries
     }
 
     /// Drops all but the first `n` entries.
@@ -78,15 +123,8 @@ impl<'r> Head<'r> {
     }
 
     /// The entries with the weight e^x of each.
-    pub(crate) fn weighed(&mut self) -> (&[Entry], &[f64]) {
-        let HeadScratch { entries, weights, .. } = &mut *self.scratch;
-        exp_all(entries[weights.len()..].iter().map(|e| e.x), weights);
-        (entries, weights)
-    }
-
-    /// The weight e^x of each entry.
-    pub(crate) fn weights(&mut self) -> &[f64] {
-        self.weighed().1
+    pub(crate) fn weighted(&mut self) -> (&[Entry], &[f64]) {
+        self.scratch.weighted()
     }
 
     /// The id of the token at a position of the row.
@@ -99,9 +137,9 @@ impl<'r> Head<'r> {
         self.ids
     }
 
-    /// Makes room for what most rows of so many tokens need, so that no later one asks for memory; a flat row's head
-    /// may be larger.
-    pub(crate) fn reserve(&mut self, vocab: usize) {
+    /// Reserves what most rows of this many tokens need, so that later rows do not allocate; a flat row's head may be
+    /// larger.
+    fn reserve(&mut self, vocab: usize) {
         let n = vocab.min(USUAL_HEAD);
         make_room(&mut self.scratch.entries, n);
         make_room(&mut self.scratch.weights, n);
@@ -109,120 +147,95 @@ impl<'r> Head<'r> {
         make_room(&mut self.scratch.spare, n);
     }
 
-    /// Forgets what was fetched and fetches with log-weights `(l - max) * scale` from now on.
-    pub(crate) fn rescale(&mut self, max: f32, scale: f64) {
-        self.scratch.entries.clear();
-        self.scratch.weights.clear();
-        self.scratch.pool.clear();
-        self.floor = f32::INFINITY;
-        self.scale = scale;
-        self.lowest = logit_at(max, scale, LOWEST_LOG_WEIGHT);
-    }
-
     /// The smallest logit that is eligible.
     pub(crate) fn lowest(&self) -> f32 {
         self.lowest
     }
 
-    /// Makes sure of the first entry, at the price of the ties for it.
-    pub(crate) fn first(&mut self, vocab: &mut Vocabulary<'_>) {
+    /// Finds the first entry, at the price of sorting the ties for it.
+    pub(crate) fn first(&mut self) {
         if self.scratch.entries.is_empty() {
-            self.fetch(vocab.max(), vocab);
-            self.take(1, vocab.max());
+            self.fetch(self.vocab.max());
+            self.take(1);
         }
     }
 
-    /// Makes sure of `n` entries, or of all eligible tokens if there are fewer; returns how many there are.
-    pub(crate) fn deepen(&mut self, n: usize, vocab: &mut Vocabulary<'_>) -> usize {
+    /// Extends the entries to `n`, or to all eligible tokens if there are fewer; returns how many there are.
+    pub(crate) fn deepen(&mut self, n: usize) -> usize {
         let have = self.scratch.entries.len();
         if n <= have {
             return have;
         }
-        // At least as much again, so that a stage that asks for one more each time costs no more than one that asked
-        // for all at once.
+        // At least doubled, so that one more at a time costs no more than all at once.
         let n = n.max(2 * have).max(LEAST);
-        // Who deepens a long head will come back: each fetch reads the row.
+        // A fetch scans the row, so over-fetch 4x once the head is long.
         let fetched = if have >= LONG { n.saturating_mul(4) } else { n };
         let mut attempt = 0;
         while have + self.scratch.pool.len() < n && self.floor > self.lowest {
-            let bound = vocab.bound_for_rank(fetched, attempt).max(self.lowest);
-            if bound < self.floor {
-                self.fetch(bound, vocab);
-            }
+            let bound = self.vocab.bound_for_rank(fetched, attempt).max(self.lowest);
+            self.fetch(bound);
             attempt += 1;
         }
-        self.take(n - have, vocab.max());
+        self.take(n - have);
         self.scratch.entries.len()
     }
 
-    /// Makes sure of every eligible token with a log-weight of at least `x`; returns how many those are.
-    pub(crate) fn deepen_to(&mut self, x: f64, vocab: &mut Vocabulary<'_>) -> usize {
-        let bound = self.logit_of(x, vocab);
-        if bound < self.floor {
-            self.fetch(bound, vocab);
-        }
+    /// Extends the entries to every eligible token with a log-weight of at least `x`; returns how many those are.
+    pub(crate) fn deepen_to(&mut self, x: f64) -> usize {
+        let bound = self.logit_of(x);
+        self.fetch(bound);
         let in_pool = self.scratch.pool.iter().filter(|hit| hit.logit() >= bound).count();
-        self.take(in_pool, vocab.max());
+        self.take(in_pool);
         self.scratch.entries.partition_point(|e| e.x >= x)
     }
 
-    /// Fetches what `deepen_to` would, without putting it in order.
-    pub(crate) fn fetch_to(&mut self, x: f64, vocab: &mut Vocabulary<'_>) -> usize {
-        let bound = self.logit_of(x, vocab);
-        if bound < self.floor {
-            self.fetch(bound, vocab);
-        }
+    /// Fetches what `deepen_to` would, without sorting it; returns how many tokens are known then.
+    pub(crate) fn fetch_to(&mut self, x: f64) -> usize {
+        self.fetch(self.logit_of(x));
         self.scratch.entries.len() + self.scratch.pool.len()
     }
 
-    /// Makes the `n` first tokens, which all have a logit of at least `floor`, the entries.
-    pub(crate) fn take_all(&mut self, floor: f32, n: usize, vocab: &mut Vocabulary<'_>) {
-        if floor < self.floor {
-            self.fetch(floor, vocab);
+    /// Makes the first `n` tokens, which all have a logit of at least `floor`, the entries.
+    pub(crate) fn take_all(&mut self, floor: f32, n: usize) {
+        self.fetch(floor);
+        self.take(n.saturating_sub(self.scratch.entries.len()));
+    }
+
+    /// The smallest eligible logit with a log-weight of at least `x`.
+    pub(crate) fn logit_of(&self, x: f64) -> f32 {
+        logit_at(self.vocab.max(), self.scale, x).max(self.lowest)
+    }
+
+    /// Brings the pool down to a bound.
+    fn fetch(&mut self, bound: f32) {
+        if bound < self.floor {
+            self.vocab.collect(bound, self.floor, &mut self.scratch.pool);
+            self.floor = bound;
         }
-        self.take(n.saturating_sub(self.scratch.entries.len()), vocab.max());
     }
 
-    /// The smallest logit with a log-weight of at least `x`, if that is eligible; else the smallest that is.
-    pub(crate) fn logit_of(&self, x: f64, vocab: &Vocabulary<'_>) -> f32 {
-        logit_at(vocab.max(), self.scale, x).max(self.lowest)
-    }
-
-    fn fetch(&mut self, bound: f32, vocab: &mut Vocabulary<'_>) {
-        vocab.collect(bound, self.floor, &mut self.scratch.pool);
-        self.floor = bound;
-    }
-
-    /// Moves the `n` first of the pool, sorted, to the end of the entries; with ids, also those that tie with the last.
-    fn take(&mut self, n: usize, max: f32) {
+    /// Moves the first `n` of the pool, sorted, to the end of the entries; with ids, also those that tie with the last.
+    fn take(&mut self, n: usize) {
+        let (max, scale) = (f64::from(self.vocab.max()), self.scale);
         let HeadScratch { entries, pool, spare, .. } = &mut *self.scratch;
         let n = n.min(pool.len());
         if n == 0 {
             return;
         }
-        // The best are at the end of the pool, whence they leave without moving the others.
+        // The best go to the end of the pool, where removing them moves no others.
         let mut split = pool.len() - n;
         if split > 0 {
             let (worse, last, _) = pool.select_nth_unstable(split);
             if self.ids.is_some() {
-                let (last, mut at) = (last.logit(), 0);
-                // The ties for the last move up beside it.
-                while at < split {
-                    if worse[at].logit() == last {
-                        split -= 1;
-                        worse.swap(at, split);
-                    } else {
-                        at += 1;
-                    }
-                }
+                split = bring_ties_up(worse, last.logit());
             }
         }
-        super::radix::sort(&mut pool[split..], spare);
+        radix::sort(&mut pool[split..], spare);
         let first = entries.len();
         entries.extend(pool.drain(split..).rev().map(|hit| Entry {
             index: hit.index(),
             raw: hit.logit(),
-            x: (f64::from(hit.logit()) - f64::from(max)) * self.scale,
+            x: (f64::from(hit.logit()) - max) * scale,
         }));
         if let Some(ids) = self.ids {
             for ties in entries[first..].chunk_by_mut(|a, b| a.raw == b.raw) {
@@ -232,37 +245,60 @@ impl<'r> Head<'r> {
     }
 
     /// Makes these tokens the entries, in descending order of logit.
-    pub(crate) fn place(&mut self, hits: &[RankedToken], max: f32) {
-        self.scratch.entries.clear();
-        self.scratch.weights.clear();
-        self.scratch.pool.clear();
+    pub(crate) fn place(&mut self, hits: &[RankedToken]) {
+        self.scratch.clear();
         self.scratch.pool.extend_from_slice(hits);
-        self.take(hits.len(), max);
+        self.take(hits.len());
+    }
+}
+
+impl HeadScratch {
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.weights.clear();
+        self.pool.clear();
     }
 
-    /// Puts entries whose log-weights were changed into descending order again, ties by ascending id.
-    pub(crate) fn sort(&mut self) {
-        let ids = self.ids;
-        let id = |e: &Entry| ids.map_or(e.index as i32, |ids| ids[e.index as usize]);
-        // 0 and -0 are a tie.
-        let order = |a: &Entry, b: &Entry| b.x.partial_cmp(&a.x).unwrap_or(Ordering::Equal);
-        self.entries_mut().sort_unstable_by(|a, b| order(a, b).then_with(|| id(a).cmp(&id(b))));
+    /// The entries, for changes of their log-weights.
+    pub(crate) fn entries_mut(&mut self) -> &mut Vec<Entry> {
+        self.weights.clear();
+        &mut self.entries
     }
+
+    /// The entries with the weight e^x of each.
+    pub(crate) fn weighted(&mut self) -> (&[Entry], &[f64]) {
+        exp_all(self.entries[self.weights.len()..].iter().map(|e| e.x), &mut self.weights);
+        (&self.entries, &self.weights)
+    }
+}
+
+/// Moves the tokens with this logit to the end of a list; returns where they begin.
+fn bring_ties_up(tokens: &mut [RankedToken], logit: f32) -> usize {
+    let (mut end, mut at) = (tokens.len(), 0);
+    while at < end {
+        if tokens[at].logit() == logit {
+            end -= 1;
+            tokens.swap(at, end);
+        } else {
+            at += 1;
+        }
+    }
+    end
 }
 
 /// The smallest f32 logit whose log-weight `(l - max) * scale` is at least `x`; finite, and `max` if there is none.
 fn logit_at(max: f32, scale: f64, x: f64) -> f32 {
-    let reaches = |l: f32| (f64::from(l) - f64::from(max)) * scale >= x;
+    let is_above = |l: f32| (f64::from(l) - f64::from(max)) * scale >= x;
     let guess = ((f64::from(max) + x / scale) as f32).clamp(f32::MIN, max);
-    if guess > f32::MIN && reaches(guess) && !reaches(guess.next_down()) {
+    if guess > f32::MIN && is_above(guess) && !is_above(guess.next_down()) {
         return guess;
     }
-    // Many logits may have one log-weight in f64: all those near zero, if the largest is not. By halves, then, over the
-    // floats in their order as whole numbers.
+    // Many logits may share one log-weight in f64 (those near zero, if the largest is large): bisect over the floats in
+    // their order as integers.
     let (mut low, mut high) = (f32::MIN, max);
     while low < high {
         let middle = halfway(low, high);
-        if reaches(middle) { high = middle } else { low = middle.next_up() }
+        if is_above(middle) { high = middle } else { low = middle.next_up() }
     }
     high
 }
@@ -272,8 +308,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_smallest_logit_is_exact() {
-        // The last ones have a log-weight that a thousand million floats share.
+    fn logit_at_is_the_smallest_logit_of_its_log_weight() {
+        // In the last ones a thousand million floats share a log-weight.
         for (max, scale, x) in [
             (3.0, 1.0, -2.0),
             (-7.25, 1.25, -745.0),

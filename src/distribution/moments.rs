@@ -1,4 +1,4 @@
-//! What a stage may ask of the distribution as a whole: sums over all that is left, without sorting any of it.
+//! Sums over all tokens that are left, without sorting them.
 
 use super::Distribution;
 use crate::math::{exp, ln};
@@ -8,41 +8,68 @@ const FIRST_LOOK: usize = 16;
 
 impl Distribution<'_> {
     /// The number of candidates: the row's length, banned ones included, until a stage has dropped tokens.
-    pub(crate) fn size(&self) -> usize {
-        if self.is_closed() { self.entries().len() } else { self.vocab.row().vocab() }
+    pub(crate) fn size(&mut self) -> usize {
+        if self.is_truncated() { self.support() } else { self.head.vocab().row().vocab() }
     }
 
-    /// The weight of the whole distribution, the first token's being 1: the head in f64 and only the rest in f32.
+    /// Σ exp(x) over the entries.
+    pub(crate) fn head_weight(&mut self) -> f64 {
+        self.weights().iter().sum()
+    }
+
+    /// The weight of all tokens, the first one's being 1: the head in f64 and only the rest in f32.
     pub(crate) fn total(&mut self) -> f64 {
         let known = self.deepen(FIRST_LOOK);
-        self.weights().iter().sum::<f64>() + self.beyond(known)
+        self.head_weight() + self.beyond(known)
+    }
+
+    /// The same to f32's precision while the support is the whole vocabulary, without looking for the head.
+    pub(crate) fn rough_total(&mut self) -> f64 {
+        if self.is_truncated() {
+            return self.head_weight();
+        }
+        let scale = self.scale();
+        self.head.vocab_mut().total(scale)
+    }
+
+    /// The weight of the tokens that are not among the first `n` entries.
+    pub(crate) fn beyond(&mut self, n: usize) -> f64 {
+        if self.is_truncated() {
+            return self.entries()[n..].iter().rev().map(|e| exp(e.x)).sum();
+        }
+        let scale = self.scale();
+        let (vocab, entries) = self.head.parts();
+        vocab.total_without(entries[..n].iter().map(|e| e.index), scale)
     }
 
     /// Σ p²: the probability that two draws are the same token.
     pub(crate) fn collision(&mut self) -> f64 {
-        if self.is_closed() {
+        if self.is_truncated() {
             let squares: f64 = self.entries().iter().map(|e| exp(2.0 * e.x)).sum();
             let total = self.head_weight();
             return squares / (total * total);
         }
-        // The first pass may have found this one, and the next forgets it. At twice the scale a weight is exp(2 x).
-        let total = self.vocab.total(self.scale);
-        let squares = self.vocab.total(2.0 * self.scale);
-        squares / (total * total)
+        // At twice the scale a weight is exp(2 x). That pass replaces the sums at this scale, so the total comes first.
+        let scale = self.scale();
+        let vocab = self.head.vocab_mut();
+        let total = vocab.total(scale);
+        vocab.total(2.0 * scale) / (total * total)
     }
 
-    /// The mean of the log-weights under the distribution, at most 0: the entropy is ln(total) less this.
+    /// The mean of the log-weights, at most 0: the entropy is ln(total) less this.
     pub(crate) fn mean_log_weight(&mut self) -> f64 {
-        let (total, moment) = if self.is_closed() {
-            let (entries, weights) = self.weighed();
+        let (total, moment) = if self.is_truncated() {
+            let (entries, weights) = self.weighted();
             (weights.iter().sum(), entries.iter().zip(weights).map(|(e, weight)| weight * e.x).sum::<f64>())
         } else {
-            (self.vocab.total(self.scale), self.vocab.moment(self.scale) * self.scale)
+            let scale = self.scale();
+            let vocab = self.head.vocab_mut();
+            (vocab.total(scale), vocab.moment(scale) * scale)
         };
         moment / total
     }
 
-    /// The distribution's entropy in nats.
+    /// The entropy in nats.
     pub(crate) fn entropy(&mut self) -> f64 {
         // Two terms of one sign, each right relative to itself: a small entropy keeps its digits.
         let mean = self.mean_log_weight();
@@ -51,16 +78,17 @@ impl Distribution<'_> {
 
     /// The standard deviation of the log-weights, every token counting once; 0 if there are no more than `ddof`.
     pub(crate) fn deviation(&mut self, ddof: u32) -> f64 {
-        if !self.is_closed() {
-            return self.vocab.deviation(ddof) * self.scale;
+        if !self.is_truncated() {
+            return self.head.vocab_mut().deviation(ddof) * self.scale();
         }
-        let n = self.entries().len() as f64;
+        let entries = self.entries();
+        let n = entries.len() as f64;
         let divisor = n - f64::from(ddof);
         if divisor <= 0.0 {
             return 0.0;
         }
-        let mean = self.entries().iter().map(|e| e.x).sum::<f64>() / n;
-        let squares: f64 = self.entries().iter().map(|e| (e.x - mean) * (e.x - mean)).sum();
+        let mean = entries.iter().map(|e| e.x).sum::<f64>() / n;
+        let squares: f64 = entries.iter().map(|e| (e.x - mean) * (e.x - mean)).sum();
         (squares / divisor).sqrt()
     }
 }

@@ -27,7 +27,8 @@ impl Distribution<'_> {
                 let last = self.entries().last().map_or(f32::INFINITY, |e| e.raw.next_up());
                 let share = (target - sum) / (total - sum);
                 let bounds = (self.head.lowest(), last);
-                if let Some(foreseen) = self.vocab.foresee(share.clamp(0.0, 1.0), bounds, self.scale) {
+                let scale = self.scale();
+                if let Some(foreseen) = self.head.vocab_mut().foresee(share.clamp(0.0, 1.0), bounds, scale) {
                     wanted += foreseen.tokens + foreseen.tokens / 4;
                     if wanted > 2 * MANY && self.keep_bulk_while(target, foreseen.floor, least, keeps) {
                         return;
@@ -39,7 +40,8 @@ impl Distribution<'_> {
             }
         }
         if least.ties == Ties::Keep {
-            k = self.deepen_to(self.entries()[k - 1].x);
+            let last = self.entries()[k - 1].x;
+            k = self.deepen_to(last);
         }
         self.truncate(k);
     }

@@ -1,27 +1,37 @@
-//! Changes of the weights that are no temperature: another function of the log-weight, or a few tokens demoted.
+//! Other weights for all tokens, or for the first ones, while the support may be the whole vocabulary.
 //!
-//! A closed distribution changes its entries. While the distribution is the whole vocabulary, the new logits are
-//! written to a row of their own, one pass, and the distribution goes on with that; a few tokens are demoted by edits
-//! of the row as it is.
+//! A list gets them at once. Of a whole vocabulary the new logits are written to a row of their own in one pass, which is
+//! the distribution's row from then on; a few tokens are edited in the row as it is.
 
-use super::{Distribution, Remembered};
-use crate::distribution::head::LOWEST_LOG_WEIGHT;
-use crate::error::Result;
+use super::Distribution;
+use crate::error::{Error, Result};
 use crate::history::merge;
 use crate::logits::Row;
-use crate::math::{exp, ln};
-use crate::vocab::{Bell, FirstPass, Powers, USUAL_HEAD, make_room};
+use crate::math::exp;
+use crate::vocab::{Bell, Powers, USUAL_HEAD, make_room};
+
+/// The probabilities as they were when a stage remembered them.
+#[derive(Clone, Copy)]
+pub(super) enum Remembered<'r> {
+    /// In the spare list, as (index, p).
+    Entries,
+    Row {
+        row: Row<'r>,
+        max: f32,
+        scale: f64,
+        total: f64,
+    },
+}
 
 impl<'r> Distribution<'r> {
-    /// Gives every token the log-weight `powers.of(x)` for its log-weight x, of which the first token's is 0.
+    /// Gives every token the log-weight `powers.of(x)` for its log-weight x, which is 0 for the first token.
     pub(crate) fn bend(&mut self, powers: Powers) -> Result<()> {
-        if self.is_closed() {
-            self.head.entries_mut().iter_mut().for_each(|e| e.x = powers.of(e.x));
-            self.reorder();
+        if let Some(mut list) = self.list() {
+            list.reweigh(|_, x| powers.of(x));
             return Ok(());
         }
-        let row = self.next_row();
-        self.vocab.bend(self.scale, self.head.lowest(), powers, row);
+        let (row, scale, lowest) = (self.next_row()?, self.scale(), self.head.lowest());
+        self.head.vocab_mut().bend(scale, lowest, powers, row);
         self.go_on_with(Row::from_f32(row)?, 1.0);
         Ok(())
     }
@@ -30,14 +40,13 @@ impl<'r> Distribution<'r> {
     pub(crate) fn ring(&mut self, bell: Bell, total: f64) -> Result<()> {
         /// Below it a probability is 0 for every distance that it could change.
         const NOTHING: f64 = -60.0;
-        if self.is_closed() {
+        if let Some(mut list) = self.list() {
             let p = |x: f64| if x < NOTHING { 0.0 } else { exp(x) / total };
-            self.head.entries_mut().iter_mut().for_each(|e| e.x = bell.of(p(e.x)));
-            self.reorder();
+            list.reweigh(|_, x| bell.of(p(x)));
             return Ok(());
         }
-        let row = self.next_row();
-        self.vocab.ring(self.scale, self.head.lowest(), total, bell, row);
+        let (row, scale, lowest) = (self.next_row()?, self.scale(), self.head.lowest());
+        self.head.vocab_mut().ring(scale, lowest, total, bell, row);
         self.go_on_with(Row::from_f32(row)?, 1.0);
         Ok(())
     }
@@ -45,63 +54,63 @@ impl<'r> Distribution<'r> {
     /// Remembers the probabilities as they are, for [`Distribution::remembered_p`] after the next reshaping; `total` is
     /// [`Distribution::total`].
     pub(crate) fn remember(&mut self, total: f64) {
-        let former = if self.is_closed() {
-            self.spare.former.clear();
-            let (entries, weights) = self.head.weighed();
-            self.spare.former.extend(entries.iter().zip(weights).map(|(e, weight)| (e.index, weight / total)));
+        self.remembered = Some(if self.is_truncated() {
+            self.sort_bulk();
+            let Self { head, spare: super::Spare { remembered, .. }, .. } = self;
+            let (entries, weights) = head.weighted();
+            remembered.clear();
+            remembered.extend(entries.iter().zip(weights).map(|(e, weight)| (e.index, weight / total)));
             Remembered::Entries
         } else {
-            Remembered::Row { row: self.vocab.row(), max: self.vocab.max(), scale: self.scale, total }
-        };
-        self.former = Some(former);
+            let vocab = self.head.vocab();
+            Remembered::Row { row: vocab.row(), max: vocab.max(), scale: self.scale(), total }
+        });
     }
 
     /// A token's probability when the distribution was last remembered.
     pub(crate) fn remembered_p(&self, index: u32) -> Option<f64> {
-        match self.former? {
-            Remembered::Entries => self.spare.former.iter().find(|e| e.0 == index).map(|e| e.1),
+        match self.remembered? {
+            Remembered::Entries => self.spare.remembered.iter().find(|e| e.0 == index).map(|e| e.1),
             Remembered::Row { row, max, scale, total } => {
                 Some(exp((f64::from(row.logit(index)) - f64::from(max)) * scale) / total)
             }
         }
     }
 
-    /// Makes the room that [`Distribution::drop_first`] and [`Distribution::demote_first`] need, for a stage that
-    /// seldom does either.
+    /// Reserves what [`Distribution::drop_first`] and [`Distribution::demote_first`] need, for a stage that rarely does
+    /// either.
     pub(crate) fn make_room_to_demote(&mut self) {
-        if self.is_closed() {
+        if self.is_truncated() {
             return;
         }
         make_room(&mut self.spare.marked, USUAL_HEAD);
-        // Whoever changes tokens after this has these edits in the list of its own, too.
-        let n = USUAL_HEAD + self.vocab.row().edits().len();
+        // A later stage that edits tokens copies these edits into its own list.
+        let n = USUAL_HEAD + self.head.vocab().row().edits().len();
         self.row_edits.iter_mut().for_each(|row_edits| make_room(row_edits, n));
     }
 
-    /// Drops the first `n` entries, which somebody has reached; at least one token is left.
+    /// Drops the first `n` of the entries; at least one token must be left.
     pub(crate) fn drop_first(&mut self, n: usize) -> Result<()> {
-        if self.is_closed() {
-            self.head.entries_mut().drain(..n);
-            self.rebase();
+        if let Some(mut list) = self.list() {
+            list.drop_first(n);
             return Ok(());
         }
-        self.dropped_from.get_or_insert((self.vocab.row(), self.scale));
+        self.dropped_from.get_or_insert((self.head.vocab().row(), self.head.scale()));
         self.demote_in_row(n, f64::NEG_INFINITY)
     }
 
-    /// Adds `less` (negative) to the log-weights of the first `n` entries, which somebody has reached.
+    /// Adds `less` (negative) to the log-weights of the first `n` of the entries.
     pub(crate) fn demote_first(&mut self, n: usize, less: f64) -> Result<()> {
-        if !self.is_closed() {
-            return self.demote_in_row(n, less);
+        if let Some(mut list) = self.list() {
+            list.reweigh(|at, x| if at < n { x + less } else { x });
+            return Ok(());
         }
-        self.head.entries_mut()[..n].iter_mut().for_each(|e| e.x += less);
-        self.reorder();
-        Ok(())
+        self.demote_in_row(n, less)
     }
 
     fn demote_in_row(&mut self, n: usize, less: f64) -> Result<()> {
         let row_edits = self.next_row_edits()?;
-        let (row, scale, marked) = (self.vocab.row(), self.scale, &mut self.spare.marked);
+        let (row, scale, marked) = (self.head.vocab().row(), self.scale(), &mut self.spare.marked);
         marked.clear();
         marked.extend(self.head.entries()[..n].iter().map(|e| e.index));
         marked.sort_unstable();
@@ -112,37 +121,18 @@ impl<'r> Distribution<'r> {
     }
 
     /// Memory for a row that lives as long as the distribution.
-    fn next_row(&mut self) -> &'r mut Vec<f32> {
-        let (row, rest) =
-            std::mem::take(&mut self.rows).split_first_mut().expect("one for each stage that a chain can have");
+    fn next_row(&mut self) -> Result<&'r mut Vec<f32>> {
+        let Some((row, rest)) = std::mem::take(&mut self.rows).split_first_mut() else {
+            return Err(Error::Unsupported("a stage rewrites the row more than once".into()));
+        };
         self.rows = rest;
-        row
+        Ok(row)
     }
 
-    /// What stages see from now on: it is read when one asks.
+    /// The row and scale that stages see from now on; the row has to be read.
     fn go_on_with(&mut self, row: Row<'r>, scale: f64) {
-        self.vocab.replace(row);
-        self.scale = scale;
+        self.replace_row(row);
+        self.head.set_scale(scale);
         self.is_reshaped = true;
-        self.unread = Some(FirstPass::Maxima);
-    }
-
-    /// Sorts the entries of a closed distribution by their new weights; the logits that an engine sees are these from
-    /// now on.
-    fn reorder(&mut self) {
-        self.head.sort();
-        self.rebase();
-        let entries = self.head.entries_mut();
-        let n = entries.partition_point(|e| e.x >= LOWEST_LOG_WEIGHT);
-        entries.truncate(n);
-        self.renormalised = Some(-ln(self.head_weight()));
-    }
-
-    /// Makes the log-weights relative to the first entry again.
-    pub(super) fn rebase(&mut self) {
-        let entries = self.head.entries_mut();
-        let first = entries[0].x;
-        entries.iter_mut().for_each(|e| e.x -= first);
-        self.renormalised = self.renormalised.map(|offset| offset + first);
     }
 }

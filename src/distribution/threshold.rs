@@ -1,8 +1,7 @@
 //! Truncation at a threshold, which serves every stage that keeps a prefix of known depth.
 
-use super::Distribution;
 use super::bulk::MANY;
-use crate::distribution::head::LOWEST_LOG_WEIGHT;
+use super::{Distribution, LOWEST_LOG_WEIGHT};
 
 /// What happens to the equals of the last token kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +29,12 @@ pub(crate) struct Least {
 impl Distribution<'_> {
     /// Keeps the tokens with a log-weight of at least `x` relative to the first (above it, if the edge is outside).
     pub(crate) fn keep_down_to(&mut self, x: f64, edge: Edge, least: Least) {
-        // Nothing eligible lies below: the vocabulary stays whole, and nobody sorts it.
+        // Nothing eligible lies below: the vocabulary stays whole.
         if x <= LOWEST_LOG_WEIGHT {
             return;
         }
         if edge == Edge::Inside && least.tokens <= MANY && self.can_be_bulk() {
-            let floor = self.head.logit_of(x, &self.vocab);
+            let floor = self.head.logit_of(x);
             if self.keep_bulk_above(floor) {
                 return;
             }

@@ -51,15 +51,15 @@ impl Distribution<'_> {
     /// Keeps the tokens whose log-weight is nearest to `level`, ties to the lower id, until they have the weight that
     /// `reach` says; at least one.
     pub(crate) fn keep_nearest(&mut self, level: f64, end: WindowEnd) {
-        if self.is_closed() {
+        if self.is_truncated() {
             self.keep_nearest_entries(level, end);
         } else {
             self.keep_nearest_of_vocabulary(level, end);
         }
-        self.rebase();
     }
 
     fn keep_nearest_entries(&mut self, level: f64, end: WindowEnd) {
+        self.sort_bulk();
         let Self { head, spare: Spare { near, .. }, .. } = self;
         near.clear();
         near.extend(head.entries().iter().enumerate().map(|(at, e)| Near {
@@ -70,17 +70,17 @@ impl Distribution<'_> {
         }));
         let n = select(near, end);
         near[..n].sort_unstable_by_key(|n| n.at);
-        let entries = head.entries_mut();
-        for (to, from) in near[..n].iter().enumerate() {
-            entries[to] = entries[from.at as usize];
+        let near = std::mem::take(near);
+        if let Some(mut list) = self.list() {
+            list.keep_places(near[..n].iter().map(|n| n.at as usize));
         }
-        entries.truncate(n);
+        self.spare.near = near;
     }
 
     fn keep_nearest_of_vocabulary(&mut self, level: f64, end: WindowEnd) {
-        let (max, scale) = (self.vocab.max(), self.scale);
-        let (lowest, x_of) = (self.head.lowest(), |l: f32| (f64::from(l) - f64::from(max)) * scale);
-        let Self { head, vocab, spare: Spare { near, hits, kept, .. }, .. } = self;
+        let (max, scale, lowest) = (self.head.vocab().max(), self.scale(), self.head.lowest());
+        let x_of = |l: f32| (f64::from(l) - f64::from(max)) * scale;
+        let Self { head, spare: Spare { near, hits, kept, .. }, .. } = self;
         near.clear();
         hits.clear();
         // Every token with low <= logit < high is among the hits.
@@ -90,16 +90,16 @@ impl Distribution<'_> {
         loop {
             let below = at(level - radius);
             let above = if level + radius >= 0.0 { f32::INFINITY } else { at(level + radius) };
-            let met = hits.len();
+            let known = hits.len();
             if below < low {
-                vocab.collect(below, low, hits);
+                head.vocab_mut().collect(below, low, hits);
                 low = below;
             }
             if high < above {
-                vocab.collect(high, above, hits);
+                head.vocab_mut().collect(high, above, hits);
                 high = above;
             }
-            near.extend(hits[met..].iter().zip(met..).map(|(hit, at)| {
+            near.extend(hits[known..].iter().zip(known..).map(|(hit, at)| {
                 let x = x_of(hit.logit());
                 Near { at: at as u32, id: head.id(hit.index()), distance: (x - level).abs(), weight: exp(x) }
             }));
@@ -115,8 +115,11 @@ impl Distribution<'_> {
         let n = select(near, end);
         kept.clear();
         kept.extend(near[..n].iter().map(|n| hits[n.at as usize]));
-        head.place(kept, max);
-        self.closed_at = Some(scale);
+        head.place(kept);
+        self.close();
+        if let Some(mut list) = self.list() {
+            list.rebase();
+        }
     }
 }
 

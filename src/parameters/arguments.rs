@@ -110,58 +110,77 @@ impl Arguments {
         self.parameters.iter().position(|p| p.name == name).expect("a stage asks for its own parameters only")
     }
 
+    /// The value that was given, or the default.
     fn value(&self, name: &str) -> Option<Value> {
         let at = self.position(name);
         self.given[at].clone().or_else(|| default(&self.parameters[at]))
     }
 
-    /// A number, given or by default.
-    pub(crate) fn number(&self, name: &str) -> Option<f64> {
-        match self.value(name)? {
-            Value::Number(v) => Some(v),
-            _ => None,
+    /// The value of a parameter that is required, has a default, or is known to be given.
+    fn present(&self, name: &str) -> Value {
+        self.value(name).unwrap_or_else(|| panic!("`{name}` of `{}` has a value", self.name))
+    }
+
+    /// A number that is required, has a default, or is known to be given.
+    pub(crate) fn number(&self, name: &str) -> f64 {
+        match self.present(name) {
+            Value::Number(v) => v,
+            other => panic!("`{name}` of `{}` is no number: {other}", self.name),
         }
     }
 
-    /// A whole number, given or by default.
-    pub(crate) fn count(&self, name: &str) -> Option<usize> {
-        match self.value(name)? {
-            Value::Count(v) => Some(v as usize),
-            _ => None,
+    /// A whole number that is required, has a default, or is known to be given.
+    pub(crate) fn count(&self, name: &str) -> usize {
+        match self.present(name) {
+            Value::Count(v) => v as usize,
+            other => panic!("`{name}` of `{}` is no whole number: {other}", self.name),
         }
     }
 
-    /// A word, given or by default.
-    pub(crate) fn word(&self, name: &str) -> Option<String> {
-        match self.value(name)? {
-            Value::Choice(word) => Some(word.into()),
-            Value::Name(name) => Some(name),
+    /// A number, whole or not, that is required or has a default.
+    pub(crate) fn as_number(&self, name: &str) -> f64 {
+        if let Value::Count(v) = self.present(name) { v as f64 } else { self.number(name) }
+    }
+
+    /// A whole number, if it is given.
+    pub(crate) fn optional_count(&self, name: &str) -> Option<usize> {
+        self.value(name).map(|_| self.count(name))
+    }
+
+    /// A word that is required or has a default.
+    pub(crate) fn word(&self, name: &str) -> &'static str {
+        match self.present(name) {
+            Value::Choice(word) => word,
+            other => panic!("`{name}` of `{}` is no choice: {other}", self.name),
+        }
+    }
+
+    /// Whether a word that is required or has a default is this one.
+    pub(crate) fn is(&self, name: &str, word: &str) -> bool {
+        self.word(name) == word
+    }
+
+    /// A name that the host gave to something, if it is given.
+    pub(crate) fn name(&self, name: &str) -> Option<&str> {
+        match &self.given[self.position(name)] {
+            Some(Value::Name(name)) => Some(name),
             _ => None,
         }
     }
 
     /// Token ids; none without a value.
     pub(crate) fn tokens(&self, name: &str) -> Vec<u32> {
-        match self.value(name) {
-            Some(Value::Tokens(list)) => list,
-            _ => vec![],
-        }
+        if let Some(Value::Tokens(list)) = self.value(name) { list } else { vec![] }
     }
 
     /// Token sequences; none without a value.
     pub(crate) fn sequences(&self, name: &str) -> Vec<Vec<u32>> {
-        match self.value(name) {
-            Some(Value::Sequences(list)) => list,
-            _ => vec![],
-        }
+        if let Some(Value::Sequences(list)) = self.value(name) { list } else { vec![] }
     }
 
     /// Tokens with their bias; none without a value.
     pub(crate) fn biases(&self, name: &str) -> Vec<(u32, f32)> {
-        match self.value(name) {
-            Some(Value::Biases(list)) => list,
-            _ => vec![],
-        }
+        if let Some(Value::Biases(list)) = self.value(name) { list } else { vec![] }
     }
 
     /// The value as text, given or by default.
@@ -169,7 +188,7 @@ impl Arguments {
         self.value(name).map(|value| value.to_string())
     }
 
-    /// Whether it was said, and not left to its default.
+    /// Whether it is given, and not left to its default.
     pub(crate) fn is_given(&self, name: &str) -> bool {
         self.given[self.position(name)].is_some()
     }

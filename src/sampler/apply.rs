@@ -1,7 +1,8 @@
 //! A sampler as a stage in an engine's own chain: candidates in, candidates out, in place.
 
 use super::{Memory, Sampler};
-use crate::distribution::Distribution;
+use crate::chain::Chain;
+use crate::distribution::{Distribution, Drawn};
 use crate::error::{Error, Result};
 use crate::logits::{Candidate, Row, Values, is_allowed};
 use crate::stages::{Context, Learnt};
@@ -49,61 +50,56 @@ impl Sampler {
                 i32::MAX
             )));
         }
-        // Whichever way the first arrays go, and whether they are kept whole, a later one may go the other.
+        // Reserve for both ways: a later array may take the other one, and must not allocate.
         make_room(&mut self.memory.row, candidates.len());
         make_room(&mut self.memory.ids, candidates.len());
         make_room(&mut self.memory.kept, USUAL_HEAD.min(candidates.len()));
         let in_place = if self.memory.copies { None } else { self.apply_in_place(candidates) };
-        let (applied, next) = match in_place {
+        let (applied, learnt) = match in_place {
             Some(done) => done,
             None => {
-                let (applied, next, was_in_vain) = self.apply_to_copy(candidates)?;
+                let (applied, learnt, was_in_vain) = self.apply_to_copy(candidates)?;
                 // What did not do for this array will most likely not do for the next.
                 self.memory.copies = !was_in_vain;
-                (applied, next)
+                (applied, learnt)
             }
         };
-        self.position = self.position.wrapping_add(1);
-        self.state = next;
-        self.history.begin();
+        self.sequence.advance(learnt);
+        self.sequence.history.begin();
         Ok(applied)
     }
 
     /// Reads the candidates where they are. None, and nothing changed, if that will not do: ids are not places, all are
-    /// kept with logits that are not theirs, or there is an error, which the other way tells right.
+    /// kept with logits that are not theirs, or there is an error, which the other way reports.
     fn apply_in_place(&mut self, candidates: &mut [Candidate]) -> Option<(Applied, Learnt)> {
-        let Self { chain, kernels, seed, position, history, bias, mask, state, memory, .. } = self;
-        let Memory { dist: scratch, problem, work, kept, .. } = &mut **memory;
+        let Self { chain, kernels, sequence, memory, .. } = self;
+        let Memory { run, kept, .. } = &mut **memory;
         let last = candidates.len() - 1;
         if candidates[0].id != 0 || candidates[last].id != last as i32 {
             return None;
         }
         let row = Row::new(Values::Candidates(candidates)).ok()?;
-        let row = mask.iter().fold(row, |row, words| row.with_mask(words));
-        let mut dist = Distribution::new(row, None, chain.first_pass(), kernels, scratch);
-        dist.change(bias).ok()?;
-        let mut context = Context { seed: *seed, position: *position, stage: 0, state: *state, history, problem, work };
-        chain.transform(&mut dist, &mut context).ok()?;
-        if !dist.is_in_order() || !(dist.is_closed() || dist.has_model_logits()) {
+        let row = sequence.mask.iter().fold(row, |row, words| row.with_mask(words));
+        let (mut dist, context) = sequence.run(chain, kernels, (row, None), run).ok()?;
+        if !dist.is_in_order() || !(dist.is_truncated() || dist.has_model_logits()) {
             return None;
         }
-        let next = chain.draw(&mut dist, &context);
-        if dist.is_closed() {
-            let selected = keep(&mut dist, kept, |place| place as i32);
-            return Some((move_to_front(kept, selected, candidates), next));
+        let (drawn, learnt) = draw(chain, &mut dist, &context);
+        if dist.is_truncated() {
+            keep(&mut dist, kept, |place| place as i32);
+            return Some((move_to_front(kept, drawn, candidates), learnt));
         }
-        let whole = Whole::of(&mut dist);
-        Some((whole.write(candidates, kernels, |tile| scratch.tile_scale(tile), None), next))
+        let whole = Whole::of(&mut dist, drawn, Order::AsBefore);
+        Some((whole.write(candidates, kernels, |tile| run.dist.tile_scale(tile), None), learnt))
     }
 
-    /// Takes the logits out of the candidates. Says, too, whether that was in vain: whether they could have been read
-    /// in place.
+    /// Copies the logits out of the candidates. Also says whether they could have been read in place.
     fn apply_to_copy(&mut self, candidates: &mut [Candidate]) -> Result<(Applied, Learnt, bool)> {
-        let Self { chain, kernels, seed, position, history, bias, mask, state, memory, .. } = self;
-        let Memory { dist, problem, work, row, ids, kept, copied, .. } = &mut **memory;
+        let Self { chain, kernels, sequence, memory, .. } = self;
+        let Memory { run, row, ids, kept, copied, .. } = &mut **memory;
         row.resize(candidates.len(), 0.0);
         let in_order = (kernels.unpack)(candidates, row) && candidates[0].id == 0;
-        if let Some(words) = mask {
+        if let Some(words) = &sequence.mask {
             let banned = |id: i32| !usize::try_from(id).is_ok_and(|token| is_allowed(words, token));
             row.iter_mut().zip(&*candidates).filter(|(_, c)| banned(c.id)).for_each(|(l, _)| *l = f32::NEG_INFINITY);
         }
@@ -112,61 +108,56 @@ impl Sampler {
             ids.extend(candidates.iter().map(|c| c.id));
         }
         let ids = (!ids.is_empty()).then_some(&ids[..]);
-        let mut dist = Distribution::new(Row::from_f32(row)?, ids, chain.first_pass(), kernels, dist);
-        dist.change(bias)?;
-        let mut context = Context { seed: *seed, position: *position, stage: 0, state: *state, history, problem, work };
-        chain.transform(&mut dist, &mut context)?;
-        let mut next = chain.draw(&mut dist, &context);
-        if let (Some(pending), Some(drawn)) = (&mut next.pending, dist.drawn()) {
-            // A stage knows places, the host accepts ids.
-            pending.0 = candidates[drawn.index as usize].id;
+        let (mut dist, context) = sequence.run(chain, kernels, (Row::from_f32(row)?, ids), run)?;
+        let (drawn, learnt) = draw(chain, &mut dist, &context);
+        if dist.is_truncated() {
+            keep(&mut dist, kept, |place| candidates[place as usize].id);
+            return Ok((move_to_front(kept, drawn, candidates), learnt, in_order));
         }
-        if dist.is_closed() {
-            let selected = keep(&mut dist, kept, |place| candidates[place as usize].id);
-            return Ok((move_to_front(kept, selected, candidates), next, in_order));
-        }
-        let theirs = mask.is_none() && dist.has_model_logits();
-        let whole = Whole { order: if theirs { Order::AsBefore } else { Order::Unsorted }, ..Whole::of(&mut dist) };
+        let theirs = sequence.mask.is_none() && dist.has_model_logits();
+        let whole = Whole::of(&mut dist, drawn, if theirs { Order::AsBefore } else { Order::Unsorted });
         let (vocab, _) = dist.vocabulary();
         let new_logits = (!theirs).then(|| (vocab.row(), copied));
         let applied = whole.write(candidates, kernels, |tile| vocab.tile_scale(tile), new_logits);
-        Ok((applied, next, in_order && theirs))
+        Ok((applied, learnt, in_order && theirs))
     }
 }
 
-/// Gathers what the distribution kept, as candidates; returns the place of the token that was taken.
-fn keep(dist: &mut Distribution<'_>, kept: &mut Vec<Candidate>, id: impl Fn(u32) -> i32) -> Option<usize> {
-    dist.list();
+/// The token that the chain draws, if it does, and what it has learnt from then on.
+fn draw(chain: &Chain, dist: &mut Distribution<'_>, context: &Context<'_>) -> (Option<Drawn>, Learnt) {
+    chain.draw(dist, context).map_or((None, context.learnt), |(drawn, learnt)| (Some(drawn), learnt))
+}
+
+/// Gathers the entries as candidates.
+fn keep(dist: &mut Distribution<'_>, kept: &mut Vec<Candidate>, id: impl Fn(u32) -> i32) {
     kept.clear();
     let (total, logit) = (dist.head_weight(), dist.to_logit());
-    let (entries, weights) = dist.weighed();
+    let (entries, weights) = dist.weighted();
     kept.extend(entries.iter().zip(weights).map(|(e, weight)| Candidate {
         id: id(e.index),
         logit: logit(e) as f32,
         p: (weight / total) as f32,
     }));
-    dist.drawn().map(|d| d.rank)
 }
 
-fn move_to_front(kept: &[Candidate], selected: Option<usize>, candidates: &mut [Candidate]) -> Applied {
+fn move_to_front(kept: &[Candidate], drawn: Option<Drawn>, candidates: &mut [Candidate]) -> Applied {
     candidates[..kept.len()].copy_from_slice(kept);
-    Applied { size: kept.len(), selected, order: Order::Sorted }
+    Applied { size: kept.len(), selected: drawn.map(|d| d.rank), order: Order::Sorted }
 }
 
-/// What becomes of candidates that are all kept where they are.
+/// What is written into candidates that are all kept where they are.
 struct Whole {
     scale: f64,
-    /// What the first token's weight of 1 is worth; none if no token was taken, and probabilities are nobody's concern.
+    /// What the first token's weight of 1 is worth; none if no token was taken: then no probabilities are written.
     unit: Option<f64>,
     selected: Option<usize>,
     order: Order,
 }
 
 impl Whole {
-    fn of(dist: &mut Distribution<'_>) -> Self {
-        let (scale, drawn) = (dist.scale(), dist.drawn());
-        let unit = drawn.map(|_| 1.0 / dist.vocabulary().0.total(scale));
-        Self { scale, unit, selected: drawn.map(|d| d.index as usize), order: Order::AsBefore }
+    fn of(dist: &mut Distribution<'_>, drawn: Option<Drawn>, order: Order) -> Self {
+        let unit = drawn.map(|_| 1.0 / dist.rough_total());
+        Self { scale: dist.scale(), unit, selected: drawn.map(|d| d.index as usize), order }
     }
 
     /// Block by block, so that an array larger than a cache is gone through once; with the logits of a row instead of
@@ -247,9 +238,9 @@ mod tests {
                 let (mut here, mut copy) = (candidates(seed, n), candidates(seed, n));
                 let mut sampler = sampler(chain, seed);
                 if let Some(done) = sampler.apply_in_place(&mut here) {
-                    let (applied, next, in_vain) = sampler.apply_to_copy(&mut copy).unwrap();
-                    assert!(in_vain || sampler.mask.is_some(), "{chain}, {n}");
-                    assert_eq!(done, (applied, next), "{chain}, {n}");
+                    let (applied, learnt, in_vain) = sampler.apply_to_copy(&mut copy).unwrap();
+                    assert!(in_vain || sampler.sequence.mask.is_some(), "{chain}, {n}");
+                    assert_eq!(done, (applied, learnt), "{chain}, {n}");
                     let kept = done.0.size;
                     assert_eq!(bits(&here[..kept]), bits(&copy[..kept]), "{chain}, {n}");
                     in_place += 1;

@@ -3,12 +3,11 @@
 use super::{RowContext, Sampler, Token, Want};
 use crate::answers::{self, Answers, Source, TokenRank};
 use crate::diagnostics;
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Drawn};
 use crate::error::{Error, Result};
 use crate::gumbel::{self, Sample};
 use crate::logits::Row;
 use crate::random::Noise;
-use crate::vocab::FirstPass;
 
 impl Sampler {
     /// Decodes one row. On an error nothing is advanced.
@@ -16,25 +15,22 @@ impl Sampler {
         Ok(self.decode_and(row, want, |_, _, _| ())?.0)
     }
 
-    /// The same, and more answers about this very row and token; on an error none is written.
+    /// The same, with more answers about this row and token; on an error none is written.
     pub fn decode_with(&mut self, row: Row<'_>, want: Want, answers: &mut Answers<'_>) -> Result<(Token, TokenRank)> {
-        self.decode_and(row, want, |dist, parts, token| {
-            dist.list();
+        self.decode_and(row, want, |dist, row, drawn| {
             answers::kept(dist, answers.kept_ids, answers.kept_mask);
             let (ids, logprobs) = (&mut *answers.top_ids, &mut *answers.top_logprobs);
             if answers.source == Source::Decoded {
-                let told = answers::rank_in_distribution(dist);
+                let rank = answers::rank_in_distribution(dist, drawn);
                 answers::top(dist, ids, logprobs);
-                return told;
+                return rank;
             }
-            let Ok(mut model) =
-                Distribution::open(parts.row.untouched(), FirstPass::Total(1.0), parts.kernels, parts.model)
-            else {
+            let Ok(mut model) = row.model() else {
                 answers::no_top(ids, logprobs);
                 return TokenRank::NOTHING;
             };
             answers::top(&mut model, ids, logprobs);
-            answers::rank_in_model(&mut model, token)
+            answers::rank_in_model(&mut model, drawn.index)
         })
     }
 
@@ -42,41 +38,27 @@ impl Sampler {
         &mut self,
         row: Row<'_>,
         want: Want,
-        more: impl FnOnce(&mut Distribution<'_>, &mut RowContext<'_>, u32) -> T,
+        more: impl FnOnce(&mut Distribution<'_>, &mut RowContext<'_>, Drawn) -> T,
     ) -> Result<(Token, T)> {
         self.check_draws()?;
-        let (token, told, state) = self.with_any_distribution(row, |dist, parts| {
-            let state = parts.chain.draw(dist, &parts.context);
-            let drawn = dist.drawn().ok_or_else(|| Error::Unsupported("the chain has no drawing stage".into()))?;
-            if want.kept_mass || want.entropy {
-                dist.list();
-            }
-            let mut token = Token {
+        let (token, more, learnt) = self.with_distribution(row, |dist, row| {
+            let drawn = row.chain.draw(dist, &row.context);
+            let (drawn, learnt) = drawn.ok_or_else(|| Error::Unsupported("the chain has no drawing stage".into()))?;
+            let token = Token {
                 token: drawn.index,
                 support: dist.support(),
                 p: drawn.p,
-                kept_mass: f64::NAN,
-                model_logprob: f64::NAN,
-                entropy: f64::NAN,
+                kept_mass: if want.kept_mass { row.kept_mass(dist) } else { f64::NAN },
+                entropy: if want.entropy { dist.entropy() } else { f64::NAN },
+                model_logprob: if want.model_logprob { row.model_logprob(dist, drawn.index) } else { f64::NAN },
             };
-            if want.kept_mass {
-                token.kept_mass = diagnostics::kept_mass(dist, parts.kernels, parts.model);
-            }
-            if want.entropy {
-                token.entropy = dist.entropy();
-            }
-            if want.model_logprob {
-                token.model_logprob = diagnostics::model_logprob(dist, drawn.index, parts.kernels, parts.model);
-            }
-            let told = more(dist, parts, drawn.index);
-            Ok((token, told, state))
+            Ok((token, more(dist, row, drawn), learnt))
         })?;
-        self.position = self.position.wrapping_add(1);
-        self.state = state;
+        self.sequence.advance(learnt);
         if want.accept {
             self.accept(&[token.token as i32])?;
         }
-        Ok((token, told))
+        Ok((token, more))
     }
 
     /// Draws `n` tokens without replacement from the decoded distribution, or all that it has if those are fewer, in
@@ -87,12 +69,12 @@ impl Sampler {
         if n == 0 {
             return Err(Error::InvalidArgument("n is 0: at least one token is drawn".into()));
         }
-        let noise = Noise::new(self.seed, self.position);
-        self.with_distribution(row, |dist, parts| {
-            gumbel::draw_many(dist, noise, n, parts.podium);
+        let noise = Noise::new(self.sequence.seed, self.sequence.position);
+        self.with_distribution(row, |dist, row| {
+            gumbel::draw_many(dist, noise, n, row.podium);
             Ok(())
         })?;
-        self.position = self.position.wrapping_add(1);
+        self.sequence.advance(self.sequence.learnt);
         Ok(self.memory.podium.samples())
     }
 
@@ -109,10 +91,24 @@ impl Sampler {
         match source {
             Source::Decoded => self.with_distribution(row, |dist, _| Ok(answers::top(dist, ids, logprobs))),
             Source::Model => {
-                let mut model =
-                    Distribution::open(row.untouched(), FirstPass::Total(1.0), self.kernels, &mut self.memory.model)?;
+                let mut model = Distribution::open(row.untouched(), 1.0, self.kernels, &mut self.memory.model)?;
                 Ok(answers::top(&mut model, ids, logprobs))
             }
         }
+    }
+}
+
+impl RowContext<'_> {
+    /// The distribution of the untouched row at temperature 1.
+    fn model(&mut self) -> Result<Distribution<'_>> {
+        Distribution::open(self.row.untouched(), 1.0, self.kernels, self.model)
+    }
+
+    fn kept_mass(&mut self, dist: &mut Distribution<'_>) -> f64 {
+        diagnostics::kept_mass(dist, self.kernels, self.model)
+    }
+
+    fn model_logprob(&mut self, dist: &mut Distribution<'_>, token: u32) -> f64 {
+        diagnostics::model_logprob(dist, token, self.kernels, self.model)
     }
 }

@@ -64,25 +64,29 @@ pub struct Sampler {
     chain: Arc<Chain>,
     kernels: &'static Kernels,
     created_with: u64,
+    sequence: Sequence,
+    memory: Box<Memory>,
+}
+
+/// The state of one sequence.
+#[derive(Clone)]
+struct Sequence {
     seed: u64,
     position: u64,
     history: History,
     bias: Vec<Edit>,
     mask: Option<Vec<u32>>,
     /// What the chain's drawing stage has learnt.
-    state: Learnt,
-    memory: Box<Memory>,
+    learnt: Learnt,
 }
 
 /// Buffers that grow once and are used for every row.
 struct Memory {
-    dist: DistributionScratch,
-    /// For questions about the untouched row, while the distribution still needs its own memory.
+    run: RunScratch,
+    /// For questions about the untouched row, while `run` is in use.
     model: DistributionScratch,
-    problem: Problem,
-    work: EditScratch,
     podium: Podium,
-    /// The row's mask and the sampler's, both in one.
+    /// The tokens that the row's mask and the sampler's both allow.
     mask: Vec<u32>,
     row: Vec<f32>,
     copied: Copied,
@@ -92,14 +96,22 @@ struct Memory {
     copies: bool,
 }
 
+/// What a chain runs in.
+struct RunScratch {
+    dist: DistributionScratch,
+    problem: Problem,
+    edits: EditScratch,
+}
+
 impl Memory {
     fn new(chain: &Chain) -> Box<Self> {
         Box::new(Self {
-            // The bias, and then the stages.
-            dist: DistributionScratch::new(1 + chain.edits(), chain.rewrites()),
-            model: DistributionScratch::new(0, 0),
-            problem: Problem::default(),
-            work: EditScratch::default(),
+            run: RunScratch {
+                dist: DistributionScratch::new(chain.len()),
+                problem: Problem::default(),
+                edits: EditScratch::default(),
+            },
+            model: DistributionScratch::new(0),
             podium: Podium::default(),
             mask: Vec::new(),
             row: Vec::new(),
@@ -108,6 +120,42 @@ impl Memory {
             kept: Vec::new(),
             copies: false,
         })
+    }
+}
+
+impl Sequence {
+    fn new(chain: &Chain, seed: u64) -> Self {
+        Self {
+            seed,
+            position: 0,
+            history: History::new(chain.counts()),
+            bias: Vec::new(),
+            mask: None,
+            learnt: chain.initial(),
+        }
+    }
+
+    /// Runs a chain on a row, whose mask holds already: the distribution that it leaves, and the context for its draw.
+    /// `ids` are the tokens of a candidate array in which they are not the positions.
+    fn run<'a>(
+        &'a self,
+        chain: &Chain,
+        kernels: &'static Kernels,
+        (row, ids): (Row<'a>, Option<&'a [i32]>),
+        RunScratch { dist, problem, edits }: &'a mut RunScratch,
+    ) -> Result<(Distribution<'a>, Context<'a>)> {
+        let mut dist = Distribution::new(row, ids, kernels, dist);
+        dist.edit(&self.bias)?;
+        let Self { seed, position, learnt, ref history, .. } = *self;
+        let mut context = Context { seed, position, stage: 0, learnt, history, problem, edits };
+        chain.transform(&mut dist, &mut context)?;
+        Ok((dist, context))
+    }
+
+    /// After a row that was decoded or applied.
+    fn advance(&mut self, learnt: Learnt) {
+        self.position = self.position.wrapping_add(1);
+        self.learnt = learnt;
     }
 }
 
@@ -122,18 +170,8 @@ impl Sampler {
     pub fn with_generators(chain: &str, seed: u64, generators: &[(&str, Arc<dyn Generator>)]) -> Result<Self> {
         let kernels = vocab::kernels()?;
         let chain = Arc::new(Chain::new(chain, generators)?);
-        Ok(Self {
-            state: chain.initial(),
-            kernels,
-            created_with: seed,
-            seed,
-            position: 0,
-            history: History::new(chain.counts()),
-            bias: Vec::new(),
-            mask: None,
-            memory: Memory::new(&chain),
-            chain,
-        })
+        let (sequence, memory) = (Sequence::new(&chain, seed), Memory::new(&chain));
+        Ok(Self { chain, kernels, created_with: seed, sequence, memory })
     }
 
     /// The same sampler on a lower instruction set: "scalar", "avx2", "avx512" or "neon", for comparison and for
@@ -145,21 +183,22 @@ impl Sampler {
 
     /// Back to as created: seed, position 0, no history, no bias, no mask, and nothing learnt from the tokens so far.
     pub fn reset(&mut self) {
-        self.state = self.chain.initial();
-        self.reseed(self.created_with, 0);
-        self.history.clear();
-        self.bias.clear();
-        self.mask = None;
+        let Self { chain, created_with, sequence, .. } = self;
+        sequence.learnt = chain.initial();
+        (sequence.seed, sequence.position) = (*created_with, 0);
+        sequence.history.clear();
+        sequence.bias.clear();
+        sequence.mask = None;
     }
 
     /// Continues with the random numbers of `seed` at `position`: the number of rows decoded or applied so far.
     pub fn reseed(&mut self, seed: u64, position: u64) {
-        (self.seed, self.position) = (seed, position);
+        (self.sequence.seed, self.sequence.position) = (seed, position);
     }
 
     /// The position of the next random number.
     pub fn position(&self) -> u64 {
-        self.position
+        self.sequence.position
     }
 
     /// Appends tokens to the history, prompt and output alike. What is accepted before the first row is looked at
@@ -168,26 +207,27 @@ impl Sampler {
         if let Some((at, token)) = tokens.iter().enumerate().find(|&(_, &t)| t < 0) {
             return Err(Error::InvalidArgument(format!("tokens[{at}] is {token}: a token id is not negative")));
         }
-        self.history.extend(tokens);
-        self.state = tokens.iter().fold(self.state, |state, &token| self.chain.accepted(state, token));
+        let Self { chain, sequence: Sequence { history, learnt, .. }, .. } = self;
+        history.extend(tokens);
+        *learnt = tokens.iter().fold(*learnt, |learnt, &token| chain.accepted(learnt, token));
         Ok(())
     }
 
     /// The tokens accepted since creation or the last reset.
     pub fn history(&self) -> &[i32] {
-        self.history.tokens()
+        self.sequence.history.tokens()
     }
 
     /// Says that the first `n` tokens of the history are the prompt and the others output, for a sequence that is
     /// resumed. An error if there are not so many.
     pub fn set_prompt_length(&mut self, n: usize) -> Result<()> {
-        self.history.set_prompt(n)
+        self.sequence.history.set_prompt(n)
     }
 
     /// Allows only the tokens whose bit is set, in every row from now on: token `t` is bit `t % 32` of word `t / 32`,
     /// tokens beyond the last word are banned. A row's own mask holds as well. `None` allows all again.
     pub fn set_mask(&mut self, words: Option<&[u32]>) {
-        match (words, &mut self.mask) {
+        match (words, &mut self.sequence.mask) {
             (Some(words), Some(mask)) => {
                 mask.clear();
                 mask.extend_from_slice(words);
@@ -213,7 +253,7 @@ impl Sampler {
         if let Some(twice) = sorted.windows(2).find(|w| w[0].token == w[1].token) {
             return refuse(format!("ids name token {} twice", twice[0].token));
         }
-        self.bias = sorted;
+        self.sequence.bias = sorted;
         Ok(())
     }
 
@@ -255,37 +295,21 @@ impl Sampler {
         processed
     }
 
-    /// Makes the distribution of a row, lets the chain transform it, and hands it on as a list.
+    /// Runs the chain on a row and passes on the distribution that it leaves, as a list if it was truncated.
     fn with_distribution<T>(
         &mut self,
         row: Row<'_>,
         f: impl FnOnce(&mut Distribution<'_>, &mut RowContext<'_>) -> Result<T>,
     ) -> Result<T> {
-        self.with_any_distribution(row, |dist, parts| {
-            dist.list();
-            f(dist, parts)
-        })
-    }
-
-    /// The same, whatever it is.
-    fn with_any_distribution<T>(
-        &mut self,
-        row: Row<'_>,
-        f: impl FnOnce(&mut Distribution<'_>, &mut RowContext<'_>) -> Result<T>,
-    ) -> Result<T> {
-        let Self { chain, kernels, seed, position, history, bias, mask, state, memory, .. } = self;
-        let Memory { dist, model, problem, work, podium, mask: both, .. } = &mut **memory;
-        let masked = match mask {
+        let Self { chain, kernels, sequence, memory, .. } = self;
+        let Memory { run, model, podium, mask: both, .. } = &mut **memory;
+        let masked = match &sequence.mask {
             Some(words) => row.with_mask(and(row.mask(), words, both)),
             None => row,
         };
-        let mut dist = Distribution::new(masked, None, chain.first_pass(), kernels, dist);
-        dist.change(bias)?;
-        let (seed, position, state) = (*seed, *position, *state);
-        let mut context = Context { seed, position, stage: 0, state, history, problem, work };
-        chain.transform(&mut dist, &mut context)?;
+        let (mut dist, context) = sequence.run(chain, kernels, (masked, None), run)?;
         let done = f(&mut dist, &mut RowContext { row, chain, context, kernels, model, podium })?;
-        self.history.begin();
+        sequence.history.begin();
         Ok(done)
     }
 
@@ -303,17 +327,13 @@ impl Sampler {
 impl Clone for Sampler {
     /// The chain is shared, the state is copied: history, bias, mask, seed and position, and what the chain has learnt.
     fn clone(&self) -> Self {
+        let Self { chain, kernels, created_with, sequence, .. } = self;
         Self {
-            chain: self.chain.clone(),
-            kernels: self.kernels,
-            created_with: self.created_with,
-            seed: self.seed,
-            position: self.position,
-            history: self.history.clone(),
-            bias: self.bias.clone(),
-            mask: self.mask.clone(),
-            state: self.state,
-            memory: Memory::new(&self.chain),
+            chain: chain.clone(),
+            kernels,
+            created_with: *created_with,
+            sequence: sequence.clone(),
+            memory: Memory::new(chain),
         }
     }
 }
@@ -327,11 +347,11 @@ impl fmt::Display for Sampler {
 
 impl fmt::Debug for Sampler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Sampler({}, seed {}, position {})", self.chain, self.seed, self.position)
+        write!(f, "Sampler({}, seed {}, position {})", self.chain, self.sequence.seed, self.sequence.position)
     }
 }
 
-/// What a look at a distribution may need besides.
+/// What a question about a distribution may need besides it.
 struct RowContext<'a> {
     /// The row as it was handed in.
     row: Row<'a>,
@@ -353,6 +373,6 @@ fn and<'b>(row: Option<&[u32]>, words: &'b [u32], both: &'b mut Vec<u32>) -> &'b
 fn probabilities<'l>(dist: &'l mut Distribution<'_>) -> impl Iterator<Item = (u32, f64)> + 'l {
     dist.deepen(usize::MAX);
     let total = dist.head_weight();
-    let (entries, weights) = dist.weighed();
+    let (entries, weights) = dist.weighted();
     entries.iter().zip(weights).map(move |(e, weight)| (e.index, weight / total))
 }

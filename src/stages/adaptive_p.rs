@@ -1,12 +1,12 @@
 //! Adaptive-p: draws tokens near a probability that keeps the average at a target.
 
-use super::{Context, Learnt, Need, Stage, StageInfo};
+use super::{Built, Context, Learnt, Stage, StageInfo, draw::Draw, on};
 use crate::bregman::Generators;
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Drawn};
 use crate::error::Result;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 use crate::random::{Purpose, uniform};
-use crate::vocab::Bell;
+use crate::vocab::{Bell, FirstPass};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "adaptive_p",
@@ -41,9 +41,9 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let (target, decay) = (arguments.number("target").unwrap_or(-1.0), arguments.number("decay").unwrap_or(0.9));
-    Ok(Box::new(AdaptiveP { target, decay }))
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let (target, decay) = (arguments.number("target"), arguments.number("decay"));
+    if target < 0.0 { on(Draw) } else { on(AdaptiveP { target, decay }) }
 }
 
 struct AdaptiveP {
@@ -51,19 +51,9 @@ struct AdaptiveP {
     decay: f64,
 }
 
-impl AdaptiveP {
-    fn is_plain(&self) -> bool {
-        self.target < 0.0
-    }
-}
-
 impl Stage for AdaptiveP {
-    fn rewrites(&self) -> bool {
-        true
-    }
-
-    fn need(&self) -> Need {
-        if self.is_plain() { Need::Whole } else { Need::Total }
+    fn first_pass(&self) -> Option<FirstPass> {
+        Some(FirstPass::Total)
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
@@ -71,10 +61,7 @@ impl Stage for AdaptiveP {
         const WIDTH: f64 = 0.3;
         const PEAK: f64 = 5.0;
         const SHARPNESS: f64 = 10.0;
-        if self.is_plain() {
-            return Ok(());
-        }
-        let Learnt { level, weight, .. } = context.state;
+        let Learnt { level, weight, .. } = context.learnt;
         let target = (2.0 * self.target - level / weight).clamp(0.0, 1.0);
         let total = dist.total();
         dist.remember(total);
@@ -86,19 +73,18 @@ impl Stage for AdaptiveP {
         Learnt { level: self.target * weight, weight, pending: None }
     }
 
-    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
-        dist.draw(uniform(context.seed, context.position, Purpose::Token));
-        let drawn = dist.drawn().map(|drawn| drawn.index);
-        let pending = drawn.and_then(|index| Some((index as i32, dist.remembered_p(index)?)));
-        Learnt { pending: if self.is_plain() { None } else { pending }, ..context.state }
+    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Option<(Drawn, Learnt)> {
+        let drawn = dist.draw(uniform(context.seed, context.position, Purpose::Token));
+        let pending = dist.remembered_p(drawn.index).map(|p| (dist.id(drawn.index), p));
+        Some((drawn, Learnt { pending, ..context.learnt }))
     }
 
-    fn accepted(&self, state: Learnt, token: i32) -> Learnt {
-        match state.pending {
+    fn accepted(&self, learnt: Learnt, token: i32) -> Learnt {
+        match learnt.pending {
             Some((drawn, p)) if drawn == token => {
-                Learnt { level: p + self.decay * state.level, weight: 1.0 + self.decay * state.weight, pending: None }
+                Learnt { level: p + self.decay * learnt.level, weight: 1.0 + self.decay * learnt.weight, pending: None }
             }
-            _ => Learnt { pending: None, ..state },
+            _ => Learnt { pending: None, ..learnt },
         }
     }
 }

@@ -1,10 +1,7 @@
 //! Bad words: token sequences that must not be completed.
 
-use super::SCOPE;
-use super::scope;
-use super::{EditScratch, EditStage, Editor, Stage, StageInfo};
+use super::{Built, EditScratch, Editor, SCOPE, StageInfo, edits, scope, sort_by_token};
 use crate::bregman::Generators;
-use crate::error::Result;
 use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
@@ -31,8 +28,8 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    Ok(Box::new(EditStage(BadWords { sequences: arguments.sequences("sequences"), scope: scope(arguments, None)? })))
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    edits(BadWords { sequences: arguments.sequences("sequences"), scope: scope(arguments, None)? })
 }
 
 struct BadWords {
@@ -41,14 +38,14 @@ struct BadWords {
 }
 
 impl Editor for BadWords {
-    fn edit(&self, history: &History, work: &mut EditScratch) {
+    fn edit(&self, history: &History, scratch: &mut EditScratch) {
         let tokens = history.within(self.scope);
         for (last, before) in self.sequences.iter().filter_map(|s| s.split_last()) {
             let end = tokens.len().checked_sub(before.len()).map(|start| &tokens[start..]);
-            if end.is_some_and(|end| end.iter().zip(before).all(|(&t, &b)| i64::from(t) == b.into())) {
-                work.edits.push(Edit::ban(*last));
+            if end.is_some_and(|end| end.iter().zip(before).all(|(&t, &b)| i64::from(t) == i64::from(b))) {
+                scratch.edits.push(Edit::ban(*last));
             }
         }
-        super::put_in_order(&mut work.edits);
+        sort_by_token(&mut scratch.edits);
     }
 }

@@ -1,12 +1,12 @@
 //! The Bregman decoder as a stage: finds the candidates in the distribution, lets the decoder choose, writes p̂ back.
 
-use super::{Context, Need, Stage, StageInfo};
-use crate::bregman::Generators;
-use crate::bregman::{Decoder, Family, Limits, Mode, Problem, Size};
+use super::{Built, Context, OFF, Stage, StageInfo, on};
+use crate::bregman::{Decoder, Family, Generators, Limits, Mode, Problem, Size};
 use crate::distribution::{Distribution, Ties};
 use crate::error::{Error, Result};
 use crate::math::ln;
 use crate::parameters::{Arguments, Kind, ParameterInfo, nearest};
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "bregman",
@@ -100,17 +100,17 @@ pub(super) const K_MAX: ParameterInfo = ParameterInfo {
 /// Exactly one of these decides the size of the support.
 pub(super) const SIZES: [&str; 3] = ["lambda", "floor", "k"];
 
-fn build(arguments: &Arguments, generators: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let mode = if arguments.word("mode").as_deref() == Some("dual") { Mode::Dual } else { Mode::Primal };
-    let family = match arguments.word("generator") {
-        None => Family::Alpha(arguments.number("alpha").unwrap_or(1.0)),
+fn build(arguments: &Arguments, generators: Generators<'_>) -> Built {
+    let mode = if arguments.is("mode", "dual") { Mode::Dual } else { Mode::Primal };
+    let family = match arguments.name("generator") {
+        None => Family::Alpha(arguments.number("alpha")),
         Some(_) if arguments.is_given("alpha") => {
             return Err(Error::InvalidChain("alpha and generator exclude each other".into()));
         }
         Some(name) => match generators.iter().find(|(known, _)| *known == name) {
             Some((_, generator)) => Family::Custom(name.into(), generator.clone()),
             None => {
-                let hint = match nearest(&name, generators.iter().map(|(name, _)| *name)) {
+                let hint = match nearest(name, generators.iter().map(|(name, _)| *name)) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "generators are given when the sampler is created".into(),
                 };
@@ -118,28 +118,29 @@ fn build(arguments: &Arguments, generators: Generators<'_>) -> Result<Box<dyn St
             }
         },
     };
-    Ok(Box::new(Bregman::new(family, mode, arguments)?))
+    stage(family, mode, arguments)
+}
+
+/// The decoder of a family, of the size that the arguments say.
+pub(super) fn stage(family: Family, mode: Mode, arguments: &Arguments) -> Built {
+    let size = match arguments.exactly_one(&SIZES)? {
+        "lambda" => Size::Lambda(arguments.number("lambda")),
+        "floor" => Size::Floor(arguments.number("floor")),
+        _ => Size::Fixed(arguments.count("k")),
+    };
+    let limits =
+        Limits { k_min: arguments.count("k_min"), k_max: arguments.optional_count("k_max").unwrap_or(usize::MAX) };
+    let decoder = Decoder::new(family, mode, size, limits)?;
+    // λ = 0 without a limit: p̂ = p.
+    if decoder.fixed_size() == Some(usize::MAX) { OFF } else { on(Bregman { decoder }) }
 }
 
 /// A decoder in a chain.
-pub(super) struct Bregman {
+struct Bregman {
     decoder: Decoder,
 }
 
 impl Bregman {
-    pub(super) fn new(family: Family, mode: Mode, arguments: &Arguments) -> Result<Self> {
-        let size = match arguments.exactly_one(&SIZES)? {
-            "lambda" => Size::Lambda(arguments.number("lambda").unwrap_or(0.0)),
-            "floor" => Size::Floor(arguments.number("floor").unwrap_or(1.0)),
-            _ => Size::Fixed(arguments.count("k").unwrap_or(1)),
-        };
-        let limits = Limits {
-            k_min: arguments.count("k_min").unwrap_or(1),
-            k_max: arguments.count("k_max").unwrap_or(usize::MAX),
-        };
-        Ok(Self { decoder: Decoder::new(family, mode, size, limits)? })
-    }
-
     /// α = 1: token k + 1 stays iff its weight exceeds a multiple of the first k weights' sum. No normaliser, and the
     /// distribution is read no deeper than k* + 1.
     fn keep_by_ratio(&self, dist: &mut Distribution<'_>, ratio: f64) {
@@ -210,26 +211,17 @@ impl Bregman {
 }
 
 impl Stage for Bregman {
-    fn need(&self) -> Need {
-        match self.decoder.fixed_size() {
-            Some(usize::MAX) => Need::Scale(1.0),
-            Some(_) if self.decoder.is_plain() => Need::Largest,
-            None if self.decoder.ratio().is_some() => Need::Largest,
-            _ => Need::Total,
-        }
+    fn first_pass(&self) -> Option<FirstPass> {
+        let needs_total =
+            !(self.decoder.is_plain() && self.decoder.fixed_size().is_some() || self.decoder.ratio().is_some());
+        Some(if needs_total { FirstPass::Total } else { FirstPass::Maxima })
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
-        match self.decoder.fixed_size() {
-            // λ = 0 without a limit: p̂ = p.
-            Some(usize::MAX) => {}
-            Some(k) if self.decoder.is_plain() => {
-                dist.keep_largest(k, Ties::Exact);
-            }
-            _ => match self.decoder.ratio() {
-                Some(ratio) => self.keep_by_ratio(dist, ratio),
-                None => self.solve(dist, context.problem)?,
-            },
+        match (self.decoder.fixed_size(), self.decoder.ratio()) {
+            (Some(k), _) if self.decoder.is_plain() => dist.keep_largest(k, Ties::Exact),
+            (_, Some(ratio)) => self.keep_by_ratio(dist, ratio),
+            _ => self.solve(dist, context.problem)?,
         }
         Ok(())
     }

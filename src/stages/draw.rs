@@ -1,11 +1,12 @@
 //! Draw: one token from the distribution, by inverting its cumulative distribution.
 
-use super::{Context, Learnt, Need, Stage, StageInfo};
+use super::{Built, Context, Learnt, Stage, StageInfo, on};
 use crate::bregman::Generators;
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Drawn};
 use crate::error::Result;
 use crate::parameters::Arguments;
 use crate::random::{Purpose, uniform};
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "draw",
@@ -21,27 +22,23 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(_: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    Ok(Box::new(Draw))
+fn build(_: &Arguments, _: Generators<'_>) -> Built {
+    on(Draw)
 }
 
-struct Draw;
+pub(super) struct Draw;
 
 impl Stage for Draw {
-    fn need(&self) -> Need {
-        Need::Whole
+    fn first_pass(&self) -> Option<FirstPass> {
+        Some(FirstPass::TotalAndMin)
     }
 
     fn transform(&self, _: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         Ok(())
     }
 
-    fn takes_bulk(&self) -> bool {
-        true
-    }
-
-    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
-        dist.draw(uniform(context.seed, context.position, Purpose::Token));
-        context.state
+    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Option<(Drawn, Learnt)> {
+        let drawn = dist.draw(uniform(context.seed, context.position, Purpose::Token));
+        Some((drawn, context.learnt))
     }
 }

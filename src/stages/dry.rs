@@ -1,9 +1,7 @@
 //! DRY ("don't repeat yourself"): the longer the repetition that a token would continue, the larger its penalty.
 
-use super::scope;
-use super::{EditScratch, EditStage, Editor, Stage, StageInfo};
+use super::{Built, EditScratch, Editor, OFF, StageInfo, edits, scope};
 use crate::bregman::Generators;
-use crate::error::Result;
 use crate::history::{BrokenAt, Edit, History, Scope, repeated};
 use crate::math::{ln, pow};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -74,17 +72,21 @@ pub(super) const INFO: StageInfo = StageInfo {
 /// Above this an f32 is infinite: its natural logarithm.
 const LARGEST: f64 = 88.722_839_1;
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let base = arguments.number("base").unwrap_or(1.75);
-    Ok(Box::new(EditStage(Dry {
-        multiplier: arguments.number("multiplier").unwrap_or(0.0),
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let (multiplier, base) = (arguments.number("multiplier"), arguments.number("base"));
+    let scope = scope(arguments, Some("last_n"))?;
+    if multiplier == 0.0 || scope == Scope::Window(0) {
+        return OFF;
+    }
+    edits(Dry {
+        multiplier,
         base,
         // No bound where the power does not grow.
         most: if base > 1.000_001 { (LARGEST / ln(base)) as usize } else { usize::MAX },
-        allowed: arguments.count("allowed").unwrap_or(2),
+        allowed: arguments.count("allowed"),
         breakers: arguments.sequences("breakers"),
-        scope: scope(arguments, Some("last_n"))?,
-    })))
+        scope,
+    })
 }
 
 struct Dry {
@@ -98,17 +100,14 @@ struct Dry {
 }
 
 impl Editor for Dry {
-    fn edit(&self, history: &History, work: &mut EditScratch) {
-        if self.multiplier == 0.0 {
-            return;
-        }
-        let (tokens, EditScratch { edits, lengths }) = (history.within(self.scope), work);
+    fn edit(&self, history: &History, EditScratch { edits, lengths }: &mut EditScratch) {
+        let tokens = history.within(self.scope);
         repeated(tokens, &BrokenAt(&self.breakers), self.allowed, lengths, |token, length| {
             let exponent = (length - self.allowed).min(self.most) as f64;
             edits.push(Edit::subtract(token, self.multiplier * pow(self.base, exponent)));
         });
         // Of several repetitions the longest counts.
         edits.sort_unstable_by(|a, b| a.token.cmp(&b.token).then(b.less.total_cmp(&a.less)));
-        edits.dedup_by_key(|c| c.token);
+        edits.dedup_by_key(|edit| edit.token);
     }
 }

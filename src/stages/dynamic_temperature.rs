@@ -1,11 +1,12 @@
 //! Dynamic temperature: a temperature that grows with the entropy.
 
-use super::{Context, Need, Stage, StageInfo};
+use super::{Built, Context, Stage, StageInfo, on, temperature};
 use crate::bregman::Generators;
 use crate::distribution::Distribution;
 use crate::error::Result;
 use crate::math::{ln, pow};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "dynamic_temperature",
@@ -47,32 +48,36 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let number = |name| arguments.number(name).unwrap_or(1.0);
-    Ok(Box::new(DynamicTemperature { t: number("t"), delta: number("delta"), exponent: number("exponent") }))
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let (t, delta, exponent) = (arguments.number("t"), arguments.number("delta"), arguments.number("exponent"));
+    if delta == 0.0 {
+        return temperature::of(t);
+    }
+    on(DynamicTemperature { low: (t - delta).max(0.0), high: t + delta, t, exponent })
 }
 
 struct DynamicTemperature {
+    low: f64,
+    high: f64,
+    /// Of a single candidate, which has no entropy.
     t: f64,
-    delta: f64,
     exponent: f64,
 }
 
 impl DynamicTemperature {
     fn temperature(&self, dist: &mut Distribution<'_>) -> f64 {
         let n = dist.size();
-        if self.delta == 0.0 || n <= 1 {
+        if n <= 1 {
             return self.t;
         }
-        let (low, high) = ((self.t - self.delta).max(0.0), self.t + self.delta);
         let share = (dist.entropy() / ln(n as f64)).min(1.0);
-        low + (high - low) * pow(share, self.exponent)
+        self.low + (self.high - self.low) * pow(share, self.exponent)
     }
 }
 
 impl Stage for DynamicTemperature {
-    fn need(&self) -> Need {
-        Need::Entropy
+    fn first_pass(&self) -> Option<FirstPass> {
+        Some(FirstPass::TotalAndMoment)
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {

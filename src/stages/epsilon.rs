@@ -1,11 +1,11 @@
 //! Epsilon: every token with at least some probability.
 
-use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use super::{Built, MIN_KEEP, OFF, StageInfo, threshold::threshold};
 use crate::bregman::Generators;
-use crate::distribution::{Distribution, Edge, Least, Ties};
-use crate::error::Result;
+use crate::distribution::{Edge, Ties};
 use crate::math::ln;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "epsilon",
@@ -30,26 +30,10 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let least = Least { tokens: arguments.count("min_keep").unwrap_or(1), ties: Ties::Keep };
-    Ok(Box::new(Epsilon { epsilon: arguments.number("epsilon").unwrap_or(0.0), least }))
-}
-
-struct Epsilon {
-    epsilon: f64,
-    least: Least,
-}
-
-impl Stage for Epsilon {
-    fn need(&self) -> Need {
-        if self.epsilon > 0.0 { Need::Total } else { Need::Scale(1.0) }
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let epsilon = arguments.number("epsilon");
+    if epsilon == 0.0 {
+        return OFF;
     }
-
-    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
-        if self.epsilon > 0.0 {
-            let total = dist.total();
-            dist.keep_down_to(ln(self.epsilon * total), Edge::Inside, self.least);
-        }
-        Ok(())
-    }
+    threshold(arguments, FirstPass::Total, (Edge::Inside, Ties::Keep), move |dist| ln(epsilon * dist.total()))
 }

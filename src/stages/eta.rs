@@ -1,11 +1,11 @@
 //! Eta: an epsilon that falls with the entropy.
 
-use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use super::{Built, MIN_KEEP, OFF, StageInfo, threshold::threshold};
 use crate::bregman::Generators;
-use crate::distribution::{Distribution, Edge, Least, Ties};
-use crate::error::Result;
+use crate::distribution::{Edge, Ties};
 use crate::math::{exp, ln};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "eta",
@@ -32,27 +32,13 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let least = Least { tokens: arguments.count("min_keep").unwrap_or(1), ties: Ties::Keep };
-    Ok(Box::new(Eta { epsilon: arguments.number("epsilon").unwrap_or(0.0), least }))
-}
-
-struct Eta {
-    epsilon: f64,
-    least: Least,
-}
-
-impl Stage for Eta {
-    fn need(&self) -> Need {
-        if self.epsilon > 0.0 { Need::Entropy } else { Need::Scale(1.0) }
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let epsilon = arguments.number("epsilon");
+    if epsilon == 0.0 {
+        return OFF;
     }
-
-    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
-        if self.epsilon > 0.0 {
-            let eta = self.epsilon.min(self.epsilon.sqrt() * exp(-dist.entropy()));
-            let total = dist.total();
-            dist.keep_down_to(ln(eta * total), Edge::Inside, self.least);
-        }
-        Ok(())
-    }
+    threshold(arguments, FirstPass::TotalAndMoment, (Edge::Inside, Ties::Keep), move |dist| {
+        let eta = epsilon.min(epsilon.sqrt() * exp(-dist.entropy()));
+        ln(eta * dist.total())
+    })
 }

@@ -1,10 +1,11 @@
 //! Greedy: the most likely token.
 
-use super::{Context, Learnt, Stage, StageInfo};
+use super::{Built, Context, Learnt, Stage, StageInfo, on};
 use crate::bregman::Generators;
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Drawn};
 use crate::error::Result;
 use crate::parameters::Arguments;
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "greedy",
@@ -19,20 +20,23 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(_: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    Ok(Box::new(Greedy))
+fn build(_: &Arguments, _: Generators<'_>) -> Built {
+    on(Greedy)
 }
 
 struct Greedy;
 
 impl Stage for Greedy {
+    fn first_pass(&self) -> Option<FirstPass> {
+        Some(FirstPass::Maxima)
+    }
+
     fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         dist.keep_first();
         Ok(())
     }
 
-    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
-        dist.take_first();
-        context.state
+    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Option<(Drawn, Learnt)> {
+        Some((dist.take_first(), context.learnt))
     }
 }

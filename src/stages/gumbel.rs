@@ -1,12 +1,13 @@
 //! Gumbel: one token from the distribution, as the winner of a race with noise for each token.
 
-use super::{Context, Learnt, Need, Stage, StageInfo};
+use super::{Built, Context, Learnt, Stage, StageInfo, on};
 use crate::bregman::Generators;
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Drawn};
 use crate::error::Result;
 use crate::gumbel;
 use crate::parameters::Arguments;
 use crate::random::Noise;
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "gumbel",
@@ -22,23 +23,23 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(_: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    Ok(Box::new(Gumbel))
+fn build(_: &Arguments, _: Generators<'_>) -> Built {
+    on(Gumbel)
 }
 
 struct Gumbel;
 
 impl Stage for Gumbel {
-    fn need(&self) -> Need {
-        Need::Whole
+    fn first_pass(&self) -> Option<FirstPass> {
+        Some(FirstPass::TotalAndMin)
     }
 
     fn transform(&self, _: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         Ok(())
     }
 
-    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
-        gumbel::draw(dist, Noise::new(context.seed, context.position));
-        context.state
+    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Option<(Drawn, Learnt)> {
+        let drawn = gumbel::draw(dist, Noise::new(context.seed, context.position))?;
+        Some((drawn, context.learnt))
     }
 }

@@ -1,8 +1,7 @@
 //! What there is to say of a stage: the one source of the parser, the error messages and the host's catalogue.
 
-use super::Stage;
+use super::Built;
 use crate::bregman::Generators;
-use crate::error::Result;
 use crate::parameters::{Arguments, ParameterInfo};
 
 /// A stage that a chain can name.
@@ -26,7 +25,7 @@ pub struct StageInfo {
     pub parameters: &'static [ParameterInfo],
     /// Groups of parameters that exclude each other; see [`StageInfo::alternatives`].
     pub(crate) alternatives: &'static [&'static [&'static str]],
-    pub(crate) build: fn(&Arguments, Generators<'_>) -> Result<Box<dyn Stage>>,
+    pub(crate) build: fn(&Arguments, Generators<'_>) -> Built,
 }
 
 impl StageInfo {

@@ -1,8 +1,7 @@
 //! Logit bias: a number added to the logits of some tokens.
 
-use super::{EditScratch, EditStage, Editor, Stage, StageInfo};
+use super::{Built, EditScratch, Editor, OFF, StageInfo, edits};
 use crate::bregman::Generators;
-use crate::error::Result;
 use crate::history::{Edit, History};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
@@ -26,19 +25,17 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let mut edits: Vec<_> =
-        arguments.biases("biases").iter().map(|&(token, bias)| Edit::subtract(token, -f64::from(bias))).collect();
-    edits.sort_unstable_by_key(|c| c.token);
-    Ok(Box::new(EditStage(LogitBias { edits })))
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let biases = arguments.biases("biases").into_iter().filter(|&(_, bias)| bias != 0.0);
+    let mut biases: Vec<_> = biases.map(|(token, bias)| Edit::subtract(token, -f64::from(bias))).collect();
+    biases.sort_unstable_by_key(|edit| edit.token);
+    if biases.is_empty() { OFF } else { edits(LogitBias(biases)) }
 }
 
-struct LogitBias {
-    edits: Vec<Edit>,
-}
+struct LogitBias(Vec<Edit>);
 
 impl Editor for LogitBias {
-    fn edit(&self, _: &History, work: &mut EditScratch) {
-        work.edits.extend_from_slice(&self.edits);
+    fn edit(&self, _: &History, scratch: &mut EditScratch) {
+        scratch.edits.extend_from_slice(&self.0);
     }
 }

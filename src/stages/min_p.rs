@@ -1,11 +1,11 @@
 //! Min-p: every token that is at least some fraction as likely as the first.
 
-use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use super::{Built, MIN_KEEP, OFF, StageInfo, threshold::threshold};
 use crate::bregman::Generators;
-use crate::distribution::{Distribution, Edge, Least, Ties};
-use crate::error::Result;
+use crate::distribution::{Edge, Ties};
 use crate::math::ln;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "min_p",
@@ -40,30 +40,11 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let is_strict = arguments.word("rule").as_deref() == Some("above");
-    Ok(Box::new(MinP {
-        p: arguments.number("p").unwrap_or(0.0),
-        edge: if is_strict { Edge::Outside } else { Edge::Inside },
-        least: Least { tokens: arguments.count("min_keep").unwrap_or(1), ties: Ties::Exact },
-    }))
-}
-
-struct MinP {
-    p: f64,
-    edge: Edge,
-    least: Least,
-}
-
-impl Stage for MinP {
-    fn need(&self) -> Need {
-        if self.p > 0.0 { Need::Largest } else { Need::Scale(1.0) }
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let p = arguments.number("p");
+    if p == 0.0 {
+        return OFF;
     }
-
-    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
-        if self.p > 0.0 {
-            dist.keep_down_to(ln(self.p), self.edge, self.least);
-        }
-        Ok(())
-    }
+    let edge = if arguments.is("rule", "above") { Edge::Outside } else { Edge::Inside };
+    threshold(arguments, FirstPass::Maxima, (edge, Ties::Exact), move |_| ln(p))
 }

@@ -1,10 +1,7 @@
 //! Min tokens: no end before so many tokens.
 
-use super::SCOPE;
-use super::scope;
-use super::{EditScratch, EditStage, Editor, Stage, StageInfo};
+use super::{Built, EditScratch, Editor, OFF, SCOPE, StageInfo, edits, scope, sort_by_token};
 use crate::bregman::Generators;
-use crate::error::Result;
 use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
@@ -40,10 +37,11 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let (n, scope) = (arguments.count("n"), scope(arguments, None)?);
     let mut stop: Vec<_> = arguments.tokens("stop").into_iter().map(Edit::ban).collect();
-    super::put_in_order(&mut stop);
-    Ok(Box::new(EditStage(MinTokens { n: arguments.count("n").unwrap_or(0), stop, scope: scope(arguments, None)? })))
+    sort_by_token(&mut stop);
+    if n == 0 { OFF } else { edits(MinTokens { n, stop, scope }) }
 }
 
 struct MinTokens {
@@ -53,9 +51,9 @@ struct MinTokens {
 }
 
 impl Editor for MinTokens {
-    fn edit(&self, history: &History, work: &mut EditScratch) {
+    fn edit(&self, history: &History, scratch: &mut EditScratch) {
         if history.within(self.scope).len() < self.n {
-            work.edits.extend_from_slice(&self.stop);
+            scratch.edits.extend_from_slice(&self.stop);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Mirostat: draws with a truncation that learns, so that the surprise stays at a target.
 
-use super::{Context, Learnt, Need, Stage, StageInfo};
+use super::{Built, Context, Learnt, Stage, StageInfo, on};
 use crate::bregman::Generators;
-use crate::distribution::{Distribution, Edge, Least, Ties};
+use crate::distribution::{Distribution, Drawn, Edge, Least, Ties};
 use crate::error::Result;
 use crate::math::{exp, expm1, ln, pow};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 use crate::random::{Purpose, uniform};
+use crate::vocab::FirstPass;
 use std::f64::consts::LN_2;
 
 pub(super) const V1: StageInfo = StageInfo {
@@ -75,13 +76,12 @@ const ETA: ParameterInfo = ParameterInfo {
     required: false,
 };
 
-fn build_v1(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let m = arguments.count("m").unwrap_or(100);
-    Ok(Box::new(V1Stage { control: Control::new(arguments), m, vocab: arguments.count("vocab") }))
+fn build_v1(arguments: &Arguments, _: Generators<'_>) -> Built {
+    on(V1Stage { control: Control::new(arguments), m: arguments.count("m"), vocab: arguments.optional_count("vocab") })
 }
 
-fn build_v2(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    Ok(Box::new(V2Stage { control: Control::new(arguments) }))
+fn build_v2(arguments: &Arguments, _: Generators<'_>) -> Built {
+    on(V2Stage { control: Control::new(arguments) })
 }
 
 /// What both versions do after the truncation.
@@ -92,17 +92,18 @@ struct Control {
 
 impl Control {
     fn new(arguments: &Arguments) -> Self {
-        Self { tau: arguments.number("tau").unwrap_or(5.0), eta: arguments.number("eta").unwrap_or(0.1) }
+        Self { tau: arguments.number("tau"), eta: arguments.number("eta") }
     }
 
     fn initial(&self) -> Learnt {
         Learnt { level: 2.0 * self.tau, ..Learnt::default() }
     }
 
-    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
-        dist.draw(uniform(context.seed, context.position, Purpose::Token));
-        let surprise = dist.drawn().map_or(self.tau, |drawn| -ln(drawn.p) / LN_2);
-        Learnt { level: context.state.level - self.eta * (surprise - self.tau), ..context.state }
+    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Option<(Drawn, Learnt)> {
+        let drawn = dist.draw(uniform(context.seed, context.position, Purpose::Token));
+        let surprise = -ln(drawn.p) / LN_2;
+        let level = context.learnt.level - self.eta * (surprise - self.tau);
+        Some((drawn, Learnt { level, ..context.learnt }))
     }
 }
 
@@ -137,12 +138,16 @@ impl V1Stage {
 }
 
 impl Stage for V1Stage {
+    fn first_pass(&self) -> Option<FirstPass> {
+        Some(FirstPass::Maxima)
+    }
+
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
-        let vocab = self.vocab.unwrap_or(dist.size());
+        let candidates = dist.size();
         let s = self.exponent(dist);
-        let k = self.size(s, context.state.level, vocab);
-        // Of a flat head all is kept: nobody need sort it.
-        if k < dist.size() {
+        let k = self.size(s, context.learnt.level, self.vocab.unwrap_or(candidates));
+        // A flat head keeps all: no need to sort it.
+        if k < candidates {
             dist.keep_largest(k, Ties::Exact);
         }
         Ok(())
@@ -152,7 +157,7 @@ impl Stage for V1Stage {
         self.control.initial()
     }
 
-    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
+    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Option<(Drawn, Learnt)> {
         self.control.draw(dist, context)
     }
 }
@@ -162,14 +167,14 @@ struct V2Stage {
 }
 
 impl Stage for V2Stage {
-    fn need(&self) -> Need {
+    fn first_pass(&self) -> Option<FirstPass> {
         // Often nothing is dropped, and then all are counted.
-        Need::Whole
+        Some(FirstPass::TotalAndMin)
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
         let total = dist.total();
-        let x = ln(total) - context.state.level * LN_2;
+        let x = ln(total) - context.learnt.level * LN_2;
         dist.keep_down_to(x, Edge::Inside, Least { tokens: 1, ties: Ties::Exact });
         Ok(())
     }
@@ -178,7 +183,7 @@ impl Stage for V2Stage {
         self.control.initial()
     }
 
-    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
+    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Option<(Drawn, Learnt)> {
         self.control.draw(dist, context)
     }
 }

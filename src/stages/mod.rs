@@ -12,6 +12,7 @@ mod eta;
 mod greedy;
 mod gumbel;
 mod info;
+mod learnt;
 mod logit_bias;
 mod min_p;
 mod min_tokens;
@@ -20,9 +21,9 @@ mod no_repeat_ngram;
 mod p_less;
 mod penalties;
 mod smoothing;
-mod state;
 mod tail_free;
 mod temperature;
+mod threshold;
 mod top_a;
 mod top_h;
 mod top_k;
@@ -34,81 +35,62 @@ mod xtc;
 pub use info::{StageInfo, stages};
 
 pub(crate) use info::find;
-pub(crate) use state::Learnt;
+pub(crate) use learnt::Learnt;
 
 use crate::bregman::Problem;
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Drawn};
 use crate::error::{Error, Result};
 use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
-
-/// What a stage will ask of a distribution that is still the whole vocabulary: it decides what the first pass over the
-/// row does.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Need {
-    /// The largest tokens: the maxima suffice.
-    Largest,
-    /// The total of the weights.
-    Total,
-    /// The total, and how many tokens there are.
-    Whole,
-    /// The total and the entropy.
-    Entropy,
-    /// Nothing: the next stage decides, at a scale changed by this factor.
-    Scale(f64),
-}
+use crate::vocab::FirstPass;
 
 /// One step of a chain: immutable, so that a sampler and its clones share it.
+///
+/// A stage may edit single logits once (`Distribution::edit`, `drop_first`, `demote_first`) and rewrite the row once
+/// (`Distribution::bend`, `ring`); there is memory for no more.
 pub(crate) trait Stage: Send + Sync {
-    /// Changes the distribution; takes no token and consumes no randomness.
+    /// What the stage needs of a row that was not read yet, or was changed since: it decides what the next pass over the
+    /// row computes. None if it needs nothing but each logit on its own: then the row is not read for it.
+    ///
+    /// Too little is found by another pass when it is needed: the same answer for twice the time. Too much makes the
+    /// pass slower. `tests/row_reads` counts the passes of every stage.
+    fn first_pass(&self) -> Option<FirstPass>;
+
+    /// Changes the distribution; takes no token and consumes no randomness that a drawing stage uses.
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()>;
 
-    /// What it asks first.
-    fn need(&self) -> Need {
-        Need::Largest
-    }
-
-    /// Whether it needs nothing but each logit on its own, so that the row need not have been read.
-    fn is_pointwise(&self) -> bool {
-        false
-    }
-
-    /// Whether its transformation takes a distribution that is no list yet (`Distribution::list`).
-    fn takes_bulk(&self) -> bool {
-        false
-    }
-
-    /// How often the stage changes single tokens' logits at the most (`Distribution::change`).
-    fn edits(&self) -> usize {
-        0
-    }
-
-    /// Whether it may give every token of the row another logit (`Distribution::bend`, `Distribution::ring`).
-    fn rewrites(&self) -> bool {
-        false
-    }
-
-    /// The tokens of the history that have to be counted for it.
+    /// The tokens of the history that are to be counted for it (`History::seen`).
     fn counts(&self) -> Option<Scope> {
         None
     }
 
-    /// What a drawing stage remembers before the first token.
+    /// What a drawing stage has learnt before the first token.
     fn initial(&self) -> Learnt {
         Learnt::default()
     }
 
-    /// Takes a token from the distribution, if this is a drawing stage; returns what it remembers from now on.
-    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Learnt {
-        let _ = dist;
-        context.state
+    /// Draws a token, if this is a drawing stage, and says what it has learnt by that.
+    fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Option<(Drawn, Learnt)> {
+        let _ = (dist, context);
+        None
     }
 
-    /// What a drawing stage remembers once the sequence goes on with `token`.
-    fn accepted(&self, state: Learnt, token: i32) -> Learnt {
+    /// What a drawing stage has learnt once the sequence goes on with `token`.
+    fn accepted(&self, learnt: Learnt, token: i32) -> Learnt {
         let _ = token;
-        state
+        learnt
     }
+}
+
+/// A stage as its arguments make it; none if they switch it off: the identity, which the chain leaves out.
+pub(crate) type Built = Result<Option<Box<dyn Stage>>>;
+
+/// A stage that is switched off.
+const OFF: Built = Ok(None);
+
+/// A stage that works.
+fn on(stage: impl Stage + 'static) -> Built {
+    Ok(Some(Box::new(stage)))
 }
 
 /// What a stage may use besides the distribution.
@@ -116,32 +98,33 @@ pub(crate) struct Context<'a> {
     /// Random numbers are a function of these two.
     pub(crate) seed: u64,
     pub(crate) position: u64,
-    /// The place of the stage that runs, from 0: stages of one chain draw independent numbers.
+    /// The place of the stage that runs, from 0, stages that are switched off included: stages of one chain draw
+    /// independent numbers.
     pub(crate) stage: u32,
-    /// What the chain's drawing stage remembers.
-    pub(crate) state: Learnt,
+    /// What the chain's drawing stage has learnt.
+    pub(crate) learnt: Learnt,
     /// The tokens so far.
     pub(crate) history: &'a History,
     /// Memory for the decoders.
     pub(crate) problem: &'a mut Problem,
-    /// Memory for the stages about single tokens.
-    pub(crate) work: &'a mut EditScratch,
+    /// Memory for stages that edit single logits.
+    pub(crate) edits: &'a mut EditScratch,
 }
 
-/// The memory of the stages about single tokens, kept from row to row.
+/// The memory of stages that edit single logits, kept from row to row.
 #[derive(Default)]
 pub(crate) struct EditScratch {
     pub(crate) edits: Vec<Edit>,
     pub(crate) lengths: Vec<u32>,
 }
 
-/// A stage that changes the logits of single tokens: penalties, bans, biases. Its cost is that of the tokens concerned,
-/// whatever the vocabulary, as long as no stage before it needed more of the row than each logit on its own.
+/// A stage that edits the logits of single tokens: penalties, bans, biases. It costs the time of those tokens, whatever
+/// the vocabulary, as long as no stage before it needed the row to be read.
 trait Editor: Send + Sync {
-    /// Fills `work.edits`, in ascending order of token, none named twice.
-    fn edit(&self, history: &History, work: &mut EditScratch);
+    /// Fills `scratch.edits`, in ascending order of token, no token twice.
+    fn edit(&self, history: &History, scratch: &mut EditScratch);
 
-    /// The tokens of the history that have to be counted for it.
+    /// The tokens of the history that are to be counted for it.
     fn counts(&self) -> Option<Scope> {
         None
     }
@@ -149,23 +132,20 @@ trait Editor: Send + Sync {
 
 struct EditStage<E>(E);
 
+/// The stage of an editor.
+fn edits(editor: impl Editor + 'static) -> Built {
+    on(EditStage(editor))
+}
+
 impl<E: Editor> Stage for EditStage<E> {
+    fn first_pass(&self) -> Option<FirstPass> {
+        None
+    }
+
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
-        context.work.edits.clear();
-        self.0.edit(context.history, context.work);
-        dist.change(&context.work.edits)
-    }
-
-    fn need(&self) -> Need {
-        Need::Scale(1.0)
-    }
-
-    fn is_pointwise(&self) -> bool {
-        true
-    }
-
-    fn edits(&self) -> usize {
-        1
+        context.edits.edits.clear();
+        self.0.edit(context.history, context.edits);
+        dist.edit(&context.edits.edits)
     }
 
     fn counts(&self) -> Option<Scope> {
@@ -193,22 +173,20 @@ const SCOPE: ParameterInfo = ParameterInfo {
     required: false,
 };
 
-/// The scope said with [`SCOPE`], or with window among its words and `last_n`.
+/// The scope that the arguments name: that of [`SCOPE`], or one with `window` among its words, whose length is `last_n`.
 fn scope(arguments: &Arguments, last_n: Option<&str>) -> Result<Scope> {
-    let word = arguments.word("scope");
-    let window = last_n.and_then(|name| arguments.count(name));
-    match (word.as_deref(), window) {
-        (Some("window"), Some(n)) => Ok(Scope::Window(n)),
-        (Some(word), _) if last_n.is_some_and(|name| arguments.is_given(name)) => {
+    match (arguments.word("scope"), last_n) {
+        ("window", Some(last_n)) => Ok(Scope::Window(arguments.count(last_n))),
+        (word, Some(last_n)) if arguments.is_given(last_n) => {
             Err(Error::InvalidChain(format!("`last_n` goes with scope=window, not with scope={word}")))
         }
-        (Some("output"), _) => Ok(Scope::Output),
+        ("output", _) => Ok(Scope::Output),
         _ => Ok(Scope::All),
     }
 }
 
-/// Sorts changes by token and keeps one of each token's, for changes that are all the same.
-fn put_in_order(edits: &mut Vec<Edit>) {
-    edits.sort_unstable_by_key(|c| c.token);
-    edits.dedup_by_key(|c| c.token);
+/// Sorts edits by token and keeps one for each token, for edits that are all the same.
+fn sort_by_token(edits: &mut Vec<Edit>) {
+    edits.sort_unstable_by_key(|edit| edit.token);
+    edits.dedup_by_key(|edit| edit.token);
 }

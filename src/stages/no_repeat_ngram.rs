@@ -1,10 +1,7 @@
 //! No-repeat n-gram: no n tokens in a row twice.
 
-use super::SCOPE;
-use super::scope;
-use super::{EditScratch, EditStage, Editor, Stage, StageInfo};
+use super::{Built, EditScratch, Editor, OFF, SCOPE, StageInfo, edits, scope, sort_by_token};
 use crate::bregman::Generators;
-use crate::error::Result;
 use crate::history::{Edit, History, Scope, continuations};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
@@ -31,20 +28,23 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    Ok(Box::new(EditStage(NoRepeatNgram { n: arguments.count("n").unwrap_or(0), scope: scope(arguments, None)? })))
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    match arguments.count("n").checked_sub(1) {
+        None => OFF,
+        Some(before) => edits(NoRepeatNgram { before, scope: scope(arguments, None)? }),
+    }
 }
 
 struct NoRepeatNgram {
-    n: usize,
+    /// How many tokens of a sequence stand before the one that is banned.
+    before: usize,
     scope: Scope,
 }
 
 impl Editor for NoRepeatNgram {
-    fn edit(&self, history: &History, work: &mut EditScratch) {
-        if let Some(before) = self.n.checked_sub(1) {
-            continuations(history.within(self.scope), before, |token| work.edits.push(Edit::ban(token)));
-            super::put_in_order(&mut work.edits);
-        }
+    fn edit(&self, history: &History, scratch: &mut EditScratch) {
+        let ban = |token| scratch.edits.push(Edit::ban(token));
+        continuations(history.within(self.scope), self.before, ban);
+        sort_by_token(&mut scratch.edits);
     }
 }

@@ -1,11 +1,11 @@
 //! P-less: every token that is at least as likely as that two draws agree.
 
-use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use super::{Built, MIN_KEEP, StageInfo, threshold::threshold};
 use crate::bregman::Generators;
-use crate::distribution::{Distribution, Edge, Least, Ties};
-use crate::error::Result;
+use crate::distribution::{Edge, Ties};
 use crate::math::ln;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "p_less",
@@ -31,32 +31,16 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let least = Least { tokens: arguments.count("min_keep").unwrap_or(1), ties: Ties::Exact };
-    Ok(Box::new(PLess { norm: arguments.word("form").as_deref() == Some("norm"), least }))
-}
-
-struct PLess {
-    norm: bool,
-    least: Least,
-}
-
-impl Stage for PLess {
-    fn need(&self) -> Need {
-        Need::Total
-    }
-
-    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
-        /// Equal tokens are exactly at the threshold, which is a sum in f32 while the distribution is the whole
-        /// vocabulary.
-        const SLACK: f64 = 1.0 - 1e-6;
-        // First, because the collision's second pass forgets the weights at this scale.
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    /// Equal tokens are exactly at the threshold, which is a sum in f32 while the support is the whole vocabulary.
+    const SLACK: f64 = 1.0 - 1e-6;
+    let is_norm = arguments.is("form", "norm");
+    threshold(arguments, FirstPass::Total, (Edge::Inside, Ties::Exact), move |dist| {
+        // First, because the collision's pass replaces the sums at this scale.
         let total = dist.total();
         let (collision, v) = (dist.collision(), dist.size() as f64);
-        let threshold = if self.norm && v > 1.0 { (v * collision - 1.0) / (v - 1.0) } else { collision };
-        // Of a flat distribution the second form is 0, up to rounding: all is kept.
-        let x = ln((threshold * total * SLACK).max(0.0));
-        dist.keep_down_to(x, Edge::Inside, self.least);
-        Ok(())
-    }
+        let threshold = if is_norm && v > 1.0 { (v * collision - 1.0) / (v - 1.0) } else { collision };
+        // The second form is 0, up to rounding, where all tokens are equal: all are kept.
+        ln((threshold * total * SLACK).max(0.0))
+    })
 }

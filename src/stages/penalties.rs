@@ -1,9 +1,7 @@
 //! Repetition, frequency and presence penalties.
 
-use super::scope;
-use super::{EditScratch, EditStage, Editor, Stage, StageInfo};
+use super::{Built, EditScratch, Editor, OFF, StageInfo, edits, scope};
 use crate::bregman::Generators;
-use crate::error::Result;
 use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
@@ -64,13 +62,13 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    Ok(Box::new(EditStage(Penalties {
-        repeat: arguments.number("repeat").unwrap_or(1.0),
-        frequency: arguments.number("frequency").unwrap_or(0.0),
-        presence: arguments.number("presence").unwrap_or(0.0),
-        scope: scope(arguments, Some("last_n"))?,
-    })))
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let [repeat, frequency, presence] = ["repeat", "frequency", "presence"].map(|name| arguments.number(name));
+    let scope = scope(arguments, Some("last_n"))?;
+    if (repeat, frequency, presence) == (1.0, 0.0, 0.0) || scope == Scope::Window(0) {
+        return OFF;
+    }
+    edits(Penalties { repeat, frequency, presence, scope })
 }
 
 struct Penalties {
@@ -81,11 +79,8 @@ struct Penalties {
 }
 
 impl Editor for Penalties {
-    fn edit(&self, history: &History, work: &mut EditScratch) {
-        if (self.repeat, self.frequency, self.presence) == (1.0, 0.0, 0.0) {
-            return;
-        }
-        work.edits.extend(history.seen(self.scope).iter().map(|seen| Edit {
+    fn edit(&self, history: &History, scratch: &mut EditScratch) {
+        scratch.edits.extend(history.seen(self.scope).iter().map(|seen| Edit {
             token: seen.token,
             repeat: self.repeat,
             less: self.frequency * f64::from(seen.times) + self.presence,

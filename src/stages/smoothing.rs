@@ -1,11 +1,11 @@
 //! Quadratic smoothing: logits that fall with the square of their distance from the largest.
 
-use super::{Context, Stage, StageInfo};
+use super::{Built, Context, OFF, Stage, StageInfo, on};
 use crate::bregman::Generators;
 use crate::distribution::Distribution;
 use crate::error::Result;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
-use crate::vocab::Powers;
+use crate::vocab::{FirstPass, Powers};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "smoothing",
@@ -39,22 +39,22 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let (factor, curve) = (arguments.number("factor").unwrap_or(0.0), arguments.number("curve").unwrap_or(1.0));
-    Ok(Box::new(Smoothing(Powers { square: (3.0 - curve) / 2.0 * factor, cube: (curve - 1.0) / 2.0 * factor })))
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let (factor, curve) = (arguments.number("factor"), arguments.number("curve"));
+    if factor == 0.0 {
+        return OFF;
+    }
+    on(Smoothing(Powers { square: (3.0 - curve) / 2.0 * factor, cube: (curve - 1.0) / 2.0 * factor }))
 }
 
 struct Smoothing(Powers);
 
 impl Stage for Smoothing {
-    fn rewrites(&self) -> bool {
-        true
+    fn first_pass(&self) -> Option<FirstPass> {
+        Some(FirstPass::Maxima)
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
-        if self.0 == (Powers { square: 0.0, cube: 0.0 }) {
-            return Ok(());
-        }
         dist.bend(self.0)
     }
 }

@@ -1,12 +1,12 @@
 //! Tail-free: a cut where the sorted probabilities stop bending.
 
-use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use super::{Built, Context, MIN_KEEP, OFF, Stage, StageInfo, on};
 use crate::bregman::Generators;
-use crate::distribution::Distribution;
-use crate::distribution::head::Entry;
+use crate::distribution::{Distribution, Entry};
 use crate::error::Result;
 use crate::math::exp;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "tail_free",
@@ -41,12 +41,9 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    Ok(Box::new(TailFree {
-        z: arguments.number("z").unwrap_or(1.0),
-        keeps_last: arguments.word("rule").as_deref() == Some("after"),
-        min_keep: arguments.count("min_keep").unwrap_or(1),
-    }))
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let (z, keeps_last) = (arguments.number("z"), arguments.is("rule", "after"));
+    if z >= 1.0 { OFF } else { on(TailFree { z, keeps_last, min_keep: arguments.count("min_keep") }) }
 }
 
 struct TailFree {
@@ -77,7 +74,7 @@ impl TailFree {
         let (straight, mut wanted) = (STRAIGHT * dist.total(), FIRST_LOOK);
         loop {
             let n = dist.deepen(wanted);
-            let is_all = dist.is_closed() || n < wanted;
+            let is_all = dist.is_truncated() || n < wanted;
             let entries = &dist.entries()[..n];
             let known: f64 = bends(entries).sum();
             let rest: f64 = if is_all { 0.0 } else { entries[n - 2..].iter().map(|e| exp(e.x)).sum() };
@@ -107,12 +104,12 @@ fn bends(entries: &[Entry]) -> impl Iterator<Item = f64> {
 }
 
 impl Stage for TailFree {
-    fn need(&self) -> Need {
-        if self.z < 1.0 { Need::Total } else { Need::Scale(1.0) }
+    fn first_pass(&self) -> Option<FirstPass> {
+        Some(FirstPass::Total)
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
-        if self.z >= 1.0 || dist.deepen(3) < 3 {
+        if dist.deepen(3) < 3 {
             return Ok(());
         }
         if let Some(last) = self.last(dist) {

@@ -1,10 +1,11 @@
 //! Temperature: logits divided by T.
 
-use super::{Context, Need, Stage, StageInfo};
+use super::{Built, Context, OFF, Stage, StageInfo, on};
 use crate::bregman::Generators;
 use crate::distribution::Distribution;
 use crate::error::{Error, Result};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "temperature",
@@ -26,37 +27,50 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let t = arguments.number("t").unwrap_or(1.0);
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let t = arguments.number("t");
     if t > 0.0 && t < 1e-6 {
         return Err(Error::InvalidChain(format!("parameter `t` must be 0 or at least 1e-6, got `{t}`")));
     }
-    Ok(Box::new(Temperature { t }))
+    of(t)
+}
+
+/// The stage for a temperature of 0 or more.
+pub(super) fn of(t: f64) -> Built {
+    if t == 1.0 {
+        OFF
+    } else if t == 0.0 {
+        on(Zero)
+    } else {
+        on(Temperature { factor: 1.0 / t })
+    }
 }
 
 struct Temperature {
-    t: f64,
+    factor: f64,
 }
 
 impl Stage for Temperature {
-    fn need(&self) -> Need {
-        if self.t == 0.0 { Need::Largest } else { Need::Scale(1.0 / self.t) }
+    fn first_pass(&self) -> Option<FirstPass> {
+        None
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
-        if self.t == 0.0 {
-            dist.keep_first();
-        } else if self.t != 1.0 {
-            dist.scale_by(1.0 / self.t);
-        }
+        dist.scale_by(self.factor);
         Ok(())
     }
+}
 
-    fn takes_bulk(&self) -> bool {
-        self.t > 0.0
+/// Temperature 0.
+struct Zero;
+
+impl Stage for Zero {
+    fn first_pass(&self) -> Option<FirstPass> {
+        Some(FirstPass::Maxima)
     }
 
-    fn is_pointwise(&self) -> bool {
-        self.t > 0.0
+    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
+        dist.keep_first();
+        Ok(())
     }
 }

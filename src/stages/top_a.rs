@@ -1,11 +1,11 @@
 //! Top-a: every token that is likely enough against the square of the first one's probability.
 
-use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use super::{Built, MIN_KEEP, OFF, StageInfo, threshold::threshold};
 use crate::bregman::Generators;
-use crate::distribution::{Distribution, Edge, Least, Ties};
-use crate::error::Result;
+use crate::distribution::{Edge, Ties};
 use crate::math::ln;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "top_a",
@@ -30,27 +30,11 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let least = Least { tokens: arguments.count("min_keep").unwrap_or(1), ties: Ties::Exact };
-    Ok(Box::new(TopA { a: arguments.number("a").unwrap_or(0.0), least }))
-}
-
-struct TopA {
-    a: f64,
-    least: Least,
-}
-
-impl Stage for TopA {
-    fn need(&self) -> Need {
-        if self.a > 0.0 { Need::Total } else { Need::Scale(1.0) }
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let a = arguments.number("a");
+    if a == 0.0 {
+        return OFF;
     }
-
-    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
-        if self.a > 0.0 {
-            // In weights, of which the first one is 1: w_i / total >= a / total^2.
-            let total = dist.total();
-            dist.keep_down_to(ln(self.a / total), Edge::Inside, self.least);
-        }
-        Ok(())
-    }
+    // In weights, of which the first one is 1: w_i / total >= a / total^2.
+    threshold(arguments, FirstPass::Total, (Edge::Inside, Ties::Exact), move |dist| ln(a / dist.total()))
 }

@@ -1,11 +1,12 @@
 //! Top-H: a prefix that has its share of the head's entropy.
 
-use super::{Context, MIN_KEEP, Stage, StageInfo};
+use super::{Built, Context, MIN_KEEP, Stage, StageInfo, on};
 use crate::bregman::Generators;
 use crate::distribution::Distribution;
 use crate::error::Result;
 use crate::math::{exp, ln};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "top_h",
@@ -39,12 +40,8 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    Ok(Box::new(TopH {
-        h: arguments.number("h").unwrap_or(1.0),
-        top_n: arguments.count("top_n").unwrap_or(100),
-        min_keep: arguments.count("min_keep").unwrap_or(1),
-    }))
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    on(TopH { h: arguments.number("h"), top_n: arguments.count("top_n"), min_keep: arguments.count("min_keep") })
 }
 
 struct TopH {
@@ -54,6 +51,10 @@ struct TopH {
 }
 
 impl Stage for TopH {
+    fn first_pass(&self) -> Option<FirstPass> {
+        Some(FirstPass::Maxima)
+    }
+
     fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         let n = dist.deepen(self.top_n).min(self.top_n);
         let head = &dist.entries()[..n];

@@ -1,12 +1,11 @@
-//! Top-k: the α = 1 decoder under the name that everybody knows, with a fixed k or an adaptive one.
+//! Top-k: the α = 1 decoder under its usual name, with a fixed k or an adaptive one.
 
-use super::bregman::{self, Bregman};
-use super::{Context, Need, Stage, StageInfo};
-use crate::bregman::Generators;
-use crate::bregman::{Family, Mode};
+use super::{Built, Context, OFF, Stage, StageInfo, bregman, on};
+use crate::bregman::{Family, Generators, Mode};
 use crate::distribution::{Distribution, Ties};
 use crate::error::{Error, Result};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "top_k",
@@ -44,28 +43,16 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let keeps_ties = arguments.word("ties").as_deref() == Some("keep");
-    match (arguments.count("k"), arguments.exactly_one(&bregman::SIZES)) {
-        (Some(0), Ok(_)) => Ok(Box::new(Off)),
-        (Some(k), Ok(_)) if keeps_ties => Ok(Box::new(WithTies { k })),
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let keeps_ties = arguments.is("ties", "keep");
+    match (arguments.optional_count("k"), arguments.exactly_one(&bregman::SIZES)) {
+        // Engines write this for no top-k at all.
+        (Some(0), Ok(_)) => OFF,
+        (Some(k), Ok(_)) if keeps_ties => on(WithTies { k }),
         (None, Ok(size)) if keeps_ties => {
             Err(Error::InvalidChain(format!("ties=keep goes with k: {size} decides about equals by the objective")))
         }
-        _ => Ok(Box::new(Bregman::new(Family::Alpha(1.0), Mode::Primal, arguments)?)),
-    }
-}
-
-/// `top_k(0)`, which engines write for no top-k at all.
-struct Off;
-
-impl Stage for Off {
-    fn need(&self) -> Need {
-        Need::Scale(1.0)
-    }
-
-    fn transform(&self, _: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
-        Ok(())
+        _ => bregman::stage(Family::Alpha(1.0), Mode::Primal, arguments),
     }
 }
 
@@ -75,6 +62,10 @@ struct WithTies {
 }
 
 impl Stage for WithTies {
+    fn first_pass(&self) -> Option<FirstPass> {
+        Some(FirstPass::Maxima)
+    }
+
     fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         dist.keep_largest(self.k, Ties::Keep);
         Ok(())

@@ -1,10 +1,10 @@
 //! Top-nσ: every token whose logit is within n standard deviations of the largest.
 
-use super::{Context, MIN_KEEP, Stage, StageInfo};
+use super::{Built, MIN_KEEP, OFF, StageInfo, threshold::threshold};
 use crate::bregman::Generators;
-use crate::distribution::{Distribution, Edge, Least, Ties};
-use crate::error::Result;
+use crate::distribution::{Edge, Ties};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "top_n_sigma",
@@ -40,26 +40,10 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    Ok(Box::new(TopNSigma {
-        n: arguments.number("n").unwrap_or(0.0),
-        ddof: u32::from(arguments.word("ddof").as_deref() == Some("1")),
-        least: Least { tokens: arguments.count("min_keep").unwrap_or(1), ties: Ties::Exact },
-    }))
-}
-
-struct TopNSigma {
-    n: f64,
-    ddof: u32,
-    least: Least,
-}
-
-impl Stage for TopNSigma {
-    fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
-        if self.n > 0.0 {
-            let sigma = dist.deviation(self.ddof);
-            dist.keep_down_to(-self.n * sigma, Edge::Inside, self.least);
-        }
-        Ok(())
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let (n, ddof) = (arguments.number("n"), u32::from(arguments.is("ddof", "1")));
+    if n == 0.0 {
+        return OFF;
     }
+    threshold(arguments, FirstPass::Maxima, (Edge::Inside, Ties::Exact), move |dist| -n * dist.deviation(ddof))
 }

@@ -1,10 +1,11 @@
 //! Top-p (nucleus): the smallest prefix with at least this much mass.
 
-use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use super::{Built, Context, MIN_KEEP, OFF, Stage, StageInfo, on};
 use crate::bregman::Generators;
 use crate::distribution::{Distribution, Least, Ties};
 use crate::error::Result;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "top_p",
@@ -41,15 +42,15 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let rule = match arguments.word("rule").as_deref() {
-        Some("reach") => PrefixRule::Reach,
-        Some("within") => PrefixRule::Within,
-        Some("ties") => PrefixRule::Ties,
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let rule = match arguments.word("rule") {
+        "reach" => PrefixRule::Reach,
+        "within" => PrefixRule::Within,
+        "ties" => PrefixRule::Ties,
         _ => PrefixRule::Below,
     };
-    let min_keep = arguments.count("min_keep").unwrap_or(1);
-    Ok(Box::new(TopP { p: arguments.number("p").unwrap_or(1.0), rule, min_keep }))
+    let p = arguments.number("p");
+    if p >= 1.0 { OFF } else { on(TopP { p, rule, min_keep: arguments.count("min_keep") }) }
 }
 
 /// Which token is the last.
@@ -79,14 +80,11 @@ impl TopP {
 }
 
 impl Stage for TopP {
-    fn need(&self) -> Need {
-        if self.p < 1.0 { Need::Total } else { Need::Scale(1.0) }
+    fn first_pass(&self) -> Option<FirstPass> {
+        Some(FirstPass::Total)
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
-        if self.p >= 1.0 {
-            return Ok(());
-        }
         let ties = if self.rule == PrefixRule::Ties { Ties::Keep } else { Ties::Exact };
         let least = Least { tokens: self.min_keep, ties };
         dist.keep_while(self.p, least, |before, with, target| self.keeps(before, with, target));

@@ -1,10 +1,11 @@
 //! Typical: the tokens whose surprise is nearest to the expected one.
 
-use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use super::{Built, Context, MIN_KEEP, OFF, Stage, StageInfo, on};
 use crate::bregman::Generators;
 use crate::distribution::{Distribution, WindowEnd, WindowRule};
 use crate::error::Result;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "typical",
@@ -39,14 +40,14 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    let rule = match arguments.word("rule").as_deref() {
-        Some("exceed") => WindowRule::Exceed,
-        Some("within") => WindowRule::Within,
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let rule = match arguments.word("rule") {
+        "exceed" => WindowRule::Exceed,
+        "within" => WindowRule::Within,
         _ => WindowRule::Reach,
     };
-    let min_keep = arguments.count("min_keep").unwrap_or(1);
-    Ok(Box::new(Typical { p: arguments.number("p").unwrap_or(1.0), rule, min_keep }))
+    let p = arguments.number("p");
+    if p >= 1.0 { OFF } else { on(Typical { p, rule, min_keep: arguments.count("min_keep") }) }
 }
 
 struct Typical {
@@ -56,17 +57,15 @@ struct Typical {
 }
 
 impl Stage for Typical {
-    fn need(&self) -> Need {
-        if self.p < 1.0 { Need::Entropy } else { Need::Scale(1.0) }
+    fn first_pass(&self) -> Option<FirstPass> {
+        Some(FirstPass::TotalAndMoment)
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
-        if self.p < 1.0 {
-            // -ln p_i - H is the mean log-weight less the token's own: the normaliser cancels.
-            let level = dist.mean_log_weight();
-            let weight = self.p * dist.total();
-            dist.keep_nearest(level, WindowEnd { weight, rule: self.rule, min_keep: self.min_keep });
-        }
+        // -ln p_i - H is the mean log-weight less the token's own: the normaliser cancels.
+        let level = dist.mean_log_weight();
+        let weight = self.p * dist.total();
+        dist.keep_nearest(level, WindowEnd { weight, rule: self.rule, min_keep: self.min_keep });
         Ok(())
     }
 }

@@ -1,12 +1,13 @@
 //! XTC: takes the most likely tokens away, all but the last of those that are likely enough.
 
-use super::{Context, MIN_KEEP, Need, Stage, StageInfo};
+use super::{Built, Context, MIN_KEEP, OFF, Stage, StageInfo, on};
 use crate::bregman::Generators;
 use crate::distribution::Distribution;
 use crate::error::Result;
 use crate::math::{exp, ln};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 use crate::random::{Purpose, uniform_of};
+use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "xtc",
@@ -51,13 +52,15 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
-    Ok(Box::new(Xtc {
-        probability: arguments.number("probability").unwrap_or(0.0),
-        threshold: arguments.number("threshold").unwrap_or(1.0),
-        is_averaged: arguments.word("mode").as_deref() == Some("average"),
-        min_keep: arguments.count("min_keep").unwrap_or(1),
-    }))
+fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
+    let (probability, threshold) = (arguments.number("probability"), arguments.number("threshold"));
+    // Of two tokens above 1/2 there can be only one.
+    if probability == 0.0 || threshold > 0.5 {
+        return OFF;
+    }
+    // With probability 1 there is nothing to average.
+    let is_averaged = arguments.is("mode", "average") && probability < 1.0;
+    on(Xtc { probability, threshold, is_averaged, min_keep: arguments.count("min_keep") })
 }
 
 struct Xtc {
@@ -85,27 +88,19 @@ impl Xtc {
 }
 
 impl Stage for Xtc {
-    fn need(&self) -> Need {
-        Need::Total
-    }
-
-    fn edits(&self) -> usize {
-        1
+    fn first_pass(&self) -> Option<FirstPass> {
+        Some(FirstPass::Total)
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
-        if self.probability <= 0.0 || self.threshold > 0.5 {
-            return Ok(());
-        }
         dist.make_room_to_demote();
-        let averages = self.is_averaged && self.probability < 1.0;
         let coin = || uniform_of(context.seed, context.position, Purpose::Coin, context.stage);
-        if !averages && self.probability < 1.0 && coin() >= self.probability {
+        if !self.is_averaged && self.probability < 1.0 && coin() >= self.probability {
             return Ok(());
         }
         match self.top_choices(dist) {
             0 => Ok(()),
-            n if averages => {
+            n if self.is_averaged => {
                 let factor = self.average(dist, n);
                 dist.demote_first(n, ln(factor))
             }

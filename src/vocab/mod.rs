@@ -94,17 +94,17 @@ impl Scratch {
     }
 }
 
-/// What the first pass over a row is to find besides the maxima.
+/// What the first pass over a row computes, besides the maxima.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum FirstPass {
-    /// Nothing else.
+    /// Nothing.
     Maxima,
-    /// The total at this scale (1/T).
-    Total(f64),
-    /// The total at this scale, and the smallest logit.
-    Whole(f64),
-    /// The total at this scale, and the mean of the logits under these weights.
-    Moment(f64),
+    /// The total of the weights.
+    Total,
+    /// The total, and the smallest logit, so that the number of tokens is known where none is banned.
+    TotalAndMin,
+    /// The total, and the mean of the logits under these weights, which the entropy needs.
+    TotalAndMoment,
 }
 
 /// A row of logits with what is known of it so far.
@@ -132,17 +132,17 @@ impl<'r> Vocabulary<'r> {
         self.row = row;
     }
 
-    /// One pass. Refuses NaN and +infinity, and a row without any finite logit.
-    pub(crate) fn read(&mut self, first: FirstPass) -> Result<()> {
+    /// One pass, with weights at this scale (1/T). Refuses NaN and +infinity, and a row without any finite logit.
+    pub(crate) fn read(&mut self, pass: FirstPass, scale: f64) -> Result<()> {
         self.scratch.reserve(&self.row);
         self.summed_at = None;
         // These are copied, without their ids, before a pass sees them.
         self.in_order &= self.row.edited_candidates().all(|(first, block)| counts_up(block, first as i32));
-        match first {
+        match pass {
             FirstPass::Maxima => self.find_maxima()?,
-            FirstPass::Total(scale) => self.sum_at(scale, Besides::Nothing)?,
-            FirstPass::Whole(scale) => self.sum_at(scale, Besides::Smallest)?,
-            FirstPass::Moment(scale) => self.sum_at(scale, Besides::Moment { from: 0.0 })?,
+            FirstPass::Total => self.sum_at(scale, Besides::Nothing)?,
+            FirstPass::TotalAndMin => self.sum_at(scale, Besides::Smallest)?,
+            FirstPass::TotalAndMoment => self.sum_at(scale, Besides::Moment { from: 0.0 })?,
         }
         if self.max == f32::NEG_INFINITY {
             return Err(Error::EmptySupport);

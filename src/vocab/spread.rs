@@ -80,7 +80,7 @@ mod tests {
             let exact = (squares / finite.len() as f64).sqrt();
             let mut scratch = Scratch::new();
             let mut vocab = Vocabulary::new(Row::from_f32(&logits).unwrap(), kernels().unwrap(), &mut scratch);
-            vocab.read(FirstPass::Maxima).unwrap();
+            vocab.read(FirstPass::Maxima, 1.0).unwrap();
             let found = vocab.deviation(0);
             assert!((found / exact - 1.0).abs() < 1e-5, "{name}: {found} {exact}");
         }

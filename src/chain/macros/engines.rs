@@ -1,6 +1,6 @@
 //! The engines: their stages in their order, and what switches each on.
 
-use super::Given::{Always, Parameter};
+use super::ValueSource::{Always, Parameter};
 use super::{MacroInfo, Part, parameters};
 use crate::parameters::Arguments;
 
@@ -8,11 +8,11 @@ pub(super) static ALL: [MacroInfo; 3] = [LLAMA_CPP, TRANSFORMERS, VLLM];
 
 /// A number, which each of these parameters has.
 fn number(a: &Arguments, name: &str) -> f64 {
-    a.number(name).or_else(|| a.count(name).map(|n| n as f64)).unwrap_or(0.0)
+    a.as_number(name)
 }
 
 fn is(a: &Arguments, name: &str, word: &str) -> bool {
-    a.word(name).as_deref() == Some(word)
+    a.is(name, word)
 }
 
 fn is_positive(a: &Arguments, name: &str) -> bool {

@@ -1,5 +1,5 @@
-//! Macros: the conventions of whole engines as one name, which stands for explicit stages in that engine's order with
-//! its boundary rules, ties and defaults. The canonical form shows the stages, and none that is switched off.
+//! Macros: one name for the conventions of a whole engine. It stands for explicit stages in that engine's order, with
+//! its boundary rules, ties and defaults. The canonical form of a chain shows the stages that are switched on.
 //!
 //! | file | what it is |
 //! |---|---|
@@ -10,7 +10,6 @@ mod engines;
 mod parameters;
 
 use crate::parameters::{Arguments, ParameterInfo};
-use crate::stages;
 
 /// A name that stands for several stages.
 #[derive(Clone, Copy)]
@@ -35,12 +34,12 @@ struct Part {
     stage: &'static str,
     /// Whether these parameters switch it on.
     is_on: fn(&Arguments) -> bool,
-    /// The stage's parameters, and whence their values.
-    values: &'static [(&'static str, Given)],
+    /// The stage's parameters, and where their values come from.
+    values: &'static [(&'static str, ValueSource)],
 }
 
 #[derive(Clone, Copy)]
-enum Given {
+enum ValueSource {
     /// A parameter of the macro; left out if that has no value.
     Parameter(&'static str),
     /// The engine's convention.
@@ -58,42 +57,44 @@ pub(super) fn find(name: &str) -> Option<&'static MacroInfo> {
 }
 
 impl MacroInfo {
-    /// The stages as texts. An error if one of them, or a convention of the engine's, is not in the catalogue.
-    pub(super) fn expand(&self, arguments: &Arguments) -> Result<Vec<String>, String> {
+    /// The stages as texts.
+    pub(super) fn expand(&self, arguments: &Arguments) -> Vec<String> {
         self.parts.iter().filter(|part| (part.is_on)(arguments)).map(|part| part.text(arguments)).collect()
     }
 }
 
 impl Part {
-    fn text(&self, arguments: &Arguments) -> Result<String, String> {
-        let stage = stages::find(self.stage).ok_or_else(|| {
-            format!("needs the stage `{}`, which this version does not have{}", self.stage, self.because())
-        })?;
-        let mut parsed = Vec::new();
-        for (name, from) in self.values {
-            if !stage.parameters.iter().any(|p| p.name == *name) {
-                return Err(format!(
-                    "needs the parameter `{name}` of the stage `{}`, which this version does not have{}",
-                    stage.name,
-                    self.because()
-                ));
-            }
-            let value = match from {
-                Given::Always(word) => Some((*word).to_owned()),
-                Given::Parameter(parameter) => arguments.text(parameter),
+    fn text(&self, arguments: &Arguments) -> String {
+        let values = self.values.iter().filter_map(|(name, source)| {
+            let value = match source {
+                ValueSource::Always(word) => Some((*word).to_owned()),
+                ValueSource::Parameter(parameter) => arguments.text(parameter),
             };
-            parsed.extend(value.map(|value| format!("{name}={value}")));
-        }
-        Ok(if parsed.is_empty() { stage.name.into() } else { format!("{}({})", stage.name, parsed.join(", ")) })
-    }
-
-    /// The parameters that asked for the stage, for an error message.
-    fn because(&self) -> String {
-        let asked = self.values.iter().filter_map(|(_, from)| match from {
-            Given::Parameter(name) => Some(format!("`{name}`")),
-            Given::Always(_) => None,
+            value.map(|value| format!("{name}={value}"))
         });
-        let asked: Vec<_> = asked.collect();
-        if asked.is_empty() { String::new() } else { format!(" (asked for by {})", asked.join(", ")) }
+        let values: Vec<_> = values.collect();
+        if values.is_empty() { self.stage.into() } else { format!("{}({})", self.stage, values.join(", ")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stages::find;
+
+    #[test]
+    fn macros_name_stages_and_parameters_of_the_catalogue() {
+        for m in macros() {
+            let known = |name: &str| m.parameters.iter().any(|p| p.name == name);
+            for part in m.parts {
+                let stage = find(part.stage).unwrap_or_else(|| panic!("{}: no stage `{}`", m.name, part.stage));
+                for (name, source) in part.values {
+                    assert!(stage.parameters.iter().any(|p| p.name == *name), "{}: `{name}` of {}", m.name, part.stage);
+                    if let ValueSource::Parameter(parameter) = source {
+                        assert!(known(parameter), "{}: no parameter `{parameter}`", m.name);
+                    }
+                }
+            }
+        }
     }
 }

@@ -1,0 +1,124 @@
+//! What only a list can do: entries get other weights and another order.
+
+use super::head::{Entry, HeadScratch, LOWEST_LOG_WEIGHT};
+use super::{Distribution, Support, logit_of};
+use crate::error::{Error, Result};
+use crate::history::{Edit, edit_of};
+use crate::math::ln;
+use std::cmp::Ordering;
+
+/// The entries of a distribution that has no other tokens.
+pub(super) struct List<'a> {
+    scratch: &'a mut HeadScratch,
+    ids: Option<&'a [i32]>,
+    scale: f64,
+    /// The first entry's logit (ln p), once a stage gave the entries logits (probabilities) of its own.
+    offset: &'a mut Option<f64>,
+}
+
+impl Distribution<'_> {
+    /// The list that a truncated distribution is, sorted if it was a bulk; none while the support is the whole
+    /// vocabulary.
+    pub(super) fn list(&mut self) -> Option<List<'_>> {
+        self.sort_bulk();
+        let Support::List { offset, .. } = &mut self.support else { return None };
+        let scale = self.head.scale();
+        let (scratch, ids) = self.head.scratch();
+        Some(List { scratch, ids, scale, offset })
+    }
+}
+
+impl List<'_> {
+    /// Multiplies the log-weights, and drops what has no weight left.
+    pub(super) fn scale_by(&mut self, factor: f64) {
+        self.scratch.entries_mut().iter_mut().for_each(|e| e.x *= factor);
+        self.drop_ineligible();
+        *self.offset = self.offset.map(|offset| offset * factor);
+    }
+
+    /// Gives the entries these probabilities, in descending order, one each.
+    pub(super) fn set_probabilities(&mut self, p_hat: &[f64]) {
+        let first = ln(p_hat[0]);
+        for (e, &p) in self.scratch.entries_mut().iter_mut().zip(p_hat) {
+            e.x = ln(p) - first;
+        }
+        *self.offset = Some(first);
+    }
+
+    /// Edits the logits of single tokens.
+    pub(super) fn edit(&mut self, edits: &[Edit]) -> Result<()> {
+        let (ids, logit) = (self.ids, logit_of(*self.offset, self.scale));
+        let edit = |e: &Entry| edit_of(edits, id_of(ids, e));
+        let entries = self.scratch.entries_mut();
+        if entries.iter().all(|e| edit(e).is_none()) {
+            return Ok(());
+        }
+        for e in &mut *entries {
+            let before = logit(e);
+            e.x = edit(e).map_or(before, |edit| edit.of(before));
+        }
+        self.sort();
+        let entries = self.scratch.entries_mut();
+        let first = entries[0].x;
+        if first == f64::NEG_INFINITY {
+            return Err(Error::EmptySupport);
+        }
+        entries.iter_mut().for_each(|e| e.x -= first);
+        self.drop_ineligible();
+        *self.offset = Some(first);
+        Ok(())
+    }
+
+    /// Gives every entry another log-weight; the logits that an engine sees are ln p from now on.
+    pub(super) fn reweigh(&mut self, log_weight: impl Fn(usize, f64) -> f64) {
+        for (at, e) in self.scratch.entries_mut().iter_mut().enumerate() {
+            e.x = log_weight(at, e.x);
+        }
+        self.sort();
+        self.rebase();
+        self.drop_ineligible();
+        *self.offset = Some(-ln(self.scratch.weighted().1.iter().sum()));
+    }
+
+    /// Drops the first `n` entries.
+    pub(super) fn drop_first(&mut self, n: usize) {
+        self.scratch.entries_mut().drain(..n);
+        self.rebase();
+    }
+
+    /// Keeps the entries at these places, which ascend.
+    pub(super) fn keep_places(&mut self, places: impl ExactSizeIterator<Item = usize>) {
+        let (entries, n) = (self.scratch.entries_mut(), places.len());
+        for (to, from) in places.enumerate() {
+            entries[to] = entries[from];
+        }
+        entries.truncate(n);
+        self.rebase();
+    }
+
+    /// Makes the log-weights relative to the first entry again.
+    pub(super) fn rebase(&mut self) {
+        let entries = self.scratch.entries_mut();
+        let first = entries[0].x;
+        entries.iter_mut().for_each(|e| e.x -= first);
+        *self.offset = self.offset.map(|offset| offset + first);
+    }
+
+    fn drop_ineligible(&mut self) {
+        let entries = self.scratch.entries_mut();
+        let n = entries.partition_point(|e| e.x >= LOWEST_LOG_WEIGHT);
+        entries.truncate(n);
+    }
+
+    /// Puts entries whose log-weights were changed into descending order again, ties by ascending id.
+    fn sort(&mut self) {
+        let ids = self.ids;
+        // 0 and -0 are a tie.
+        let order = |a: &Entry, b: &Entry| b.x.partial_cmp(&a.x).unwrap_or(Ordering::Equal);
+        self.scratch.entries_mut().sort_unstable_by(|a, b| order(a, b).then_with(|| id_of(ids, a).cmp(&id_of(ids, b))));
+    }
+}
+
+fn id_of(ids: Option<&[i32]>, e: &Entry) -> i32 {
+    ids.map_or(e.index as i32, |ids| ids[e.index as usize])
+}
