@@ -58,6 +58,11 @@ pub(super) fn find(name: &str) -> Option<&'static MacroInfo> {
 }
 
 impl MacroInfo {
+    /// Whether one of the stages that it can stand for learns from its draws: [`StageInfo::learns`](stages::StageInfo).
+    pub fn learns(&self) -> bool {
+        self.parts.iter().any(|part| stages::find(part.stage).is_some_and(|stage| stage.learns))
+    }
+
     /// The stages as texts. An error if one of them, or a convention of the engine's, is not in the catalogue.
     pub(super) fn expand(&self, arguments: &Arguments) -> Result<Vec<String>, String> {
         self.parts.iter().filter(|part| (part.is_on)(arguments)).map(|part| part.text(arguments)).collect()
