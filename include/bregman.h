@@ -25,16 +25,6 @@
 #include <stdint.h>
 
 /**
- * Log-probabilities: the model's, of the untouched logits (no mask, no bias, no stage, temperature 1).
- */
-#define BREGMAN_OF_MODEL 0
-
-/**
- * Log-probabilities: those of the decoded distribution.
- */
-#define BREGMAN_OF_DECODED 1
-
-/**
  * Kind of parameter: a number from `min` to `max`, written in decimal, such as 0.8 or 1e-3; or inf, if `max` is.
  */
 #define BREGMAN_NUMBER 0
@@ -156,162 +146,22 @@
 #define BREGMAN_ACCEPT 8
 
 /**
+ * Log-probabilities: the model's, of the untouched logits (no mask, no bias, no stage, temperature 1).
+ */
+#define BREGMAN_OF_MODEL 0
+
+/**
+ * Log-probabilities: those of the decoded distribution.
+ */
+#define BREGMAN_OF_DECODED 1
+
+/**
  * A chain and the state of one sequence: random seed and position, history, logit bias. Opaque.
  *
  * One thread at a time may use a handle; different handles are independent, also those cloned from one another. A
  * call that finds its handle in use by another call fails with BREGMAN_INVALID_ARGUMENT and changes nothing.
  */
 typedef struct bregman_sampler bregman_sampler;
-
-/**
- * Rows of logits to decode in one call: one base pointer and a stride.
- */
-typedef struct bregman_batch {
-    /**
-     * sizeof(bregman_batch). A larger struct of a later version is taken if the fields unknown here are zero.
-     */
-    uint32_t struct_size;
-    /**
-     * BREGMAN_F32, BREGMAN_F16 or BREGMAN_BF16.
-     */
-    uint32_t dtype;
-    /**
-     * Row r begins at `logits` + r * `row_stride` elements. Read, never written.
-     */
-    const void *logits;
-    /**
-     * Number of rows; 0 does nothing.
-     */
-    size_t rows;
-    /**
-     * Logits a row, from 1 to INT32_MAX.
-     */
-    size_t vocab;
-    /**
-     * Elements from the start of one row to the start of the next, at least `vocab`.
-     */
-    size_t row_stride;
-    /**
-     * NULL, or for each row `mask_stride` words in which token t is bit t % 32 of word t / 32 and a set bit allows it
-     * (the layout of llguidance and xgrammar).
-     */
-    const uint32_t *mask;
-    /**
-     * Words from one row's mask to the next, at least 1; tokens beyond them are banned. Unused without a mask.
-     */
-    size_t mask_stride;
-    /**
-     * BREGMAN_WANT_KEPT_MASS, BREGMAN_WANT_MODEL_LOGPROB, BREGMAN_WANT_ENTROPY, BREGMAN_ACCEPT, or'ed; 0 for none.
-     */
-    uint32_t flags;
-    /**
-     * 0 or 1: the caller's thread decodes all rows. n: up to n threads of a pool of this library's own, made when it
-     * is first asked for. The answers are the same.
-     */
-    uint32_t threads;
-} bregman_batch;
-
-/**
- * One row's answer.
- */
-typedef struct bregman_result {
-    /**
-     * The token's id; -1 unless `status` is BREGMAN_OK.
-     */
-    int32_t token;
-    /**
-     * BREGMAN_OK, or why this row has no token. The text is on the row's sampler: bregman_sampler_error.
-     */
-    uint32_t status;
-    /**
-     * Number of tokens with positive probability under the decoded distribution: k*. 0 without a token.
-     */
-    uint32_t support;
-    /**
-     * The token's probability under the decoded distribution, in (0, 1]; NaN without a token.
-     */
-    float p;
-    /**
-     * The model's mass on the support, in (0, 1], at the temperature that the first truncating stage saw; NaN unless
-     * BREGMAN_WANT_KEPT_MASS.
-     */
-    float kept_mass;
-    /**
-     * Natural logarithm of the token's probability under the untouched logits (no mask, no bias, temperature 1); NaN
-     * unless BREGMAN_WANT_MODEL_LOGPROB.
-     */
-    float model_logprob;
-    /**
-     * Entropy of the decoded distribution in nats; NaN unless BREGMAN_WANT_ENTROPY.
-     */
-    float entropy;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-} bregman_result;
-
-/**
- * What bregman_decode_batch_answers is to tell besides the tokens, and where it writes that. Every array may be NULL, which
- * asks for nothing; those that are not must not overlap. A row that fails leaves its places as they were.
- */
-typedef struct bregman_answers {
-    /**
-     * sizeof(bregman_answers). A larger struct of a later version is taken if the fields unknown here are zero.
-     */
-    uint32_t struct_size;
-    /**
-     * Whose log-probabilities and ranks: BREGMAN_OF_MODEL or BREGMAN_OF_DECODED.
-     */
-    uint32_t source;
-    /**
-     * NULL, or for each row the log-probability of its token; NaN if the untouched logits have none (NaN or +infinity
-     * under the mask).
-     */
-    float *logprobs;
-    /**
-     * NULL, or for each row the rank of its token: how many tokens are at least as likely, itself among them. 0 where
-     * the log-probability is NaN.
-     */
-    uint32_t *ranks;
-    /**
-     * How many of the most likely tokens to tell of each row.
-     */
-    size_t top;
-    /**
-     * Elements from one row's most likely tokens to the next row's, at least `top`.
-     */
-    size_t top_stride;
-    /**
-     * NULL, or the most likely tokens in descending order (ties: ascending id); -1 where there are no more.
-     */
-    int32_t *top_ids;
-    /**
-     * NULL, or their log-probabilities; -infinity where there are no more, NaN if the untouched logits have none.
-     */
-    float *top_logprobs;
-    /**
-     * How many of the kept tokens to tell of each row at the most; `bregman_result.support` says how many there are.
-     */
-    size_t kept;
-    /**
-     * Elements from one row's kept tokens to the next row's, at least `kept`.
-     */
-    size_t kept_stride;
-    /**
-     * NULL, or the tokens with positive probability, the most likely first; -1 where there are no more.
-     */
-    int32_t *kept_ids;
-    /**
-     * NULL, or for each row `kept_mask_stride` words in which the bits of the tokens with positive probability are set:
-     * token t is bit t % 32 of word t / 32. Tokens beyond the words are left out.
-     */
-    uint32_t *kept_mask;
-    /**
-     * Words from one row's mask to the next row's.
-     */
-    size_t kept_mask_stride;
-} bregman_answers;
 
 /**
  * A parameter of a stage. All texts are static, NUL-terminated UTF-8 and never NULL.
@@ -346,7 +196,8 @@ typedef struct bregman_parameter {
      */
     double max;
     /**
-     * BREGMAN_NUMBER, BREGMAN_COUNT, BREGMAN_CHOICE, BREGMAN_NAME, BREGMAN_TOKENS, BREGMAN_SEQUENCES or BREGMAN_BIASES.
+     * BREGMAN_NUMBER, BREGMAN_COUNT, BREGMAN_CHOICE, BREGMAN_NAME, BREGMAN_TOKENS, BREGMAN_SEQUENCES or
+     * BREGMAN_BIASES.
      */
     uint32_t kind;
     /**
@@ -455,6 +306,94 @@ typedef struct bregman_generator {
 } bregman_generator;
 
 /**
+ * One row's answer.
+ */
+typedef struct bregman_result {
+    /**
+     * The token's id; -1 unless `status` is BREGMAN_OK.
+     */
+    int32_t token;
+    /**
+     * BREGMAN_OK, or why this row has no token. The text is on the row's sampler: bregman_sampler_error.
+     */
+    uint32_t status;
+    /**
+     * Number of tokens with positive probability under the decoded distribution: k*. 0 without a token.
+     */
+    uint32_t support;
+    /**
+     * The token's probability under the decoded distribution, in (0, 1]; NaN without a token.
+     */
+    float p;
+    /**
+     * The model's mass on the support, in (0, 1], at the temperature that the first truncating stage saw; NaN unless
+     * BREGMAN_WANT_KEPT_MASS.
+     */
+    float kept_mass;
+    /**
+     * Natural logarithm of the token's probability under the untouched logits (no mask, no bias, temperature 1); NaN
+     * unless BREGMAN_WANT_MODEL_LOGPROB.
+     */
+    float model_logprob;
+    /**
+     * Entropy of the decoded distribution in nats; NaN unless BREGMAN_WANT_ENTROPY.
+     */
+    float entropy;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} bregman_result;
+
+/**
+ * Rows of logits to decode in one call: one base pointer and a stride.
+ */
+typedef struct bregman_batch {
+    /**
+     * sizeof(bregman_batch). A larger struct of a later version is taken if the fields unknown here are zero.
+     */
+    uint32_t struct_size;
+    /**
+     * BREGMAN_F32, BREGMAN_F16 or BREGMAN_BF16.
+     */
+    uint32_t dtype;
+    /**
+     * Row r begins at `logits` + r * `row_stride` elements. Read, never written.
+     */
+    const void *logits;
+    /**
+     * Number of rows; 0 does nothing.
+     */
+    size_t rows;
+    /**
+     * Logits a row, from 1 to INT32_MAX.
+     */
+    size_t vocab;
+    /**
+     * Elements from the start of one row to the start of the next, at least `vocab`.
+     */
+    size_t row_stride;
+    /**
+     * NULL, or for each row `mask_stride` words in which token t is bit t % 32 of word t / 32 and a set bit allows it
+     * (the layout of llguidance and xgrammar).
+     */
+    const uint32_t *mask;
+    /**
+     * Words from one row's mask to the next, at least 1; tokens beyond them are banned. Unused without a mask.
+     */
+    size_t mask_stride;
+    /**
+     * BREGMAN_WANT_KEPT_MASS, BREGMAN_WANT_MODEL_LOGPROB, BREGMAN_WANT_ENTROPY, BREGMAN_ACCEPT, or'ed; 0 for none.
+     */
+    uint32_t flags;
+    /**
+     * 0 or 1: the caller's thread decodes all rows. n: up to n threads of a pool of this library's own, made when it
+     * is first asked for. The answers are the same.
+     */
+    uint32_t threads;
+} bregman_batch;
+
+/**
  * One candidate of an engine's own array, laid out as llama.cpp's `llama_token_data`.
  */
 typedef struct bregman_candidate {
@@ -493,6 +432,68 @@ typedef struct bregman_candidates {
      */
     uint8_t sorted;
 } bregman_candidates;
+
+/**
+ * What bregman_decode_batch_answers is to tell besides the tokens, and where it writes that. Every array may be NULL,
+ * which asks for nothing; those that are not must not overlap. A row that fails leaves its places as they were.
+ */
+typedef struct bregman_answers {
+    /**
+     * sizeof(bregman_answers). A larger struct of a later version is taken if the fields unknown here are zero.
+     */
+    uint32_t struct_size;
+    /**
+     * Whose log-probabilities and ranks: BREGMAN_OF_MODEL or BREGMAN_OF_DECODED.
+     */
+    uint32_t source;
+    /**
+     * NULL, or for each row the log-probability of its token; NaN if the untouched logits have none (NaN or +infinity
+     * under the mask).
+     */
+    float *logprobs;
+    /**
+     * NULL, or for each row the rank of its token: how many tokens are at least as likely, itself among them. 0 where
+     * the log-probability is NaN.
+     */
+    uint32_t *ranks;
+    /**
+     * How many of the most likely tokens to tell of each row.
+     */
+    size_t top;
+    /**
+     * Elements from one row's most likely tokens to the next row's, at least `top`.
+     */
+    size_t top_stride;
+    /**
+     * NULL, or the most likely tokens in descending order (ties: ascending id); -1 where there are no more.
+     */
+    int32_t *top_ids;
+    /**
+     * NULL, or their log-probabilities; -infinity where there are no more, NaN if the untouched logits have none.
+     */
+    float *top_logprobs;
+    /**
+     * How many of the kept tokens to tell of each row at the most; `bregman_result.support` says how many there are.
+     */
+    size_t kept;
+    /**
+     * Elements from one row's kept tokens to the next row's, at least `kept`.
+     */
+    size_t kept_stride;
+    /**
+     * NULL, or the tokens with positive probability, the most likely first; -1 where there are no more.
+     */
+    int32_t *kept_ids;
+    /**
+     * NULL, or for each row `kept_mask_stride` words in which the bits of the tokens with positive probability are
+     * set: token t is bit t % 32 of word t / 32. Tokens beyond the words are left out.
+     */
+    uint32_t *kept_mask;
+    /**
+     * Words from one row's mask to the next row's.
+     */
+    size_t kept_mask_stride;
+} bregman_answers;
 
 /**
  * Every function of this library, each under its name without the prefix `bregman_`; what it does is said at the
@@ -681,25 +682,12 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * bregman_decode_batch with more answers: about the very rows and tokens that it decodes, for one row or many. The
- * tokens, the results and the state of the samplers are those of bregman_decode_batch.
- *
- * Errors as bregman_decode_batch; what is wrong with `answers` (BREGMAN_INVALID_ARGUMENT: source, an array misaligned,
- * a stride too small) is said like what is wrong with the batch. If `answers` cannot be read (NULL, misaligned,
- * struct_size; BREGMAN_UNSUPPORTED: fields of a later version), nothing is written.
- */
-uint32_t bregman_decode_batch_answers(struct bregman_sampler *const *samplers,
-                                      const struct bregman_batch *batch,
-                                      struct bregman_result *results,
-                                      const struct bregman_answers *answers);
-
-/**
  * The most likely tokens of one row. Draws nothing and advances nothing.
  *
- * `source`: BREGMAN_OF_MODEL (the chain is not asked) or BREGMAN_OF_DECODED. `ids` and `logprobs` have `n` elements and
- * receive `*len` entries in descending order (ties: ascending id); `*len` is `n`, or the number of tokens that have a
- * positive probability if that is smaller, and -1 and -infinity fill the rest. BREGMAN_INVALID_ARGUMENT (source, NULL,
- * misaligned, vocab); other errors as bregman_decode.
+ * `source`: BREGMAN_OF_MODEL (the chain is not asked) or BREGMAN_OF_DECODED. `ids` and `logprobs` have `n` elements
+ * and receive `*len` entries in descending order (ties: ascending id); `*len` is `n`, or the number of tokens that
+ * have a positive probability if that is smaller, and -1 and -infinity fill the rest. BREGMAN_INVALID_ARGUMENT
+ * (source, NULL, misaligned, vocab); other errors as bregman_decode.
  */
 uint32_t bregman_top_logprobs(struct bregman_sampler *sampler,
                               const float *logits,
@@ -730,6 +718,35 @@ const struct bregman_api *bregman_get_api(uint32_t abi);
  * BREGMAN_EMPTY_SUPPORT (`size` 0, all -infinity), BREGMAN_INVALID_LOGITS, BREGMAN_NO_CONVERGENCE.
  */
 uint32_t bregman_apply(struct bregman_sampler *sampler, struct bregman_candidates *candidates);
+
+/**
+ * Decodes `batch->rows` rows, row r with `samplers[r]` into `results[r]`: one sampler a row, each with a chain, seed
+ * and state of its own. No row's failure is another's; neither the rows' order nor the number of threads changes a
+ * token. The samplers must differ from each other: of one that stands twice only the first row is decoded.
+ *
+ * Returns the status of the first row that failed, else BREGMAN_OK; each row has its own in `results[r].status`, its
+ * message is on its sampler, and a failed row advances nothing. If what the batch says is wrong
+ * (BREGMAN_INVALID_ARGUMENT: logits or mask NULL or misaligned, dtype, flags, vocab, a stride below vocab), every row
+ * has that status and every sampler the message. If the batch cannot be read (BREGMAN_INVALID_ARGUMENT: batch,
+ * samplers or results NULL or misaligned, struct_size; BREGMAN_UNSUPPORTED: fields of a later version), nothing is
+ * written.
+ */
+uint32_t bregman_decode_batch(struct bregman_sampler *const *samplers,
+                              const struct bregman_batch *batch,
+                              struct bregman_result *results);
+
+/**
+ * bregman_decode_batch with more answers: about the very rows and tokens that it decodes, for one row or many. The
+ * tokens, the results and the state of the samplers are those of bregman_decode_batch.
+ *
+ * Errors as bregman_decode_batch; what is wrong with `answers` (BREGMAN_INVALID_ARGUMENT: source, an array misaligned,
+ * a stride too small) is said like what is wrong with the batch. If `answers` cannot be read (NULL, misaligned,
+ * struct_size; BREGMAN_UNSUPPORTED: fields of a later version), nothing is written.
+ */
+uint32_t bregman_decode_batch_answers(struct bregman_sampler *const *samplers,
+                                      const struct bregman_batch *batch,
+                                      struct bregman_result *results,
+                                      const struct bregman_answers *answers);
 
 /**
  * The number of stages that chains can name. Thread-safe.
@@ -764,21 +781,6 @@ uint32_t bregman_macro_info(size_t index, struct bregman_stage *out);
 uint32_t bregman_decode(struct bregman_sampler *sampler, const float *logits, size_t vocab, struct bregman_result *out);
 
 /**
- * Decodes `batch->rows` rows, row r with `samplers[r]` into `results[r]`: one sampler a row, each with a chain, seed
- * and state of its own. No row's failure is another's; neither the rows' order nor the number of threads changes a
- * token. The samplers must differ from each other: of one that stands twice only the first row is decoded.
- *
- * Returns the status of the first row that failed, else BREGMAN_OK; each row has its own in `results[r].status`, its
- * message is on its sampler, and a failed row advances nothing. If what the batch says is wrong
- * (BREGMAN_INVALID_ARGUMENT: logits or mask NULL or misaligned, dtype, flags, vocab, a stride below vocab), every row has
- * that status and every sampler the message. If the batch cannot be read (BREGMAN_INVALID_ARGUMENT: batch, samplers or
- * results NULL or misaligned, struct_size; BREGMAN_UNSUPPORTED: fields of a later version), nothing is written.
- */
-uint32_t bregman_decode_batch(struct bregman_sampler *const *samplers,
-                              const struct bregman_batch *batch,
-                              struct bregman_result *results);
-
-/**
  * The decoded distribution of one row: what a drawing stage at the chain's end would draw from (one token if it is
  * greedy). Draws nothing and advances nothing.
  *
@@ -808,13 +810,13 @@ uint32_t bregman_process(struct bregman_sampler *sampler, float *logits, size_t 
  * probability among those that are left. For best-of-n, for beams that are sampled, for several children of a node.
  *
  * `ids` and `logprobs` receive `*len` entries in the order in which they were drawn; `*len` is `n`, or the support if
- * that is smaller. `logprobs` are ln p under the decoded distribution. `scores` (NULL if not wanted) are these with the
- * token's Gumbel noise added, by which the draw is ordered. All arrays have `n` elements.
+ * that is smaller. `logprobs` are ln p under the decoded distribution. `scores` (NULL if not wanted) are these with
+ * the token's Gumbel noise added, by which the draw is ordered. All arrays have `n` elements.
  *
  * The noise depends on seed, position and token id alone: the first token is the one that the same chain with `gumbel`
  * at its end decodes at this position, and a larger `n` appends. A drawing stage at the chain's end is not asked for a
- * token (`greedy` leaves one token, though). Advances the random position by one; accepts nothing. BREGMAN_INVALID_ARGUMENT if
- * `n` is 0; other errors as bregman_decode.
+ * token (`greedy` leaves one token, though). Advances the random position by one; accepts nothing.
+ * BREGMAN_INVALID_ARGUMENT if `n` is 0; other errors as bregman_decode.
  */
 uint32_t bregman_draw_many(struct bregman_sampler *sampler,
                            const float *logits,
@@ -913,13 +915,12 @@ uint32_t bregman_sampler_new_with_generators(const char *chain,
                                              size_t error_size);
 
 /**
- * Creates an independent sampler in the same state: chain, seed, random position, history, logit bias and mask included.
- * `out` receives the handle, to be freed with bregman_sampler_free; untouched on failure.
+ * Creates an independent sampler in the same state: chain, seed, random position, history, logit bias and mask
+ * included. `out` receives the handle, to be freed with bregman_sampler_free; untouched on failure.
  *
  * BREGMAN_INVALID_ARGUMENT if either is NULL or the handle is in use.
  */
-uint32_t bregman_sampler_clone(const struct bregman_sampler *sampler,
-                               struct bregman_sampler **out);
+uint32_t bregman_sampler_clone(const struct bregman_sampler *sampler, struct bregman_sampler **out);
 
 /**
  * Frees a sampler. NULL is fine. The handle, and what bregman_sampler_error returned for it, is dead afterwards.

@@ -1,9 +1,9 @@
 //! Several tokens of one row.
 
 use super::check;
-use super::decode::row;
 use super::guard;
 use super::handle::{bregman_sampler, inside};
+use super::rows::row;
 use super::types::*;
 
 /// Draws `n` different tokens from one row's decoded distribution: without replacement, each in proportion to its

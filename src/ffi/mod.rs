@@ -18,10 +18,12 @@
 //! | `api.rs` | the table of all functions, for hosts that `dlopen` |
 //! | `library.rs` | version, level, names of statuses |
 //! | `sampler.rs` | creation, state, description |
-//! | `decode.rs` | one row, a batch, distribution, logits processor |
+//! | `rows.rs` | rows of logits and arrays of answers |
+//! | `decode.rs` | one row, distribution, logits processor |
+//! | `batch.rs` | many rows |
 //! | `state.rs` | prompt and mask of a sampler |
 //! | `draws.rs` | several tokens of one row |
-//! | `answers.rs` | most likely tokens, ranks, kept tokens |
+//! | `answers.rs` | most likely tokens |
 //! | `apply.rs` | a candidate array |
 //! | `generator.rs` | a user's φ |
 //! | `catalogue.rs` | the stages for a host to list |
@@ -33,6 +35,7 @@
 mod answers;
 mod api;
 mod apply;
+mod batch;
 mod catalogue;
 mod check;
 mod decode;
@@ -41,6 +44,7 @@ mod generator;
 mod handle;
 mod library;
 mod llama;
+mod rows;
 mod sampler;
 mod state;
 mod types;
@@ -48,6 +52,7 @@ mod types;
 pub use answers::*;
 pub use api::*;
 pub use apply::*;
+pub use batch::*;
 pub use catalogue::*;
 pub use decode::*;
 pub use draws::*;

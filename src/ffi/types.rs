@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::logits::Candidate;
+use crate::sampler::Token;
 use std::ffi::c_void;
 
 /// Version of the binary interface; the shared library's SONAME follows it. Functions and trailing struct fields may
@@ -42,6 +43,11 @@ pub const BREGMAN_WANT_MODEL_LOGPROB: u32 = 2;
 pub const BREGMAN_WANT_ENTROPY: u32 = 4;
 /// Flag: accept each drawn token into its sampler's history.
 pub const BREGMAN_ACCEPT: u32 = 8;
+
+/// Log-probabilities: the model's, of the untouched logits (no mask, no bias, no stage, temperature 1).
+pub const BREGMAN_OF_MODEL: u32 = 0;
+/// Log-probabilities: those of the decoded distribution.
+pub const BREGMAN_OF_DECODED: u32 = 1;
 
 /// One row's answer.
 #[repr(C)]
@@ -95,6 +101,42 @@ pub struct bregman_batch {
     pub threads: u32,
 }
 
+/// What bregman_decode_batch_answers is to tell besides the tokens, and where it writes that. Every array may be NULL,
+/// which asks for nothing; those that are not must not overlap. A row that fails leaves its places as they were.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct bregman_answers {
+    /// sizeof(bregman_answers). A larger struct of a later version is taken if the fields unknown here are zero.
+    pub struct_size: u32,
+    /// Whose log-probabilities and ranks: BREGMAN_OF_MODEL or BREGMAN_OF_DECODED.
+    pub source: u32,
+    /// NULL, or for each row the log-probability of its token; NaN if the untouched logits have none (NaN or +infinity
+    /// under the mask).
+    pub logprobs: *mut f32,
+    /// NULL, or for each row the rank of its token: how many tokens are at least as likely, itself among them. 0 where
+    /// the log-probability is NaN.
+    pub ranks: *mut u32,
+    /// How many of the most likely tokens to tell of each row.
+    pub top: usize,
+    /// Elements from one row's most likely tokens to the next row's, at least `top`.
+    pub top_stride: usize,
+    /// NULL, or the most likely tokens in descending order (ties: ascending id); -1 where there are no more.
+    pub top_ids: *mut i32,
+    /// NULL, or their log-probabilities; -infinity where there are no more, NaN if the untouched logits have none.
+    pub top_logprobs: *mut f32,
+    /// How many of the kept tokens to tell of each row at the most; `bregman_result.support` says how many there are.
+    pub kept: usize,
+    /// Elements from one row's kept tokens to the next row's, at least `kept`.
+    pub kept_stride: usize,
+    /// NULL, or the tokens with positive probability, the most likely first; -1 where there are no more.
+    pub kept_ids: *mut i32,
+    /// NULL, or for each row `kept_mask_stride` words in which the bits of the tokens with positive probability are
+    /// set: token t is bit t % 32 of word t / 32. Tokens beyond the words are left out.
+    pub kept_mask: *mut u32,
+    /// Words from one row's mask to the next row's.
+    pub kept_mask_stride: usize,
+}
+
 /// An array of candidates, laid out as llama.cpp's llama_token_data_array.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -107,6 +149,36 @@ pub struct bregman_candidates {
     pub selected: i64,
     /// Not 0 if the candidates are in descending order of logit. Only written, never trusted.
     pub sorted: u8,
+}
+
+impl bregman_result {
+    pub(super) fn failed(status: u32) -> Self {
+        Self {
+            token: -1,
+            status,
+            support: 0,
+            p: f32::NAN,
+            kept_mass: f32::NAN,
+            model_logprob: f32::NAN,
+            entropy: f32::NAN,
+            reserved: 0,
+        }
+    }
+}
+
+impl From<Token> for bregman_result {
+    fn from(t: Token) -> Self {
+        Self {
+            token: t.token as i32,
+            status: BREGMAN_OK,
+            support: t.support as u32,
+            p: t.p as f32,
+            kept_mass: t.kept_mass as f32,
+            model_logprob: t.model_logprob as f32,
+            entropy: t.entropy as f32,
+            reserved: 0,
+        }
+    }
 }
 
 /// The status that stands for an error.

@@ -19,6 +19,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "llama.cpp, llama_sampler_init_adaptive_p",
     agrees: "llama.cpp, koboldcpp",
     draws: true,
+    learns: true,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

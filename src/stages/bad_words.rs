@@ -13,6 +13,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "transformers; vLLM with scope=output",
     source: "Hugging Face transformers, NoBadWordsLogitsProcessor; vLLM, bad_words",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

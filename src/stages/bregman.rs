@@ -17,6 +17,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "arXiv 2505.19371, Foundations of Top-k Decoding for Language Models",
     agrees: "no engine has it, but for alpha = 1 with a fixed k",
     draws: false,
+    learns: false,
     alternatives: &[&SIZES, &["alpha", "generator"]],
     parameters: &[
         ParameterInfo {

@@ -17,6 +17,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "inverse transform sampling; llama.cpp, llama_sampler_init_dist",
     agrees: "every engine in distribution; none in the token, which depends on its random numbers",
     draws: true,
+    learns: false,
     alternatives: &[],
     parameters: &[],
     build,

@@ -14,6 +14,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "llama.cpp",
     source: "p-e-w, text-generation-webui pull request 5677; llama.cpp, llama_sampler_init_dry",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

@@ -18,6 +18,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "llama.cpp, llama_sampler_init_temp_ext; koboldcpp, dynamic temperature",
     agrees: "llama.cpp, koboldcpp",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

@@ -15,6 +15,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "arXiv 2210.15191, Truncation Sampling as Language Model Desmoothing",
     agrees: "Hugging Face transformers (EpsilonLogitsWarper), ties included",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

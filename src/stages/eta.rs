@@ -17,6 +17,7 @@ pub(super) const INFO: StageInfo = StageInfo {
              not cover the exponential)",
     agrees: "Hugging Face transformers (EtaLogitsWarper), ties included",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

@@ -15,6 +15,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "llama.cpp, llama_sampler_init_greedy",
     agrees: "llama.cpp, vLLM, SGLang and all others, ties aside",
     draws: true,
+    learns: false,
     alternatives: &[],
     parameters: &[],
     build,

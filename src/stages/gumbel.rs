@@ -18,6 +18,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "exact categorical draw",
     source: "Gumbel-max: Maddison, Tarlow and Minka, arXiv 1411.0030",
     draws: true,
+    learns: false,
     alternatives: &[],
     parameters: &[],
     build,

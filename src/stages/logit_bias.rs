@@ -13,6 +13,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "OpenAI API, llama.cpp, vLLM",
     source: "OpenAI API, logit_bias; llama.cpp, llama_sampler_init_logit_bias",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[ParameterInfo {
         name: "biases",

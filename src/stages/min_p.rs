@@ -16,6 +16,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "llama.cpp, Hugging Face transformers, vLLM, SGLang, koboldcpp, ExLlamaV2 (rule=at_least); mistral.rs \
              (rule=above)",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

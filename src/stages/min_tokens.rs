@@ -14,6 +14,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "vLLM, min_tokens; Hugging Face transformers, MinNewTokensLengthLogitsProcessor, and with scope=all \
              MinLengthLogitsProcessor",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

@@ -20,6 +20,7 @@ pub(super) const V1: StageInfo = StageInfo {
     source: "arXiv 2007.14966, Mirostat; llama.cpp, llama_sampler_init_mirostat",
     agrees: "llama.cpp, koboldcpp",
     draws: true,
+    learns: true,
     alternatives: &[],
     parameters: &[
         TAU,
@@ -53,6 +54,7 @@ pub(super) const V2: StageInfo = StageInfo {
     source: "arXiv 2007.14966, Mirostat (the authors' second version); llama.cpp, llama_sampler_init_mirostat_v2",
     agrees: "llama.cpp, koboldcpp, ExLlamaV2",
     draws: true,
+    learns: true,
     alternatives: &[],
     parameters: &[TAU, ETA],
     build: build_v2,

@@ -13,6 +13,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "transformers",
     source: "Hugging Face transformers, NoRepeatNGramLogitsProcessor",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

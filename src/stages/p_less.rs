@@ -16,6 +16,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "arXiv 2509.23234, p-less Sampling: A Robust Hyperparameter-Free Approach for LLM Decoding",
     agrees: "the authors' code (p_less, p_less_norm), mlx-vlm",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

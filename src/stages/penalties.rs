@@ -15,6 +15,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "CTRL, arXiv 1909.05858; OpenAI API; llama.cpp, llama_sampler_init_penalties; Hugging Face transformers, \
              RepetitionPenaltyLogitsProcessor",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

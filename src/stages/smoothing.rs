@@ -16,6 +16,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "koboldcpp, smoothing_factor and smoothing_curve; kalomaze, Quadratic Sampling",
     agrees: "koboldcpp, for a curve up to 3",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

@@ -18,6 +18,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "Trenton Bricken, Tail Free Sampling (2019)",
     agrees: "koboldcpp, early llama.cpp (rule=before); ExLlamaV2 (rule=after)",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

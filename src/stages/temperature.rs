@@ -15,6 +15,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "llama.cpp, llama_sampler_init_temp; Hugging Face transformers, TemperatureLogitsWarper",
     agrees: "llama.cpp, Hugging Face transformers, vLLM, SGLang and all others for t > 0",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[ParameterInfo {
         name: "t",

@@ -15,6 +15,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "koboldcpp, sample_top_a; BlinkDL, RWKV-LM, top-a sampling",
     agrees: "koboldcpp, ExLlamaV2",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

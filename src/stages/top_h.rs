@@ -17,6 +17,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "arXiv 2509.02510, Top-H Decoding",
     agrees: "Hugging Face transformers (TopHLogitsWarper)",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

@@ -17,6 +17,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "llama.cpp, SGLang, mistral.rs, ONNX Runtime GenAI, ExLlamaV2 (ties=exact); Hugging Face transformers, \
              vLLM, TensorRT-LLM (ties=keep)",
     draws: false,
+    learns: false,
     alternatives: &[&bregman::SIZES],
     parameters: &[
         ParameterInfo {

@@ -16,6 +16,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "llama.cpp, mlx-vlm (ddof 0); the authors' code, aphrodite (ddof 1); after top_k koboldcpp's, which \
              takes sigma over survivors",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

@@ -17,6 +17,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     agrees: "llama.cpp, Hugging Face transformers, vLLM, koboldcpp, candle, mistral.rs, MLC (rule=below); SGLang and \
              TensorRT-LLM in torch (rule=reach); ExLlamaV2, ExLlamaV3 (rule=within); FlashInfer (rule=ties)",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

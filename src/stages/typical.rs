@@ -16,6 +16,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "arXiv 2202.00666, Locally Typical Sampling",
     agrees: "Hugging Face transformers (rule=reach), llama.cpp (rule=exceed), ExLlamaV2 (rule=within)",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

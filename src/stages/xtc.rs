@@ -20,6 +20,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     source: "p-e-w, Exclude Top Choices (text-generation-webui); llama.cpp, llama_sampler_init_xtc",
     agrees: "llama.cpp, koboldcpp (mode=coin); ExLlamaV3 (mode=average)",
     draws: false,
+    learns: false,
     alternatives: &[],
     parameters: &[
         ParameterInfo {

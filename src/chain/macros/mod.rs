@@ -10,6 +10,7 @@ mod engines;
 mod parameters;
 
 use crate::parameters::{Arguments, ParameterInfo};
+use crate::stages;
 
 /// A name that stands for several stages.
 #[derive(Clone, Copy)]
@@ -57,6 +58,11 @@ pub(super) fn find(name: &str) -> Option<&'static MacroInfo> {
 }
 
 impl MacroInfo {
+    /// Whether one of the stages that it can stand for learns from its draws: [`StageInfo::learns`](stages::StageInfo).
+    pub fn learns(&self) -> bool {
+        self.parts.iter().any(|part| stages::find(part.stage).is_some_and(|stage| stage.learns))
+    }
+
     /// The stages as texts.
     pub(super) fn expand(&self, arguments: &Arguments) -> Vec<String> {
         self.parts.iter().filter(|part| (part.is_on)(arguments)).map(|part| part.text(arguments)).collect()
@@ -80,14 +86,13 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stages::find;
 
     #[test]
     fn macros_name_stages_and_parameters_of_the_catalogue() {
         for m in macros() {
             let known = |name: &str| m.parameters.iter().any(|p| p.name == name);
             for part in m.parts {
-                let stage = find(part.stage).unwrap_or_else(|| panic!("{}: no stage `{}`", m.name, part.stage));
+                let stage = stages::find(part.stage).unwrap_or_else(|| panic!("{}: no stage `{}`", m.name, part.stage));
                 for (name, source) in part.values {
                     assert!(stage.parameters.iter().any(|p| p.name == *name), "{}: `{name}` of {}", m.name, part.stage);
                     if let ValueSource::Parameter(parameter) = source {

@@ -1,0 +1,155 @@
+//! Rows of logits and arrays for their answers, as C gives them: checked once a batch, cut up by row.
+
+use super::check;
+use super::types::*;
+use crate::answers::{Answers, Source, TokenRank};
+use crate::error::{Error, Result};
+use crate::logits::{Row, Values};
+
+/// What holds for all rows.
+pub(super) fn check_batch(batch: &bregman_batch) -> Result<()> {
+    let refuse = |what: String| Err(Error::InvalidArgument(what));
+    let size = match batch.dtype {
+        BREGMAN_F32 => 4,
+        BREGMAN_F16 | BREGMAN_BF16 => 2,
+        other => return refuse(format!("batch->dtype is {other}: it is BREGMAN_F32, BREGMAN_F16 or BREGMAN_BF16")),
+    };
+    let known = BREGMAN_WANT_KEPT_MASS | BREGMAN_WANT_MODEL_LOGPROB | BREGMAN_WANT_ENTROPY | BREGMAN_ACCEPT;
+    if batch.flags & !known != 0 {
+        return refuse(format!("batch->flags has unknown bits {:#x}", batch.flags & !known));
+    }
+    if batch.rows == 0 {
+        return Ok(());
+    }
+    if batch.logits.is_null() || !(batch.logits as usize).is_multiple_of(size) {
+        return refuse(format!("batch->logits is NULL or not aligned to {size} bytes"));
+    }
+    if batch.vocab == 0 || batch.vocab > i32::MAX as usize {
+        return refuse(format!("batch->vocab is {}: a row has 1 to INT32_MAX logits", batch.vocab));
+    }
+    if batch.row_stride < batch.vocab {
+        return refuse(format!("batch->row_stride is {}, less than vocab ({})", batch.row_stride, batch.vocab));
+    }
+    let fits = |stride: usize, element: usize| {
+        batch.rows.checked_mul(stride).and_then(|n| n.checked_mul(element)).is_some_and(|n| n <= isize::MAX as usize)
+    };
+    if !fits(batch.row_stride, size) {
+        return refuse(format!("batch->row_stride is {}: so many rows exceed memory", batch.row_stride));
+    }
+    if batch.mask.is_null() {
+        return Ok(());
+    }
+    if !batch.mask.is_aligned() {
+        return refuse("batch->mask is not aligned to 4 bytes".into());
+    }
+    if batch.mask_stride == 0 || !fits(batch.mask_stride, 4) {
+        return refuse(format!("batch->mask_stride is {}: a row's mask has at least one word", batch.mask_stride));
+    }
+    Ok(())
+}
+
+/// # Safety
+/// The batch passed [`check_batch`], its arrays are as long as it says, and `r` is one of its rows.
+pub(super) unsafe fn batch_row(batch: &bregman_batch, r: usize) -> Result<Row<'_>> {
+    let start = r * batch.row_stride;
+    let values = match batch.dtype {
+        BREGMAN_F32 => {
+            // SAFETY: `vocab` elements from the row's start on, aligned as checked.
+            Values::F32(unsafe { check::slice(batch.logits.cast::<f32>().add(start), batch.vocab, "logits") }?)
+        }
+        half => {
+            // SAFETY: as above.
+            let bits = unsafe { check::slice(batch.logits.cast::<u16>().add(start), batch.vocab, "logits") }?;
+            if half == BREGMAN_F16 { Values::F16(bits) } else { Values::Bf16(bits) }
+        }
+    };
+    let row = Row::new(values)?;
+    if batch.mask.is_null() {
+        return Ok(row);
+    }
+    let words = batch.mask_stride.min(batch.vocab.div_ceil(32));
+    // SAFETY: the row's words, of which the caller has `mask_stride`.
+    Ok(row.with_mask(unsafe { check::slice(batch.mask.add(r * batch.mask_stride), words, "mask") }?))
+}
+
+/// # Safety
+/// If not NULL, `logits` points to `vocab` floats that nobody writes meanwhile.
+pub(super) unsafe fn row<'a>(logits: *const f32, vocab: usize) -> Result<Row<'a>> {
+    check::pointer(logits, "logits")?;
+    if vocab == 0 || vocab > i32::MAX as usize {
+        return Err(Error::InvalidArgument(format!("vocab is {vocab}: a row has 1 to INT32_MAX logits")));
+    }
+    // SAFETY: the caller's row.
+    Row::from_f32(unsafe { check::slice(logits, vocab, "logits") }?)
+}
+
+impl bregman_answers {
+    /// # Safety
+    /// The arrays are the caller's, as long as the struct says for so many rows, and passed [`check`].
+    pub(super) unsafe fn of_row<'a>(&self, r: usize) -> Result<Answers<'a>> {
+        // SAFETY: this row's part of the caller's arrays.
+        unsafe {
+            Ok(Answers {
+                source: if self.source == BREGMAN_OF_DECODED { Source::Decoded } else { Source::Model },
+                top_ids: part(self.top_ids, r, self.top_stride, self.top)?,
+                top_logprobs: part(self.top_logprobs, r, self.top_stride, self.top)?,
+                kept_ids: part(self.kept_ids, r, self.kept_stride, self.kept)?,
+                kept_mask: part(self.kept_mask, r, self.kept_mask_stride, self.kept_mask_stride)?,
+            })
+        }
+    }
+
+    /// # Safety
+    /// As [`bregman_answers::of_row`].
+    pub(super) unsafe fn tell(&self, r: usize, told: TokenRank) {
+        if !self.logprobs.is_null() {
+            // SAFETY: one element a row.
+            unsafe { *self.logprobs.add(r) = told.logprob as f32 };
+        }
+        if !self.ranks.is_null() {
+            // SAFETY: as above.
+            unsafe { *self.ranks.add(r) = told.rank as u32 };
+        }
+    }
+
+    /// What holds for all of `rows` rows.
+    pub(super) fn check(&self, rows: usize) -> Result<()> {
+        let refuse = |what: String| Err(Error::InvalidArgument(what));
+        if self.source > BREGMAN_OF_DECODED {
+            return refuse(format!("answers->source is {}: it is BREGMAN_OF_MODEL or BREGMAN_OF_DECODED", self.source));
+        }
+        array(self.logprobs, rows, 1, 1, "answers->logprobs")?;
+        array(self.ranks, rows, 1, 1, "answers->ranks")?;
+        array(self.top_ids, rows, self.top, self.top_stride, "answers->top_ids")?;
+        array(self.top_logprobs, rows, self.top, self.top_stride, "answers->top_logprobs")?;
+        array(self.kept_ids, rows, self.kept, self.kept_stride, "answers->kept_ids")?;
+        array(self.kept_mask, rows, self.kept_mask_stride.max(1), self.kept_mask_stride, "answers->kept_mask")
+    }
+}
+
+/// A row's part of an array; empty for NULL.
+///
+/// # Safety
+/// If not NULL, `p` points to the rows, `stride` apart.
+unsafe fn part<'a, T>(p: *mut T, r: usize, stride: usize, n: usize) -> Result<&'a mut [T]> {
+    if p.is_null() {
+        return Ok(&mut []);
+    }
+    // SAFETY: says the caller.
+    unsafe { check::slice_mut(p.add(r * stride), n, "answers") }
+}
+
+/// An array that is NULL, or aligned and of a possible size.
+fn array<T>(p: *mut T, rows: usize, n: usize, stride: usize, name: &str) -> Result<()> {
+    if p.is_null() {
+        return Ok(());
+    }
+    check::pointer(p, name)?;
+    if stride < n {
+        return Err(Error::InvalidArgument(format!("{name}: the stride is {stride}, less than a row's {n}")));
+    }
+    if rows.checked_mul(stride).is_none_or(|all| all > isize::MAX as usize / size_of::<T>()) {
+        return Err(Error::InvalidArgument(format!("{name}: {rows} rows {stride} apart exceed memory")));
+    }
+    Ok(())
+}
