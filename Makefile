@@ -44,7 +44,7 @@ uninstall:
 
 # include/bregman.h from src/ffi, and the copy that the Go module carries.
 header:
-	BREGMAN_WRITE_HEADER=1 cargo test --quiet --test header
+	BREGMAN_WRITE_HEADER=1 cargo test --quiet --test repository header::
 	cp include/bregman.h bindings/go/internal/native/bregman.h
 
 # The README's tables from the catalogue of stages.

@@ -5,6 +5,7 @@
 pub mod abi;
 pub mod chi_square;
 pub mod golden;
+pub mod handle;
 pub mod oracle;
 pub mod plain;
 pub mod plain_history;

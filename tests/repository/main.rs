@@ -1,0 +1,3 @@
+//! What is checked in is consistent: generated files are current.
+
+mod header;
