@@ -2,9 +2,11 @@
 //! number format, the stride and the mask; and a mask is what logits of -infinity are.
 
 use crate::common::abi::{Abi, Rows, batch, bits};
-use crate::common::plain::{Step, chain};
+use crate::common::definitions::Step;
+use crate::common::plain::chain;
+use crate::common::random_chains::drawing;
 use crate::common::rows::{ROWS, Random, logits};
-use crate::common::steps::drawing;
+use crate::common::shape::SHAPE;
 use bregman::ffi::*;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -42,7 +44,9 @@ impl Many {
 }
 
 fn samplers(steps: &[Step], rows: usize) -> Vec<Abi> {
-    (0..rows).map(|r| Abi::new(&chain(steps), 1000 + r as u64)).collect()
+    let text = chain(steps);
+    let sampler = |r| Abi::try_new(&text, 1000 + r as u64, &[SHAPE.for_c()]);
+    (0..rows).map(|r| sampler(r).unwrap_or_else(|why| panic!("{text}: {why:?}"))).collect()
 }
 
 /// The rows' answers, twice in a row so that positions and histories matter.

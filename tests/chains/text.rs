@@ -1,8 +1,8 @@
 //! The chain's text: grammar, canonical form, aliases, ranges, and errors that say what was meant.
 
-use crate::common::plain::chain;
+use crate::common::plain::{self, chain};
+use crate::common::random_chains::drawing;
 use crate::common::rows::{Random, logits};
-use crate::common::steps::drawing;
 use bregman::{Error, Kind, Row, Sampler, stages};
 use proptest::prelude::*;
 
@@ -193,9 +193,9 @@ proptest! {
     #[test]
     fn the_canonical_form_goes_round(steps in drawing(), seed: u64) {
         let said = chain(&steps);
-        let mut sampler = Sampler::new(&said, 0).unwrap();
+        let mut sampler = plain::sampler(&said, 0);
         let canonical = sampler.to_string();
-        let mut again = Sampler::new(&canonical, 0).unwrap();
+        let mut again = plain::sampler(&canonical, 0);
         prop_assert_eq!(again.to_string(), canonical);
         let row = logits("normal", 100, &mut Random(seed));
         let law = |sampler: &mut Sampler| sampler.distribution(Row::from_f32(&row).unwrap()).unwrap();

@@ -2,78 +2,17 @@
 //! for functions outside it, and what is refused, at creation and while decoding.
 
 use crate::common::abi::{Abi, Rows, batch, bits};
-use crate::common::oracle::{Phi, bisect, literal, optimum, spread};
+use crate::common::oracle::{bisect, literal, optimum, spread};
 use crate::common::rows::{DISTRIBUTIONS, Random, distribution, logits};
+use crate::common::shape::{SHAPE, Shape};
 use bregman::bregman::{Decoder, Family, Generator, Limits, Mode, Size};
 use bregman::ffi::*;
 use bregman::{Row, Sampler};
-use std::ffi::{CString, c_void};
 use std::sync::Arc;
-
-type Function = fn(f64) -> f64;
-
-/// φ, f, the inverse of f, and f'.
-#[derive(Clone, Copy)]
-struct Shape {
-    phi: Function,
-    f: Function,
-    inverse: Function,
-    prime: Option<Function>,
-}
-
-fn each(f: Function, x: &[f64], out: &mut [f64]) {
-    x.iter().zip(out).for_each(|(&x, out)| *out = f(x));
-}
-
-impl Generator for Shape {
-    fn phi(&self, x: &[f64], out: &mut [f64]) {
-        each(self.phi, x, out);
-    }
-
-    fn f(&self, x: &[f64], out: &mut [f64]) {
-        each(self.f, x, out);
-    }
-
-    fn f_inverse(&self, y: &[f64], out: &mut [f64]) {
-        each(self.inverse, y, out);
-    }
-
-    fn f_prime(&self, x: &[f64], out: &mut [f64]) -> bool {
-        self.prime.map(|f| each(f, x, out)).is_some()
-    }
-}
-
-macro_rules! callback {
-    ($name:ident, $shape:ident => $function:expr) => {
-        unsafe extern "C" fn $name(user: *mut c_void, x: *const f64, out: *mut f64, n: usize) {
-            // SAFETY: `user` is the shape that the test made, which outlives its samplers.
-            let $shape = unsafe { &*user.cast::<Shape>() };
-            // SAFETY: the library hands over two vectors of n elements.
-            let (x, out) = unsafe { (std::slice::from_raw_parts(x, n), std::slice::from_raw_parts_mut(out, n)) };
-            each($function, x, out);
-        }
-    };
-}
-
-callback!(phi, shape => shape.phi);
-callback!(f, shape => shape.f);
-callback!(f_inverse, shape => shape.inverse);
-callback!(f_prime, shape => shape.prime.expect("only asked for where there is one"));
 
 /// A sampler whose chain calls the shape `mine`.
 fn through_c(shape: &Shape, chain: &str, seed: u64) -> Result<Abi, (u32, String)> {
-    let name = CString::new("mine").expect("no NUL");
-    let generator = bregman_generator {
-        struct_size: size_of::<bregman_generator>() as u32,
-        reserved: 0,
-        name: name.as_ptr(),
-        user: (&raw const *shape).cast_mut().cast(),
-        phi: Some(phi),
-        f: Some(f),
-        f_inverse: Some(f_inverse),
-        f_prime: shape.prime.map(|_| f_prime as _),
-    };
-    Abi::try_new(chain, seed, &[generator])
+    Abi::try_new(chain, seed, &[shape.for_c()])
 }
 
 macro_rules! power {
@@ -155,40 +94,15 @@ const TWO_POWERS: Shape = Shape {
     prime: Some(|x| 1.0 / x.sqrt() + x),
 };
 
-const SHIFTED_ENTROPY: Shape = Shape {
-    phi: |x| (x + 0.05) * (x + 0.05).ln(),
-    f: |x| (x + 0.05).ln() + 1.0,
-    inverse: |y| (y - 1.0).exp() - 0.05,
-    prime: Some(|x| 1.0 / (x + 0.05)),
-};
-
-impl Phi for Shape {
-    fn phi(&self, x: f64) -> f64 {
-        (self.phi)(x)
-    }
-
-    fn f(&self, x: f64) -> f64 {
-        (self.f)(x)
-    }
-
-    fn at_level(&self, mode: Mode, p: f64, top: f64, w: f64) -> f64 {
-        let (f, prime) = (self.f, self.prime.expect("every shape here has one"));
-        match mode {
-            Mode::Primal => bisect(p, 1.0, |x| f(x) - f(p) >= w * (f(1.0) - f(top))),
-            Mode::Dual => bisect(p, 1.0, |x| prime(x) * (x - p) >= w * prime(1.0) * (1.0 - top)),
-        }
-    }
-}
-
 #[test]
 fn other_functions_find_the_optimum() {
     let mut random = Random(15);
     let shapes = [
         (Mode::Primal, LOGARITHM),
         (Mode::Primal, TWO_POWERS),
-        (Mode::Primal, SHIFTED_ENTROPY),
+        (Mode::Primal, SHAPE),
         (Mode::Dual, TWO_POWERS),
-        (Mode::Dual, SHIFTED_ENTROPY),
+        (Mode::Dual, SHAPE),
     ];
     let mut sizes = std::collections::BTreeSet::new();
     for (mode, shape) in shapes {

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod catalogue;
 mod draws;
 mod exhaustive;
 mod generators;

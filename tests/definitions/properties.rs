@@ -1,7 +1,7 @@
 //! What the theorems say of every decoder and every distribution (MATH.md, 2, T4 and 5): checked on random ones.
 
+use crate::common::definitions::decoders::{divergence, size};
 use crate::common::rows::{DISTRIBUTIONS, Random, distribution};
-use crate::common::steps::{divergence, size};
 use bregman::bregman::{Alpha, Decoded, Decoder, Family, Limits, Mode, Size, objective};
 use proptest::prelude::*;
 use proptest::sample::select;
