@@ -44,16 +44,16 @@ uninstall:
 
 # include/bregman.h from src/ffi, and the copy that the Go module carries.
 header:
-	BREGMAN_WRITE_HEADER=1 cargo test --quiet --test header
+	BREGMAN_WRITE_HEADER=1 cargo test --quiet --test repository header::
 	cp include/bregman.h bindings/go/internal/native/bregman.h
 
 # The README's tables from the catalogue of stages.
 readme:
-	BREGMAN_WRITE_README=1 cargo test --quiet --test readme
+	BREGMAN_WRITE_README=1 cargo test --quiet --test repository readme::
 
 # docs/stages.md from the catalogue of stages.
 reference:
-	BREGMAN_WRITE_REFERENCE=1 cargo test --quiet --test reference
+	BREGMAN_WRITE_REFERENCE=1 cargo test --quiet --test repository reference::
 
 # tests/transformers/*.json from transformers itself.
 vectors:

@@ -18,8 +18,8 @@ if [ "${1:-}" != sanitize ]; then
     ci/llama_headers.sh
     ci/llama_server.sh
     echo "== headers, C and C++ programs, llama.cpp, examples"
-    cargo test --quiet --test c_abi --test cpp --test integrate \
-        --test llama --test llama_include --test llama_dlopen --test llama_preload
+    cargo test --quiet --test abi -- c_abi:: cpp:: integrate::
+    cargo test --quiet --test llama
 fi
 
 echo "== AddressSanitizer and UndefinedBehaviorSanitizer"

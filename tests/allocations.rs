@@ -1,14 +1,15 @@
 //! Once its buffers have grown, a sampler allocates nothing; and what was allocated is given back.
 
-#[path = "common/chains.rs"]
-mod chains;
-#[path = "boundary/handle.rs"]
-mod handle;
+#[path = "common"]
+mod common {
+    pub mod chains;
+    pub mod handle;
+}
 
 use bregman::Candidate;
 use bregman::ffi::*;
-use chains::CHAINS;
-use handle::{Handle, blank, row};
+use common::chains::CHAINS;
+use common::handle::{Handle, blank, row};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,7 +68,7 @@ fn assert_none(what: &str, mut call: impl FnMut(u64)) {
 
 #[test]
 fn every_stage_of_the_catalogue_is_here() {
-    assert_eq!(chains::missing(), [""; 0], "add a chain with these to tests/common/chains.rs");
+    assert_eq!(common::chains::missing(), [""; 0], "add a chain with these to tests/common/chains.rs");
 }
 
 /// A sampler that has seen some tokens, so that the stages about them have something to do.

@@ -1,11 +1,13 @@
 //! A process that forked after a batch with threads: the child has none of the pool's threads and decodes all the same.
 //! Alone in its binary, because a child of a process with other threads at work is in no defined state.
 
-#[path = "boundary/handle.rs"]
-mod handle;
+#[path = "common"]
+mod common {
+    pub mod handle;
+}
 
 use bregman::ffi::*;
-use handle::{Handle, blank, row};
+use common::handle::{Handle, blank, row};
 use std::time::{Duration, Instant};
 
 const ROWS: usize = 32;

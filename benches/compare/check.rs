@@ -2,7 +2,7 @@
 //! all levels and faces of the library against one another.
 
 use crate::llama::{Llama, Stage, fill};
-use crate::plain;
+use crate::reference::plain::{Plain, Tokens, steps, with_ids};
 use crate::work::Work;
 use bregman::{Candidate, Row, Sampler, Token, Values, Want};
 
@@ -28,13 +28,10 @@ pub fn decode(sampler: &mut Sampler, values: Values<'_>) -> Token {
 pub fn row(work: &Work, logits: &[f32], levels: &[&'static str], llama: Option<&Llama>) {
     let fail = |what: &str| -> ! { panic!("`{}`, V = {}: {what}", work.chain, logits.len()) };
     let law = sampler(work, levels[0]).distribution(Row::from_f32(logits).unwrap()).expect("the row is valid");
-    if let Some(steps) = (work.plain)()
-        && let Some(plain) = plain::run_clear(&steps, logits)
-    {
-        let tolerance = plain::tolerance(&steps);
-        let same = law.len() == plain.len()
-            && law.iter().zip(&plain).all(|(a, b)| a.0 == b.0 && (a.1 - b.1).abs() <= tolerance);
-        if !same {
+    // Of several plain distributions a coin decides.
+    if let Some(plain) = Plain::new(&steps(work.chain), &Tokens::default()).certain(&with_ids(logits)) {
+        let ours: Vec<(i32, f64)> = law.iter().map(|&(id, p)| (id as i32, p)).collect();
+        if plain.iter().all(|plain| plain.differs_from(&ours).is_some()) {
             fail("not the plain distribution");
         }
     }

@@ -16,17 +16,25 @@ mod llama;
 mod options;
 mod plan;
 mod record;
-mod reference;
 mod table;
 mod work;
 
 #[path = "../common/mod.rs"]
 mod common;
+/// The tests' plain definitions, which sort everything and compute in f64.
+#[path = "../../tests/common"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod reference {
+    pub mod definitions;
+    pub mod oracle;
+    pub mod plain;
+    pub mod rows;
+    pub mod shape;
+}
 
 use common::{floor, rows};
 use llama::Llama;
 use options::Options;
-use reference::plain;
 use std::path::PathBuf;
 use std::process::exit;
 

@@ -1,8 +1,6 @@
 //! What is measured: each piece of work as a chain of bregman's and, where it has one, as llama.cpp's samplers.
 
 use crate::llama::Stage;
-use crate::plain::Step;
-use bregman::bregman::{Limits, Mode, Size};
 
 /// A piece of work.
 pub struct Work {
@@ -11,34 +9,18 @@ pub struct Work {
     /// Its name in a table.
     pub title: &'static str,
     pub chain: &'static str,
-    /// The same for the plain way in f64; None where that has no such stage.
-    pub plain: fn() -> Option<Vec<Step>>,
     /// The same in llama.cpp; empty where it has nothing of the kind.
     pub llama: &'static [Stage],
     /// Where the table of the headline shows it.
     pub headline: bool,
 }
 
-const NO_LIMITS: Limits = Limits { k_min: 1, k_max: usize::MAX };
-
-fn bregman(mode: Mode, alpha: f64, size: Size) -> Option<Vec<Step>> {
-    Some(vec![Step::Bregman(mode, alpha, size, NO_LIMITS)])
-}
-
 pub const ALL: [Work; 30] = [
-    Work {
-        key: "greedy",
-        title: "greedy",
-        chain: "greedy",
-        plain: || Some(vec![Step::Greedy]),
-        llama: &[Stage::Greedy],
-        headline: true,
-    },
+    Work { key: "greedy", title: "greedy", chain: "greedy", llama: &[Stage::Greedy], headline: true },
     Work {
         key: "top_k",
         title: "top-k 40 + draw",
         chain: "top_k(40) | draw",
-        plain: || Some(vec![Step::TopK(Size::Fixed(40), NO_LIMITS)]),
         llama: &[Stage::TopK(40), Stage::Dist],
         headline: true,
     },
@@ -46,14 +28,6 @@ pub const ALL: [Work; 30] = [
         key: "default",
         title: "llama.cpp's default chain",
         chain: "top_k(40) | top_p(0.95) | min_p(0.05) | temperature(0.8) | draw",
-        plain: || {
-            Some(vec![
-                Step::TopK(Size::Fixed(40), NO_LIMITS),
-                Step::TopP { p: 0.95, min_keep: 1 },
-                Step::MinP { p: 0.05, min_keep: 1 },
-                Step::Temperature(0.8),
-            ])
-        },
         llama: &[Stage::TopK(40), Stage::TopP(0.95), Stage::MinP(0.05), Stage::Temp(0.8), Stage::Dist],
         headline: true,
     },
@@ -61,7 +35,6 @@ pub const ALL: [Work; 30] = [
         key: "min_p",
         title: "min-p 0.05 first + draw",
         chain: "min_p(0.05) | draw",
-        plain: || Some(vec![Step::MinP { p: 0.05, min_keep: 1 }]),
         llama: &[Stage::MinP(0.05), Stage::Dist],
         headline: true,
     },
@@ -69,7 +42,6 @@ pub const ALL: [Work; 30] = [
         key: "adaptive",
         title: "adaptive top-k (α = 1) + draw",
         chain: "top_k(floor=0.01) | draw",
-        plain: || Some(vec![Step::TopK(Size::Floor(0.01), NO_LIMITS)]),
         llama: &[],
         headline: true,
     },
@@ -77,7 +49,6 @@ pub const ALL: [Work; 30] = [
         key: "alpha_1.5",
         title: "Bregman α = 1.5, adaptive, + draw",
         chain: "bregman(alpha=1.5, floor=0.01) | draw",
-        plain: || bregman(Mode::Primal, 1.5, Size::Floor(0.01)),
         llama: &[],
         headline: true,
     },
@@ -85,7 +56,6 @@ pub const ALL: [Work; 30] = [
         key: "alpha_2",
         title: "Bregman α = 2, adaptive, + draw",
         chain: "bregman(alpha=2, floor=0.01) | draw",
-        plain: || bregman(Mode::Primal, 2.0, Size::Floor(0.01)),
         llama: &[],
         headline: true,
     },
@@ -93,7 +63,6 @@ pub const ALL: [Work; 30] = [
         key: "alpha_0.5",
         title: "Bregman α = 0.5, adaptive, + draw",
         chain: "bregman(alpha=0.5, floor=0.01) | draw",
-        plain: || bregman(Mode::Primal, 0.5, Size::Floor(0.01)),
         llama: &[],
         headline: false,
     },
@@ -101,7 +70,6 @@ pub const ALL: [Work; 30] = [
         key: "dual_2",
         title: "Bregman dual α = 2, adaptive, + draw",
         chain: "bregman(alpha=2, mode=dual, floor=0.01) | draw",
-        plain: || bregman(Mode::Dual, 2.0, Size::Floor(0.01)),
         llama: &[],
         headline: true,
     },
@@ -109,7 +77,6 @@ pub const ALL: [Work; 30] = [
         key: "k_100",
         title: "Bregman α = 3, k = 100, + draw",
         chain: "bregman(alpha=3, k=100) | draw",
-        plain: || bregman(Mode::Primal, 3.0, Size::Fixed(100)),
         llama: &[],
         headline: true,
     },
@@ -117,7 +84,6 @@ pub const ALL: [Work; 30] = [
         key: "temperature",
         title: "temperature 0.8 + draw",
         chain: "temperature(0.8) | draw",
-        plain: || Some(vec![Step::Temperature(0.8)]),
         llama: &[Stage::Temp(0.8), Stage::Dist],
         headline: true,
     },
@@ -125,7 +91,6 @@ pub const ALL: [Work; 30] = [
         key: "top_p",
         title: "top-p 0.95 first + draw",
         chain: "top_p(0.95) | draw",
-        plain: || Some(vec![Step::TopP { p: 0.95, min_keep: 1 }]),
         llama: &[Stage::TopP(0.95), Stage::Dist],
         headline: true,
     },
@@ -133,7 +98,6 @@ pub const ALL: [Work; 30] = [
         key: "typical",
         title: "typical 0.95 + draw",
         chain: "typical(0.95) | draw",
-        plain: || None,
         llama: &[Stage::Typical(0.95), Stage::Dist],
         headline: true,
     },
@@ -141,7 +105,6 @@ pub const ALL: [Work; 30] = [
         key: "top_k_1000",
         title: "top-k 1000 + draw",
         chain: "top_k(1000) | draw",
-        plain: || Some(vec![Step::TopK(Size::Fixed(1000), NO_LIMITS)]),
         llama: &[Stage::TopK(1000), Stage::Dist],
         headline: false,
     },
@@ -149,7 +112,6 @@ pub const ALL: [Work; 30] = [
         key: "top_k_100000",
         title: "top-k 100 000 + draw",
         chain: "top_k(100000) | draw",
-        plain: || Some(vec![Step::TopK(Size::Fixed(100_000), NO_LIMITS)]),
         llama: &[Stage::TopK(100_000), Stage::Dist],
         headline: false,
     },
@@ -157,55 +119,20 @@ pub const ALL: [Work; 30] = [
         key: "top_n_sigma",
         title: "top-nσ 1 first + draw",
         chain: "top_n_sigma(1) | draw",
-        plain: || None,
         llama: &[Stage::TopNSigma(1.0), Stage::Dist],
         headline: false,
     },
+    Work { key: "top_a", title: "top-a 0.2 first + draw", chain: "top_a(0.2) | draw", llama: &[], headline: false },
     Work {
-        key: "top_a",
-        title: "top-a 0.2 first + draw",
-        chain: "top_a(0.2) | draw",
-        plain: || None,
-        llama: &[],
-        headline: false,
+        key: "epsilon", title: "ε 3e-4 first + draw", chain: "epsilon(0.0003) | draw", llama: &[], headline: false
     },
-    Work {
-        key: "epsilon",
-        title: "ε 3e-4 first + draw",
-        chain: "epsilon(0.0003) | draw",
-        plain: || None,
-        llama: &[],
-        headline: false,
-    },
-    Work {
-        key: "eta",
-        title: "η 2e-3 first + draw",
-        chain: "eta(0.002) | draw",
-        plain: || None,
-        llama: &[],
-        headline: false,
-    },
-    Work {
-        key: "p_less",
-        title: "p-less first + draw",
-        chain: "p_less | draw",
-        plain: || None,
-        llama: &[],
-        headline: false,
-    },
-    Work {
-        key: "top_h",
-        title: "top-H 0.4 first + draw",
-        chain: "top_h(0.4) | draw",
-        plain: || None,
-        llama: &[],
-        headline: false,
-    },
+    Work { key: "eta", title: "η 2e-3 first + draw", chain: "eta(0.002) | draw", llama: &[], headline: false },
+    Work { key: "p_less", title: "p-less first + draw", chain: "p_less | draw", llama: &[], headline: false },
+    Work { key: "top_h", title: "top-H 0.4 first + draw", chain: "top_h(0.4) | draw", llama: &[], headline: false },
     Work {
         key: "tail_free",
         title: "tail-free 0.95 first + draw",
         chain: "tail_free(0.95) | draw",
-        plain: || None,
         llama: &[],
         headline: false,
     },
@@ -213,7 +140,6 @@ pub const ALL: [Work; 30] = [
         key: "xtc",
         title: "XTC 0.5, averaged, first + draw",
         chain: "xtc(0.5, mode=average) | draw",
-        plain: || None,
         llama: &[],
         headline: false,
     },
@@ -221,7 +147,6 @@ pub const ALL: [Work; 30] = [
         key: "dynamic_temperature",
         title: "dynamic temperature + draw",
         chain: "dynamic_temperature(0.8, delta=0.3) | draw",
-        plain: || None,
         llama: &[Stage::TempExt(0.8, 0.3, 1.0), Stage::Dist],
         headline: false,
     },
@@ -229,24 +154,15 @@ pub const ALL: [Work; 30] = [
         key: "smoothing",
         title: "quadratic smoothing + draw",
         chain: "smoothing(0.2) | draw",
-        plain: || None,
         llama: &[],
         headline: false,
     },
-    Work { key: "mirostat", title: "mirostat v1", chain: "mirostat(5)", plain: || None, llama: &[], headline: false },
-    Work {
-        key: "mirostat_v2",
-        title: "mirostat v2",
-        chain: "mirostat_v2(5)",
-        plain: || None,
-        llama: &[],
-        headline: false,
-    },
+    Work { key: "mirostat", title: "mirostat v1", chain: "mirostat(5)", llama: &[], headline: false },
+    Work { key: "mirostat_v2", title: "mirostat v2", chain: "mirostat_v2(5)", llama: &[], headline: false },
     Work {
         key: "adaptive_p",
         title: "top-k 40 + adaptive-p",
         chain: "top_k(40) | adaptive_p(0.4)",
-        plain: || None,
         llama: &[],
         headline: false,
     },
@@ -254,16 +170,8 @@ pub const ALL: [Work; 30] = [
         key: "penalties",
         title: "penalties, then top-k 40 + draw",
         chain: "penalties(1.1) | top_k(40) | draw",
-        plain: || None,
         llama: &[],
         headline: false,
     },
-    Work {
-        key: "gumbel",
-        title: "Gumbel-max over the vocabulary",
-        chain: "gumbel",
-        plain: || None,
-        llama: &[],
-        headline: false,
-    },
+    Work { key: "gumbel", title: "Gumbel-max over the vocabulary", chain: "gumbel", llama: &[], headline: false },
 ];

@@ -4,11 +4,12 @@
 
 pub mod abi;
 pub mod chi_square;
+pub mod definitions;
 pub mod golden;
+pub mod handle;
 pub mod oracle;
 pub mod plain;
-pub mod plain_history;
-pub mod plain_stages;
 pub mod random_cases;
+pub mod random_chains;
 pub mod rows;
-pub mod steps;
+pub mod shape;

@@ -1,4 +1,4 @@
-"""Vectors from Hugging Face transformers' own processors of the tokens so far, for tests/transformers_history.rs.
+"""Vectors from Hugging Face transformers' own processors of the tokens so far, for tests/definitions/transformers_history.rs.
 
 Run by ci/transformers.sh, which pins the versions. The same versions give the same file. Nothing of transformers is copied
 here: its classes are called.

@@ -1,0 +1,18 @@
+//! The C ABI: its functions, headers, arguments, threads, and the programs that use it.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../c/header.rs"]
+mod header;
+#[path = "../c/toolchain.rs"]
+mod toolchain;
+
+mod answers;
+mod api;
+mod batch;
+mod boundary;
+mod c_abi;
+mod cpp;
+mod integrate;
+mod plugin_host;
+mod threads;

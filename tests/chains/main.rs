@@ -1,0 +1,8 @@
+//! The text of a chain: grammar, canonical form, macros, and the catalogue that describes it.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod catalogue;
+mod macros;
+mod text;

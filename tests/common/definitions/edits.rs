@@ -1,0 +1,159 @@
+//! Stages that change the logits of single tokens: biases, bans and penalties. The history is read anew for every row.
+
+use super::parameters::{maybe, of, power_of_ten, sequence_list, share, token_list, value, word};
+use super::{Definition, Given, Moment, never};
+use proptest::collection::btree_map;
+use proptest::prelude::*;
+
+pub static EDITS: &[Definition] = &[
+    Definition {
+        stage: "logit_bias",
+        parameters: || {
+            let bias = prop_oneof![6 => -5.0..5.0f32, 1 => Just(f32::NEG_INFINITY)];
+            let pairs = btree_map(super::parameters::token(), bias, 1..6);
+            let text = |(token, bias): (&i32, &f32)| format!("{token}:{bias}");
+            let biases = pairs.prop_map(move |pairs| pairs.iter().map(text).collect::<Vec<_>>().join(" "));
+            of("logit_bias", [value("biases", biases)])
+        },
+        is_off: never,
+        apply: |given, distribution, _| {
+            let pairs = given.text("biases").split_whitespace().map(|pair| pair.split_once(':').expect("token:bias"));
+            let biases: Vec<(i32, f32)> =
+                pairs.map(|(token, bias)| (token.parse().expect("a token"), bias.parse().expect("a bias"))).collect();
+            let bias_of = |token| biases.iter().find(|(own, _)| *own == token).map(|(_, bias)| f64::from(*bias));
+            distribution.edit(false, |token, logit| Some(logit + bias_of(token)?));
+        },
+        draws: None,
+    },
+    Definition {
+        stage: "bad_words",
+        parameters: || of("bad_words", [value("sequences", sequence_list()), scope("bad_words")]),
+        is_off: never,
+        apply: |given, distribution, moment| {
+            let (words, history) = (given.sequences("sequences"), tokens_in_scope(given, moment));
+            let completes = |token| {
+                let after = [&history[..], &[token]].concat();
+                words.iter().any(|word| after.ends_with(word))
+            };
+            distribution.edit(false, |token, _| completes(token).then_some(f64::NEG_INFINITY));
+        },
+        draws: None,
+    },
+    Definition {
+        stage: "min_tokens",
+        parameters: || of("min_tokens", [value("n", 0..20usize), value("stop", token_list()), scope("min_tokens")]),
+        is_off: |given| given.count("n") == 0,
+        apply: |given, distribution, moment| {
+            let is_short = tokens_in_scope(given, moment).len() < given.count("n");
+            let stop = given.tokens("stop");
+            distribution.edit(false, |token, _| (is_short && stop.contains(&token)).then_some(f64::NEG_INFINITY));
+        },
+        draws: None,
+    },
+    Definition {
+        stage: "no_repeat_ngram",
+        parameters: || of("no_repeat_ngram", [value("n", 0..5usize), scope("no_repeat_ngram")]),
+        is_off: |given| given.count("n") == 0,
+        apply: |given, distribution, moment| {
+            let (n, history) = (given.count("n"), tokens_in_scope(given, moment));
+            let repeats = |token| {
+                let after = [&history[..], &[token]].concat();
+                after.len() > n && after.windows(n).rev().skip(1).any(|gram| *gram == after[after.len() - n..])
+            };
+            distribution.edit(false, |token, _| repeats(token).then_some(f64::NEG_INFINITY));
+        },
+        draws: None,
+    },
+    Definition {
+        stage: "penalties",
+        parameters: || {
+            let repeat = prop_oneof![1 => Just(1.0), 4 => 0.5..2.5f64];
+            let less = || prop_oneof![1 => Just(0.0), 2 => -1.0..2.0f64];
+            let amounts = [value("repeat", repeat), value("frequency", less()), value("presence", less())];
+            of("penalties", amounts.into_iter().chain([window("penalties")]))
+        },
+        is_off: |given| {
+            let neutral = [("repeat", 1.0), ("frequency", 0.0), ("presence", 0.0)];
+            neutral.iter().all(|(name, amount)| given.number(name) == *amount) || has_empty_window(given)
+        },
+        apply: |given, distribution, moment| {
+            let [repeat, frequency, presence] = ["repeat", "frequency", "presence"].map(|name| given.number(name));
+            let history = tokens_in_scope(given, moment);
+            distribution.edit(repeat != 1.0, |token, logit| {
+                let times = history.iter().filter(|seen| **seen == token).count();
+                let divided = if logit > 0.0 { logit / repeat } else { logit * repeat };
+                (times > 0).then(|| divided - (frequency * times as f64 + presence))
+            });
+        },
+        draws: None,
+    },
+    Definition {
+        stage: "dry",
+        parameters: || {
+            let base = prop_oneof![1 => Just(1.0), 4 => 1.0..3.0f64, 1 => power_of_ten(0.5, 6.0)];
+            of(
+                "dry",
+                [
+                    value("multiplier", share().prop_map(|share| 2.0 * share)),
+                    maybe("base", base),
+                    maybe("allowed", 0..4usize),
+                    maybe("breakers", sequence_list()),
+                    window("dry"),
+                ],
+            )
+        },
+        is_off: |given| given.number("multiplier") == 0.0 || has_empty_window(given),
+        apply: |given, distribution, moment| {
+            let (base, allowed) = (given.number("base"), given.count("allowed"));
+            let (history, breakers) = (tokens_in_scope(given, moment), given.sequences("breakers"));
+            // The power stays finite in f32.
+            let most = if base > 1.000_001 { (88.722_839_1 / base.ln()) as usize } else { usize::MAX };
+            distribution.edit(false, |token, logit| {
+                let length = longest_repetition(token, &history, &breakers).filter(|&length| length >= allowed)?;
+                let exponent = (length - allowed).min(most).min(i32::MAX as usize) as i32;
+                Some(logit - given.number("multiplier") * base.powi(exponent))
+            });
+        },
+        draws: None,
+    },
+];
+
+/// How long the longest repetition is that the token would continue; none where it would continue nothing.
+fn longest_repetition(token: i32, history: &[i32], breakers: &[Vec<i32>]) -> Option<usize> {
+    if breakers.contains(&vec![token]) {
+        return None;
+    }
+    let broken = (0..history.len()).rev().find_map(|at| {
+        let here = breakers.iter().filter(|breaker| history[at..].starts_with(breaker)).map(Vec::len).max()?;
+        Some(at + here)
+    });
+    let limit = history.len() - broken.unwrap_or(0);
+    let equal = |end: usize| {
+        (0..=end).take_while(|&n| history[end - n..end] == history[history.len() - n..]).last().unwrap_or(0)
+    };
+    (1..history.len()).filter(|&end| history[end] == token).map(|end| equal(end).min(limit)).max()
+}
+
+fn scope(stage: &'static str) -> super::parameters::Values {
+    prop_oneof![Just(vec![]), word(stage, "scope")].boxed()
+}
+
+/// The scope of a stage that may have a window.
+fn window(stage: &'static str) -> super::parameters::Values {
+    let last_n = || value("last_n", prop_oneof![Just(0), 0..12usize, Just(64)]);
+    prop_oneof![last_n(), scope(stage)].boxed()
+}
+
+fn has_empty_window(given: &Given) -> bool {
+    given.text("scope") == "window" && given.count("last_n") == 0
+}
+
+fn tokens_in_scope(given: &Given, moment: &Moment<'_>) -> Vec<i32> {
+    let all = [moment.prompt, moment.output].concat();
+    match given.text("scope") {
+        "all" => all,
+        "output" => moment.output.to_vec(),
+        "window" => all[all.len().saturating_sub(given.count("last_n"))..].to_vec(),
+        other => panic!("no scope {other}"),
+    }
+}

@@ -1,0 +1,94 @@
+//! Stages that change the weights of all tokens.
+
+use super::Definition;
+use super::parameters::{maybe, min_keep, of, power_of_ten, value, word};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+pub static SHAPES: &[Definition] = &[
+    Definition {
+        stage: "temperature",
+        parameters: || {
+            let special = select(vec![0.0, 1.0, 1e-6, 1e6]);
+            let t = prop_oneof![12 => power_of_ten(-1.5, 1.5), 1 => power_of_ten(-6.0, 6.0), 2 => special];
+            of("temperature", [value("t", t)])
+        },
+        is_off: |given| given.number("t") == 1.0,
+        apply: |given, distribution, _| distribution.divide_by(given.number("t")),
+        draws: None,
+    },
+    Definition {
+        stage: "dynamic_temperature",
+        parameters: || {
+            // The share of t that delta is: from 1 on the range begins at 0, where only the first token is left.
+            let delta = prop_oneof![8 => 0.0..0.9f64, 1 => Just(0.0), 1 => 1.0..2.0f64];
+            let exponent = maybe("exponent", prop_oneof![4 => 0.3..3.0f64, 1 => Just(0.0)]);
+            (0.5..2.0f64, delta, exponent)
+                .prop_map(|(t, share, exponent)| {
+                    let mut values = vec![("t", t.to_string()), ("delta", (t * share).to_string())];
+                    values.extend(exponent);
+                    super::Given::new("dynamic_temperature", values)
+                })
+                .boxed()
+        },
+        is_off: |given| (given.number("t"), given.number("delta")) == (1.0, 0.0),
+        apply: |given, distribution, _| {
+            let (t, delta, n) = (given.number("t"), given.number("delta"), distribution.candidates());
+            let (low, high) = ((t - delta).max(0.0), t + delta);
+            let t = if n > 1 && delta > 0.0 {
+                let share = (distribution.entropy() / (n as f64).ln()).min(1.0);
+                distribution.sum_in_f32();
+                low + (high - low) * share.powf(given.number("exponent"))
+            } else {
+                t
+            };
+            distribution.divide_by(t);
+        },
+        draws: None,
+    },
+    Definition {
+        stage: "smoothing",
+        parameters: || {
+            let factor = prop_oneof![1 => Just(0.0), 8 => 0.01..2.0f64];
+            of("smoothing", [value("factor", factor), maybe("curve", prop_oneof![1.0..3.0f64, Just(3.0)])])
+        },
+        is_off: |given| given.number("factor") == 0.0,
+        apply: |given, distribution, _| {
+            let (factor, curve) = (given.number("factor"), given.number("curve"));
+            distribution
+                .reshape(|d, _| (curve - 1.0) / 2.0 * factor * d.powi(3) - (3.0 - curve) / 2.0 * factor * d * d);
+        },
+        draws: None,
+    },
+    Definition {
+        stage: "xtc",
+        parameters: || {
+            let probability = prop_oneof![1 => Just(0.0), 2 => Just(1.0), 4 => 0.01..0.99f64];
+            let threshold = prop_oneof![4 => 0.001..0.6f64, 1 => Just(0.0)];
+            of(
+                "xtc",
+                [value("probability", probability), value("threshold", threshold), word("xtc", "mode"), min_keep()],
+            )
+        },
+        is_off: |given| given.number("probability") == 0.0 || given.number("threshold") > 0.5,
+        apply: |given, distribution, moment| {
+            let (probability, threshold) = (given.number("probability"), given.number("threshold") * moment.moved);
+            let (p, is_average) = (distribution.p(), given.text("mode") == "average");
+            if !is_average && probability < 1.0 && !moment.coin() {
+                return;
+            }
+            let n = p.iter().filter(|&&p| p >= threshold).count().saturating_sub(1);
+            if n == 0 || p.len() - n < given.count("min_keep") {
+                return;
+            }
+            if is_average && probability < 1.0 {
+                let (taken, left) = (p[..n].iter().sum::<f64>(), p[n..].iter().rev().sum::<f64>());
+                distribution.sum_below_f32(left);
+                distribution.demote_first(n, ((1.0 - probability) / (1.0 + probability * taken / left)).ln());
+            } else {
+                distribution.drop_first(n);
+            }
+        },
+        draws: None,
+    },
+];

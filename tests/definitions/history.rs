@@ -1,0 +1,160 @@
+//! The stages about the tokens so far: what they have in common with masks and biases, whose tokens count, batches. (That
+//! they are their definitions: pipeline.rs.)
+
+use crate::common::abi::{Abi, Rows, batch};
+use crate::common::plain::{Tokens, candidates, sampler_after};
+use crate::common::random_chains::{row, tokens};
+use crate::common::rows::{Random, logits};
+use bregman::ffi::{BREGMAN_ACCEPT, BREGMAN_OK};
+use bregman::{Candidate, Error, Row, Sampler, Want};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+fn distribution(sampler: &mut Sampler, row: &[f32]) -> Result<Vec<(i32, f64)>, Error> {
+    let law = sampler.distribution(Row::from_f32(row)?)?;
+    Ok(law.into_iter().map(|(id, p)| (id as i32, p)).collect())
+}
+
+proptest! {
+    #![proptest_config(crate::common::random_cases::config(500))]
+
+    /// A ban, a mask, a bias of -infinity and a logit of -infinity are one and the same.
+    #[test]
+    fn a_ban_is_a_mask(recipe in row(), banned in vec(0..60i32, 1..20), t in 0.3..3.0f64) {
+        let row = recipe.make();
+        let mut without = row.clone();
+        banned.iter().filter(|b| (**b as usize) < row.len()).for_each(|&b| without[b as usize] = f32::NEG_INFINITY);
+        let rest = format!("temperature({t}) | top_k(20)");
+        let plain = distribution(&mut Sampler::new(&rest, 1).unwrap(), &without);
+        let list = |separator: &str| banned.iter().map(i32::to_string).collect::<Vec<_>>().join(separator);
+        for first in [format!("bad_words({})", list(";")), format!("min_tokens(n=5, stop={})", list(" "))] {
+            let mut sampler = Sampler::new(&format!("{first} | {rest}"), 1).unwrap();
+            prop_assert_eq!(&distribution(&mut sampler, &row), &plain);
+            // Behind the temperature, too, where the row is the same.
+            let mut sampler = Sampler::new(&format!("temperature({t}) | {first} | top_k(20)"), 1).unwrap();
+            prop_assert_eq!(&distribution(&mut sampler, &row), &plain);
+        }
+        let mut words = vec![u32::MAX; row.len().div_ceil(32)];
+        banned.iter().filter(|b| (**b as usize) < row.len()).for_each(|b| words[*b as usize / 32] &= !(1 << (b % 32)));
+        let mut masked = Sampler::new(&rest, 1).unwrap();
+        masked.set_mask(Some(&words));
+        prop_assert_eq!(&distribution(&mut masked, &row), &plain);
+        let mut all = candidates(&row, None);
+        match (&plain, masked.apply(&mut all)) {
+            (Ok(plain), Ok(applied)) => {
+                prop_assert!(all[..applied.size].iter().map(|c| c.id).eq(plain.iter().map(|e| e.0)));
+            }
+            (plain, applied) => prop_assert!(plain.is_err() && applied.is_err()),
+        }
+        masked.set_mask(None);
+        prop_assert_eq!(distribution(&mut masked, &row), distribution(&mut Sampler::new(&rest, 1).unwrap(), &row));
+    }
+
+    /// Other names for the tokens, everywhere, give the answer its other names.
+    #[test]
+    fn renaming_tokens_renames_the_answer(tokens in tokens(), seed: u64, n in 1..4usize) {
+        let row = logits("normal", 80, &mut Random(seed));
+        let mut names: Vec<i32> = (0..80).collect();
+        Random(seed ^ 1).shuffle(&mut names);
+        let mut renamed = vec![0.0; 80];
+        names.iter().zip(&row).for_each(|(&name, &l)| renamed[name as usize] = l);
+        let rename = |list: &[i32]| list.iter().map(|&t| names[t as usize]).collect::<Vec<_>>();
+        let text = |word: i32| format!(
+            "penalties(repeat=1.3, frequency=0.2, last_n=16) | dry(breakers={word}) | no_repeat_ngram({n}) | bad_words({word})"
+        );
+        let ours = distribution(&mut sampler_after(&text(7), 3, &tokens), &row);
+        let renamed_tokens = Tokens { prompt: rename(&tokens.prompt), output: rename(&tokens.output) };
+        let theirs = distribution(&mut sampler_after(&text(names[7]), 3, &renamed_tokens), &renamed);
+        let by_id = |law: Result<Vec<(i32, f64)>, Error>| law.map(|mut law| { law.sort_by_key(|e| e.0); law });
+        let ours = by_id(ours.map(|law| law.into_iter().map(|(id, p)| (names[id as usize], p)).collect()));
+        match (ours, by_id(theirs)) {
+            (Ok(ours), Ok(theirs)) => {
+                prop_assert_eq!(ours.len(), theirs.len());
+                prop_assert!(ours.iter().zip(&theirs).all(|(a, b)| a.0 == b.0 && (a.1 - b.1).abs() < 1e-12));
+            }
+            (ours, theirs) => prop_assert_eq!(ours, theirs),
+        }
+    }
+}
+
+/// What is accepted before the first row is the prompt, whatever looks at that row; what comes after is output.
+#[test]
+fn the_prompt_ends_at_the_first_row() {
+    let row = [0.0f32; 4];
+    let law = |sampler: &mut Sampler| distribution(sampler, &row).unwrap().len();
+    let looks: [fn(&mut Sampler, &[f32]); 5] = [
+        |s, row| drop(s.distribution(Row::from_f32(row).unwrap()).unwrap()),
+        |s, row| s.process(&mut row.to_vec()).unwrap(),
+        |s, row| assert!(s.decode(Row::from_f32(row).unwrap(), Want::default()).is_ok()),
+        |s, row| drop(s.draw_many(Row::from_f32(row).unwrap(), 2).unwrap().to_vec()),
+        |s, _| assert!(s.apply(&mut [Candidate { id: 3, logit: 0.0, p: 0.0 }]).is_ok()),
+    ];
+    for look in looks {
+        let mut sampler = Sampler::new("no_repeat_ngram(n=1, scope=output) | draw", 1).unwrap();
+        sampler.accept(&[0, 1]).unwrap();
+        look(&mut sampler, &row);
+        assert_eq!(law(&mut sampler), 4, "the prompt does not count");
+        sampler.accept(&[2]).unwrap();
+        assert_eq!(law(&mut sampler), 3);
+        assert_eq!(law(&mut sampler.clone()), 3, "a clone knows the prompt");
+        sampler.set_prompt_length(1).unwrap();
+        assert_eq!(law(&mut sampler), 2);
+        assert!(matches!(sampler.set_prompt_length(4), Err(Error::InvalidArgument(_))));
+        sampler.reset();
+        sampler.accept(&[0, 1]).unwrap();
+        assert_eq!(law(&mut sampler), 4, "after a reset there is a prompt again");
+    }
+    // A row that fails is none.
+    let mut sampler = Sampler::new("no_repeat_ngram(n=1, scope=output) | draw", 1).unwrap();
+    assert!(sampler.decode(Row::from_f32(&[f32::NAN]).unwrap(), Want::default()).is_err());
+    sampler.accept(&[0]).unwrap();
+    assert_eq!(law(&mut sampler), 4);
+}
+
+/// vLLM's scopes: repetition over prompt and output, frequency and presence over the output.
+#[test]
+fn scopes_are_those_of_the_engines() {
+    let row = [1.0f32, 1.0, 1.0, 0.0];
+    let mut sampler = sampler_after(
+        "penalties(repeat=2, scope=all) | penalties(frequency=0.25, presence=0.5, scope=output)",
+        3,
+        &Tokens { prompt: vec![0, 0, 1], output: vec![1, 1, 2] },
+    );
+    let mut out = row;
+    sampler.process(&mut out).unwrap();
+    let logits = [0.5, 0.5 - 0.5 - 0.5, 0.5 - 0.25 - 0.5, 0.0f32];
+    let total = logits.iter().map(|l| l.exp()).sum::<f32>().ln();
+    out.iter().zip(logits).for_each(|(a, l)| assert!((a - (l - total)).abs() < 1e-6, "{out:?}"));
+}
+
+/// Row by row, token by token: a batch that accepts what it draws goes on as each of its samplers would alone.
+#[test]
+fn a_batch_has_the_histories_of_its_rows() {
+    const CHAINS: [&str; 5] = [
+        "penalties(1.5) | temperature(1.2) | draw",
+        "dry(multiplier=2, allowed=1, breakers=3) | top_k(30) | gumbel",
+        "no_repeat_ngram(2) | draw",
+        "min_tokens(n=20, stop=0 1 2) | penalties(frequency=1, scope=output) | top_p(0.9) | draw",
+        "top_k(12) | penalties(presence=2, scope=all) | bad_words(1; 2 3) | draw",
+    ];
+    const VOCAB: usize = 40;
+    let row = |step: u64| (0..CHAINS.len() as u64).map(move |r| logits("normal", VOCAB, &mut Random(step * 10 + r)));
+    for threads in [1, 2, 4] {
+        let together = CHAINS.map(|chain| Abi::new(chain, 8));
+        let mut alone = CHAINS.map(|chain| Sampler::new(chain, 8).unwrap());
+        let (mut repeated, mut seen) = (0, std::collections::BTreeSet::new());
+        for step in 0..60 {
+            let rows: Vec<f32> = row(step).flatten().collect();
+            let (status, results) =
+                batch(&together, &Rows::F32(&rows), (VOCAB, VOCAB), None, (BREGMAN_ACCEPT, threads));
+            assert_eq!(status, BREGMAN_OK);
+            let want = Want { accept: true, ..Want::default() };
+            for ((sampler, result), row) in alone.iter_mut().zip(&results).zip(row(step)) {
+                let token = sampler.decode(Row::from_f32(&row).unwrap(), want).unwrap();
+                assert_eq!((token.token as i32, token.p as f32), (result.token, result.p));
+            }
+            repeated += u32::from(!seen.insert(results[0].token));
+        }
+        assert!(repeated > 10, "tokens came again, so that the penalties had something to do");
+    }
+}

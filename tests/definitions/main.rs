@@ -1,0 +1,16 @@
+//! Answers against what they should be: plain definitions, published vectors, theorems, exhaustive search, statistics.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod catalogue;
+mod draws;
+mod exhaustive;
+mod generators;
+mod gumbel;
+mod history;
+mod pipeline;
+mod properties;
+mod stages;
+mod transformers;
+mod transformers_history;

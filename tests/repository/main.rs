@@ -1,0 +1,5 @@
+//! What is checked in is consistent: generated files are current.
+
+mod header;
+mod readme;
+mod reference;
