@@ -49,11 +49,11 @@ header:
 
 # The README's tables from the catalogue of stages.
 readme:
-	BREGMAN_WRITE_README=1 cargo test --quiet --test readme
+	BREGMAN_WRITE_README=1 cargo test --quiet --test documents readme
 
 # docs/stages.md from the catalogue of stages.
 reference:
-	BREGMAN_WRITE_REFERENCE=1 cargo test --quiet --test reference
+	BREGMAN_WRITE_REFERENCE=1 cargo test --quiet --test documents stages
 
 # tests/transformers/*.json from transformers itself.
 vectors:
