@@ -1,8 +1,10 @@
 //! The documents hold: what is generated is current, citations and links resolve, and the code that they show runs.
 
 mod citations;
+mod decoders;
 mod links;
 mod mathematics;
+mod picture;
 mod readme;
 mod stages;
 
