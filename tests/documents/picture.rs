@@ -40,7 +40,7 @@ fn token_texts() -> Vec<String> {
     let key = file.windows(KEY.len()).position(|bytes| bytes == KEY).expect("the key");
     // After the key: two u32 (array, of strings), then u64 lengths: of the array, and before each string.
     let mut rest = &file[key + KEY.len() + 8..];
-    let mut length = |rest: &mut &[u8]| {
+    let length = |rest: &mut &[u8]| {
         let (bytes, after) = rest.split_first_chunk().expect("a length");
         *rest = after;
         u64::from_le_bytes(*bytes) as usize
