@@ -49,11 +49,11 @@ header:
 
 # What the documents have from the library: docs/stages.md, and the table and the picture of docs/decoders.md.
 documents:
-	BREGMAN_WRITE_DOCUMENTS=1 cargo test --quiet --test documents current
+	BREGMAN_WRITE_DOCUMENTS=1 cargo test --quiet --test repository current
 
 # The picture alone: docs/decoders.svg, from a row of the model in models/.
 picture:
-	BREGMAN_WRITE_DOCUMENTS=1 cargo test --quiet --test documents picture
+	BREGMAN_WRITE_DOCUMENTS=1 cargo test --quiet --test repository picture
 
 # tests/transformers/*.json from transformers itself.
 vectors:

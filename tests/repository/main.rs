@@ -6,7 +6,7 @@ mod links;
 mod mathematics;
 mod picture;
 mod readme;
-mod stages;
+mod reference;
 
 use std::path::{Path, PathBuf};
 
