@@ -87,7 +87,7 @@ impl<'a> Figures<'a> {
 
     fn headline(&self) -> String {
         let mut t = format!(
-            "| one token from 128 256 logits; {}, one thread | bregman | llama.cpp | |\n|---|--:|--:|--:|\n",
+            "| one token from 128 256 logits; {}, one thread | bregman | llama.cpp, with the filling of its array | |\n|---|--:|--:|--:|\n",
             self.machine()
         );
         for work in work::ALL.iter().filter(|w| ["default", "top_p", "alpha_1.5"].contains(&w.key)) {

@@ -3,6 +3,7 @@
 mod citations;
 mod decoders;
 mod links;
+mod map;
 mod mathematics;
 mod picture;
 mod readme;
