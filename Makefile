@@ -1,7 +1,7 @@
 # Thin: everything is in ci/, and can be run by hand.
 
 .PHONY: demo test test-emulated test-sanitized test-transformers bench bench-table instructions install uninstall \
-        header readme reference vectors abi-list abi-baseline
+        header documents picture vectors abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options.
 demo:
@@ -47,13 +47,13 @@ header:
 	BREGMAN_WRITE_HEADER=1 cargo test --quiet --test repository header::
 	cp include/bregman.h bindings/go/internal/native/bregman.h
 
-# The README's tables from the catalogue of stages.
-readme:
-	BREGMAN_WRITE_README=1 cargo test --quiet --test repository readme::
+# What the documents have from the library: docs/stages.md, and the table and the picture of docs/decoders.md.
+documents:
+	BREGMAN_WRITE_DOCUMENTS=1 cargo test --quiet --test repository current
 
-# docs/stages.md from the catalogue of stages.
-reference:
-	BREGMAN_WRITE_REFERENCE=1 cargo test --quiet --test repository reference::
+# The picture alone: docs/decoders.svg, from a row of the model in models/.
+picture:
+	BREGMAN_WRITE_DOCUMENTS=1 cargo test --quiet --test repository picture
 
 # tests/transformers/*.json from transformers itself.
 vectors:

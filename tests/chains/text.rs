@@ -127,7 +127,7 @@ fn ranges_hold_at_their_ends() {
             }
         }
     }
-    // The decoders' own, which depend on each other.
+    // The decoders' own, which depend on each other (docs/mathematics.md, T3 and 11).
     for good in ["bregman(k=1)", "bregman(alpha=0.05, lambda=0)", "bregman(alpha=64, floor=1)", "top_k(lambda=1e300)"] {
         canonical(good);
     }

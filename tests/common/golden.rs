@@ -121,7 +121,7 @@ fn input(input: &Value, expect: &Value) -> Input {
     Input::Logits(logits)
 }
 
-/// MATH.md, 12: integers from splitmix64, scaled by a power of two.
+/// docs/mathematics.md, 12: integers from splitmix64, scaled by a power of two.
 fn generate(g: &Value) -> Vec<f32> {
     let int = |name: &str| g[name].as_i64().unwrap_or_else(|| panic!("{name} in {g}"));
     let vocab = int("V") as usize;

@@ -1,5 +1,6 @@
 //! The decoders against exhaustive search over supports: the optimum on each support by plain bisection and the cost
-//! by the literal objective, both written in `common/oracle.rs` without the library's help.
+//! by the literal objective, both written in `common/oracle.rs` without the library's help: docs/mathematics.md, T1, T2
+//! and 6.
 
 use crate::common::oracle::{Phi, Power, literal, optimum, spread};
 use crate::common::rows::{DISTRIBUTIONS, Random, distribution};
@@ -111,7 +112,7 @@ fn every_support(mode: Mode, alphas: &[f64], vocabs: std::ops::RangeInclusive<us
     checked
 }
 
-/// Every size with the largest tokens (greedy: MATH.md, T1 and T2), where there are too many supports.
+/// Every size with the largest tokens (greedy: docs/mathematics.md, T1 and T2), where there are too many supports.
 fn every_size(mode: Mode, alphas: &[f64], vocabs: &[usize]) -> usize {
     let (mut random, mut checked) = (Random(1_971), 0);
     for &alpha in alphas {

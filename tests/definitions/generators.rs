@@ -1,5 +1,5 @@
 //! A user's φ, through C callbacks and through the Rust trait: against the built-in family, against an exhaustive scan
-//! for functions outside it, and what is refused, at creation and while decoding.
+//! for functions outside it, and what is refused, at creation and while decoding. docs/mathematics.md, 9.
 
 use crate::common::abi::{Abi, Rows, batch, bits};
 use crate::common::oracle::{bisect, literal, optimum, spread};
@@ -108,7 +108,7 @@ fn other_functions_find_the_optimum() {
     for (mode, shape) in shapes {
         for (kind, vocab) in DISTRIBUTIONS.iter().flat_map(|kind| [(kind, 6), (kind, 24)]) {
             let p = distribution(kind, vocab, &mut random);
-            // All supports where there are few, else all sizes (greedy holds for every convex φ: MATH.md, T1 and T2).
+            // All supports where there are few, else all sizes (greedy for every convex φ: docs/mathematics.md, T1 and T2).
             let supports: Vec<u32> =
                 if vocab < 8 { (1..1 << p.len()).collect() } else { (1..=p.len()).map(|k| (1 << k) - 1).collect() };
             let cost_of = |support: u32| {
@@ -169,7 +169,7 @@ fn what_is_no_generator_is_refused() {
     has(refusal(steep, "primal"), "phi(0) is not finite");
     has(refusal(KL, "dual"), "the dual needs f(0) finite");
     has(refusal(Shape { prime: None, ..two }, "dual"), "the dual needs f_prime");
-    // The counterexample of MATH.md, T2: fine as a primal, not convex in k as a dual.
+    // The counterexample of docs/mathematics.md, T2: fine as a primal, not convex in k as a dual.
     has(refusal(LOGARITHM, "dual"), "x f'(x) decreases");
     assert!(through_c(&LOGARITHM, "bregman(generator=mine, floor=0.1)", 0).is_ok());
     // A linear term of φ does not matter, nor does a constant.

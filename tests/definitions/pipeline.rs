@@ -299,7 +299,7 @@ proptest! {
             prop_assert_eq!(a.id, b.id);
             prop_assert!((a.p - b.p).abs() <= tolerance as f32 + 1e-6);
             // Which logits share a block decides the last bits of the tail, and the share of a token that lives on the
-            // tail alone with it (MATH.md, 6.3: its relative error is not controlled).
+            // tail alone with it (docs/mathematics.md, 6.3: its relative error is not controlled).
             let near = (a.logit - b.logit).abs() <= 1e-5 * (1.0 + a.logit.abs());
             prop_assert!(a.logit == b.logit || near || a.p < 1e-6, "{} {}", a.logit, b.logit);
         }
@@ -324,7 +324,7 @@ proptest! {
     }
 }
 
-/// Exactly on a boundary, where the random rows above do not say: MATH.md, 7, and each stage's own rule.
+/// Exactly on a boundary, where the random rows above do not say: docs/mathematics.md, 7, and each stage's own rule.
 #[test]
 fn boundaries_are_as_specified() {
     let four = [1.5f32; 4];

@@ -1,4 +1,4 @@
-//! What the theorems say of every decoder and every distribution (MATH.md, 2, T4 and 5): checked on random ones.
+//! Properties that the theorems give to every decoder and distribution (docs/mathematics.md, 2, T4 and 5), on random ones.
 
 use crate::common::definitions::decoders::{divergence, size};
 use crate::common::rows::{DISTRIBUTIONS, Random, distribution};
@@ -36,7 +36,7 @@ fn probabilities(most: usize) -> impl Strategy<Value = Recipe> {
     (select(DISTRIBUTIONS.to_vec()), 1..=most, any::<u64>()).prop_map(|(kind, vocab, seed)| Recipe(kind, vocab, seed))
 }
 
-/// The least λ at which one token is all, whatever the distribution (MATH.md, T4).
+/// The least λ at which one token is all, whatever the distribution (docs/mathematics.md, T4).
 fn lambda_max(mode: Mode, alpha: f64) -> f64 {
     let b = alpha - 1.0;
     // 1 - 2^(-x).
@@ -100,7 +100,7 @@ proptest! {
         prop_assert!(k as f64 <= (1.0 / floor).ceil(), "{k} for {floor}");
     }
 
-    /// MATH.md, 5, bound 1: a token above t_sure is kept whatever the others are.
+    /// docs/mathematics.md, 5, bound 1: a token above t_sure is kept whatever the others are.
     #[test]
     fn large_tokens_are_kept((mode, alpha) in divergence(), p in probabilities(300), e in -10.0..-0.3f64) {
         let p = p.make();
@@ -176,7 +176,7 @@ fn the_largest_penalty_is_tight() {
     }
 }
 
-/// MATH.md, 7: at a tie of costs the smaller support; a penalty of zero keeps all; one token is all.
+/// docs/mathematics.md, 7: at a tie of costs the smaller support; a penalty of zero keeps all; one token is all.
 #[test]
 fn the_edges_are_as_specified() {
     assert_eq!(decode(Mode::Primal, 2.0, Size::Lambda(0.25), &[0.5, 0.5]).p_hat, [1.0]);

@@ -1,5 +1,5 @@
-//! The golden vectors, all 441: exact answers from 50- to 90-digit arithmetic on the definitions (MATH.md, 12),
-//! through the C ABI from f32 logits, and through the Rust API from f64 probabilities.
+//! All 441 golden vectors, which are exact answers from 50- to 90-digit arithmetic on the definitions, through the C ABI
+//! from f32 logits and through the Rust API from f64 probabilities: docs/mathematics.md, 3, 4, 6, 8 and 12.
 
 use crate::common::abi::Abi;
 use crate::common::golden::{Case, Input, cases};

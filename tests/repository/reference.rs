@@ -1,19 +1,38 @@
-//! `docs/stages.md` is the catalogue's own: every stage with its parameters, definition, source and who agrees.
+//! `docs/stages.md` is the catalogue's: the text of a chain, every stage with its parameters, definition, source and
+//! agreement, and the macros.
 
-use bregman::{Kind, ParameterInfo, StageInfo, stages};
+use crate::check_generated;
+use bregman::{Kind, MacroInfo, ParameterInfo, Sampler, StageInfo, macros, stages};
 use std::fmt::Write;
-use std::path::Path;
 
-const TITLE: &str = "# Stages\n\n\
-    Every stage that a chain can name, in the order in which chains usually have them. This page is generated from the \
-    library's own catalogue (`make reference`), which C reads with `bregman_stage_info`.\n\n\
-    A chain is stages separated by `|`, in any order; the first parameter goes without its name. Each stage works on \
-    what the one before it left, renormalised, and never looks at what was dropped. In the definitions *l* are the \
-    logits and *p* the probabilities that a stage finds, in descending order, equals by ascending id. Every truncation \
-    keeps at least one token. A token without weight (a log-probability some 680 below the first one's, a mask, a bias \
-    or a logit of -infinity) is never kept.\n\n\
-    What is said of llama.cpp and of Hugging Face transformers is tested against them; what is said of other engines \
-    was read in their sources.\n";
+const MOST_STAGES: usize = 64;
+
+fn introduction() -> String {
+    format!(
+        "# Stages\n\n\
+         Every stage and macro that a chain can name. This page is generated from the library's own catalogue (`make \
+         documents`); C reads the catalogue with `bregman_stage_info` and `bregman_macro_info`.\n\n\
+         ## The text of a chain\n\n\
+         ```text\n\
+         chain  = stage (\"|\" stage)*\n\
+         stage  = name [ \"(\" [value | name \"=\" value] (\",\" name \"=\" value)* \")\" ]\n\
+         ```\n\n\
+         Stages apply in the order in which they are written, and any order is accepted. The first parameter may be \
+         given without its name. Spaces are ignored around names and values; names are case-insensitive, and `-` \
+         means `_`. A chain has at most {MOST_STAGES} stages (a macro counts as one), and the C interface reads at most 65 536 bytes of its \
+         text. A chain that ends with a drawing stage returns a token; any other chain only transforms.\n\n\
+         Each stage works on the tokens that the stage before it kept, with their probabilities renormalised; dropped \
+         tokens are not considered again. In the definitions *l* are the logits and *p* the probabilities that a stage \
+         receives, in descending order, equal ones by ascending id. Every truncation keeps at least one token. A token \
+         without weight (a log-probability about 680 below the largest, a masked token, a bias or a logit of -infinity) \
+         is never kept.\n\n\
+         Agreement with llama.cpp is tested against the real library, agreement with Hugging Face transformers against \
+         recorded outputs of its processors and against the live package. Statements about other engines come from \
+         reading their sources.\n\n\
+         ## Overview\n\n\
+         | stage | what it does | agrees with |\n|---|---|---|\n"
+    )
+}
 
 fn range(kind: Kind) -> String {
     match kind {
@@ -40,46 +59,89 @@ fn names(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn parameter(p: &ParameterInfo) -> String {
-    let default = match (p.default, p.required) {
-        (_, true) => "required".into(),
-        ("", _) => String::new(),
-        (default, _) => format!("`{default}`"),
-    };
-    format!("| `{}` | {} | {} | {default} | {} |", p.name, names(p.aliases), range(p.kind), cell(p.summary))
+fn capitalised(text: &str) -> String {
+    let (first, rest) = text.split_at(1);
+    first.to_uppercase() + rest
 }
 
-fn section(s: &StageInfo) -> String {
-    let mut t = format!("\n## {}\n\n", s.name);
-    let (first, rest) = s.summary.split_at(1);
-    writeln!(t, "{}{rest}.{}\n", first.to_uppercase(), if s.draws { " Draws: it ends a chain." } else { "" }).unwrap();
-    if !s.aliases.is_empty() {
-        writeln!(t, "- also called: {}", names(s.aliases)).unwrap();
+fn parameters(parameters: &[ParameterInfo]) -> String {
+    if parameters.is_empty() {
+        return String::new();
     }
-    writeln!(t, "- definition: `{}`", s.definition).unwrap();
-    writeln!(t, "- source: {}\n- agrees with: {}", s.source, s.agrees).unwrap();
-    if !s.parameters.is_empty() {
-        t += "\n| parameter | also | values | default | |\n|---|---|---|---|---|\n";
-        s.parameters.iter().for_each(|p| writeln!(t, "{}", parameter(p)).unwrap());
+    let mut t = String::from("\n| parameter | also | values | default | |\n|---|---|---|---|---|\n");
+    for p in parameters {
+        let default = match (p.default, p.required) {
+            (_, true) => "required".into(),
+            ("", _) => String::new(),
+            (default, _) => format!("`{default}`"),
+        };
+        writeln!(t, "| `{}` | {} | {} | {default} | {} |", p.name, names(p.aliases), range(p.kind), cell(p.summary))
+            .unwrap();
     }
     t
 }
 
-/// Fails when the page drifts; `BREGMAN_WRITE_REFERENCE=1` (`make reference`) writes it instead.
-#[test]
-fn the_page_is_current() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/stages.md");
-    let current: String = std::iter::once(TITLE.to_owned()).chain(stages().iter().map(section)).collect();
-    if std::env::var_os("BREGMAN_WRITE_REFERENCE").is_some() {
-        std::fs::write(&path, current).unwrap();
-        return;
+fn also_called(aliases: &[&str]) -> String {
+    if aliases.is_empty() { String::new() } else { format!("- also called: {}\n", names(aliases)) }
+}
+
+fn stage(s: &StageInfo) -> String {
+    let draws = if s.draws { " Draws: it ends a chain." } else { "" };
+    format!(
+        "\n## {}\n\n{}.{draws}\n\n{}- definition: `{}`\n- source: {}\n- agrees with: {}\n{}",
+        s.name,
+        capitalised(s.summary),
+        also_called(s.aliases),
+        s.definition,
+        s.source,
+        s.agrees,
+        parameters(s.parameters)
+    )
+}
+
+fn one_macro(m: &MacroInfo) -> String {
+    format!(
+        "\n### {}\n\n{}.\n\n{}- source: {}\n{}",
+        m.name,
+        capitalised(m.summary),
+        also_called(m.aliases),
+        m.source,
+        parameters(m.parameters)
+    )
+}
+
+fn page() -> String {
+    let mut page = introduction();
+    for s in stages() {
+        writeln!(page, "| [`{}`](#{}) | {} | {} |", s.name, s.name, cell(s.summary), cell(s.agrees)).unwrap();
     }
-    let page = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(page == current, "docs/stages.md drifted: run `make reference` and commit it");
+    page += "\n| macro | stands for |\n|---|---|\n";
+    for m in macros() {
+        writeln!(page, "| [`{}`](#{}) | {} |", m.name, m.name, cell(m.summary)).unwrap();
+    }
+    page.extend(stages().iter().map(stage));
+    page += "\n## Macros\n\n\
+        A macro stands for the stages of an engine's default sampler, in that engine's order and with its rules for \
+        boundaries and ties. Its parameters have the engine's names and defaults. `bregman_sampler_describe` shows the \
+        stages that a macro was replaced with.\n";
+    page.extend(macros().iter().map(one_macro));
+    page
 }
 
 #[test]
-fn nothing_is_left_unsaid() {
+fn the_page_of_stages_is_current() {
+    check_generated("docs/stages.md", &page());
+}
+
+#[test]
+fn a_chain_has_at_most_as_many_stages_as_the_page_says() {
+    let chain = |stages: usize| vec!["top_k(5)"; stages].join(" | ");
+    assert!(Sampler::new(&chain(MOST_STAGES), 0).is_ok());
+    assert!(Sampler::new(&chain(MOST_STAGES + 1), 0).is_err());
+}
+
+#[test]
+fn every_stage_has_its_texts() {
     for s in stages() {
         for text in [s.summary, s.definition, s.source, s.agrees] {
             assert!(text.len() > 5 && !text.contains('`') && !text.ends_with('.'), "{}: {text}", s.name);

@@ -149,7 +149,7 @@ fn decode(given: &Given, distribution: &mut Distribution, moved: f64) {
     distribution.give(&p_hat);
 }
 
-/// The penalty that a floor stands for (MATH.md, 10).
+/// The penalty that a floor stands for (docs/mathematics.md, 10).
 fn as_lambda(size: Size, mode: Mode, alpha: f64) -> Size {
     match (size, mode) {
         (Size::Floor(t), Mode::Primal) => Size::Lambda(t.powf(alpha) / alpha),

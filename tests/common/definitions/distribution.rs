@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-/// A token whose log-weight is this far below the first one's is never sampled (MATH.md, 7).
+/// A token whose log-weight is this far below the first one's is never sampled (docs/mathematics.md, 7).
 const LOWEST: f64 = -680.0;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
