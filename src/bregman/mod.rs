@@ -194,7 +194,7 @@ impl Decoder {
     }
 
     /// Whether p̂ is p renormalised on the support.
-    pub(crate) fn is_plain(&self) -> bool {
+    pub(crate) fn keeps_ratios(&self) -> bool {
         self.plain
     }
 
@@ -225,8 +225,8 @@ impl Decoder {
     }
 
     /// With α < 1: the probability that every kept token but the first exceeds.
-    pub(crate) fn rule_four(&self, p_1: f64) -> Option<f64> {
-        self.method.rule_four(p_1)
+    pub(crate) fn kept_floor(&self, p_1: f64) -> Option<f64> {
+        self.method.kept_floor(p_1)
     }
 }
 

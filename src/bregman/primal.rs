@@ -259,7 +259,7 @@ impl Method for Primal {
     }
 
     /// docs/mathematics.md, 5, bound 4: with α < 1 a token that is kept beside the first exceeds this probability.
-    fn rule_four(&self, p_1: f64) -> Option<f64> {
+    fn kept_floor(&self, p_1: f64) -> Option<f64> {
         let b = self.family.b;
         if b >= 0.0 {
             return None;

@@ -109,7 +109,7 @@ impl SupportSearch {
 fn bounds(method: &dyn Method, problem: &Problem) -> (usize, usize) {
     let low = problem.above(method.sure()).max(1);
     let mut high = method.floor().map_or(problem.len(), |t| problem.at_most(t));
-    if let Some(p) = method.rule_four(problem.p[0]) {
+    if let Some(p) = method.kept_floor(problem.p[0]) {
         high = high.min(problem.above(p * (1.0 - 1e-5)) + 1);
     }
     (low, high.clamp(low, problem.len()))

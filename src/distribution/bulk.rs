@@ -68,7 +68,7 @@ impl Distribution<'_> {
 
     /// Keeps the tokens with a logit of at least `floor` as a bulk, if they are many; else nothing is changed.
     pub(super) fn keep_bulk_above(&mut self, floor: f32) -> bool {
-        if self.vocab.at_least(floor, MANY) < MANY {
+        if self.vocab.count_lower_bound(floor, MANY) < MANY {
             return false;
         }
         let Some(all) = self.vocab.gather(floor, self.scale) else { return false };
@@ -113,7 +113,7 @@ impl Distribution<'_> {
     pub(super) fn reweigh_bulk(&mut self) -> bool {
         let Some(Kept { last, above }) = self.bulk else { return false };
         let x = self.log_weight_of(last);
-        if x < LOWEST_LOG_WEIGHT || self.vocab.weigh_bulk(self.scale).is_none() {
+        if x < LOWEST_LOG_WEIGHT || self.vocab.reweigh_bulk(self.scale).is_none() {
             return false;
         }
         let larger = self.vocab.bulk_at_least(last.logit().next_up());

@@ -3,7 +3,7 @@
 use super::Distribution;
 use crate::distribution::head::{Entry, LOWEST_LOG_WEIGHT};
 use crate::error::{Error, Result};
-use crate::history::{Edit, edit_of, merge};
+use crate::history::{Edit, find_edit, merge};
 use crate::vocab::FirstPass;
 
 impl<'r> Distribution<'r> {
@@ -21,9 +21,9 @@ impl<'r> Distribution<'r> {
         let (row, scale) = (self.vocab.row(), self.scale);
         let edited = |index: u32, change: &Edit| {
             let before = row.unmasked(index);
-            let after = (change.of(f64::from(before) * scale) / scale) as f32;
+            let after = (change.apply(f64::from(before) * scale) / scale) as f32;
             // Only a ban bans, and what was no logit before does not become one.
-            let stays = before.is_finite() && change.less != f64::INFINITY;
+            let stays = before.is_finite() && change.subtract != f64::INFINITY;
             (index, if stays { after.clamp(f32::MIN, f32::MAX) } else { after })
         };
         match self.head.ids() {
@@ -32,7 +32,7 @@ impl<'r> Distribution<'r> {
                 merge(row.edits(), edits[..known].iter().map(|c| edited(c.token, c)), list);
             }
             Some(ids) => {
-                let new = ids.iter().enumerate().filter_map(|(i, &id)| Some(edited(i as u32, edit_of(edits, id)?)));
+                let new = ids.iter().enumerate().filter_map(|(i, &id)| Some(edited(i as u32, find_edit(edits, id)?)));
                 merge(row.edits(), new, list);
             }
         }
@@ -51,14 +51,14 @@ impl<'r> Distribution<'r> {
     }
 
     fn change_entries(&mut self, edits: &[Edit]) -> Result<()> {
-        let change = |dist: &Self, e: &Entry| edit_of(edits, dist.head.id(e.index)).copied();
+        let change = |dist: &Self, e: &Entry| find_edit(edits, dist.head.id(e.index)).copied();
         if self.entries().iter().all(|e| change(self, e).is_none()) {
             return Ok(());
         }
         for at in 0..self.entries().len() {
             let e = self.entries()[at];
             let logit = self.logit(&e);
-            self.head.entries_mut()[at].x = change(self, &e).map_or(logit, |c| c.of(logit));
+            self.head.entries_mut()[at].x = change(self, &e).map_or(logit, |c| c.apply(logit));
         }
         self.head.sort();
         let entries = self.head.entries_mut();

@@ -6,7 +6,7 @@
 
 use crate::math::exp_all;
 use crate::order::halfway;
-use crate::vocab::{RankedToken, SLACK, USUAL_HEAD, Vocabulary, make_room};
+use crate::vocab::{COLLECT_SPARE, RankedToken, USUAL_HEAD, Vocabulary, make_room};
 use std::cmp::Ordering;
 
 /// A token of the head.
@@ -105,7 +105,7 @@ impl<'r> Head<'r> {
         let n = vocab.min(USUAL_HEAD);
         make_room(&mut self.scratch.entries, n);
         make_room(&mut self.scratch.weights, n);
-        make_room(&mut self.scratch.pool, n + SLACK);
+        make_room(&mut self.scratch.pool, n + COLLECT_SPARE);
         make_room(&mut self.scratch.spare, n);
     }
 

@@ -27,7 +27,7 @@ impl Distribution<'_> {
                 let last = self.entries().last().map_or(f32::INFINITY, |e| e.raw.next_up());
                 let share = (target - sum) / (total - sum);
                 let bounds = (self.head.lowest(), last);
-                if let Some(foreseen) = self.vocab.foresee(share.clamp(0.0, 1.0), bounds, self.scale) {
+                if let Some(foreseen) = self.vocab.estimate_prefix(share.clamp(0.0, 1.0), bounds, self.scale) {
                     wanted += foreseen.tokens + foreseen.tokens / 4;
                     if wanted > 2 * MANY && self.keep_bulk_while(target, foreseen.floor, least, keeps) {
                         return;

@@ -10,24 +10,24 @@ use crate::error::Result;
 use crate::history::merge;
 use crate::logits::Row;
 use crate::math::{exp, ln};
-use crate::vocab::{Bell, FirstPass, Powers, USUAL_HEAD, make_room};
+use crate::vocab::{AdaptivePCurve, FirstPass, SmoothingCurve, USUAL_HEAD, make_room};
 
 impl<'r> Distribution<'r> {
     /// Gives every token the log-weight `powers.of(x)` for its log-weight x, of which the first token's is 0.
-    pub(crate) fn bend(&mut self, powers: Powers) -> Result<()> {
+    pub(crate) fn bend(&mut self, powers: SmoothingCurve) -> Result<()> {
         if self.is_closed() {
             self.head.entries_mut().iter_mut().for_each(|e| e.x = powers.of(e.x));
             self.reorder();
             return Ok(());
         }
         let row = self.next_row();
-        self.vocab.bend(self.scale, self.head.lowest(), powers, row);
+        self.vocab.smooth(self.scale, self.head.lowest(), powers, row);
         self.go_on_with(Row::from_f32(row)?, 1.0);
         Ok(())
     }
 
     /// Gives every token the log-weight `bell.of(p)` for its probability p; `total` is [`Distribution::total`].
-    pub(crate) fn ring(&mut self, bell: Bell, total: f64) -> Result<()> {
+    pub(crate) fn ring(&mut self, bell: AdaptivePCurve, total: f64) -> Result<()> {
         /// Below it a probability is 0 for every distance that it could change.
         const NOTHING: f64 = -60.0;
         if self.is_closed() {
@@ -37,7 +37,7 @@ impl<'r> Distribution<'r> {
             return Ok(());
         }
         let row = self.next_row();
-        self.vocab.ring(self.scale, self.head.lowest(), total, bell, row);
+        self.vocab.adaptive_p(self.scale, self.head.lowest(), total, bell, row);
         self.go_on_with(Row::from_f32(row)?, 1.0);
         Ok(())
     }

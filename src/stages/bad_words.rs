@@ -42,7 +42,7 @@ struct BadWords {
 
 impl Editor for BadWords {
     fn edit(&self, history: &History, work: &mut EditScratch) {
-        let tokens = history.within(self.scope);
+        let tokens = history.tokens_in(self.scope);
         for (last, before) in self.sequences.iter().filter_map(|s| s.split_last()) {
             let end = tokens.len().checked_sub(before.len()).map(|start| &tokens[start..]);
             if end.is_some_and(|end| end.iter().zip(before).all(|(&t, &b)| i64::from(t) == b.into())) {

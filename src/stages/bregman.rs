@@ -171,7 +171,7 @@ impl Bregman {
         let Limits { k_min, k_max } = self.decoder.limits();
         let total = dist.rough_total();
         let (mut most, mut usual) = (usize::MAX, LEAST);
-        if let Some(p) = self.decoder.rule_four(1.0 / total) {
+        if let Some(p) = self.decoder.kept_floor(1.0 / total) {
             most = dist.deepen_to(ln(p * total * SLACK)) + 1;
             usual = most;
         } else if let Some(t) = self.decoder.floor() {
@@ -213,7 +213,7 @@ impl Stage for Bregman {
     fn need(&self) -> Need {
         match self.decoder.fixed_size() {
             Some(usize::MAX) => Need::Scale(1.0),
-            Some(_) if self.decoder.is_plain() => Need::Largest,
+            Some(_) if self.decoder.keeps_ratios() => Need::Largest,
             None if self.decoder.ratio().is_some() => Need::Largest,
             _ => Need::Total,
         }
@@ -223,7 +223,7 @@ impl Stage for Bregman {
         match self.decoder.fixed_size() {
             // λ = 0 without a limit: p̂ = p.
             Some(usize::MAX) => {}
-            Some(k) if self.decoder.is_plain() => {
+            Some(k) if self.decoder.keeps_ratios() => {
                 dist.keep_largest(k, Ties::Exact);
             }
             _ => match self.decoder.ratio() {

@@ -4,7 +4,7 @@ use super::scope;
 use super::{EditScratch, EditStage, Editor, Stage, StageInfo};
 use crate::bregman::Generators;
 use crate::error::Result;
-use crate::history::{BrokenAt, Edit, History, Scope, repeated};
+use crate::history::{Breakers, Edit, History, Scope, repetitions};
 use crate::math::{ln, pow};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
@@ -102,13 +102,13 @@ impl Editor for Dry {
         if self.multiplier == 0.0 {
             return;
         }
-        let (tokens, EditScratch { edits, lengths }) = (history.within(self.scope), work);
-        repeated(tokens, &BrokenAt(&self.breakers), self.allowed, lengths, |token, length| {
+        let (tokens, EditScratch { edits, lengths }) = (history.tokens_in(self.scope), work);
+        repetitions(tokens, &Breakers(&self.breakers), self.allowed, lengths, |token, length| {
             let exponent = (length - self.allowed).min(self.most) as f64;
             edits.push(Edit::subtract(token, self.multiplier * pow(self.base, exponent)));
         });
         // Of several repetitions the longest counts.
-        edits.sort_unstable_by(|a, b| a.token.cmp(&b.token).then(b.less.total_cmp(&a.less)));
+        edits.sort_unstable_by(|a, b| a.token.cmp(&b.token).then(b.subtract.total_cmp(&a.subtract)));
         edits.dedup_by_key(|c| c.token);
     }
 }

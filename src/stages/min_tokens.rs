@@ -54,7 +54,7 @@ struct MinTokens {
 
 impl Editor for MinTokens {
     fn edit(&self, history: &History, work: &mut EditScratch) {
-        if history.within(self.scope).len() < self.n {
+        if history.tokens_in(self.scope).len() < self.n {
             work.edits.extend_from_slice(&self.stop);
         }
     }

@@ -43,7 +43,7 @@ struct NoRepeatNgram {
 impl Editor for NoRepeatNgram {
     fn edit(&self, history: &History, work: &mut EditScratch) {
         if let Some(before) = self.n.checked_sub(1) {
-            continuations(history.within(self.scope), before, |token| work.edits.push(Edit::ban(token)));
+            continuations(history.tokens_in(self.scope), before, |token| work.edits.push(Edit::ban(token)));
             super::put_in_order(&mut work.edits);
         }
     }

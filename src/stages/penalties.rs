@@ -85,10 +85,10 @@ impl Editor for Penalties {
         if (self.repeat, self.frequency, self.presence) == (1.0, 0.0, 0.0) {
             return;
         }
-        work.edits.extend(history.seen(self.scope).iter().map(|seen| Edit {
-            token: seen.token,
-            repeat: self.repeat,
-            less: self.frequency * f64::from(seen.times) + self.presence,
+        work.edits.extend(history.counts(self.scope).iter().map(|counted| Edit {
+            token: counted.token,
+            repetition: self.repeat,
+            subtract: self.frequency * f64::from(counted.count) + self.presence,
         }));
     }
 

@@ -5,7 +5,7 @@ use crate::bregman::Generators;
 use crate::distribution::Distribution;
 use crate::error::Result;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
-use crate::vocab::Powers;
+use crate::vocab::SmoothingCurve;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "smoothing",
@@ -41,10 +41,10 @@ pub(super) const INFO: StageInfo = StageInfo {
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Result<Box<dyn Stage>> {
     let (factor, curve) = (arguments.number("factor").unwrap_or(0.0), arguments.number("curve").unwrap_or(1.0));
-    Ok(Box::new(Smoothing(Powers { square: (3.0 - curve) / 2.0 * factor, cube: (curve - 1.0) / 2.0 * factor })))
+    Ok(Box::new(Smoothing(SmoothingCurve { square: (3.0 - curve) / 2.0 * factor, cube: (curve - 1.0) / 2.0 * factor })))
 }
 
-struct Smoothing(Powers);
+struct Smoothing(SmoothingCurve);
 
 impl Stage for Smoothing {
     fn rewrites(&self) -> bool {
@@ -52,7 +52,7 @@ impl Stage for Smoothing {
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
-        if self.0 == (Powers { square: 0.0, cube: 0.0 }) {
+        if self.0 == (SmoothingCurve { square: 0.0, cube: 0.0 }) {
             return Ok(());
         }
         dist.bend(self.0)
