@@ -42,6 +42,7 @@ pub use objective::{Divergence, objective};
 pub(crate) use problem::Problem;
 
 use crate::error::{Error, Result};
+use crate::math::ListMath;
 use custom::{Custom, CustomSize};
 use dual::Dual;
 use method::Method;
@@ -154,7 +155,7 @@ impl Decoder {
             return Err(Error::EmptySupport);
         }
         let mut problem = Problem::default();
-        problem.set(p.iter().copied(), 0.0);
+        problem.set(&ListMath::PORTABLE, p.iter().copied(), 0.0);
         let (_, nu) = self.solve(&mut problem)?;
         Ok(Decoded { p_hat: problem.x, nu })
     }

@@ -133,6 +133,7 @@ fn exact_gain(method: &dyn Method, problem: &mut Problem, k: usize) -> Result<(f
 mod tests {
     use super::super::{dual::Dual, primal::Primal};
     use super::*;
+    use crate::math::ListMath;
 
     type Make = fn(f64, f64) -> Box<dyn Method>;
 
@@ -153,7 +154,7 @@ mod tests {
         for (alpha, make) in primals.into_iter().chain(duals) {
             for exponent in [-0.5, -1.0, -1.5] {
                 let mut problem = Problem::default();
-                problem.set((1..=300).map(|i| crate::math::pow(f64::from(i), exponent)), 2.0);
+                problem.set(&ListMath::PORTABLE, (1..=300).map(|i| crate::math::pow(f64::from(i), exponent)), 2.0);
                 make(alpha, 1.0).prepare(&mut problem).unwrap();
                 for k in [2, 9, 40, 41, 130, 280] {
                     let (gain, _) = exact_gain(&*make(alpha, 1.0), &mut problem, k).unwrap();

@@ -4,7 +4,7 @@
 //! there), wait in a pool in no order, and only the part that somebody asked for is selected from the pool and
 //! sorted: the vocabulary never is.
 
-use crate::math::exp_all;
+use crate::math::ListMath;
 use crate::order::halfway;
 use crate::vocab::{COLLECT_SPARE, RankedToken, USUAL_HEAD, Vocabulary, make_room};
 use std::cmp::Ordering;
@@ -45,6 +45,7 @@ const LONG: usize = 256;
 /// The tokens of a row in descending order of logit, ties by ascending id, as far down as anybody looked.
 pub(crate) struct Head<'r> {
     scratch: &'r mut HeadScratch,
+    math: &'static ListMath,
     /// The ids of a candidate array, where they are not the positions; ties go by them.
     ids: Option<&'r [i32]>,
     /// Every eligible token with a logit at or above it is in the entries or in the pool.
@@ -55,11 +56,11 @@ pub(crate) struct Head<'r> {
 }
 
 impl<'r> Head<'r> {
-    pub(crate) fn new(scratch: &'r mut HeadScratch, ids: Option<&'r [i32]>) -> Self {
+    pub(crate) fn new(scratch: &'r mut HeadScratch, math: &'static ListMath, ids: Option<&'r [i32]>) -> Self {
         scratch.entries.clear();
         scratch.weights.clear();
         scratch.pool.clear();
-        Self { scratch, ids, floor: f32::INFINITY, lowest: f32::MIN, scale: 1.0 }
+        Self { scratch, math, ids, floor: f32::INFINITY, lowest: f32::MIN, scale: 1.0 }
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
@@ -80,7 +81,7 @@ impl<'r> Head<'r> {
     /// The entries with the weight e^x of each.
     pub(crate) fn weighed(&mut self) -> (&[Entry], &[f64]) {
         let HeadScratch { entries, weights, .. } = &mut *self.scratch;
-        exp_all(entries[weights.len()..].iter().map(|e| e.x), weights);
+        self.math.append_exp(entries[weights.len()..].iter().map(|e| e.x), weights);
         (entries, weights)
     }
 

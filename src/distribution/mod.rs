@@ -19,7 +19,7 @@ pub(crate) use window::{WindowEnd, WindowRule};
 
 use crate::error::Result;
 use crate::logits::Row;
-use crate::math::{exp, ln};
+use crate::math::{ListMath, exp, ln};
 use crate::vocab::{self, FirstPass, Kernels, RankedToken, TileScale, Vocabulary};
 use head::{Entry, Head, HeadScratch, LOWEST_LOG_WEIGHT};
 
@@ -128,7 +128,7 @@ impl<'r> Distribution<'r> {
         let DistributionScratch { vocab, head, spare, rows, row_edits } = scratch;
         Self {
             vocab: Vocabulary::new(row, kernels, vocab),
-            head: Head::new(head, ids),
+            head: Head::new(head, &kernels.math, ids),
             scale: 1.0,
             closed_at: None,
             renormalised: None,
@@ -342,6 +342,11 @@ impl<'r> Distribution<'r> {
     /// What a drawing stage took.
     pub(crate) fn drawn(&self) -> Option<Drawn> {
         self.drawn
+    }
+
+    /// The list functions of the row's instruction set.
+    pub(crate) fn math(&self) -> &'static ListMath {
+        self.vocab.math()
     }
 
     /// The number of tokens with positive probability.

@@ -198,7 +198,7 @@ impl Bregman {
         loop {
             let n = dist.deepen(wanted).min(wanted);
             let beyond = dist.beyond(n);
-            problem.set(dist.weights()[..n].iter().copied(), beyond);
+            problem.set(dist.math(), dist.weights()[..n].iter().copied(), beyond);
             let (k, _) = self.decoder.solve(problem)?;
             if k < n || n < wanted || n >= most || k >= k_max {
                 dist.renormalise(Decoder::solution(problem));

@@ -12,6 +12,7 @@ use super::kernels::spread::{Measure, Spread};
 use super::kernels::{self as passes, CollectRange, Extent, Maxima, RankedToken};
 use crate::error::{Error, Result};
 use crate::logits::Candidate;
+use crate::math::{ListMath, list};
 use crate::random::Stream;
 use once_cell::sync::OnceCell;
 use std::ffi::CStr;
@@ -21,6 +22,8 @@ use std::sync::LazyLock;
 pub(crate) struct Kernels {
     /// The level's name, as `BREGMAN_SIMD` spells it; NUL-terminated for C.
     pub(crate) level: &'static CStr,
+    /// The elementary functions over lists of f64.
+    pub(crate) math: ListMath,
     pub(crate) maxima: fn(Run<'_>, Maxima<'_>) -> Extent,
     pub(crate) sums: fn(Run<'_>, ExpParams, Besides, Maxima<'_>, &mut [Vector]) -> Extent,
     pub(crate) total: fn(&[Vector]) -> f64,
@@ -70,13 +73,15 @@ macro_rules! kernels {
                 search_noise(
                     stream: &Stream, first: u32, sums: &[Vector], limit: f32, out: &mut NoiseWords
                 ) -> Option<NoiseMatch>
-            ]
+            ],
+            [exp, expm1, ln, log1p]
         }
     };
     (
         @ $module:ident, $lanes:ty, $level:literal, $features:tt,
         [$($over_run:ident(run $(, $a:ident: $at:ty)*) -> $ar:ty),*],
-        [$($over_lanes:ident($($b:ident: $bt:ty),*) -> $br:ty),*]
+        [$($over_lanes:ident($($b:ident: $bt:ty),*) -> $br:ty),*],
+        [$($over_list:ident),*]
     ) => {
         mod $module {
             use super::*;
@@ -87,10 +92,19 @@ macro_rules! kernels {
             $(with_features! { $features fn $over_lanes($($b: $bt),*) -> $br {
                 passes::$over_lanes::<$lanes>($($b),*)
             }})*
+            $(with_features! { $features fn $over_list(xs: &mut [f64]) {
+                list::$over_list(xs)
+            }})*
 
             #[allow(unused_unsafe, reason = "the portable level needs no features")]
             pub(super) static KERNELS: Kernels = Kernels {
                 level: $level,
+                math: ListMath {
+                    $(
+                        // SAFETY: as below.
+                        $over_list: |xs| unsafe { self::$over_list(xs) },
+                    )*
+                },
                 $(
                     // SAFETY: `levels` has this table only on a machine that has the features.
                     $over_run: |run $(, $a)*| unsafe { self::$over_run(run $(, $a)*) },
@@ -283,6 +297,21 @@ mod tests {
                     }
                 });
             }
+        }
+    }
+
+    #[test]
+    fn list_functions_have_the_same_bits_on_every_level() {
+        let xs: Vec<f64> = (1..=1003).map(|i| f64::from(i) * 0.37 - 0.3).collect();
+        let all = |math: &ListMath| {
+            [math.exp, math.expm1, math.ln, math.log1p].map(|list| {
+                let mut xs = xs.clone();
+                list(&mut xs);
+                xs.into_iter().map(f64::to_bits).collect::<Vec<_>>()
+            })
+        };
+        for level in levels() {
+            assert!(all(&level.math) == all(&ListMath::PORTABLE), "{:?}", level.level);
         }
     }
 

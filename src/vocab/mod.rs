@@ -46,6 +46,7 @@ pub(crate) use weighed::SearchTarget;
 
 use crate::error::{Error, Result};
 use crate::logits::{Candidate, Row};
+use crate::math::ListMath;
 use bulk::Bulk;
 use kernels::exp_sums::Besides;
 use kernels::{Extent, Maxima};
@@ -152,6 +153,11 @@ impl<'r> Vocabulary<'r> {
 
     pub(crate) fn row(&self) -> Row<'r> {
         self.row
+    }
+
+    /// The list functions of the row's instruction set.
+    pub(crate) fn math(&self) -> &'static ListMath {
+        &self.kernels.math
     }
 
     /// Whether the id of every candidate is its place, as far as the row was read; of other rows there are no ids.
