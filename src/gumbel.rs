@@ -11,8 +11,8 @@
 use crate::distribution::{Distribution, Drawn, LOWEST_LOG_WEIGHT};
 use crate::logits::Row;
 use crate::math::{exp, ln};
-use crate::random::{MOST_NOISE, Noise, Stream};
-use crate::vocab::{BLOCK, Noises, Vocabulary};
+use crate::random::{MAX_NOISE, Noise, Stream};
+use crate::vocab::{BLOCK, NoiseWords, Vocabulary};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
@@ -116,7 +116,7 @@ fn race(dist: &mut Distribution<'_>, noise: Noise, mut enter: impl FnMut(Contend
     }
     let (ids, mut bar) = (dist.ids(), f64::NEG_INFINITY);
     for (rank, e) in dist.entries().iter().enumerate() {
-        if e.x + MOST_NOISE < bar {
+        if e.x + MAX_NOISE < bar {
             break;
         }
         let id = ids.map_or(e.index, |ids| ids[e.index as usize] as u32);
@@ -137,13 +137,13 @@ fn race_open(dist: &mut Distribution<'_>, noise: Noise, enter: impl FnMut(Conten
     let (vocab, _) = dist.vocabulary();
     let (row, max) = (vocab.row(), f64::from(vocab.max()));
     let mut race = Race { noise, row, max, scale, enter, bar: f64::NEG_INFINITY, most: f64::INFINITY };
-    let first = vocab.first_block();
+    let first = vocab.block_of_max();
     for blocks in [first..first + 1, 0..first, first + 1..row.blocks()] {
         let mut block = blocks.start;
         while block < blocks.end {
             if race.bar > VANISHED && ids.is_none() {
                 let most = race.most;
-                block = vocab.search(block..blocks.end, &stream, scale, most, |index, high| {
+                block = vocab.search_noise(block..blocks.end, &stream, scale, most, |index, high| {
                     race.see(index, index, high, None);
                 });
             } else {
@@ -169,11 +169,11 @@ struct Race<'r, E> {
 impl<E: FnMut(Contender) -> f64> Race<'_, E> {
     /// Every token of a block.
     fn see_all(&mut self, vocab: &mut Vocabulary<'_>, block: usize, stream: &Stream, ids: Option<&[i32]>) {
-        let mut words = Noises::default();
+        let mut words = NoiseWords::default();
         if ids.is_none() {
-            vocab.noises(block, stream, &mut words);
+            vocab.noise_words(block, stream, &mut words);
         }
-        let (weights, unit) = vocab.weights_of(block, self.scale);
+        let (weights, unit) = vocab.block_weights(block, self.scale);
         for ((index, &weight), &word) in ((block * BLOCK) as u32..).zip(weights).zip(words.as_flattened()) {
             if weight == 0.0 && self.bar > VANISHED {
                 continue;

@@ -121,12 +121,12 @@ impl Noise {
 }
 
 /// No noise is larger.
-pub(crate) const MOST_NOISE: f64 = 45.06;
+pub(crate) const MAX_NOISE: f64 = 45.06;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vocab::{Noises, levels};
+    use crate::vocab::{NoiseWords, levels};
 
     #[test]
     fn noise_has_a_standard_gumbel_distribution() {
@@ -154,8 +154,8 @@ mod tests {
             let noise = Noise::new(seed, position);
             for (first, level) in [0, 1024, 0x7fff_ff00].into_iter().flat_map(|f| levels().iter().map(move |l| (f, l)))
             {
-                let mut words = Noises::default();
-                (level.noises)(&noise.high_words(), first, &mut words);
+                let mut words = NoiseWords::default();
+                (level.noise_words)(&noise.high_words(), first, &mut words);
                 assert!((first..).zip(words.as_flattened()).all(|(token, &w)| w == noise.high(token)));
             }
         }
@@ -169,8 +169,8 @@ mod tests {
     fn noise_is_finite_at_both_ends_of_the_grid() {
         let noise = Noise::new(1, 1);
         let (most, least) = (noise.gumbel(3, 0), noise.gumbel(3, u32::MAX));
-        assert!(most > 21.0 && most < MOST_NOISE && least > -3.82 && least < -3.0, "{most} {least}");
-        assert!(-ln(-log1p(-0.5 * 2f64.powi(-64))) < MOST_NOISE);
+        assert!(most > 21.0 && most < MAX_NOISE && least > -3.82 && least < -3.0, "{most} {least}");
+        assert!(-ln(-log1p(-0.5 * 2f64.powi(-64))) < MAX_NOISE);
     }
 
     #[test]

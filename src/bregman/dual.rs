@@ -8,7 +8,7 @@ use super::primal::water_level;
 use super::problem::{Problem, last_step, normalise};
 use super::root::{Probe, newton};
 use crate::error::Result;
-use crate::math::{exp, expm1, fast_pow, listed, ln, log1p, pow};
+use crate::math::{exp, expm1, fast_pow, list, ln, log1p, pow};
 
 /// From this α on the solution is nearer to filled water than to equal shares of the rest.
 const LIKE_WATER: f64 = 4.0;
@@ -56,7 +56,7 @@ impl Dual {
         let level = if self.family.alpha < LIKE_WATER { 0.0 } else { water_level(problem, k) };
         let share = rest / k as f64;
         for (rise, p) in rises.iter_mut().zip(p) {
-            *rise = if level > 0.0 { listed::at_least(0.0, level - p) } else { share };
+            *rise = if level > 0.0 { list::at_least(0.0, level - p) } else { share };
         }
         let mut nu = 0.0;
         for _ in 0..60 {
@@ -65,20 +65,20 @@ impl Dual {
             // vanishes.
             let scale = 1.0 / x[k - 1];
             slopes.iter_mut().zip(&*x).for_each(|(slope, x)| *slope = x * scale);
-            listed::pow(slopes, 1.0 - b);
+            problem.math.pow(slopes, 1.0 - b);
             for ((slope, rise), x) in slopes.iter_mut().zip(&mut *rises).zip(&*x) {
                 let part = 1.0 / (x + (b - 1.0) * *rise);
                 *slope *= x * part;
                 *rise *= (b - 1.0) * *rise * part;
             }
-            let step = (rest - listed::sum(rises)) / listed::sum(slopes);
+            let step = (rest - list::sum(rises)) / list::sum(slopes);
             nu = step * fast_pow(scale, 1.0 - b);
             for ((rise, slope), (x, p)) in rises.iter_mut().zip(&*slopes).zip(x.iter_mut().zip(p)) {
-                *rise = listed::at_least(0.0, *rise + step * slope);
+                *rise = list::at_least(0.0, *rise + step * slope);
                 // Above zero while there is a step to take.
                 *x = (p + *rise - *x).abs() - LAST_STEP * *x;
             }
-            if listed::largest(x) == 0.0 {
+            if list::largest(x) == 0.0 {
                 break;
             }
         }
@@ -109,7 +109,7 @@ impl Dual {
         {
             return clear;
         }
-        let mass = problem.head[k] + listed::sum(rises);
+        let mass = problem.head[k] + list::sum(rises);
         let verdict = Verdict::of_this_step(mass, x_t, k);
         if verdict != Verdict::Ambiguous {
             return verdict;
@@ -119,11 +119,11 @@ impl Dual {
         let slopes = logs;
         let entries = || rises.iter().zip(&problem.p);
         slopes.iter_mut().zip(entries()).for_each(|(slope, (rise, p))| *slope = (p + rise) / x_t);
-        listed::pow(slopes, 1.0 - b);
+        problem.math.pow(slopes, 1.0 - b);
         slopes.iter_mut().zip(entries()).for_each(|(slope, (rise, p))| *slope *= share(p + rise, *rise));
         // The logarithm of that changes by no more than this times x^-b of ν.
         let bend = ((b - 1.0).abs() * b.max(2.0) / (b.min(1.0) * b.min(1.0))).max(b.max(1.0));
-        Verdict::by_slopes(mass, x_t, k, [listed::sum(slopes), share(x_t, x_t - problem.p[k])], 2.0 * bend / x_t)
+        Verdict::by_slopes(mass, x_t, k, [list::sum(slopes), share(x_t, x_t - problem.p[k])], 2.0 * bend / x_t)
     }
 
     /// x - p for a given ν, or the verdict as soon as it is clear.
@@ -145,15 +145,15 @@ impl Dual {
         for (v, log_p) in logs.iter_mut().zip(log_p) {
             let c = log_nu - b * log_p;
             let tangents = [c, (c - bend) * 2.0 / (1.0 + b), c / b];
-            let nearest = if b > 1.0 { listed::at_most } else { listed::at_least };
+            let nearest = if b > 1.0 { list::at_most } else { list::at_least };
             *v = log_p + nearest(nearest(tangents[0], tangents[1]), tangents[2]);
         }
         for _ in 0..20 {
             rises.copy_from_slice(logs);
-            listed::exp(rises);
-            let mass = problem.head[k] + listed::sum(rises);
+            problem.math.exp(rises);
+            let mass = problem.head[k] + list::sum(rises);
             errors.iter_mut().zip(rises.iter().zip(p)).for_each(|(x, (rise, p))| *x = p + rise);
-            listed::ln(errors);
+            problem.math.ln(errors);
             for ((error, v), (rise, p)) in errors.iter_mut().zip(&mut *logs).zip(rises.iter_mut().zip(p)) {
                 *error = (b - 1.0) * *error + *v - log_nu;
                 *v -= *error * (p + *rise) / (p + b * *rise);
@@ -161,17 +161,17 @@ impl Dual {
                 *rise *= *error;
             }
             // No v is off by more than this, and no rise by more than e to that.
-            let off = listed::largest(errors) / b.min(1.0);
+            let off = list::largest(errors) / b.min(1.0);
             if off <= LAST_STEP {
                 break;
             }
-            let slack = listed::sum(rises) / b.min(1.0) * (1.0 + off);
+            let slack = list::sum(rises) / b.min(1.0) * (1.0 + off);
             if off <= 1.0 && (mass - slack >= 1.0 || mass + slack + x_t < 1.0) {
                 return Some(Verdict::of_this_step(mass, x_t, k));
             }
         }
         rises.copy_from_slice(logs);
-        listed::exp(rises);
+        problem.math.exp(rises);
         None
     }
 
@@ -277,10 +277,10 @@ impl Method for Dual {
             // x - p = ν x^(1-b), from ν and not from x: see `Optimum`.
             let rise = |at: Optimum<'_>, list: &mut [f64]| {
                 list.copy_from_slice(&at.x[..k]);
-                listed::ln(list);
+                problem.math.ln(list);
                 let log_nu = ln(at.nu);
                 list.iter_mut().for_each(|log| *log = log_nu + (1.0 - b) * *log);
-                listed::exp(list);
+                problem.math.exp(list);
             };
             rise(x, ratios);
             rise(y, powers);
@@ -292,12 +292,12 @@ impl Method for Dual {
                 return ratios.iter().zip(entries()).map(|(r, (&p, &y))| self.excess(p, y, r * y)).sum();
             }
             powers.copy_from_slice(&y.x[..k]);
-            listed::pow(powers, b);
+            problem.math.pow(powers, b);
             let [of_alpha, of_b] = &self.series;
             for (power, (&r, (&p, &y))) in powers.iter_mut().zip(ratios.iter().zip(entries())) {
                 *power *= b * y * of_alpha.at(r) - (b - 1.0) * p * of_b.at(r);
             }
-            listed::sum(powers)
+            list::sum(powers)
         });
         let last = y.x[k];
         Ok(moved + pow(last, b) * (b / alpha * last - (b - 1.0) / b * problem.p[k]))

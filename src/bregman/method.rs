@@ -99,7 +99,7 @@ pub(super) trait Method: Send + Sync {
     }
 
     /// The probability that every kept token but the first exceeds, given the first's; None where that says nothing.
-    fn rule_four(&self, p_1: f64) -> Option<f64> {
+    fn kept_floor(&self, p_1: f64) -> Option<f64> {
         let _ = p_1;
         None
     }

@@ -42,6 +42,7 @@ pub use objective::{Divergence, objective};
 pub(crate) use problem::Problem;
 
 use crate::error::{Error, Result};
+use crate::math::ListMath;
 use custom::{Custom, CustomSize};
 use dual::Dual;
 use method::Method;
@@ -154,7 +155,7 @@ impl Decoder {
             return Err(Error::EmptySupport);
         }
         let mut problem = Problem::default();
-        problem.set(p.iter().copied(), 0.0);
+        problem.set(&ListMath::PORTABLE, p.iter().copied(), 0.0);
         let (_, nu) = self.solve(&mut problem)?;
         Ok(Decoded { p_hat: problem.x, nu })
     }
@@ -194,7 +195,7 @@ impl Decoder {
     }
 
     /// Whether p̂ is p renormalised on the support.
-    pub(crate) fn is_plain(&self) -> bool {
+    pub(crate) fn keeps_ratios(&self) -> bool {
         self.plain
     }
 
@@ -225,8 +226,8 @@ impl Decoder {
     }
 
     /// With α < 1: the probability that every kept token but the first exceeds.
-    pub(crate) fn rule_four(&self, p_1: f64) -> Option<f64> {
-        self.method.rule_four(p_1)
+    pub(crate) fn kept_floor(&self, p_1: f64) -> Option<f64> {
+        self.method.kept_floor(p_1)
     }
 }
 

@@ -7,7 +7,7 @@ use super::method::{Method, Optimum, Verdict};
 use super::problem::{Problem, last_step, normalise, tolerance};
 use super::root::{Probe, newton};
 use crate::error::Result;
-use crate::math::{exp, expm1, listed, ln, log1p, pow};
+use crate::math::{exp, expm1, list, ln, log1p, pow};
 
 /// Above this α powers of p underflow and the level form in logarithms is used.
 const LEVEL_FORM: f64 = 8.0;
@@ -58,18 +58,18 @@ impl Primal {
             x.iter_mut().zip(power).for_each(|(x, power)| *x = (power + shift).sqrt());
         } else if b.abs() < NEAR_ONE {
             // No finite x reaches as far as a ratio of -1.
-            let ratio = |power: f64| listed::at_least(-1.0 + f64::EPSILON, shift / power);
+            let ratio = |power: f64| list::at_least(-1.0 + f64::EPSILON, shift / power);
             x.iter_mut().zip(power).for_each(|(x, &power)| *x = ratio(power));
-            listed::log1p(x);
+            problem.math.log1p(x);
             x.iter_mut().for_each(|x| *x /= b);
-            listed::exp(x);
+            problem.math.exp(x);
             x.iter_mut().zip(p).for_each(|(x, p)| *x *= p);
         } else {
-            x.iter_mut().zip(power).for_each(|(x, power)| *x = listed::at_least(f64::MIN_POSITIVE, power + shift));
-            listed::pow(x, 1.0 / b);
+            x.iter_mut().zip(power).for_each(|(x, power)| *x = list::at_least(f64::MIN_POSITIVE, power + shift));
+            problem.math.pow(x, 1.0 / b);
         }
         // Never below p_i: with a large b the power of a tiny p_i is zero, and x_i would be.
-        x.iter_mut().zip(p).for_each(|(x, &p)| *x = listed::at_least(p, *x));
+        x.iter_mut().zip(p).for_each(|(x, &p)| *x = list::at_least(p, *x));
     }
 
     /// The same where a token of probability zero would get the level e^`log_w`, for α > 8.
@@ -78,10 +78,10 @@ impl Primal {
         let log_p = &problem.log_p[..x.len()];
         // The larger one of p and w, and what the smaller one adds to it.
         x.iter_mut().zip(log_p).for_each(|(x, log_p)| *x = -(b * (log_w - log_p)).abs());
-        listed::exp(x);
-        listed::log1p(x);
-        x.iter_mut().zip(log_p).for_each(|(x, &log_p)| *x = listed::at_least(log_w, log_p) + *x / b);
-        listed::exp(x);
+        problem.math.exp(x);
+        problem.math.log1p(x);
+        x.iter_mut().zip(log_p).for_each(|(x, &log_p)| *x = list::at_least(log_w, log_p) + *x / b);
+        problem.math.exp(x);
     }
 
     /// The root ν for α < 2.
@@ -100,16 +100,16 @@ impl Primal {
         let (low, high) = (low.min(high) * (1.0 - 1e-13), high * (1.0 + 1e-13));
         // From the right, where the steps do not overshoot: the step from ν = 0, where x = p.
         terms.iter_mut().zip(p.iter().zip(power)).for_each(|(term, (p, power))| *term = p / (base + power));
-        let slope = listed::sum(terms) * exp((b - 1.0) * ln(head));
+        let slope = list::sum(terms) * exp((b - 1.0) * ln(head));
         let start = (self.f_of_one_less(head, rest) / slope).min(high);
         let shift = |nu: f64| if base > 0.0 { (base + b * nu).clamp(1.0, base.max(1.0)) } else { b * nu };
         let (low, high) = if b > 0.0 { (shift(low), shift(high)) } else { (shift(high), shift(low)) };
         let (shift, step) = newton(shift(start), [low, high], [tolerance(k), last_step(b)], |shift| {
             self.fill(problem, shift, x);
             terms.iter_mut().zip(x.iter().zip(power)).for_each(|(term, (x, power))| *term = x / (power + shift));
-            let sum = listed::sum(x);
+            let sum = list::sum(x);
             let log_sum = log1p(sum - 1.0);
-            let slope = exp((b - 1.0) * log_sum) * listed::sum(terms) / b;
+            let slope = exp((b - 1.0) * log_sum) * list::sum(terms) / b;
             Probe { excess: sum - 1.0, value: expm1(b * log_sum) / b, slope }
         });
         x.iter_mut().zip(terms).for_each(|(x, term)| *x += step * *term / b);
@@ -129,7 +129,7 @@ impl Primal {
                 self.fill_to_level(problem, log_w, x);
                 // dx/dw is (w / x)^(b-1).
                 terms.iter_mut().zip(&*x).for_each(|(term, x)| *term = w / x);
-                listed::pow(terms, b - 1.0);
+                problem.math.pow(terms, b - 1.0);
             } else {
                 let shift = exp(b * log_w);
                 self.fill(problem, shift, x);
@@ -137,8 +137,8 @@ impl Primal {
                     *term = x / (power + shift) * (shift / w);
                 }
             }
-            let excess = listed::sum(x) - 1.0;
-            Probe { excess, value: excess, slope: listed::sum(terms) }
+            let excess = list::sum(x) - 1.0;
+            Probe { excess, value: excess, slope: list::sum(terms) }
         });
         x.iter_mut().zip(terms).for_each(|(x, term)| *x += step * *term);
         pow(w + step, b) / b
@@ -162,16 +162,16 @@ impl Primal {
     fn weigh(&self, problem: &Problem, k: usize, x: &mut [f64]) -> Verdict {
         let (b, t) = (self.family.b, self.t);
         self.at_threshold(problem, k, x);
-        let mass = listed::sum(x);
+        let mass = list::sum(x);
         let verdict = Verdict::of(mass, t, k);
         if verdict != Verdict::Ambiguous {
             return verdict;
         }
         // By ν t^(1-b), so that no power overflows; the logarithm of x^(1-b) changes by (1-b) x^-b of ν.
         x.iter_mut().for_each(|x| *x /= t);
-        listed::pow(x, 1.0 - b);
+        problem.math.pow(x, 1.0 - b);
         let bend = 2.0 * (1.0 - b).abs().max(b) * if b > 0.0 { 1.0 / t } else { pow(t, b - 1.0) };
-        Verdict::by_slopes(mass, t, k, [listed::sum(x), 1.0], bend)
+        Verdict::by_slopes(mass, t, k, [list::sum(x), 1.0], bend)
     }
 
     /// x_i / y_i - 1 of two optima.
@@ -183,9 +183,9 @@ impl Primal {
             // x_i^b = y_i^b + b (ν_x - ν_y): not from x, see `Optimum`.
             let (more, shift) = (b * (x.nu - y.nu), b * y.nu);
             ratios.iter_mut().zip(&problem.power).for_each(|(ratio, power)| *ratio = more / (power + shift));
-            listed::log1p(ratios);
+            problem.math.log1p(ratios);
             ratios.iter_mut().for_each(|ratio| *ratio /= b);
-            listed::expm1(ratios);
+            problem.math.expm1(ratios);
         } else {
             // ln(x_i / p_i) = ln(1 + b ν / p_i^b) / b.
             let (log_x, log_y) = (ln(b * x.nu), ln(b * y.nu));
@@ -230,14 +230,14 @@ impl Method for Primal {
         }
         problem.take_logs();
         let base = self.base(problem);
-        let Problem { log_p, power, .. } = problem;
+        let Problem { math, log_p, power, .. } = problem;
         if base > 0.0 {
             power.extend(log_p.iter().map(|l| b * (l - log_p[0])));
-            listed::expm1(power);
+            math.expm1(power);
             power.iter_mut().for_each(|power| *power *= base);
         } else if alpha <= LEVEL_FORM {
             power.extend(log_p.iter().map(|l| b * l));
-            listed::exp(power);
+            math.exp(power);
         }
         Ok(())
     }
@@ -259,7 +259,7 @@ impl Method for Primal {
     }
 
     /// docs/mathematics.md, 5, bound 4: with α < 1 a token that is kept beside the first exceeds this probability.
-    fn rule_four(&self, p_1: f64) -> Option<f64> {
+    fn kept_floor(&self, p_1: f64) -> Option<f64> {
         let b = self.family.b;
         if b >= 0.0 {
             return None;
@@ -317,9 +317,9 @@ impl Method for Primal {
             self.rises(problem, x, y, ratios);
             if ratios.iter().all(|r| r.abs() <= Series::REACH) {
                 powers.copy_from_slice(&y.x[..k]);
-                listed::pow(powers, self.family.alpha);
+                problem.math.pow(powers, self.family.alpha);
                 powers.iter_mut().zip(&*ratios).for_each(|(power, ratio)| *power *= self.series.at(*ratio));
-                listed::sum(powers)
+                list::sum(powers)
             } else {
                 let moved = |(&r, &y): (&f64, &f64)| self.family.divergence_of_ratio(y, r, log1p(r));
                 ratios.iter().zip(y.x).map(moved).sum()

@@ -1,6 +1,6 @@
 //! The candidates of one row, with the sums and powers that every step shares.
 
-use crate::math::listed;
+use crate::math::ListMath;
 
 /// The largest probabilities of a distribution in descending order, and the mass beyond them.
 ///
@@ -8,6 +8,8 @@ use crate::math::listed;
 /// the mass beyond it together are 1.
 #[derive(Debug, Default)]
 pub(crate) struct Problem {
+    /// The elementary functions of the row's instruction set.
+    pub(super) math: &'static ListMath,
     pub(super) p: Vec<f64>,
     /// `rest[k]` is R_k, the mass of everything but the first k: a suffix sum, because 1 - S_k would cancel.
     pub(super) rest: Vec<f64>,
@@ -27,7 +29,8 @@ pub(crate) struct Problem {
 impl Problem {
     /// Takes weights in descending order, with `beyond`, the weight of all other tokens together. Weights of zero are
     /// not eligible (docs/mathematics.md, 7) and are left out.
-    pub(crate) fn set(&mut self, weights: impl Iterator<Item = f64>, beyond: f64) {
+    pub(crate) fn set(&mut self, math: &'static ListMath, weights: impl Iterator<Item = f64>, beyond: f64) {
+        self.math = math;
         self.p.clear();
         self.p.extend(weights.take_while(|&w| w > 0.0));
         let n = self.p.len();
@@ -51,7 +54,7 @@ impl Problem {
     /// Fills `log_p`.
     pub(super) fn take_logs(&mut self) {
         self.log_p.extend_from_slice(&self.p);
-        listed::ln(&mut self.log_p);
+        self.math.ln(&mut self.log_p);
     }
 
     /// Lends lists of `n` numbers to a step, which finds anything in them.

@@ -109,7 +109,7 @@ impl SupportSearch {
 fn bounds(method: &dyn Method, problem: &Problem) -> (usize, usize) {
     let low = problem.above(method.sure()).max(1);
     let mut high = method.floor().map_or(problem.len(), |t| problem.at_most(t));
-    if let Some(p) = method.rule_four(problem.p[0]) {
+    if let Some(p) = method.kept_floor(problem.p[0]) {
         high = high.min(problem.above(p * (1.0 - 1e-5)) + 1);
     }
     (low, high.clamp(low, problem.len()))
@@ -133,6 +133,7 @@ fn exact_gain(method: &dyn Method, problem: &mut Problem, k: usize) -> Result<(f
 mod tests {
     use super::super::{dual::Dual, primal::Primal};
     use super::*;
+    use crate::math::ListMath;
 
     type Make = fn(f64, f64) -> Box<dyn Method>;
 
@@ -153,7 +154,7 @@ mod tests {
         for (alpha, make) in primals.into_iter().chain(duals) {
             for exponent in [-0.5, -1.0, -1.5] {
                 let mut problem = Problem::default();
-                problem.set((1..=300).map(|i| crate::math::pow(f64::from(i), exponent)), 2.0);
+                problem.set(&ListMath::PORTABLE, (1..=300).map(|i| crate::math::pow(f64::from(i), exponent)), 2.0);
                 make(alpha, 1.0).prepare(&mut problem).unwrap();
                 for k in [2, 9, 40, 41, 130, 280] {
                     let (gain, _) = exact_gain(&*make(alpha, 1.0), &mut problem, k).unwrap();

@@ -76,7 +76,7 @@ impl Distribution<'_> {
     /// Keeps the tokens with a logit of at least `floor` as a bulk, if they are many; else nothing is changed.
     pub(super) fn keep_bulk_above(&mut self, floor: f32) -> bool {
         let (scale, vocab) = (self.scale(), self.head.vocab_mut());
-        if vocab.at_least(floor, MANY) < MANY {
+        if vocab.count_lower_bound(floor, MANY) < MANY {
             return false;
         }
         let Some(all) = vocab.gather(floor, scale) else { return false };
@@ -123,7 +123,7 @@ impl Distribution<'_> {
         let Support::Bulk { prefix: BulkPrefix { last, above }, first_scale } = self.support else { return false };
         let vocab = self.head.vocab_mut();
         let x = (f64::from(last.logit()) - f64::from(vocab.max())) * scale;
-        if x < LOWEST_LOG_WEIGHT || vocab.weigh_bulk(scale).is_none() {
+        if x < LOWEST_LOG_WEIGHT || vocab.reweigh_bulk(scale).is_none() {
             return false;
         }
         let larger = vocab.bulk_at_least(last.logit().next_up());

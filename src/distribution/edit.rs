@@ -2,7 +2,7 @@
 
 use super::{Distribution, Support};
 use crate::error::{Error, Result};
-use crate::history::{Edit, edit_of, merge};
+use crate::history::{Edit, find_edit, merge};
 use crate::logits::Row;
 
 impl<'r> Distribution<'r> {
@@ -19,9 +19,9 @@ impl<'r> Distribution<'r> {
         let (row, scale) = (self.head.vocab().row(), self.scale());
         let edited = |index: u32, edit: &Edit| {
             let before = row.unmasked(index);
-            let after = (edit.of(f64::from(before) * scale) / scale) as f32;
+            let after = (edit.apply(f64::from(before) * scale) / scale) as f32;
             // Only a ban bans, and a logit that was not finite stays as it was.
-            let stays = before.is_finite() && edit.less != f64::INFINITY;
+            let stays = before.is_finite() && edit.subtract != f64::INFINITY;
             (index, if stays { after.clamp(f32::MIN, f32::MAX) } else { after })
         };
         match self.head.ids() {
@@ -30,7 +30,7 @@ impl<'r> Distribution<'r> {
                 merge(row.edits(), edits[..known].iter().map(|edit| edited(edit.token, edit)), list);
             }
             Some(ids) => {
-                let new = ids.iter().enumerate().filter_map(|(i, &id)| Some(edited(i as u32, edit_of(edits, id)?)));
+                let new = ids.iter().enumerate().filter_map(|(i, &id)| Some(edited(i as u32, find_edit(edits, id)?)));
                 merge(row.edits(), new, list);
             }
         }

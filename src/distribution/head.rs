@@ -6,9 +6,9 @@
 
 use super::radix;
 use crate::error::Result;
-use crate::math::exp_all;
+use crate::math::ListMath;
 use crate::order::halfway;
-use crate::vocab::{FirstPass, RankedToken, SLACK, USUAL_HEAD, Vocabulary, make_room};
+use crate::vocab::{COLLECT_SPARE, FirstPass, RankedToken, USUAL_HEAD, Vocabulary, make_room};
 
 /// A token of the head.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,6 +49,7 @@ const LONG: usize = 256;
 pub(crate) struct Head<'r> {
     vocab: Vocabulary<'r>,
     scratch: &'r mut HeadScratch,
+    math: &'static ListMath,
     /// The ids of a candidate array, where they are not the positions; ties go by them.
     ids: Option<&'r [i32]>,
     /// Every eligible token with a logit at or above it is in the entries or in the pool.
@@ -62,7 +63,8 @@ pub(crate) struct Head<'r> {
 impl<'r> Head<'r> {
     pub(crate) fn new(vocab: Vocabulary<'r>, scratch: &'r mut HeadScratch, ids: Option<&'r [i32]>) -> Self {
         scratch.clear();
-        Self { vocab, scratch, ids, floor: f32::INFINITY, lowest: f32::MIN, scale: 1.0 }
+        let math = vocab.math();
+        Self { vocab, scratch, math, ids, floor: f32::INFINITY, lowest: f32::MIN, scale: 1.0 }
     }
 
     pub(crate) fn vocab(&self) -> &Vocabulary<'r> {
@@ -107,6 +109,11 @@ impl<'r> Head<'r> {
         (f64::from(logit) - f64::from(self.vocab.max())) * self.scale
     }
 
+    /// The list functions of the row's instruction set.
+    pub(crate) fn math(&self) -> &'static ListMath {
+        self.math
+    }
+
     /// The entries' memory and the ids of a candidate array.
     pub(crate) fn scratch(&mut self) -> (&mut HeadScratch, Option<&'r [i32]>) {
         (self.scratch, self.ids)
@@ -124,7 +131,7 @@ impl<'r> Head<'r> {
 
     /// The entries with the weight e^x of each.
     pub(crate) fn weighted(&mut self) -> (&[Entry], &[f64]) {
-        self.scratch.weighted()
+        self.scratch.weighted(self.math)
     }
 
     /// The id of the token at a position of the row.
@@ -143,7 +150,7 @@ impl<'r> Head<'r> {
         let n = vocab.min(USUAL_HEAD);
         make_room(&mut self.scratch.entries, n);
         make_room(&mut self.scratch.weights, n);
-        make_room(&mut self.scratch.pool, n + SLACK);
+        make_room(&mut self.scratch.pool, n + COLLECT_SPARE);
         make_room(&mut self.scratch.spare, n);
     }
 
@@ -266,8 +273,8 @@ impl HeadScratch {
     }
 
     /// The entries with the weight e^x of each.
-    pub(crate) fn weighted(&mut self) -> (&[Entry], &[f64]) {
-        exp_all(self.entries[self.weights.len()..].iter().map(|e| e.x), &mut self.weights);
+    pub(crate) fn weighted(&mut self, math: &ListMath) -> (&[Entry], &[f64]) {
+        math.append_exp(self.entries[self.weights.len()..].iter().map(|e| e.x), &mut self.weights);
         (&self.entries, &self.weights)
     }
 }

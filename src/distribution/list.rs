@@ -3,13 +3,14 @@
 use super::head::{Entry, HeadScratch, LOWEST_LOG_WEIGHT};
 use super::{Distribution, Support, logit_of};
 use crate::error::{Error, Result};
-use crate::history::{Edit, edit_of};
-use crate::math::ln;
+use crate::history::{Edit, find_edit};
+use crate::math::{ListMath, ln};
 use std::cmp::Ordering;
 
 /// The entries of a distribution that has no other tokens.
 pub(super) struct List<'a> {
     scratch: &'a mut HeadScratch,
+    math: &'static ListMath,
     ids: Option<&'a [i32]>,
     scale: f64,
     /// The first entry's logit (ln p), once a stage gave the entries logits (probabilities) of its own.
@@ -22,9 +23,9 @@ impl Distribution<'_> {
     pub(super) fn list(&mut self) -> Option<List<'_>> {
         self.sort_bulk();
         let Support::List { offset, .. } = &mut self.support else { return None };
-        let scale = self.head.scale();
+        let (scale, math) = (self.head.scale(), self.head.math());
         let (scratch, ids) = self.head.scratch();
-        Some(List { scratch, ids, scale, offset })
+        Some(List { scratch, math, ids, scale, offset })
     }
 }
 
@@ -48,14 +49,14 @@ impl List<'_> {
     /// Edits the logits of single tokens.
     pub(super) fn edit(&mut self, edits: &[Edit]) -> Result<()> {
         let (ids, logit) = (self.ids, logit_of(*self.offset, self.scale));
-        let edit = |e: &Entry| edit_of(edits, id_of(ids, e));
+        let edit = |e: &Entry| find_edit(edits, id_of(ids, e));
         let entries = self.scratch.entries_mut();
         if entries.iter().all(|e| edit(e).is_none()) {
             return Ok(());
         }
         for e in &mut *entries {
             let before = logit(e);
-            e.x = edit(e).map_or(before, |edit| edit.of(before));
+            e.x = edit(e).map_or(before, |edit| edit.apply(before));
         }
         self.sort();
         let entries = self.scratch.entries_mut();
@@ -77,7 +78,7 @@ impl List<'_> {
         self.sort();
         self.rebase();
         self.drop_ineligible();
-        *self.offset = Some(-ln(self.scratch.weighted().1.iter().sum()));
+        *self.offset = Some(-ln(self.scratch.weighted(self.math).1.iter().sum()));
     }
 
     /// Drops the first `n` entries.

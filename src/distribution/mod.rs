@@ -34,7 +34,7 @@ pub(crate) use window::{WindowEnd, WindowRule};
 
 use crate::error::Result;
 use crate::logits::Row;
-use crate::math::ln;
+use crate::math::{ListMath, ln};
 use crate::vocab::{self, FirstPass, Kernels, RankedToken, TileScale, Vocabulary};
 use bulk::BulkPrefix;
 use head::{Head, HeadScratch};
@@ -44,7 +44,7 @@ pub(crate) struct DistributionScratch {
     vocab: vocab::Scratch,
     head: HeadScratch,
     spare: Spare,
-    /// Rewritten rows and edited tokens, one list for each stage that may need one; most stay empty.
+    /// CandidateUpdate rows and edited tokens, one list for each stage that may need one; most stay empty.
     rows: Vec<Vec<f32>>,
     row_edits: Vec<Vec<(u32, f32)>>,
 }
@@ -242,6 +242,11 @@ impl<'r> Distribution<'r> {
         if let Some(mut list) = self.list() {
             list.set_probabilities(p_hat);
         }
+    }
+
+    /// The list functions of the row's instruction set.
+    pub(crate) fn math(&self) -> &'static ListMath {
+        self.head.math()
     }
 
     /// Whether the id of every candidate is its place, if the row was read from candidates.

@@ -28,7 +28,7 @@ impl Distribution<'_> {
                 let share = (target - sum) / (total - sum);
                 let bounds = (self.head.lowest(), last);
                 let scale = self.scale();
-                if let Some(foreseen) = self.head.vocab_mut().foresee(share.clamp(0.0, 1.0), bounds, scale) {
+                if let Some(foreseen) = self.head.vocab_mut().estimate_prefix(share.clamp(0.0, 1.0), bounds, scale) {
                     wanted += foreseen.tokens + foreseen.tokens / 4;
                     if wanted > 2 * MANY && self.keep_bulk_while(target, foreseen.floor, least, keeps) {
                         return;

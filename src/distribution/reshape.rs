@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::history::merge;
 use crate::logits::Row;
 use crate::math::exp;
-use crate::vocab::{Bell, Powers, USUAL_HEAD, make_room};
+use crate::vocab::{AdaptivePCurve, SmoothingCurve, USUAL_HEAD, make_room};
 
 /// The probabilities as they were when a stage remembered them.
 #[derive(Clone, Copy)]
@@ -25,19 +25,19 @@ pub(super) enum Remembered<'r> {
 
 impl<'r> Distribution<'r> {
     /// Gives every token the log-weight `powers.of(x)` for its log-weight x, which is 0 for the first token.
-    pub(crate) fn bend(&mut self, powers: Powers) -> Result<()> {
+    pub(crate) fn bend(&mut self, powers: SmoothingCurve) -> Result<()> {
         if let Some(mut list) = self.list() {
             list.reweigh(|_, x| powers.of(x));
             return Ok(());
         }
         let (row, scale, lowest) = (self.next_row()?, self.scale(), self.head.lowest());
-        self.head.vocab_mut().bend(scale, lowest, powers, row);
+        self.head.vocab_mut().smooth(scale, lowest, powers, row);
         self.go_on_with(Row::from_f32(row)?, 1.0);
         Ok(())
     }
 
     /// Gives every token the log-weight `bell.of(p)` for its probability p; `total` is [`Distribution::total`].
-    pub(crate) fn ring(&mut self, bell: Bell, total: f64) -> Result<()> {
+    pub(crate) fn ring(&mut self, bell: AdaptivePCurve, total: f64) -> Result<()> {
         /// Below it a probability is 0 for every distance that it could change.
         const NOTHING: f64 = -60.0;
         if let Some(mut list) = self.list() {
@@ -46,7 +46,7 @@ impl<'r> Distribution<'r> {
             return Ok(());
         }
         let (row, scale, lowest) = (self.next_row()?, self.scale(), self.head.lowest());
-        self.head.vocab_mut().ring(scale, lowest, total, bell, row);
+        self.head.vocab_mut().adaptive_p(scale, lowest, total, bell, row);
         self.go_on_with(Row::from_f32(row)?, 1.0);
         Ok(())
     }

@@ -4,9 +4,9 @@ use super::Scope;
 
 /// A token and how often it was seen, at least once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct TokenCount {
     pub(crate) token: u32,
-    pub(crate) times: u32,
+    pub(crate) count: u32,
 }
 
 /// From so many tokens at a time on, sorting them is cheaper than finding the place of each.
@@ -15,7 +15,7 @@ const MANY: usize = 32;
 #[derive(Clone)]
 pub(super) struct Counts {
     scope: Scope,
-    seen: Vec<Seen>,
+    seen: Vec<TokenCount>,
 }
 
 impl Counts {
@@ -27,7 +27,7 @@ impl Counts {
         self.scope
     }
 
-    pub(super) fn seen(&self) -> &[Seen] {
+    pub(super) fn seen(&self) -> &[TokenCount] {
         &self.seen
     }
 
@@ -58,26 +58,26 @@ impl Counts {
             tokens.iter().for_each(|&token| self.add_one(token as u32));
             return;
         }
-        self.seen.extend(tokens.iter().map(|&token| Seen { token: token as u32, times: 1 }));
+        self.seen.extend(tokens.iter().map(|&token| TokenCount { token: token as u32, count: 1 }));
         self.seen.sort_unstable_by_key(|s| s.token);
         self.seen.dedup_by(|next, kept| {
             let same = next.token == kept.token;
-            kept.times += if same { next.times } else { 0 };
+            kept.count += if same { next.count } else { 0 };
             same
         });
     }
 
     fn add_one(&mut self, token: u32) {
         match self.seen.binary_search_by_key(&token, |s| s.token) {
-            Ok(at) => self.seen[at].times += 1,
-            Err(at) => self.seen.insert(at, Seen { token, times: 1 }),
+            Ok(at) => self.seen[at].count += 1,
+            Err(at) => self.seen.insert(at, TokenCount { token, count: 1 }),
         }
     }
 
     fn remove(&mut self, token: u32) {
         if let Ok(at) = self.seen.binary_search_by_key(&token, |s| s.token) {
-            self.seen[at].times -= 1;
-            if self.seen[at].times == 0 {
+            self.seen[at].count -= 1;
+            if self.seen[at].count == 0 {
                 self.seen.remove(at);
             }
         }

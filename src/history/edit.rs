@@ -5,9 +5,9 @@
 pub(crate) struct Edit {
     pub(crate) token: u32,
     /// A positive logit is divided by it, another multiplied.
-    pub(crate) repeat: f64,
+    pub(crate) repetition: f64,
     /// Subtracted afterwards; infinity bans the token.
-    pub(crate) less: f64,
+    pub(crate) subtract: f64,
 }
 
 impl Edit {
@@ -16,21 +16,21 @@ impl Edit {
         Self::subtract(token, f64::INFINITY)
     }
 
-    pub(crate) fn subtract(token: u32, less: f64) -> Self {
-        Self { token, repeat: 1.0, less }
+    pub(crate) fn subtract(token: u32, subtract: f64) -> Self {
+        Self { token, repetition: 1.0, subtract }
     }
 
     /// The logit afterwards. A ban is a ban whatever the logit is, even NaN.
-    pub(crate) fn of(&self, logit: f64) -> f64 {
-        if self.less == f64::INFINITY {
+    pub(crate) fn apply(&self, logit: f64) -> f64 {
+        if self.subtract == f64::INFINITY {
             return f64::NEG_INFINITY;
         }
-        (if logit > 0.0 { logit / self.repeat } else { logit * self.repeat }) - self.less
+        (if logit > 0.0 { logit / self.repetition } else { logit * self.repetition }) - self.subtract
     }
 }
 
 /// The change of a token in a list sorted by token.
-pub(crate) fn edit_of(edits: &[Edit], token: i32) -> Option<&Edit> {
+pub(crate) fn find_edit(edits: &[Edit], token: i32) -> Option<&Edit> {
     let token = u32::try_from(token).ok()?;
     edits.binary_search_by_key(&token, |c| c.token).ok().map(|at| &edits[at])
 }
@@ -57,10 +57,10 @@ mod tests {
 
     #[test]
     fn a_penalty_pushes_down_on_both_sides_of_zero() {
-        let change = Edit { token: 0, repeat: 2.0, less: 0.5 };
-        assert_eq!([4.0, -4.0, 0.0].map(|l| change.of(l)), [1.5, -8.5, -0.5]);
-        assert_eq!(change.of(f64::NEG_INFINITY), f64::NEG_INFINITY);
-        assert_eq!([f64::NAN, f64::INFINITY, 1.0].map(|l| Edit::ban(0).of(l)), [f64::NEG_INFINITY; 3]);
+        let change = Edit { token: 0, repetition: 2.0, subtract: 0.5 };
+        assert_eq!([4.0, -4.0, 0.0].map(|l| change.apply(l)), [1.5, -8.5, -0.5]);
+        assert_eq!(change.apply(f64::NEG_INFINITY), f64::NEG_INFINITY);
+        assert_eq!([f64::NAN, f64::INFINITY, 1.0].map(|l| Edit::ban(0).apply(l)), [f64::NEG_INFINITY; 3]);
     }
 
     #[test]

@@ -10,9 +10,9 @@ mod counts;
 mod edit;
 mod repeats;
 
-pub(crate) use counts::Seen;
-pub(crate) use edit::{Edit, edit_of, merge};
-pub(crate) use repeats::{BrokenAt, continuations, repeated};
+pub(crate) use counts::TokenCount;
+pub(crate) use edit::{Edit, find_edit, merge};
+pub(crate) use repeats::{Breakers, continuations, repetitions};
 
 use crate::error::{Error, Result};
 use counts::Counts;
@@ -94,7 +94,7 @@ impl History {
     }
 
     /// The tokens of a scope, in order.
-    pub(crate) fn within(&self, scope: Scope) -> &[i32] {
+    pub(crate) fn tokens_in(&self, scope: Scope) -> &[i32] {
         let start = match scope {
             Scope::All => 0,
             Scope::Output => self.prompt(),
@@ -105,7 +105,7 @@ impl History {
 
     /// The distinct tokens of a scope in ascending order, with how often each was seen. A scope that was not named at
     /// creation has none.
-    pub(crate) fn seen(&self, scope: Scope) -> &[Seen] {
+    pub(crate) fn counts(&self, scope: Scope) -> &[TokenCount] {
         self.counts.iter().find(|c| c.scope() == scope).map_or(&[], Counts::seen)
     }
 }
@@ -115,10 +115,10 @@ mod tests {
     use super::*;
 
     /// Counted anew, the plain way.
-    fn plain(tokens: &[i32]) -> Vec<Seen> {
+    fn plain(tokens: &[i32]) -> Vec<TokenCount> {
         let mut seen = std::collections::BTreeMap::<u32, u32>::new();
         tokens.iter().for_each(|&t| *seen.entry(t as u32).or_default() += 1);
-        seen.into_iter().map(|(token, times)| Seen { token, times }).collect()
+        seen.into_iter().map(|(token, count)| TokenCount { token, count }).collect()
     }
 
     #[test]
@@ -142,11 +142,13 @@ mod tests {
                 history.set_prompt(n).unwrap();
             }
             for scope in scopes {
-                assert_eq!(history.seen(scope), plain(history.within(scope)), "step {step}, {scope:?}");
+                assert_eq!(history.counts(scope), plain(history.tokens_in(scope)), "step {step}, {scope:?}");
             }
         }
         assert!(history.set_prompt(history.tokens().len() + 1).is_err());
         history.clear();
-        assert!(scopes.into_iter().all(|scope| history.seen(scope).is_empty() && history.within(scope).is_empty()));
+        assert!(
+            scopes.into_iter().all(|scope| history.counts(scope).is_empty() && history.tokens_in(scope).is_empty())
+        );
     }
 }

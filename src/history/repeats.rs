@@ -18,9 +18,9 @@ pub(crate) fn continuations(tokens: &[i32], n: usize, mut visit: impl FnMut(u32)
 }
 
 /// The sequences at which a repetition is broken off.
-pub(crate) struct BrokenAt<'a>(pub(crate) &'a [Vec<u32>]);
+pub(crate) struct Breakers<'a>(pub(crate) &'a [Vec<u32>]);
 
-impl BrokenAt<'_> {
+impl Breakers<'_> {
     /// Tokens at the end of the history that a repetition may have: those after the last breaker in it. Going back, the
     /// first token that begins breakers decides, and of its breakers the longest (llama.cpp's rule).
     fn limit(&self, tokens: &[i32]) -> usize {
@@ -46,9 +46,9 @@ impl BrokenAt<'_> {
 /// history's end, with the repetition's length; several times for a token that would continue several.
 ///
 /// `z` is memory. Time is linear in the history's length: the Z-algorithm on the reversed history.
-pub(crate) fn repeated(
+pub(crate) fn repetitions(
     tokens: &[i32],
-    broken: &BrokenAt<'_>,
+    broken: &Breakers<'_>,
     least: usize,
     z: &mut Vec<u32>,
     mut visit: impl FnMut(u32, usize),
@@ -111,7 +111,7 @@ mod tests {
             let tokens: Vec<i32> = (0..next(&mut state) % 40).map(|_| (next(&mut state) % 3) as i32).collect();
             let least = 1 + next(&mut state) % 3;
             let (mut found, mut plain) = (vec![], vec![]);
-            repeated(&tokens, &BrokenAt(&[]), least, &mut Vec::new(), |t, l| found.push((t, l)));
+            repetitions(&tokens, &Breakers(&[]), least, &mut Vec::new(), |t, l| found.push((t, l)));
             for end in (1..tokens.len()).rev() {
                 let length = (0..end).take_while(|&i| tokens[end - 1 - i] == tokens[tokens.len() - 1 - i]).count();
                 if length >= least {
@@ -126,7 +126,7 @@ mod tests {
     fn a_repetition_ends_at_a_breaker() {
         let longest = |tokens: &[i32], breakers: &[Vec<u32>]| {
             let mut longest = None;
-            repeated(tokens, &BrokenAt(breakers), 1, &mut Vec::new(), |t, l| longest = longest.max(Some((l, t))));
+            repetitions(tokens, &Breakers(breakers), 1, &mut Vec::new(), |t, l| longest = longest.max(Some((l, t))));
             longest
         };
         let tokens = [1, 2, 9, 3, 4, 7, 1, 2, 9, 3, 4];

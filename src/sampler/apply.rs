@@ -6,7 +6,9 @@ use crate::distribution::{Distribution, Drawn};
 use crate::error::{Error, Result};
 use crate::logits::{Candidate, Row, Values, is_allowed};
 use crate::stages::{Context, Learnt};
-use crate::vocab::{BLOCK, Copied, Kernels, Rewritten, Share, TILE, TileScale, USUAL_HEAD, make_room};
+use crate::vocab::{
+    BLOCK, BlockBuffer, CandidateUpdate, Kernels, ProbabilityScale, TILE, TileScale, USUAL_HEAD, make_room,
+};
 
 /// What [`Sampler::apply`] did to a candidate array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +100,7 @@ impl Sampler {
         let Self { chain, kernels, sequence, memory, .. } = self;
         let Memory { run, row, ids, kept, copied, .. } = &mut **memory;
         row.resize(candidates.len(), 0.0);
-        let in_order = (kernels.unpack)(candidates, row) && candidates[0].id == 0;
+        let in_order = (kernels.unpack_candidates)(candidates, row) && candidates[0].id == 0;
         if let Some(words) = &sequence.mask {
             let banned = |id: i32| !usize::try_from(id).is_ok_and(|token| is_allowed(words, token));
             row.iter_mut().zip(&*candidates).filter(|(_, c)| banned(c.id)).for_each(|(l, _)| *l = f32::NEG_INFINITY);
@@ -167,13 +169,13 @@ impl Whole {
         candidates: &mut [Candidate],
         kernels: &Kernels,
         tile_scale: impl Fn(usize) -> TileScale,
-        mut row: Option<(Row<'_>, &mut Copied)>,
+        mut row: Option<(Row<'_>, &mut BlockBuffer)>,
     ) -> Applied {
         for (tile, candidates) in candidates.chunks_mut(TILE).enumerate() {
-            let share = self.unit.map(|unit| Share::new(tile_scale(tile), unit));
+            let probability = self.unit.map(|unit| ProbabilityScale::new(tile_scale(tile), unit));
             for (block, candidates) in (tile * TILE / BLOCK..).zip(candidates.chunks_mut(BLOCK)) {
                 let logits = row.as_mut().map(|(row, copied)| &*row.copied_block(block, copied));
-                (kernels.rewrite)(candidates, Rewritten { logits, scale: self.scale, share });
+                (kernels.update_candidates)(candidates, CandidateUpdate { logits, scale: self.scale, probability });
             }
         }
         Applied { size: candidates.len(), selected: self.selected, order: self.order }

@@ -13,7 +13,7 @@ use crate::gumbel::Podium;
 use crate::history::{Edit, History};
 use crate::logits::{Candidate, Row};
 use crate::stages::{Context, EditScratch, Learnt};
-use crate::vocab::{self, Copied, Kernels};
+use crate::vocab::{self, BlockBuffer, Kernels};
 use std::fmt;
 use std::sync::Arc;
 
@@ -89,7 +89,7 @@ struct Memory {
     /// The tokens that the row's mask and the sampler's both allow.
     mask: Vec<u32>,
     row: Vec<f32>,
-    copied: Copied,
+    copied: BlockBuffer,
     ids: Vec<i32>,
     kept: Vec<Candidate>,
     /// Whether the last candidate array had to be copied to be read.
@@ -115,7 +115,7 @@ impl Memory {
             podium: Podium::default(),
             mask: Vec::new(),
             row: Vec::new(),
-            copied: Copied::new(),
+            copied: BlockBuffer::new(),
             ids: Vec::new(),
             kept: Vec::new(),
             copies: false,

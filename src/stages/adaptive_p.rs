@@ -6,7 +6,7 @@ use crate::distribution::{Distribution, Drawn};
 use crate::error::Result;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 use crate::random::{Purpose, uniform};
-use crate::vocab::{Bell, FirstPass};
+use crate::vocab::{AdaptivePCurve, FirstPass};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "adaptive_p",
@@ -66,7 +66,7 @@ impl Stage for AdaptiveP {
         let target = (2.0 * self.target - level / weight).clamp(0.0, 1.0);
         let total = dist.total();
         dist.remember(total);
-        dist.ring(Bell { centre: target, narrowness: 1.0 / WIDTH, peak: PEAK, sharpness: SHARPNESS }, total)
+        dist.ring(AdaptivePCurve { target, inverse_width: 1.0 / WIDTH, peak: PEAK, sharpness: SHARPNESS }, total)
     }
 
     fn initial(&self) -> Learnt {

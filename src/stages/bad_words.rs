@@ -40,7 +40,7 @@ struct BadWords {
 
 impl Editor for BadWords {
     fn edit(&self, history: &History, scratch: &mut EditScratch) {
-        let tokens = history.within(self.scope);
+        let tokens = history.tokens_in(self.scope);
         for (last, before) in self.sequences.iter().filter_map(|s| s.split_last()) {
             let end = tokens.len().checked_sub(before.len()).map(|start| &tokens[start..]);
             if end.is_some_and(|end| end.iter().zip(before).all(|(&t, &b)| i64::from(t) == i64::from(b))) {

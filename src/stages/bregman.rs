@@ -173,7 +173,7 @@ impl Bregman {
         let Limits { k_min, k_max } = self.decoder.limits();
         let total = dist.rough_total();
         let (mut most, mut usual) = (usize::MAX, LEAST);
-        if let Some(p) = self.decoder.rule_four(1.0 / total) {
+        if let Some(p) = self.decoder.kept_floor(1.0 / total) {
             most = dist.deepen_to(ln(p * total * SLACK)) + 1;
             usual = most;
         } else if let Some(t) = self.decoder.floor() {
@@ -200,7 +200,7 @@ impl Bregman {
         loop {
             let n = dist.deepen(wanted).min(wanted);
             let beyond = dist.beyond(n);
-            problem.set(dist.weights()[..n].iter().copied(), beyond);
+            problem.set(dist.math(), dist.weights()[..n].iter().copied(), beyond);
             let (k, _) = self.decoder.solve(problem)?;
             if k < n || n < wanted || n >= most || k >= k_max {
                 dist.renormalise(Decoder::solution(problem));
@@ -214,13 +214,13 @@ impl Bregman {
 impl Stage for Bregman {
     fn first_pass(&self) -> Option<FirstPass> {
         let needs_total =
-            !(self.decoder.is_plain() && self.decoder.fixed_size().is_some() || self.decoder.ratio().is_some());
+            !(self.decoder.keeps_ratios() && self.decoder.fixed_size().is_some() || self.decoder.ratio().is_some());
         Some(if needs_total { FirstPass::Total } else { FirstPass::Maxima })
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
         match (self.decoder.fixed_size(), self.decoder.ratio()) {
-            (Some(k), _) if self.decoder.is_plain() => dist.keep_largest(k, Ties::Exact),
+            (Some(k), _) if self.decoder.keeps_ratios() => dist.keep_largest(k, Ties::Exact),
             (_, Some(ratio)) => self.keep_by_ratio(dist, ratio),
             _ => self.solve(dist, context.problem)?,
         }

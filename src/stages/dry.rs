@@ -2,7 +2,7 @@
 
 use super::{Built, EditScratch, Editor, OFF, StageInfo, edits, scope};
 use crate::bregman::Generators;
-use crate::history::{BrokenAt, Edit, History, Scope, repeated};
+use crate::history::{Breakers, Edit, History, Scope, repetitions};
 use crate::math::{ln, pow};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
@@ -102,13 +102,13 @@ struct Dry {
 
 impl Editor for Dry {
     fn edit(&self, history: &History, EditScratch { edits, lengths }: &mut EditScratch) {
-        let tokens = history.within(self.scope);
-        repeated(tokens, &BrokenAt(&self.breakers), self.allowed, lengths, |token, length| {
+        let tokens = history.tokens_in(self.scope);
+        repetitions(tokens, &Breakers(&self.breakers), self.allowed, lengths, |token, length| {
             let exponent = (length - self.allowed).min(self.most) as f64;
             edits.push(Edit::subtract(token, self.multiplier * pow(self.base, exponent)));
         });
         // Of several repetitions the longest counts.
-        edits.sort_unstable_by(|a, b| a.token.cmp(&b.token).then(b.less.total_cmp(&a.less)));
+        edits.sort_unstable_by(|a, b| a.token.cmp(&b.token).then(b.subtract.total_cmp(&a.subtract)));
         edits.dedup_by_key(|edit| edit.token);
     }
 }

@@ -53,7 +53,7 @@ struct MinTokens {
 
 impl Editor for MinTokens {
     fn edit(&self, history: &History, scratch: &mut EditScratch) {
-        if history.within(self.scope).len() < self.n {
+        if history.tokens_in(self.scope).len() < self.n {
             scratch.edits.extend_from_slice(&self.stop);
         }
     }

@@ -45,7 +45,7 @@ struct NoRepeatNgram {
 impl Editor for NoRepeatNgram {
     fn edit(&self, history: &History, scratch: &mut EditScratch) {
         let ban = |token| scratch.edits.push(Edit::ban(token));
-        continuations(history.within(self.scope), self.before, ban);
+        continuations(history.tokens_in(self.scope), self.before, ban);
         sort_by_token(&mut scratch.edits);
     }
 }

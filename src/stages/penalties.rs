@@ -81,10 +81,10 @@ struct Penalties {
 
 impl Editor for Penalties {
     fn edit(&self, history: &History, scratch: &mut EditScratch) {
-        scratch.edits.extend(history.seen(self.scope).iter().map(|seen| Edit {
+        scratch.edits.extend(history.counts(self.scope).iter().map(|seen| Edit {
             token: seen.token,
-            repeat: self.repeat,
-            less: self.frequency * f64::from(seen.times) + self.presence,
+            repetition: self.repeat,
+            subtract: self.frequency * f64::from(seen.count) + self.presence,
         }));
     }
 

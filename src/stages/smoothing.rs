@@ -5,7 +5,7 @@ use crate::bregman::Generators;
 use crate::distribution::Distribution;
 use crate::error::Result;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
-use crate::vocab::{FirstPass, Powers};
+use crate::vocab::{FirstPass, SmoothingCurve};
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "smoothing",
@@ -45,10 +45,10 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     if factor == 0.0 {
         return OFF;
     }
-    on(Smoothing(Powers { square: (3.0 - curve) / 2.0 * factor, cube: (curve - 1.0) / 2.0 * factor }))
+    on(Smoothing(SmoothingCurve { square: (3.0 - curve) / 2.0 * factor, cube: (curve - 1.0) / 2.0 * factor }))
 }
 
-struct Smoothing(Powers);
+struct Smoothing(SmoothingCurve);
 
 impl Stage for Smoothing {
     fn first_pass(&self) -> Option<FirstPass> {

@@ -8,7 +8,7 @@ use super::kernels::BLOCK;
 use super::kernels::CollectRange;
 use super::kernels::prefix::PrefixSum;
 use super::weighed::{Bracket, SearchTarget, WeightedLogits};
-use super::{RankedToken, SLACK, Scratch, USUAL_HEAD, Vocabulary, make_room};
+use super::{COLLECT_SPARE, RankedToken, Scratch, USUAL_HEAD, Vocabulary, make_room};
 use crate::logits::Row;
 use crate::math::exp;
 
@@ -43,7 +43,7 @@ impl Bulk {
         self.tokens.reserve(row.blocks() * BLOCK);
         make_room(&mut self.blocks, row.blocks());
         make_room(&mut self.starts, row.blocks());
-        make_room(&mut self.near, USUAL_HEAD.min(row.vocab()) + SLACK);
+        make_room(&mut self.near, USUAL_HEAD.min(row.vocab()) + COLLECT_SPARE);
     }
 }
 
@@ -63,11 +63,11 @@ impl Vocabulary<'_> {
         });
         tokens.len = len;
         bulk.floor = floor;
-        self.weigh_bulk(scale)
+        self.reweigh_bulk(scale)
     }
 
     /// Weighs the bulk, again, at a scale.
-    pub(crate) fn weigh_bulk(&mut self, scale: f64) -> Option<PrefixSum> {
+    pub(crate) fn reweigh_bulk(&mut self, scale: f64) -> Option<PrefixSum> {
         let Bulk { tokens, floor, .. } = &mut self.scratch.bulk;
         tokens.weigh(self.kernels, self.max, scale).then(|| tokens.above(self.kernels, *floor))
     }

@@ -1,17 +1,18 @@
 //! Which instruction set runs, decided once: the table of kernels that a sampler holds.
 
-use super::kernels::candidates::Rewritten;
-use super::kernels::elementwise::{Bell, Origin, Powers};
+use super::kernels::candidates::CandidateUpdate;
+use super::kernels::elementwise::{AdaptivePCurve, Origin, SmoothingCurve};
 use super::kernels::exp_sums::Besides;
 use super::kernels::exponential::ExpParams;
 use super::kernels::lanes::Vector;
-use super::kernels::noise::{Noises, Reached};
+use super::kernels::noise::{NoiseMatch, NoiseWords};
 use super::kernels::prefix::PrefixSum;
 use super::kernels::run::{All, Bf16, Candidates, F16, F32, Packed, Run, TypedRun, with_typed_run};
 use super::kernels::spread::{Measure, Spread};
 use super::kernels::{self as passes, CollectRange, Extent, Maxima, RankedToken};
 use crate::error::{Error, Result};
 use crate::logits::Candidate;
+use crate::math::{ListMath, list};
 use crate::random::Stream;
 use once_cell::sync::OnceCell;
 use std::ffi::CStr;
@@ -21,6 +22,8 @@ use std::sync::LazyLock;
 pub(crate) struct Kernels {
     /// The level's name, as `BREGMAN_SIMD` spells it; NUL-terminated for C.
     pub(crate) level: &'static CStr,
+    /// The elementary functions over lists of f64.
+    pub(crate) math: ListMath,
     pub(crate) maxima: fn(Run<'_>, Maxima<'_>) -> Extent,
     pub(crate) sums: fn(Run<'_>, ExpParams, Besides, Maxima<'_>, &mut [Vector]) -> Extent,
     pub(crate) total: fn(&[Vector]) -> f64,
@@ -33,12 +36,12 @@ pub(crate) struct Kernels {
     pub(crate) blocks_at_least: fn(&[Vector], &[Vector], f32, &mut Vec<u32>),
     pub(crate) above: fn(&[f32], &[f32], f32) -> PrefixSum,
     pub(crate) lanes_at_least: fn(&[Vector], f32) -> u64,
-    pub(crate) unpack: fn(&[Candidate], &mut [f32]) -> bool,
-    pub(crate) rewrite: fn(&mut [Candidate], Rewritten<'_>),
-    pub(crate) bend: fn(Run<'_>, Origin, Powers, &mut [f32]),
-    pub(crate) ring: fn(Run<'_>, ExpParams, f64, f32, Bell, &mut [f32]),
-    pub(crate) noises: fn(&Stream, u32, &mut Noises),
-    pub(crate) search: fn(&Stream, u32, &[Vector], f32, &mut Noises) -> Option<Reached>,
+    pub(crate) unpack_candidates: fn(&[Candidate], &mut [f32]) -> bool,
+    pub(crate) update_candidates: fn(&mut [Candidate], CandidateUpdate<'_>),
+    pub(crate) bend: fn(Run<'_>, Origin, SmoothingCurve, &mut [f32]),
+    pub(crate) ring: fn(Run<'_>, ExpParams, f64, f32, AdaptivePCurve, &mut [f32]),
+    pub(crate) noise_words: fn(&Stream, u32, &mut NoiseWords),
+    pub(crate) search_noise: fn(&Stream, u32, &[Vector], f32, &mut NoiseWords) -> Option<NoiseMatch>,
 }
 
 /// The table of one level: each pass for its lanes, inside a function that has its features. The first list are passes
@@ -55,8 +58,8 @@ macro_rules! kernels {
                 compress(run, wanted: CollectRange<'_>, out: &mut [f32], len: usize, starts: &mut Vec<u32>) -> usize,
                 count(run, low: f32) -> u64,
                 spread(run, measure: Measure) -> Spread,
-                bend(run, origin: Origin, powers: Powers, out: &mut [f32]) -> (),
-                ring(run, params: ExpParams, share: f64, lowest: f32, bell: Bell, out: &mut [f32]) -> ()
+                bend(run, origin: Origin, powers: SmoothingCurve, out: &mut [f32]) -> (),
+                ring(run, params: ExpParams, share: f64, lowest: f32, bell: AdaptivePCurve, out: &mut [f32]) -> ()
             ],
             [
                 total(blocks: &[Vector]) -> f64,
@@ -64,19 +67,21 @@ macro_rules! kernels {
                 blocks_at_least(maxima: &[Vector], columns: &[Vector], low: f32, blocks: &mut Vec<u32>) -> (),
                 above(logits: &[f32], weights: &[f32], low: f32) -> PrefixSum,
                 lanes_at_least(maxima: &[Vector], low: f32) -> u64,
-                unpack(candidates: &[Candidate], logits: &mut [f32]) -> bool,
-                rewrite(candidates: &mut [Candidate], rewritten: Rewritten<'_>) -> (),
-                noises(stream: &Stream, first: u32, out: &mut Noises) -> (),
-                search(
-                    stream: &Stream, first: u32, sums: &[Vector], limit: f32, out: &mut Noises
-                ) -> Option<Reached>
-            ]
+                unpack_candidates(candidates: &[Candidate], logits: &mut [f32]) -> bool,
+                update_candidates(candidates: &mut [Candidate], rewritten: CandidateUpdate<'_>) -> (),
+                noise_words(stream: &Stream, first: u32, out: &mut NoiseWords) -> (),
+                search_noise(
+                    stream: &Stream, first: u32, sums: &[Vector], limit: f32, out: &mut NoiseWords
+                ) -> Option<NoiseMatch>
+            ],
+            [exp, expm1, ln, log1p]
         }
     };
     (
         @ $module:ident, $lanes:ty, $level:literal, $features:tt,
         [$($over_run:ident(run $(, $a:ident: $at:ty)*) -> $ar:ty),*],
-        [$($over_lanes:ident($($b:ident: $bt:ty),*) -> $br:ty),*]
+        [$($over_lanes:ident($($b:ident: $bt:ty),*) -> $br:ty),*],
+        [$($over_list:ident),*]
     ) => {
         mod $module {
             use super::*;
@@ -87,10 +92,19 @@ macro_rules! kernels {
             $(with_features! { $features fn $over_lanes($($b: $bt),*) -> $br {
                 passes::$over_lanes::<$lanes>($($b),*)
             }})*
+            $(with_features! { $features fn $over_list(xs: &mut [f64]) {
+                list::$over_list(xs)
+            }})*
 
             #[allow(unused_unsafe, reason = "the portable level needs no features")]
             pub(super) static KERNELS: Kernels = Kernels {
                 level: $level,
+                math: ListMath {
+                    $(
+                        // SAFETY: as below.
+                        $over_list: |xs| unsafe { self::$over_list(xs) },
+                    )*
+                },
                 $(
                     // SAFETY: `levels` has this table only on a machine that has the features.
                     $over_run: |run $(, $a)*| unsafe { self::$over_run(run $(, $a)*) },
@@ -171,7 +185,7 @@ pub(crate) fn by_name(name: &str) -> Result<&'static Kernels> {
 #[cfg(test)]
 mod tests {
     use super::super::kernels::BLOCK;
-    use super::super::kernels::candidates::Share;
+    use super::super::kernels::candidates::ProbabilityScale;
     use super::super::kernels::exponential::{TileScale, binary_scale};
     use super::super::kernels::lanes::LANES;
     use super::*;
@@ -287,15 +301,32 @@ mod tests {
     }
 
     #[test]
+    fn list_functions_have_the_same_bits_on_every_level() {
+        let xs: Vec<f64> = (1..=1003).map(|i| f64::from(i) * 0.37 - 0.3).collect();
+        let all = |math: &ListMath| {
+            [math.exp, math.expm1, math.ln, math.log1p].map(|list| {
+                let mut xs = xs.clone();
+                list(&mut xs);
+                xs.into_iter().map(f64::to_bits).collect::<Vec<_>>()
+            })
+        };
+        for level in levels() {
+            assert!(all(&level.math) == all(&ListMath::PORTABLE), "{:?}", level.level);
+        }
+    }
+
+    #[test]
     fn every_level_reshapes_alike() {
-        let bell = Bell { centre: 0.2, narrowness: 1.0 / 0.3, peak: 5.0, sharpness: 10.0 };
+        let bell = AdaptivePCurve { target: 0.2, inverse_width: 1.0 / 0.3, peak: 5.0, sharpness: 10.0 };
         for level in &levels()[1..] {
             for row in rows() {
                 in_every_form(&row, |run, format| {
                     for (max, scale) in [(16.0, 1.0), (20.0, 1.0 / 0.7)] {
                         let (origin, params) =
                             (Origin { max, scale, lowest: -9.0 }, ExpParams::new(max, binary_scale(scale)));
-                        for powers in [Powers { square: 0.2, cube: 0.0 }, Powers { square: 0.1, cube: 0.03 }] {
+                        for powers in
+                            [SmoothingCurve { square: 0.2, cube: 0.0 }, SmoothingCurve { square: 0.1, cube: 0.03 }]
+                        {
                             let all = |k: &Kernels| {
                                 let (mut bent, mut rung) = (vec![0.0; row.len()], vec![0.0; row.len()]);
                                 (k.bend)(run, origin, powers, &mut bent);
@@ -319,12 +350,12 @@ mod tests {
             for (scale, shift) in [(1.0, 0.0), (1.0 / 0.7, 0.0), (3.0, max)] {
                 let c = binary_scale(scale);
                 let params = ExpParams::new(max - shift, c);
-                let share = Share::new(TileScale { params, unit: params.unit(max - shift, c), shift }, 0.25);
+                let share = ProbabilityScale::new(TileScale { params, unit: params.unit(max - shift, c), shift }, 0.25);
                 for share in [None, Some(share)] {
                     for logits in [None, Some(&new[..])] {
                         let all = |k: &Kernels| {
                             let mut after = before.clone();
-                            (k.rewrite)(&mut after, Rewritten { logits, scale, share });
+                            (k.update_candidates)(&mut after, CandidateUpdate { logits, scale, probability: share });
                             after
                         };
                         let ours = all(&scalar::KERNELS);
@@ -356,9 +387,9 @@ mod tests {
             // Where no word is small enough, few are, and most.
             for limit in [0.0, 2f32.powi(14), 2f32.powi(18), 2f32.powi(26)] {
                 let all = |k: &Kernels| {
-                    let (mut noises, mut words) = (Noises::default(), Noises::default());
-                    (k.noises)(&stream, first, &mut noises);
-                    ((k.search)(&stream, first, &sums, limit, &mut words), noises, words)
+                    let (mut noise_words, mut words) = (NoiseWords::default(), NoiseWords::default());
+                    (k.noise_words)(&stream, first, &mut noise_words);
+                    ((k.search_noise)(&stream, first, &sums, limit, &mut words), noise_words, words)
                 };
                 for level in &levels()[1..] {
                     assert_eq!(all(level), all(&scalar::KERNELS), "{:?}, {limit}", level.level);

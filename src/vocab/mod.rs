@@ -32,20 +32,21 @@ mod sums;
 mod weighed;
 
 pub(crate) use dispatch::{Kernels, by_name, kernels, levels};
-pub(crate) use kernels::candidates::{Rewritten, Share};
-pub(crate) use kernels::elementwise::{Bell, Powers};
+pub(crate) use kernels::candidates::{CandidateUpdate, ProbabilityScale};
+pub(crate) use kernels::elementwise::{AdaptivePCurve, SmoothingCurve};
 pub(crate) use kernels::exponential::TileScale;
 pub(crate) use kernels::lanes::{LANES, Vector};
-pub(crate) use kernels::noise::Noises;
+pub(crate) use kernels::noise::NoiseWords;
 pub(crate) use kernels::prefix::PrefixSum;
 pub(crate) use kernels::run::Run;
-pub(crate) use kernels::{BLOCK, RankedToken, SLACK};
-pub(crate) use row::Copied;
+pub(crate) use kernels::{BLOCK, COLLECT_SPARE, RankedToken};
+pub(crate) use row::BlockBuffer;
 pub(crate) use sums::TILE;
 pub(crate) use weighed::SearchTarget;
 
 use crate::error::{Error, Result};
 use crate::logits::{Candidate, Row};
+use crate::math::ListMath;
 use bulk::Bulk;
 use kernels::exp_sums::Besides;
 use kernels::{Extent, Maxima};
@@ -58,7 +59,7 @@ pub(crate) const USUAL_HEAD: usize = 4096;
 
 /// The memory that the passes work in, kept from call to call so that none is allocated.
 pub(crate) struct Scratch {
-    copied: Copied,
+    copied: BlockBuffer,
     /// The maximum of each lane of each block.
     maxima: Vec<Vector>,
     /// Those of each lane of sixteen blocks.
@@ -72,7 +73,7 @@ pub(crate) struct Scratch {
 impl Scratch {
     pub(crate) fn new() -> Self {
         Self {
-            copied: Copied::new(),
+            copied: BlockBuffer::new(),
             maxima: Vec::new(),
             columns: Vec::new(),
             sums: Sums::default(),
@@ -152,6 +153,11 @@ impl<'r> Vocabulary<'r> {
 
     pub(crate) fn row(&self) -> Row<'r> {
         self.row
+    }
+
+    /// The list functions of the row's instruction set.
+    pub(crate) fn math(&self) -> &'static ListMath {
+        &self.kernels.math
     }
 
     /// Whether the id of every candidate is its place, as far as the row was read; of other rows there are no ids.

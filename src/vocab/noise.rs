@@ -2,14 +2,14 @@
 
 use super::Vocabulary;
 use super::kernels::lanes::LANES;
-use super::kernels::noise::{Noises, Reached};
+use super::kernels::noise::{NoiseMatch, NoiseWords};
 use super::kernels::{BLOCK, ROWS};
 use crate::random::Stream;
 use std::ops::Range;
 
 impl Vocabulary<'_> {
     /// A block with the largest logit.
-    pub(crate) fn first_block(&mut self) -> usize {
+    pub(crate) fn block_of_max(&mut self) -> usize {
         let Self { kernels, scratch, max, .. } = self;
         scratch.blocks.clear();
         (kernels.blocks_at_least)(&scratch.maxima, &scratch.columns, *max, &mut scratch.blocks);
@@ -17,14 +17,14 @@ impl Vocabulary<'_> {
     }
 
     /// The words of a block's tokens.
-    pub(crate) fn noises(&self, block: usize, stream: &Stream, out: &mut Noises) {
-        (self.kernels.noises)(stream, (block * BLOCK) as u32, out);
+    pub(crate) fn noise_words(&self, block: usize, stream: &Stream, out: &mut NoiseWords) {
+        (self.kernels.noise_words)(stream, (block * BLOCK) as u32, out);
     }
 
     /// Calls `visit(token, word)` for the tokens of some block whose word is at most `exp((l - max) * scale)` times
     /// `limit`, and for some others; returns where to go on. There are none in the blocks before that one, but for
     /// tokens whose weight is too small for f32. The limit has to leave room for the rounding of weights: 1e-4 of it.
-    pub(crate) fn search(
+    pub(crate) fn search_noise(
         &mut self,
         blocks: Range<usize>,
         stream: &Stream,
@@ -41,9 +41,9 @@ impl Vocabulary<'_> {
             // Too small for f32 it is too small for any word but 0, which is at most what it becomes.
             let limit = (limit * unit) as f32;
             let first = (from * BLOCK) as u32;
-            match (self.kernels.search)(stream, first, sums, limit, &mut words) {
+            match (self.kernels.search_noise)(stream, first, sums, limit, &mut words) {
                 None => from += sums.len(),
-                Some(Reached { block, lanes }) => {
+                Some(NoiseMatch { block, lanes }) => {
                     let end = self.row.vocab() as u32;
                     for lane in (0..LANES).filter(|lane| lanes >> lane & 1 == 1) {
                         let bound = sums[block][lane] * limit;
@@ -75,16 +75,16 @@ mod tests {
             })
             .collect();
         for level in levels() {
-            let (mut words, mut from, mut found) = (Noises::default(), 0, vec![]);
-            while let Some(Reached { block, lanes }) =
-                (level.search)(&stream, (from * BLOCK) as u32, &sums[from..], limit, &mut words)
+            let (mut words, mut from, mut found) = (NoiseWords::default(), 0, vec![]);
+            while let Some(NoiseMatch { block, lanes }) =
+                (level.search_noise)(&stream, (from * BLOCK) as u32, &sums[from..], limit, &mut words)
             {
                 found.push((from + block, lanes));
                 from += block + 1;
             }
             let mut expected = vec![];
             for (block, sums) in sums.iter().enumerate().filter(|(_, sums)| **sums != [0.0; LANES]) {
-                (level.noises)(&stream, (block * BLOCK) as u32, &mut words);
+                (level.noise_words)(&stream, (block * BLOCK) as u32, &mut words);
                 let is_below = |lane: &usize| words.iter().any(|words| words[*lane] as f32 <= sums[*lane] * limit);
                 match (0..LANES).filter(is_below).fold(0, |lanes, lane| lanes | 1 << lane) {
                     0 => {}

@@ -2,12 +2,12 @@
 
 use super::Vocabulary;
 use super::kernels::BLOCK;
-use super::kernels::elementwise::{Bell, Origin, Powers};
+use super::kernels::elementwise::{AdaptivePCurve, Origin, SmoothingCurve};
 use super::kernels::exponential::TileScale;
 
 impl Vocabulary<'_> {
     /// Writes the row as a polynomial of its log-weights. Tokens below the logit `lowest` become -infinity.
-    pub(crate) fn bend(&mut self, scale: f64, lowest: f32, powers: Powers, out: &mut Vec<f32>) {
+    pub(crate) fn smooth(&mut self, scale: f64, lowest: f32, powers: SmoothingCurve, out: &mut Vec<f32>) {
         let Self { row, kernels, scratch, max, .. } = self;
         let origin = Origin { max: *max, scale, lowest };
         out.resize(row.vocab(), 0.0);
@@ -18,7 +18,7 @@ impl Vocabulary<'_> {
 
     /// Writes the row as a bell over its probabilities, `exp((l - max) * scale) / total` each, to f32's precision.
     /// Tokens below the logit `lowest` become -infinity.
-    pub(crate) fn ring(&mut self, scale: f64, lowest: f32, total: f64, bell: Bell, out: &mut Vec<f32>) {
+    pub(crate) fn adaptive_p(&mut self, scale: f64, lowest: f32, total: f64, bell: AdaptivePCurve, out: &mut Vec<f32>) {
         self.weigh(scale);
         let Self { row, kernels, scratch, .. } = self;
         let (sums, copied) = (&scratch.sums, &mut scratch.copied);

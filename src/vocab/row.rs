@@ -7,9 +7,9 @@ use crate::logits::{Candidate, Row, Values};
 use std::ops::Range;
 
 /// The memory that holds a block that has to be copied.
-pub(crate) struct Copied(Box<[f32; BLOCK]>);
+pub(crate) struct BlockBuffer(Box<[f32; BLOCK]>);
 
-impl Copied {
+impl BlockBuffer {
     pub(crate) fn new() -> Self {
         Self(Box::new([0.0; BLOCK]))
     }
@@ -33,7 +33,7 @@ impl<'a> Row<'a> {
     }
 
     /// A run from `block` on, of at most `most` blocks: as long as it can be read in place, else one block, copied.
-    pub(crate) fn run<'t>(&'t self, block: usize, most: usize, memory: &'t mut Copied) -> Run<'t> {
+    pub(crate) fn run<'t>(&'t self, block: usize, most: usize, memory: &'t mut BlockBuffer) -> Run<'t> {
         let start = block * BLOCK;
         let mut end = (start + most * BLOCK).min(self.vocab());
         let next = self.edits().partition_point(|&(id, _)| (id as usize) < start);
@@ -51,7 +51,7 @@ impl<'a> Row<'a> {
     pub(crate) fn for_each_run(
         &self,
         blocks: Range<usize>,
-        memory: &mut Copied,
+        memory: &mut BlockBuffer,
         mut visit: impl FnMut(usize, Run<'_>),
     ) {
         let mut block = blocks.start;
@@ -67,7 +67,7 @@ impl<'a> Row<'a> {
     pub(crate) fn for_each_run_with(
         &self,
         mut blocks: &[u32],
-        memory: &mut Copied,
+        memory: &mut BlockBuffer,
         mut visit: impl FnMut(usize, Run<'_>, &[u32]),
     ) {
         while let Some(&first) = blocks.first() {
@@ -80,7 +80,7 @@ impl<'a> Row<'a> {
     }
 
     /// One block as a copy, after edits and mask.
-    pub(crate) fn copied_block<'t>(&self, block: usize, memory: &'t mut Copied) -> &'t mut [f32] {
+    pub(crate) fn copied_block<'t>(&self, block: usize, memory: &'t mut BlockBuffer) -> &'t mut [f32] {
         let start = block * BLOCK;
         let out = &mut memory.0[..BLOCK.min(self.vocab() - start)];
         self.write(start, out);
@@ -88,7 +88,7 @@ impl<'a> Row<'a> {
     }
 
     /// The same less `shift`.
-    pub(crate) fn shifted_block<'t>(&self, block: usize, shift: f32, memory: &'t mut Copied) -> Run<'t> {
+    pub(crate) fn shifted_block<'t>(&self, block: usize, shift: f32, memory: &'t mut BlockBuffer) -> Run<'t> {
         let out = self.copied_block(block, memory);
         out.iter_mut().for_each(|l| *l -= shift);
         Run::plain(out)

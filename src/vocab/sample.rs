@@ -15,7 +15,7 @@ const FIRST_STEP: f64 = 4.0;
 
 /// What a sample says of the tokens below some logit.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Foreseen {
+pub(crate) struct PrefixEstimate {
     /// How many it takes for a share of their weight.
     pub(crate) tokens: usize,
     /// Above it that share most probably lies.
@@ -42,7 +42,12 @@ impl Vocabulary<'_> {
 
     /// What it takes for a share of the weight of the tokens below `high`, down to `lowest`. None if the sample has no
     /// such tokens.
-    pub(crate) fn foresee(&mut self, share: f64, (lowest, high): (f32, f32), scale: f64) -> Option<Foreseen> {
+    pub(crate) fn estimate_prefix(
+        &mut self,
+        share: f64,
+        (lowest, high): (f32, f32),
+        scale: f64,
+    ) -> Option<PrefixEstimate> {
         let sampled = self.sample();
         let Self { row, kernels, scratch, max, .. } = self;
         let sample = &mut scratch.sample;
@@ -78,6 +83,6 @@ impl Vocabulary<'_> {
         // Two standard deviations of a share: tokens that carry as much weight each.
         let sure = share + 2.0 * (share * (1.0 - share) / count.max(1) as f64).sqrt();
         let floor = if sure < 1.0 { reached(here.high, sure).low } else { lowest };
-        Some(Foreseen { tokens: (count as f64 * of_row) as usize, floor })
+        Some(PrefixEstimate { tokens: (count as f64 * of_row) as usize, floor })
     }
 }

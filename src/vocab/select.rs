@@ -65,7 +65,7 @@ impl Vocabulary<'_> {
     }
 
     /// No more than the number of tokens that reach a logit, and not many fewer if those are few; 0 for less than some.
-    pub(crate) fn at_least(&self, low: f32, some: usize) -> usize {
+    pub(crate) fn count_lower_bound(&self, low: f32, some: usize) -> usize {
         let Scratch { maxima, columns, .. } = &*self.scratch;
         // A quarter of as many columns have them, unless they stand together.
         if (self.kernels.lanes_at_least)(columns, low) as usize >= some.min(columns.len() * LANES) / 4 {

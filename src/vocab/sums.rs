@@ -8,7 +8,7 @@
 use super::kernels::exp_sums::Besides;
 use super::kernels::exponential::{ExpParams, TileScale, binary_scale, power};
 use super::kernels::{BLOCK, Extent, Maxima};
-use super::row::Copied;
+use super::row::BlockBuffer;
 use super::{LANES, Run, Scratch, USUAL_HEAD, Vector, Vocabulary, make_room, place};
 use crate::error::Result;
 use crate::logits::Row;
@@ -96,7 +96,7 @@ impl Sums {
         &self,
         row: &Row<'_>,
         blocks: Range<usize>,
-        memory: &mut Copied,
+        memory: &mut BlockBuffer,
         mut visit: impl FnMut(usize, Run<'_>),
     ) {
         if self.shift == 0.0 {
@@ -109,7 +109,7 @@ impl Sums {
     pub(super) fn for_each_tile(
         &self,
         row: &Row<'_>,
-        memory: &mut Copied,
+        memory: &mut BlockBuffer,
         mut visit: impl FnMut(usize, Run<'_>, TileScale),
     ) {
         for tile in 0..self.tiles.len() {
@@ -214,7 +214,7 @@ impl Vocabulary<'_> {
     }
 
     /// The weights of a block, and the unit that brings them to `exp((l - max) * scale)`.
-    pub(crate) fn weights_of(&mut self, block: usize, scale: f64) -> (&[f32], f64) {
+    pub(crate) fn block_weights(&mut self, block: usize, scale: f64) -> (&[f32], f64) {
         self.weigh(scale);
         self.weigh_block(block);
         let sums = &self.scratch.sums;

@@ -8,7 +8,7 @@ use crate::logits::Candidate;
 
 /// What becomes of a logit's weight.
 #[derive(Clone, Copy)]
-pub(crate) struct Share {
+pub(crate) struct ProbabilityScale {
     params: ExpParams,
     shift: f32,
     /// The factor that makes it a probability, in two halves: all of it may be too small for an f32.
@@ -17,7 +17,7 @@ pub(crate) struct Share {
     least: f32,
 }
 
-impl Share {
+impl ProbabilityScale {
     const NONE: Self = Self { params: ExpParams::NONE, shift: 0.0, factor: [0.0; 2], least: 0.0 };
 
     /// The logits were weighed like this, and `unit` is what a weight of 1, the first token's, is to be worth.
@@ -36,7 +36,7 @@ impl Share {
 
 /// Takes the logits out; whether the ids count up from the first one's by one.
 #[inline(always)]
-pub(crate) fn unpack<L: Lanes>(candidates: &[Candidate], logits: &mut [f32]) -> bool {
+pub(crate) fn unpack_candidates<L: Lanes>(candidates: &[Candidate], logits: &mut [f32]) -> bool {
     let (vectors, rest) = candidates.as_chunks::<LANES>();
     let (out, out_rest) = logits.as_chunks_mut::<LANES>();
     let first = candidates.first().map_or(0, |c| c.id);
@@ -55,25 +55,25 @@ pub(crate) fn unpack<L: Lanes>(candidates: &[Candidate], logits: &mut [f32]) -> 
 
 /// What is written into candidates.
 #[derive(Clone, Copy)]
-pub(crate) struct Rewritten<'a> {
+pub(crate) struct CandidateUpdate<'a> {
     /// Other logits than theirs.
     pub(crate) logits: Option<&'a [f32]>,
     /// What each logit is multiplied by, in f64.
     pub(crate) scale: f64,
     /// What each probability becomes; none: what it is.
-    pub(crate) share: Option<Share>,
+    pub(crate) probability: Option<ProbabilityScale>,
 }
 
 /// Writes logits and probabilities.
 #[inline(always)]
-pub(crate) fn rewrite<L: Lanes>(candidates: &mut [Candidate], rewritten: Rewritten<'_>) {
+pub(crate) fn update_candidates<L: Lanes>(candidates: &mut [Candidate], rewritten: CandidateUpdate<'_>) {
     let scale = rewritten.scale;
-    match (rewritten.logits, rewritten.share) {
+    match (rewritten.logits, rewritten.probability) {
         (None, None) if scale == 1.0 => {}
-        (None, None) => rewrite_some::<L, false, true, false>(candidates, &[], scale, Share::NONE),
+        (None, None) => rewrite_some::<L, false, true, false>(candidates, &[], scale, ProbabilityScale::NONE),
         (None, Some(share)) if scale == 1.0 => rewrite_some::<L, false, false, true>(candidates, &[], scale, share),
         (None, Some(share)) => rewrite_some::<L, false, true, true>(candidates, &[], scale, share),
-        (Some(logits), None) => rewrite_some::<L, true, true, false>(candidates, logits, scale, Share::NONE),
+        (Some(logits), None) => rewrite_some::<L, true, true, false>(candidates, logits, scale, ProbabilityScale::NONE),
         (Some(logits), Some(share)) => rewrite_some::<L, true, true, true>(candidates, logits, scale, share),
     }
 }
@@ -86,7 +86,7 @@ fn rewrite_some<L: Lanes, const NEW: bool, const LOGIT: bool, const P: bool>(
     candidates: &mut [Candidate],
     logits: &[f32],
     scale: f64,
-    share: Share,
+    share: ProbabilityScale,
 ) {
     let (groups, rest) = candidates.as_chunks_mut::<GROUP>();
     let (new, new_rest) = logits.as_chunks::<GROUP>();
@@ -109,7 +109,7 @@ fn rewrite_group<L: Lanes, const NEW: bool, const LOGIT: bool, const P: bool>(
     candidates: &mut [Candidate; GROUP],
     logits: &[f32; GROUP],
     scale: f64,
-    share: Share,
+    share: ProbabilityScale,
 ) {
     let weigh = ExpKernel::<L>::new(share.params);
     // A product of a weight's factors is negative, and so is the first factor of its share.

@@ -8,12 +8,12 @@ use super::run::{Allowed, Format, TypedRun, for_each_block};
 
 /// A polynomial of the log-weight x = (logit - max) * scale: (cube * x - square) * x^2.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Powers {
+pub(crate) struct SmoothingCurve {
     pub(crate) square: f64,
     pub(crate) cube: f64,
 }
 
-impl Powers {
+impl SmoothingCurve {
     #[inline(always)]
     pub(crate) fn of(&self, x: f64) -> f64 {
         (self.cube * x - self.square) * x * x
@@ -22,18 +22,18 @@ impl Powers {
 
 /// A bell over the probability: peak - sharpness * d^2 / (1 + d), d the distance from its centre in units of a width.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Bell {
-    pub(crate) centre: f64,
+pub(crate) struct AdaptivePCurve {
+    pub(crate) target: f64,
     /// 1 over the width.
-    pub(crate) narrowness: f64,
+    pub(crate) inverse_width: f64,
     pub(crate) peak: f64,
     pub(crate) sharpness: f64,
 }
 
-impl Bell {
+impl AdaptivePCurve {
     #[inline(always)]
     pub(crate) fn of(&self, p: f64) -> f64 {
-        let d = (p - self.centre).abs() * self.narrowness;
+        let d = (p - self.target).abs() * self.inverse_width;
         self.peak - self.sharpness * d * d / (1.0 + d)
     }
 }
@@ -52,7 +52,7 @@ pub(crate) struct Origin {
 pub(crate) fn bend<L: Lanes, F: Format, A: Allowed>(
     run: TypedRun<'_, F, A>,
     origin: Origin,
-    powers: Powers,
+    powers: SmoothingCurve,
     out: &mut [f32],
 ) {
     // Mostly there is no cube: made a constant.
@@ -67,7 +67,7 @@ pub(crate) fn bend<L: Lanes, F: Format, A: Allowed>(
 fn bend_by<L: Lanes, F: Format, A: Allowed, const CUBE: bool>(
     run: TypedRun<'_, F, A>,
     Origin { max, scale, lowest }: Origin,
-    powers: Powers,
+    powers: SmoothingCurve,
     out: &mut [f32],
 ) {
     let (mut memory, max) = ([[0.0; LANES]; ROWS], f64::from(max));
@@ -89,7 +89,7 @@ pub(crate) fn ring<L: Lanes, F: Format, A: Allowed>(
     params: ExpParams,
     share: f64,
     lowest: f32,
-    bell: Bell,
+    bell: AdaptivePCurve,
     out: &mut [f32],
 ) {
     let weigh = ExpKernel::<L>::new(params);

@@ -16,11 +16,11 @@ pub(crate) mod prefix;
 pub(crate) mod run;
 pub(crate) mod spread;
 
-pub(crate) use candidates::{rewrite, unpack};
+pub(crate) use candidates::{unpack_candidates, update_candidates};
 pub(crate) use compress::compress;
 pub(crate) use elementwise::{bend, ring};
 pub(crate) use exp_sums::{column, sums, weights};
-pub(crate) use noise::{noises, search};
+pub(crate) use noise::{noise_words, search_noise};
 pub(crate) use prefix::above;
 pub(crate) use spread::spread;
 
@@ -175,7 +175,7 @@ pub(crate) fn total<L: Lanes>(blocks: &[Vector]) -> f64 {
 }
 
 /// How many more hits than there are at last a list must have room for, if it is not to grow on the way.
-pub(crate) const SLACK: usize = BLOCK + LANES;
+pub(crate) const COLLECT_SPARE: usize = BLOCK + LANES;
 
 /// From so many hits in a block on, it is cheaper to move them sixteen at a time.
 const MANY: u32 = 48;
@@ -248,7 +248,7 @@ fn collect_between<L: Lanes, F: Format, A: Allowed, const HIGH: bool>(
         }
         // A vector at a time, of which some count, each over what the last one left too much.
         let mut len = hits.len();
-        hits.resize(len + SLACK, RankedToken(0));
+        hits.resize(len + COLLECT_SPARE, RankedToken(0));
         let (mut indices, mut logits) = ([0; LANES], [0.0; LANES]);
         for v in 0..ROWS {
             let x = run.vector::<L>(block, b, v);

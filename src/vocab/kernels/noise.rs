@@ -14,7 +14,7 @@ use super::{BLOCK, ROWS};
 use crate::random::{MULTIPLIERS, Stream, WORDS};
 
 /// A word for each token of a block.
-pub(crate) type Noises = [[u32; LANES]; ROWS];
+pub(crate) type NoiseWords = [[u32; LANES]; ROWS];
 
 /// Numbers of 32 bits, side by side: the same word of the generator's block for so many counters.
 pub(crate) trait Words: Copy {
@@ -33,7 +33,7 @@ pub(crate) trait Words: Copy {
     /// Writes the words of each counter beside each other, counter by counter.
     fn store(words: [Self; WORDS], out: &mut [[u32; LANES]]);
     /// The least word of each lane.
-    fn least(words: &Noises) -> [u32; LANES];
+    fn least(words: &NoiseWords) -> [u32; LANES];
 }
 
 /// The block of the generator for each of the counters.
@@ -61,7 +61,7 @@ fn blocks<W: Words>(stream: &Stream, counters: W) -> [W; WORDS] {
 
 /// The words of a block of tokens, the first of which is `first`.
 #[inline(always)]
-pub(crate) fn noises<L: Lanes>(stream: &Stream, first: u32, out: &mut Noises) {
+pub(crate) fn noise_words<L: Lanes>(stream: &Stream, first: u32, out: &mut NoiseWords) {
     let mut counter = first / WORDS as u32;
     for out in out.chunks_exact_mut(L::Words::COUNTERS * WORDS / LANES) {
         L::Words::store(blocks(stream, L::Words::consecutive(counter)), out);
@@ -71,7 +71,7 @@ pub(crate) fn noises<L: Lanes>(stream: &Stream, first: u32, out: &mut Noises) {
 
 /// Where a search ended: in this block, because of these lanes, one bit each.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Reached {
+pub(crate) struct NoiseMatch {
     pub(crate) block: usize,
     pub(crate) lanes: u32,
 }
@@ -79,24 +79,24 @@ pub(crate) struct Reached {
 /// The first of the blocks with a lane of which a word is at most its sum times `limit`, and the words of that block;
 /// a block of which no sum is positive is passed over. `first` is the first block's first token.
 #[inline(always)]
-pub(crate) fn search<L: Lanes>(
+pub(crate) fn search_noise<L: Lanes>(
     stream: &Stream,
     first: u32,
     sums: &[Vector],
     limit: f32,
-    out: &mut Noises,
-) -> Option<Reached> {
+    out: &mut NoiseWords,
+) -> Option<NoiseMatch> {
     let (nothing, limit) = (L::splat(0.0), L::splat(limit));
     for (block, sums) in sums.iter().enumerate() {
         let sums = L::load(sums);
         if L::bits(nothing.lt(sums)) == 0 {
             continue;
         }
-        noises::<L>(stream, first + (block * BLOCK) as u32, out);
+        noise_words::<L>(stream, first + (block * BLOCK) as u32, out);
         let least = L::Words::least(out);
         let lanes = L::bits(sums.mul(limit).ge(L::load(&least.map(|word| word as f32))));
         if lanes != 0 {
-            return Some(Reached { block, lanes });
+            return Some(NoiseMatch { block, lanes });
         }
     }
     None

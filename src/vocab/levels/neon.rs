@@ -1,7 +1,7 @@
 //! Sixteen lanes in four 128-bit registers: NEON, which every 64-bit Arm processor has.
 
 use super::super::kernels::lanes::{FRACTION, LANES, Lanes, UNIT, Vector, WideArray, sum_by_halves};
-use super::super::kernels::noise::{Noises, Words};
+use super::super::kernels::noise::{NoiseWords, Words};
 use crate::logits::Candidate;
 use std::arch::aarch64::*;
 
@@ -291,7 +291,7 @@ impl Words for NeonWords {
     }
 
     #[inline(always)]
-    fn least(words: &Noises) -> [u32; LANES] {
+    fn least(words: &NoiseWords) -> [u32; LANES] {
         let mut least = [u32::MAX; LANES];
         for (i, least) in least.as_chunks_mut::<4>().0.iter_mut().enumerate() {
             // SAFETY: NEON is there, and four words can be read from each quarter of a row and written.

@@ -1,7 +1,7 @@
 //! Sixteen lanes as an array: the path for machines without vectors, and the reference for those with them.
 
 use super::super::kernels::lanes::{FRACTION, LANES, Lanes, UNIT, Vector, WideArray, sum_by_halves};
-use super::super::kernels::noise::{Noises, Words};
+use super::super::kernels::noise::{NoiseWords, Words};
 use crate::logits::Candidate;
 
 /// Sixteen lanes as an array.
@@ -198,7 +198,7 @@ impl Words for ScalarWords {
     }
 
     #[inline(always)]
-    fn least(words: &Noises) -> [u32; LANES] {
+    fn least(words: &NoiseWords) -> [u32; LANES] {
         words.iter().fold([u32::MAX; LANES], |least, words| std::array::from_fn(|i| words[i].min(least[i])))
     }
 }

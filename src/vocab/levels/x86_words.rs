@@ -2,7 +2,7 @@
 //! 64-bit lane and fills all of it.
 
 use super::super::kernels::lanes::LANES;
-use super::super::kernels::noise::{Noises, Words};
+use super::super::kernels::noise::{NoiseWords, Words};
 use std::arch::x86_64::*;
 
 /// The numbers of eight counters in two registers, each in the lower half of a 64-bit lane; what stands in the upper
@@ -72,7 +72,7 @@ impl Words for Words256 {
     }
 
     #[inline(always)]
-    fn least(words: &Noises) -> [u32; LANES] {
+    fn least(words: &NoiseWords) -> [u32; LANES] {
         let mut least = [0; LANES];
         for half in [0, 8] {
             // SAFETY: the features are there, and eight words can be read from each half of a row and written.
@@ -153,7 +153,7 @@ impl Words for Words512 {
     }
 
     #[inline(always)]
-    fn least(words: &Noises) -> [u32; LANES] {
+    fn least(words: &NoiseWords) -> [u32; LANES] {
         let mut least = [0; LANES];
         // SAFETY: the features are there, and sixteen words can be read from each row and written.
         unsafe {

@@ -1,71 +1,98 @@
-//! The same functions for the lists of a head: without a branch, so that a processor works on several entries at once,
-//! which takes a fraction of the time. Additions, multiplications, divisions and bits alone, and each rounded by
-//! itself: the same numbers everywhere, however wide its registers are: `BREGMAN_SIMD`, which is about the passes over
-//! the vocabulary, need not lower them.
+//! Elementary functions over lists of f64, branch-free so that they vectorise.
+//!
+//! Each uses only additions, multiplications, divisions and bit operations, every one rounded by itself. The results
+//! therefore do not depend on the register width: [`ListMath`] holds one instance per instruction set, and all return
+//! the same bits.
 
-/// e^x for each x, to an ulp or two, from 3e-308 to 8e307: beyond, the nearest of these.
-pub(crate) fn exp(xs: &mut [f64]) {
-    replace(xs, exp_of);
+/// The list functions compiled for one instruction set. `vocab/dispatch.rs` has the instances.
+#[derive(Debug)]
+pub(crate) struct ListMath {
+    pub(crate) exp: fn(&mut [f64]),
+    pub(crate) expm1: fn(&mut [f64]),
+    pub(crate) ln: fn(&mut [f64]),
+    pub(crate) log1p: fn(&mut [f64]),
 }
 
-/// e^x - 1 for each x, to a few ulp of itself.
-pub(crate) fn expm1(xs: &mut [f64]) {
-    replace(xs, expm1_of);
-}
+impl ListMath {
+    /// The instance for the build's base target.
+    pub(crate) const PORTABLE: Self = Self { exp, expm1, ln, log1p };
 
-/// ln x for each x > 0, bit for bit what the plain function gives; of zero, that of about the smallest number.
-pub(crate) fn ln(xs: &mut [f64]) {
-    replace(xs, ln_of);
-}
-
-/// ln(1 + x) for each x > -1, to a few ulp of itself.
-pub(crate) fn log1p(xs: &mut [f64]) {
-    replace(xs, log1p_of);
-}
-
-/// x^y for each x > 0: right to about |y ln x| ulp.
-pub(crate) fn pow(xs: &mut [f64], y: f64) {
-    ln(xs);
-    xs.iter_mut().for_each(|x| *x *= y);
-    exp(xs);
-}
-
-/// Appends e^x for each `x`.
-pub(crate) fn exp_all(xs: impl ExactSizeIterator<Item = f64>, out: &mut Vec<f64>) {
-    let first = out.len();
-    out.extend(xs);
-    exp(&mut out[first..]);
-}
-
-/// Puts `of(x)` in the place of each x.
-#[inline(always)]
-fn replace(xs: &mut [f64], of: impl Fn(f64) -> f64) {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        #[target_feature(enable = "avx2")]
-        fn by_fours(xs: &mut [f64], of: impl Fn(f64) -> f64) {
-            xs.iter_mut().for_each(|x| *x = of(*x));
-        }
-        // SAFETY: the processor has it.
-        return unsafe { by_fours(xs, of) };
+    /// Replaces each x by e^x, to an ulp or two. Results are clamped to normal numbers, 3e-308 to 8e307.
+    pub(crate) fn exp(&self, xs: &mut [f64]) {
+        (self.exp)(xs);
     }
-    xs.iter_mut().for_each(|x| *x = of(*x));
+
+    /// Replaces each x by e^x - 1, to a few ulp.
+    pub(crate) fn expm1(&self, xs: &mut [f64]) {
+        (self.expm1)(xs);
+    }
+
+    /// Replaces each x > 0 by ln x, with the bits of [`super::ln`]. Zero counts as about the smallest positive number.
+    pub(crate) fn ln(&self, xs: &mut [f64]) {
+        (self.ln)(xs);
+    }
+
+    /// Replaces each x > -1 by ln(1 + x), to a few ulp.
+    pub(crate) fn log1p(&self, xs: &mut [f64]) {
+        (self.log1p)(xs);
+    }
+
+    /// Replaces each x > 0 by x^y, to about |y ln x| ulp.
+    pub(crate) fn pow(&self, xs: &mut [f64], y: f64) {
+        self.ln(xs);
+        xs.iter_mut().for_each(|x| *x *= y);
+        self.exp(xs);
+    }
+
+    /// Appends e^x for each x.
+    pub(crate) fn append_exp(&self, xs: impl ExactSizeIterator<Item = f64>, out: &mut Vec<f64>) {
+        let first = out.len();
+        out.extend(xs);
+        self.exp(&mut out[first..]);
+    }
 }
 
-/// Adding it to a small number rounds that to an integer, which then stands in the low bits: 1.5 * 2^52.
+impl Default for &'static ListMath {
+    fn default() -> Self {
+        &ListMath::PORTABLE
+    }
+}
+
+/// See [`ListMath::exp`]. These four are inlined into the function that carries an instruction set's features.
+#[inline(always)]
+pub(crate) fn exp(xs: &mut [f64]) {
+    xs.iter_mut().for_each(|x| *x = exp_of(*x));
+}
+
+#[inline(always)]
+pub(crate) fn expm1(xs: &mut [f64]) {
+    xs.iter_mut().for_each(|x| *x = expm1_of(*x));
+}
+
+#[inline(always)]
+pub(crate) fn ln(xs: &mut [f64]) {
+    xs.iter_mut().for_each(|x| *x = ln_of(*x));
+}
+
+#[inline(always)]
+pub(crate) fn log1p(xs: &mut [f64]) {
+    xs.iter_mut().for_each(|x| *x = log1p_of(*x));
+}
+
+/// 1.5 * 2^52: adding it to a small number rounds that to an integer and leaves the integer in the low bits.
 const SHIFT: f64 = 6_755_399_441_055_744.0;
 
-/// ln 2 in two parts, of which the first has so few bits that its product with an integer is exact.
+/// ln 2 in two parts. The first has few enough bits that its product with the exponent is exact.
 const LN_2: [f64; 2] = [f64::from_bits(0x3fe6_2e42_fee0_0000), f64::from_bits(0x3dea_39ef_3579_3c76)];
 
-/// e^x is a normal number between these.
+/// Between these e^x is a normal number.
 const LOWEST: f64 = -708.0;
 const HIGHEST: f64 = 709.0;
 
-/// (2^n, q) with e^x = 2^n (1 + q) and |q| < 1/2; x is brought into the range of normal numbers.
+/// (2^n, q) with e^x = 2^n (1 + q) and |q| < 1/2, for x clamped to [LOWEST, HIGHEST].
 #[inline(always)]
 fn exp_parts(x: f64) -> (f64, f64) {
-    /// 1/k! from k = 2 to 13: what is left out is below 2^-57.
+    /// 1/k! for k = 2 to 13; the omitted terms are below 2^-57.
     const TAYLOR: [f64; 12] = [
         0.5,
         1.0 / 6.0,
@@ -84,7 +111,7 @@ fn exp_parts(x: f64) -> (f64, f64) {
     let shifted = x * std::f64::consts::LOG2_E + SHIFT;
     let n = shifted - SHIFT;
     let r = (x - n * LN_2[0]) - n * LN_2[1];
-    // By pairs of pairs: a chain of twelve steps would have to be waited for.
+    // Estrin's scheme: Horner's would be one dependency chain of twelve steps.
     let (r_2, r_4) = (r * r, (r * r) * (r * r));
     let four = |c: &[f64]| (c[0] + c[1] * r) + (c[2] + c[3] * r) * r_2;
     let rest = four(&TAYLOR[..4]) + (four(&TAYLOR[4..8]) + four(&TAYLOR[8..]) * r_4) * r_4;
@@ -104,14 +131,14 @@ fn expm1_of(x: f64) -> f64 {
     power * q + (power - 1.0)
 }
 
-/// The plain function's polynomial, which is that of FreeBSD's msun.
+/// libm's algorithm (FreeBSD's msun), without its branches.
 #[inline(always)]
 fn ln_of(x: f64) -> f64 {
-    /// sqrt(1/2), in the bits that matter: what follows is reduced to [sqrt(1/2), sqrt(2)).
+    /// The upper bits of sqrt(1/2): the argument is reduced to [sqrt(1/2), sqrt(2)).
     const LEAST: u64 = 0x3fe6_a09e << 32;
     const ONE: u64 = 0x3ff0_0000 << 32;
     const MANTISSA: u64 = (1 << 52) - 1;
-    /// 2^52: with a small integer in its low bits it is that much more.
+    /// 2^52: setting its low bits to a small integer adds that integer.
     const BIG: f64 = 4_503_599_627_370_496.0;
     const L: [f64; 7] = [
         6.666_666_666_666_735e-1,
@@ -122,7 +149,7 @@ fn ln_of(x: f64) -> f64 {
         1.531_383_769_920_937_3e-1,
         1.479_819_860_511_658_6e-1,
     ];
-    // A subnormal number is scaled up.
+    // Scale subnormal numbers up.
     let (scale, less) = if x < f64::MIN_POSITIVE { (18_014_398_509_481_984.0, 54.0) } else { (1.0, 0.0) };
     let bits = (x * scale).to_bits().wrapping_add(ONE - LEAST);
     let n = f64::from_bits((bits >> 52) | BIG.to_bits()) - (BIG + 1023.0) - less;
@@ -139,25 +166,25 @@ fn ln_of(x: f64) -> f64 {
 #[inline(always)]
 fn log1p_of(x: f64) -> f64 {
     let u = 1.0 + x;
-    // What the sum lost: exactly, whichever is larger.
+    // The exact rounding error of u, whichever of 1 and x is larger.
     let whole = u - x;
     let lost = (1.0 - whole) + (x - (u - whole));
     ln_of(u) + lost / u
 }
 
-/// The larger one, by one instruction; NaN if `x` is.
+/// The larger of the two; NaN if `x` is NaN. One instruction, unlike `f64::max`.
 #[inline(always)]
 pub(crate) fn at_least(low: f64, x: f64) -> f64 {
     if low > x { low } else { x }
 }
 
-/// The smaller one.
+/// The smaller of the two; NaN if `x` is NaN.
 #[inline(always)]
 pub(crate) fn at_most(high: f64, x: f64) -> f64 {
     if high < x { high } else { x }
 }
 
-/// The sum, in four lanes of every fourth number each.
+/// The sum, accumulated in four lanes so that it vectorises; the same order on every machine.
 pub(crate) fn sum(xs: &[f64]) -> f64 {
     let (fours, rest) = xs.as_chunks::<4>();
     let mut lanes = [0.0; 4];
@@ -169,7 +196,7 @@ pub(crate) fn sum(xs: &[f64]) -> f64 {
     (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]) + rest.iter().sum::<f64>()
 }
 
-/// The largest number of those above zero, or zero.
+/// The largest number, or 0 if none is positive.
 pub(crate) fn largest(xs: &[f64]) -> f64 {
     let (fours, rest) = xs.as_chunks::<4>();
     let mut lanes = [0.0; 4];
@@ -184,15 +211,15 @@ pub(crate) fn largest(xs: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::math as plain;
+    use crate::math as scalar;
 
-    /// The largest error of the list function relative to the plain one, over a million numbers from `low` to `high`.
-    fn largest_error(low: f64, high: f64, fast: impl Fn(&mut [f64]), plain: impl Fn(f64) -> f64) -> f64 {
+    /// The largest error of the list function relative to the scalar one, over a million numbers from `low` to `high`.
+    fn largest_error(low: f64, high: f64, list: impl Fn(&mut [f64]), scalar: impl Fn(f64) -> f64) -> f64 {
         let step = (high - low) / 1e6;
         let xs: Vec<f64> = (0..=1_000_000).map(|i| low + f64::from(i) * step).collect();
         let mut ours = xs.clone();
-        fast(&mut ours);
-        let error = |(x, y): (&f64, f64)| if y == plain(*x) { 0.0 } else { (y / plain(*x) - 1.0).abs() };
+        list(&mut ours);
+        let error = |(x, y): (&f64, f64)| if y == scalar(*x) { 0.0 } else { (y / scalar(*x) - 1.0).abs() };
         xs.iter().zip(ours).map(error).fold(0.0, f64::max)
     }
 
@@ -203,10 +230,10 @@ mod tests {
     }
 
     #[test]
-    fn exponentials_are_the_plain_ones_to_an_ulp_or_two() {
-        for reach in [1e-300, 1e-9, 1e-3, 1.0, 30.0, 708.0] {
-            assert!(largest_error(-reach, reach, exp, plain::exp) < 4.5e-16, "exp up to {reach}");
-            assert!(largest_error(-reach, reach, expm1, plain::expm1) < 9e-16, "expm1 up to {reach}");
+    fn exp_and_expm1_are_within_an_ulp_or_two_of_libm() {
+        for limit in [1e-300, 1e-9, 1e-3, 1.0, 30.0, 708.0] {
+            assert!(largest_error(-limit, limit, exp, scalar::exp) < 4.5e-16, "exp up to {limit}");
+            assert!(largest_error(-limit, limit, expm1, scalar::expm1) < 9e-16, "expm1 up to {limit}");
         }
         assert_eq!([one(exp, 0.0), one(expm1, 0.0), one(expm1, -1e4)], [1.0, 0.0, -1.0]);
         assert_eq!([one(exp, -1e300), one(exp, f64::NEG_INFINITY)], [one(exp, LOWEST); 2]);
@@ -215,49 +242,48 @@ mod tests {
     }
 
     #[test]
-    fn appended_exponentials_are_those_of_the_list() {
+    fn append_exp_appends_the_exponentials() {
         let (mut all, mut some) = (vec![7.0], vec![-1.0, -2.5, 0.0]);
-        exp_all(some.iter().copied(), &mut all);
+        ListMath::PORTABLE.append_exp(some.iter().copied(), &mut all);
         exp(&mut some);
         assert_eq!(all, [&[7.0], &some[..]].concat());
     }
 
     #[test]
-    fn logarithms_are_the_plain_ones_to_the_bit() {
+    fn ln_has_the_bits_of_libm() {
         for (low, high) in [(1e-300, 1e-3), (0.5, 2.0), (1.0, 1e9), (5e-324, 1e-305)] {
-            assert_eq!(largest_error(low, high, ln, plain::ln), 0.0, "{low:e} to {high:e}");
+            assert_eq!(largest_error(low, high, ln, scalar::ln), 0.0, "{low:e} to {high:e}");
         }
         for e in -1074..1024 {
-            let x = plain::pow(2.0, f64::from(e)) * 1.3;
-            assert_eq!(one(ln, x), plain::ln(x), "{x:e}");
+            let x = scalar::pow(2.0, f64::from(e)) * 1.3;
+            assert_eq!(one(ln, x), scalar::ln(x), "{x:e}");
         }
         for x in [f64::MIN_POSITIVE, f64::MAX, 5e-324, 1.0, 1.0 + f64::EPSILON, 1.0 - f64::EPSILON / 2.0] {
-            assert_eq!(one(ln, x), plain::ln(x), "{x:e}");
+            assert_eq!(one(ln, x), scalar::ln(x), "{x:e}");
         }
-        assert!(one(ln, 0.0) < plain::ln(5e-324) && one(ln, 0.0) > -760.0);
+        assert!(one(ln, 0.0) < scalar::ln(5e-324) && one(ln, 0.0) > -760.0);
     }
 
     #[test]
-    fn logarithms_beside_one_keep_their_digits() {
+    fn log1p_is_accurate_near_zero() {
         for (low, high) in
             [(-1e-300, 1e-300), (-1e-9, 1e-9), (-1e-3, 1e-3), (-0.5, 0.5), (-1.0 + 1e-12, 2.0), (0.0, 1e9)]
         {
-            let error = largest_error(low, high, log1p, plain::log1p);
+            let error = largest_error(low, high, log1p, scalar::log1p);
             assert!(error < 9e-16, "log1p from {low} to {high}: {error:e}");
         }
     }
 
     #[test]
-    fn powers_lose_no_more_than_their_logarithm_is_large() {
+    fn pow_error_is_bounded_by_y_ln_x() {
         for y in [-20.0, -2.0, -0.5, 0.1, 0.5, 1.0, 2.0, 7.0] {
-            let error = largest_error(1e-6, 1.0, |xs| pow(xs, y), |x| plain::pow(x, y));
+            let error = largest_error(1e-6, 1.0, |xs| ListMath::PORTABLE.pow(xs, y), |x| scalar::pow(x, y));
             assert!(error < 1e-15 + 2e-16 * 14.0 * f64::abs(y), "x^{y}: {error:e}");
         }
     }
 
-    /// An entry's number depends neither on where in the list it stands nor on the registers.
     #[test]
-    fn every_place_of_a_list_is_the_same() {
+    fn list_functions_do_not_depend_on_position_or_length() {
         let lists = [exp, expm1, ln, log1p].map(|list| list as fn(&mut [f64]));
         let alone = [exp_of, expm1_of, ln_of, log1p_of].map(|of| of as fn(f64) -> f64);
         for (list, of) in lists.into_iter().zip(alone) {
@@ -271,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_in_lanes_is_the_sum_and_the_largest_is_found_anywhere() {
+    fn sum_and_largest_cover_every_position() {
         for n in 0..40 {
             let mut xs: Vec<f64> = (0..n).map(|i| f64::from(i) + 1.0).collect();
             assert_eq!(sum(&xs), f64::from(n * (n + 1) / 2));
