@@ -1,4 +1,4 @@
-//! What else can be told of a decoded row: its most likely tokens, the drawn token's rank, and what was kept.
+//! More answers about a decoded row: its most likely tokens, the drawn token's rank, the kept tokens.
 
 use crate::diagnostics;
 use crate::distribution::{Distribution, Drawn};
@@ -14,7 +14,7 @@ pub enum Source {
     Decoded,
 }
 
-/// What to tell besides the token, and where to write it; an empty slice asks for nothing.
+/// Which answers to give besides the token, and where to write them; an empty slice gives none.
 #[derive(Debug, Default)]
 pub struct Answers<'a> {
     /// Whose log-probabilities `top_ids`, `top_logprobs` and [`TokenRank`] are.
@@ -30,7 +30,7 @@ pub struct Answers<'a> {
     pub kept_mask: &'a mut [u32],
 }
 
-/// What was told of the drawn token.
+/// Rank and log-probability of the drawn token.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TokenRank {
     /// Its log-probability; NaN if the untouched logits have none (a NaN or an infinity under the mask).

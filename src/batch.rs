@@ -1,4 +1,4 @@
-//! Rows in parallel, on a private pool that is made when it is first asked for.
+//! Rows in parallel, on a private thread pool that is created on first use.
 
 use crate::error::{Error, Result};
 use rayon::ThreadPool;

@@ -1,4 +1,4 @@
-//! What was kept and with how much mass: figures about a decoded row, computed only when somebody asks.
+//! Figures about a decoded row, computed on request: kept mass, log-probability under the model.
 
 use crate::distribution::{Distribution, DistributionScratch};
 use crate::math::{exp, ln};

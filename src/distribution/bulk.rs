@@ -84,8 +84,8 @@ impl Distribution<'_> {
         true
     }
 
-    /// Keeps the longest prefix whose tokens all are kept as a bulk; see [`Distribution::keep_while`]. `floor` is where
-    /// its weight is reached most probably. False if there are no weights.
+    /// Keeps the longest prefix that satisfies `keeps` as a bulk; see [`Distribution::keep_while`]. `floor` estimates
+    /// where it ends. False if there are no weights.
     pub(super) fn keep_bulk_while(
         &mut self,
         weight: f64,
@@ -142,7 +142,7 @@ impl Distribution<'_> {
         let is_below = |_, with: PrefixSum| with.weight <= target;
         let vocab = self.head.vocab_mut();
         let end = vocab.end_of_prefix((last, above), scale, SearchTarget::Weight(target), is_below);
-        // Around the end weights are f64, elsewhere f32: a target between the two takes the last token looked at.
+        // Weights are f64 near the end and f32 elsewhere; a target between the two selects the last token.
         let (hit, rank) = end.next.map_or((end.last, above.count - 1), |next| (next, end.above.count));
         let index = vocab.bulk_token(hit.index());
         Drawn { index, rank, p: exp(self.head.log_weight(hit.logit())) / above.weight }
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_are_the_largest() {
+    fn keep_largest_equals_a_full_sort() {
         for row in rows() {
             let all = sorted(&row, 1.0);
             for k in [513, 1000, 6000, 20_000, 50_000] {
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_threshold_keeps_what_reaches_it() {
+    fn threshold_keeps_tokens_at_or_above_it() {
         for row in rows() {
             for x in [-0.7, -1.3, -30.0] {
                 let expected: Vec<u32> = sorted(&row, 1.0).iter().filter(|e| e.1.ln() >= x).map(|e| e.0).collect();
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nucleus_has_its_weight() {
+    fn keep_while_keeps_the_shortest_prefix() {
         for (row, scale) in rows().into_iter().flat_map(|row| [(row.clone(), 1.0), (row, 0.6)]) {
             let all = sorted(&row, scale);
             let total: f64 = all.iter().map(|e| e.1).sum();
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_draw_is_the_one_of_the_list() {
+    fn draw_from_bulk_equals_draw_from_list() {
         for row in rows() {
             for (k, later) in [(700, 1.0), (5000, 1.0), (5000, 1.3), (5000, 0.01)] {
                 let all = &sorted(&row, later)[..k];
@@ -310,7 +310,7 @@ mod tests {
 
     /// Also where no token stands exactly at the floor.
     #[test]
-    fn a_draw_at_the_very_end_is_of_the_law() {
+    fn draw_at_u_1_is_within_the_support() {
         for row in rows() {
             let all = sorted(&row, 1.0);
             for x in [-0.7, -1.3001, -30.0] {
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_temperature_that_leaves_tokens_without_weight_drops_them() {
+    fn temperature_drops_tokens_whose_weight_underflows() {
         let row: Vec<f32> = (0..5000).map(|i| i as f32 * -0.01).collect();
         for sizes in with_distribution(&row, 1.0, |dist| {
             dist.keep_largest(4000, Ties::Exact);

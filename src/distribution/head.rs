@@ -75,7 +75,7 @@ impl<'r> Head<'r> {
         &mut self.vocab
     }
 
-    /// The vocabulary, to ask about it, and the entries.
+    /// The vocabulary and the entries.
     pub(crate) fn parts(&mut self) -> (&mut Vocabulary<'r>, &[Entry]) {
         (&mut self.vocab, &self.scratch.entries)
     }

@@ -198,8 +198,8 @@ impl<'r> Distribution<'r> {
         if self.is_truncated() { self.entries().len() } else { self.head.fetch_to(x) }
     }
 
-    /// Divides all logits by a temperature of 1/`factor`. Beyond some bounds the scale changes no more, so that products
-    /// stay finite.
+    /// Divides all logits by a temperature of 1/`factor`. Beyond some bounds the scale changes no more, so that
+    /// products stay finite.
     pub(crate) fn scale_by(&mut self, factor: f64) {
         let scale = (self.scale() * factor).clamp(1e-100, 1e100);
         if self.reweigh_bulk(scale) {

@@ -1,15 +1,15 @@
-//! The sort of a head: a long one by radix, whose time grows with its length alone.
+//! Sorts a head; a long one by radix, in linear time.
 
 use crate::vocab::RankedToken;
 
-/// From so many hits on, going through them a few times costs less than comparing them.
+/// From this length on radix sort is faster than comparison sort.
 const LONG: usize = 1024;
 
 /// Bits of a digit.
 const BITS: u32 = 11;
 const DIGITS: usize = u32::BITS.div_ceil(BITS) as usize;
 
-/// Sorts ascending. `spare` is memory for a long list.
+/// Sorts ascending. `spare` is the second buffer of the radix sort.
 pub(super) fn sort(hits: &mut [RankedToken], spare: &mut Vec<RankedToken>) {
     if hits.len() < LONG {
         hits.sort_unstable();
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_order_of_the_keys() {
+    fn radix_sort_equals_std_sort() {
         let mut state = 3u64;
         let mut next = move || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -1,7 +1,7 @@
 //! Other weights for all tokens, or for the first ones, while the support may be the whole vocabulary.
 //!
-//! A list gets them at once. Of a whole vocabulary the new logits are written to a row of their own in one pass, which is
-//! the distribution's row from then on; a few tokens are edited in the row as it is.
+//! A list gets them at once. Of a whole vocabulary the new logits are written to a row of their own in one pass, which
+//! is the distribution's row from then on; a few tokens are edited in the row as it is.
 
 use super::Distribution;
 use crate::error::{Error, Result};

@@ -3,12 +3,12 @@
 use super::bulk::MANY;
 use super::{Distribution, LOWEST_LOG_WEIGHT};
 
-/// What happens to the equals of the last token kept.
+/// What happens to tokens that tie with the last token kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ties {
-    /// They are dropped if their id is higher: exactly as many are kept as were asked for.
+    /// Those with a higher id are dropped: exactly the requested number is kept.
     Exact,
-    /// They are kept with it.
+    /// They are kept.
     Keep,
 }
 
@@ -19,7 +19,7 @@ pub(crate) enum Edge {
     Outside,
 }
 
-/// The least that a truncation leaves.
+/// The fewest tokens that a truncation keeps.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Least {
     pub(crate) tokens: usize,

@@ -10,13 +10,13 @@ use std::cmp::Ordering;
 /// Where a window ends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WindowEnd {
-    /// The weight to reach, the first token's being 1.
+    /// The weight of the window, the first token's being 1.
     pub(crate) weight: f64,
     pub(crate) rule: WindowRule,
     pub(crate) min_keep: usize,
 }
 
-/// What happens at the token where the sum comes to the weight that was asked for.
+/// Which token is the last, as the weights are summed in order of distance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WindowRule {
     /// The sum with this token is at least the weight: it is the last, and its equals in distance stay with it.
@@ -40,16 +40,15 @@ pub(super) struct Near {
 /// Candidates that are sorted in one go.
 const FEW: usize = 64;
 
-/// How far around the level the first look goes.
+/// The first radius around the level, in nats.
 const FIRST_RADIUS: f64 = 1.0;
 
-/// How much further each look goes than the one before: less than twice, because one too far meets the vocabulary's
-/// bulk.
+/// Factor between one radius and the next; below 2, because a radius too large collects the bulk of the vocabulary.
 const FURTHER: f64 = 1.5;
 
 impl Distribution<'_> {
     /// Keeps the tokens whose log-weight is nearest to `level`, ties to the lower id, until they have the weight that
-    /// `reach` says; at least one.
+    /// `end` says; at least one.
     pub(crate) fn keep_nearest(&mut self, level: f64, end: WindowEnd) {
         if self.is_truncated() {
             self.keep_nearest_entries(level, end);

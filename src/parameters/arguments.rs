@@ -88,7 +88,7 @@ impl Arguments {
         Ok(())
     }
 
-    /// To be called when all was said.
+    /// Checks, once everything was set, that no required parameter is missing.
     pub(crate) fn check_required(&self) -> std::result::Result<(), String> {
         match self.parameters.iter().zip(&self.given).find(|(p, v)| p.required && v.is_none()) {
             Some((p, _)) => Err(format!("parameter `{}` is missing: {}", p.name, p.summary)),
@@ -107,7 +107,7 @@ impl Arguments {
     }
 
     fn position(&self, name: &str) -> usize {
-        self.parameters.iter().position(|p| p.name == name).expect("a stage asks for its own parameters only")
+        self.parameters.iter().position(|p| p.name == name).expect("the parameter is in the stage's own list")
     }
 
     /// The value that was given, or the default.

@@ -1,4 +1,4 @@
-//! Parameters of stages and macros: what can be said of one, and the values that a chain gives to it.
+//! Parameters of stages and macros: their descriptions, and the values that a chain gives them.
 //!
 //! | file | what it is |
 //! |---|---|

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn in_place_or_copied_is_the_same() {
+    fn apply_in_place_equals_apply_to_copy() {
         assert_eq!(chains::missing(), [""; 0], "add a chain with these to tests/common/chains.rs");
         let mut in_place = 0;
         for chain in CHAINS {
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_out_of_place_is_seen_wherever_it_stands() {
+    fn apply_in_place_refuses_an_id_that_is_not_its_place() {
         let chains =
             ["top_k(5) | draw", "top_p(0.9) | draw", "eta(0.002) | draw", "logit_bias(700:1) | min_p(0.1) | draw"];
         for chain in chains {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_that_did_is_the_way_that_is_gone() {
+    fn apply_repeats_the_way_that_served_the_last_array() {
         let mut sampler = Sampler::new("temperature(0.8) | draw", 1).unwrap();
         let mut out_of_order = candidates(1, N);
         out_of_order.swap(3, 5);

@@ -1,4 +1,4 @@
-//! A row to a token, with or without more answers; to several tokens; to its most likely ones.
+//! Raw logits: one token, several tokens, the most likely tokens.
 
 use super::{RowContext, Sampler, Token, Want};
 use crate::answers::{self, Answers, Source, TokenRank};
@@ -63,7 +63,7 @@ impl Sampler {
 
     /// Draws `n` tokens without replacement from the decoded distribution, or all that it has if those are fewer, in
     /// the order in which they were drawn; none is accepted. The first is the token that the chain with `gumbel` at its
-    /// end decodes at this position. A drawing stage at the chain's end is not asked, but `greedy` leaves one token.
+    /// end decodes at this position. A drawing stage at the chain's end draws nothing, but `greedy` leaves one token.
     /// Advances the position by one; on an error nothing is advanced.
     pub fn draw_many(&mut self, row: Row<'_>, n: usize) -> Result<&[Sample]> {
         if n == 0 {
@@ -71,16 +71,16 @@ impl Sampler {
         }
         let noise = Noise::new(self.sequence.seed, self.sequence.position);
         self.with_distribution(row, |dist, row| {
-            gumbel::draw_many(dist, noise, n, row.podium);
+            gumbel::draw_many(dist, noise, n, row.gumbel_top);
             Ok(())
         })?;
         self.sequence.advance(self.sequence.learnt);
-        Ok(self.memory.podium.samples())
+        Ok(self.memory.gumbel_top.samples())
     }
 
     /// The most likely tokens with their log-probabilities, as many as the longer of the two slices has places, in
     /// descending order (ties: ascending id); returns how many there are. Places beyond are filled with -1 and
-    /// -infinity. Draws nothing and advances nothing. Of [`Source::Model`] the chain is not asked.
+    /// -infinity. Draws nothing and advances nothing. With [`Source::Model`] the chain does not run.
     pub fn top_logprobs(
         &mut self,
         row: Row<'_>,

@@ -9,7 +9,7 @@ use crate::bregman::{Generator, Problem};
 use crate::chain::Chain;
 use crate::distribution::{Distribution, DistributionScratch};
 use crate::error::{Error, Result};
-use crate::gumbel::Podium;
+use crate::gumbel::GumbelTop;
 use crate::history::{Edit, History};
 use crate::logits::{Candidate, Row};
 use crate::stages::{Context, EditScratch, Learnt};
@@ -85,7 +85,7 @@ struct Memory {
     run: RunScratch,
     /// For questions about the untouched row, while `run` is in use.
     model: DistributionScratch,
-    podium: Podium,
+    gumbel_top: GumbelTop,
     /// The tokens that the row's mask and the sampler's both allow.
     mask: Vec<u32>,
     row: Vec<f32>,
@@ -112,7 +112,7 @@ impl Memory {
                 edits: EditScratch::default(),
             },
             model: DistributionScratch::new(0),
-            podium: Podium::default(),
+            gumbel_top: GumbelTop::default(),
             mask: Vec::new(),
             row: Vec::new(),
             copied: BlockBuffer::new(),
@@ -165,7 +165,7 @@ impl Sampler {
         Self::with_generators(chain, seed, &[])
     }
 
-    /// The same for chains that name generators: `bregman(generator=mine, lambda=0.01)`. Each generator that the chain
+    /// The same with generators that the chain names: `bregman(generator=mine, lambda=0.01)`. Each one that the chain
     /// uses is checked here.
     pub fn with_generators(chain: &str, seed: u64, generators: &[(&str, Arc<dyn Generator>)]) -> Result<Self> {
         let kernels = vocab::kernels()?;
@@ -201,8 +201,9 @@ impl Sampler {
         self.sequence.position
     }
 
-    /// Appends tokens to the history, prompt and output alike. What is accepted before the first row is looked at
-    /// (decoded, applied, processed, asked for its distribution) is the prompt; see [`Sampler::set_prompt_length`].
+    /// Appends tokens to the history, prompt and output alike. Tokens accepted before the first row (decoded, applied,
+    /// processed, or passed to a question about the decoded distribution) are the prompt; see
+    /// [`Sampler::set_prompt_length`].
     pub fn accept(&mut self, tokens: &[i32]) -> Result<()> {
         if let Some((at, token)) = tokens.iter().enumerate().find(|&(_, &t)| t < 0) {
             return Err(Error::InvalidArgument(format!("tokens[{at}] is {token}: a token id is not negative")));
@@ -218,8 +219,8 @@ impl Sampler {
         self.sequence.history.tokens()
     }
 
-    /// Says that the first `n` tokens of the history are the prompt and the others output, for a sequence that is
-    /// resumed. An error if there are not so many.
+    /// Sets the length of the prompt: the first `n` tokens of the history; the others are output. For a sequence that
+    /// is resumed. An error if the history is shorter.
     pub fn set_prompt_length(&mut self, n: usize) -> Result<()> {
         self.sequence.history.set_prompt(n)
     }
@@ -302,13 +303,13 @@ impl Sampler {
         f: impl FnOnce(&mut Distribution<'_>, &mut RowContext<'_>) -> Result<T>,
     ) -> Result<T> {
         let Self { chain, kernels, sequence, memory, .. } = self;
-        let Memory { run, model, podium, mask: both, .. } = &mut **memory;
+        let Memory { run, model, gumbel_top, mask: both, .. } = &mut **memory;
         let masked = match &sequence.mask {
             Some(words) => row.with_mask(and(row.mask(), words, both)),
             None => row,
         };
         let (mut dist, context) = sequence.run(chain, kernels, (masked, None), run)?;
-        let done = f(&mut dist, &mut RowContext { row, chain, context, kernels, model, podium })?;
+        let done = f(&mut dist, &mut RowContext { row, chain, context, kernels, model, gumbel_top })?;
         sequence.history.begin();
         Ok(done)
     }
@@ -359,7 +360,7 @@ struct RowContext<'a> {
     context: Context<'a>,
     kernels: &'static Kernels,
     model: &'a mut DistributionScratch,
-    podium: &'a mut Podium,
+    gumbel_top: &'a mut GumbelTop,
 }
 
 /// The tokens that both masks allow.

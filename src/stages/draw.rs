@@ -15,7 +15,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     definition: "the token at which the running sum of the probabilities first exceeds u, a number that depends on \
                  seed and position alone",
     source: "inverse transform sampling; llama.cpp, llama_sampler_init_dist",
-    agrees: "every engine in distribution; none in the token, which depends on its random numbers",
+    agrees: "same distribution as every engine; tokens differ because random numbers do",
     draws: true,
     learns: false,
     alternatives: &[],

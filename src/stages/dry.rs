@@ -44,7 +44,7 @@ pub(super) const INFO: StageInfo = StageInfo {
         ParameterInfo {
             name: "last_n",
             aliases: &["dry_penalty_last_n", "range"],
-            summary: "repetitions are looked for among so many last tokens; 0 switches the stage off; only with \
+            summary: "how many of the last tokens are searched for repetitions; 0 switches the stage off; only with \
                       scope=window",
             kind: Kind::Count { min: 0 },
             default: "64",

@@ -1,4 +1,4 @@
-//! What there is to say of a stage: the one source of the parser, the error messages and the host's catalogue.
+//! The description of a stage: the one source of the parser, the error messages and the host's catalogue.
 
 use super::Built;
 use crate::bregman::Generators;
@@ -17,7 +17,7 @@ pub struct StageInfo {
     pub definition: &'static str,
     /// The paper or the project that defines it.
     pub source: &'static str,
-    /// The engines that do the same, and how to say what some of them do otherwise.
+    /// The engines that do the same, and the parameters for those that differ.
     pub agrees: &'static str,
     /// Whether it takes a token; such a stage ends a chain.
     pub draws: bool,

@@ -128,7 +128,7 @@ impl V1Stage {
         products / squares
     }
 
-    /// k, of which 0 and what is no number mean 1; a flat head may ask for all there is.
+    /// k; 0 and NaN mean 1, and a flat head may give more than there are tokens.
     fn size(&self, s: f64, mu: f64, vocab: usize) -> usize {
         let (e, log_v) = (s - 1.0, ln(vocab as f64));
         // e / (1 - V^-e), which is 1 / ln V at e = 0.

@@ -1,4 +1,4 @@
-//! The stages, one file each: what it does to the distribution, and its entry in the catalogue.
+//! The stages, one file each: its entry in the catalogue and what it does to the distribution.
 
 mod adaptive_p;
 mod all;
@@ -49,8 +49,8 @@ use crate::vocab::FirstPass;
 /// A stage may edit single logits once (`Distribution::edit`, `drop_first`, `demote_first`) and rewrite the row once
 /// (`Distribution::bend`, `ring`); there is memory for no more.
 pub(crate) trait Stage: Send + Sync {
-    /// What the stage needs of a row that was not read yet, or was changed since: it decides what the next pass over the
-    /// row computes. None if it needs nothing but each logit on its own: then the row is not read for it.
+    /// What the stage needs of a row that was not read yet, or was changed since: it decides what the next pass over
+    /// the row computes. None if it needs nothing but each logit on its own: then the row is not read for it.
     ///
     /// Too little is found by another pass when it is needed: the same answer for twice the time. Too much makes the
     /// pass slower. `tests/row_reads` counts the passes of every stage.
@@ -163,7 +163,7 @@ const MIN_KEEP: ParameterInfo = ParameterInfo {
     required: false,
 };
 
-/// The parameter of the bans that look at the history.
+/// The parameter of bans that depend on the history.
 const SCOPE: ParameterInfo = ParameterInfo {
     name: "scope",
     aliases: &[],
@@ -173,7 +173,8 @@ const SCOPE: ParameterInfo = ParameterInfo {
     required: false,
 };
 
-/// The scope that the arguments name: that of [`SCOPE`], or one with `window` among its words, whose length is `last_n`.
+/// The scope that the arguments name: that of [`SCOPE`], or one with `window` among its words, whose length is
+/// `last_n`.
 fn scope(arguments: &Arguments, last_n: Option<&str>) -> Result<Scope> {
     match (arguments.word("scope"), last_n) {
         ("window", Some(last_n)) => Ok(Scope::Window(arguments.count(last_n))),

@@ -1,4 +1,4 @@
-//! P-less: every token that is at least as likely as that two draws agree.
+//! P-less: every token at least as likely as two draws are to agree.
 
 use super::{Built, MIN_KEEP, StageInfo, threshold::threshold};
 use crate::bregman::Generators;
@@ -10,7 +10,7 @@ use crate::vocab::FirstPass;
 pub(super) const INFO: StageInfo = StageInfo {
     name: "p_less",
     aliases: &["pless"],
-    summary: "keeps the tokens at least as likely as two draws from the distribution are to be the same token; nothing to tune",
+    summary: "keeps the tokens whose probability is at least that of two draws giving the same token; no parameter to tune",
     definition: "keep p_i >= s (to one part in a million, so that equals stay together): plain s = sum of p_j^2; \
                  norm s = (V sum of p_j^2 - 1) / (V - 1), V the number of candidates",
     source: "arXiv 2509.23234, p-less Sampling: A Robust Hyperparameter-Free Approach for LLM Decoding",

@@ -10,8 +10,8 @@ use crate::vocab::{FirstPass, SmoothingCurve};
 pub(super) const INFO: StageInfo = StageInfo {
     name: "smoothing",
     aliases: &["quadratic", "quadratic_sampling", "smoothing_factor"],
-    summary: "makes the logits fall with the square of their distance from the largest: near ones come nearer, far \
-              ones go further",
+    summary: "lets logits fall with the square of their distance from the largest: near ones come closer, far ones \
+              move away",
     definition: "d = l - max l; l' = max l - (3 - curve)/2 factor d^2 + (curve - 1)/2 factor d^3",
     source: "koboldcpp, smoothing_factor and smoothing_curve; kalomaze, Quadratic Sampling",
     agrees: "koboldcpp, for a curve up to 3",

@@ -1,4 +1,4 @@
-//! Tail-free: a cut where the sorted probabilities stop bending.
+//! Tail-free: a cut where the second differences of the sorted probabilities have almost ended.
 
 use super::{Built, Context, MIN_KEEP, OFF, Stage, StageInfo, on};
 use crate::bregman::Generators;
@@ -11,7 +11,7 @@ use crate::vocab::FirstPass;
 pub(super) const INFO: StageInfo = StageInfo {
     name: "tail_free",
     aliases: &["tfs", "tfs_z", "tail_free_sampling"],
-    summary: "cuts where the curve of the sorted probabilities has done the share z of its bending",
+    summary: "cuts the tail once the cumulative |second difference| of the sorted probabilities exceeds z of its total",
     definition: "d_i = |p_i - 2 p_{i+1} + p_{i+2}| over the sorted probabilities, divided by their sum (all equal if \
                  that is at most 1e-6); i the first, and at least min_keep, with d_1 + ... + d_i > z: keep those \
                  before it (rule=before) or it too (rule=after); up to two tokens are left as they are",

@@ -14,8 +14,8 @@ struct Threshold<F> {
     log_weight: F,
 }
 
-/// Such a stage. `first_pass` is what `log_weight` needs of a row; `ties` says what becomes of the equals of the last of
-/// `min_keep` tokens.
+/// Such a stage. `first_pass` is what `log_weight` needs of a row; `ties` says what becomes of the equals of the last
+/// of `min_keep` tokens.
 pub(super) fn threshold(
     arguments: &Arguments,
     first_pass: FirstPass,

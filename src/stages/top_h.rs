@@ -31,7 +31,7 @@ pub(super) const INFO: StageInfo = StageInfo {
         ParameterInfo {
             name: "top_n",
             aliases: &[],
-            summary: "tokens that are looked at; no more are ever kept",
+            summary: "the likeliest tokens that count, at most; no others are kept",
             kind: Kind::Count { min: 1 },
             default: "100",
             required: false,
