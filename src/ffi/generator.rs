@@ -89,7 +89,7 @@ pub(super) unsafe fn generators(list: *const bregman_generator, n: usize) -> Res
             return Err(Error::Unsupported(format!("generators[{i}].reserved is not 0: a field of a later version")));
         }
         // SAFETY: the caller's string.
-        let name = unsafe { check::text(g.name, "generators->name") }?;
+        let name = unsafe { check::text(g.name, "generators->name", Error::InvalidArgument) }?;
         if name.is_empty() || name.contains(['|', '(', ')', ',', '=']) || name.trim() != name {
             return refuse(i, "name must be a word that a chain can hold");
         }

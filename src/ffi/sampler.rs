@@ -5,7 +5,7 @@ use super::generator::{bregman_generator, generators};
 use super::guard;
 use super::handle::{HandleState, bregman_sampler, inside};
 use super::types::*;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sampler::Sampler;
 use std::ffi::c_char;
 
@@ -67,7 +67,7 @@ unsafe fn create(
     let made = || -> Result<Sampler> {
         check::pointer(out, "out")?;
         // SAFETY: the caller's string.
-        let chain = unsafe { check::text(chain, "chain") }?;
+        let chain = unsafe { check::text(chain, "chain", Error::InvalidChain) }?;
         // SAFETY: the caller's array.
         let generators = unsafe { generators(list, n) }?;
         let named: Vec<_> = generators.iter().map(|(name, g)| (name.as_str(), g.clone())).collect();
