@@ -4,6 +4,8 @@
 mod answers;
 #[path = "boundary/chains.rs"]
 mod chains;
+#[path = "boundary/freed.rs"]
+mod freed;
 #[path = "boundary/handle.rs"]
 mod handle;
 #[path = "c/header.rs"]

@@ -1,8 +1,7 @@
 //! The most likely tokens of a row.
 
 use super::check;
-use super::guard;
-use super::handle::{bregman_sampler, inside};
+use super::handle::{bregman_sampler, with_sampler};
 use super::rows::row;
 use super::types::*;
 use crate::answers::Source;
@@ -25,25 +24,23 @@ pub unsafe extern "C" fn bregman_top_logprobs(
     logprobs: *mut f32,
     len: *mut usize,
 ) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL, and the caller's arrays.
-        unsafe {
-            inside(sampler, |sampler| {
-                check::pointer(len, "len")?;
-                let source = match source {
-                    BREGMAN_OF_MODEL => Source::Model,
-                    BREGMAN_OF_DECODED => Source::Decoded,
-                    other => {
-                        let what = format!("source is {other}: it is BREGMAN_OF_MODEL or BREGMAN_OF_DECODED");
-                        return Err(Error::InvalidArgument(what));
-                    }
-                };
-                let row = row(logits, vocab)?;
-                let ids = check::slice_mut(ids, n, "ids")?;
-                let logprobs = check::slice_mut(logprobs, n, "logprobs")?;
-                *len = sampler.top_logprobs(row, source, ids, logprobs)?;
-                Ok(())
-            })
-        }
-    })
+    // SAFETY: a live handle or NULL, and the caller's arrays.
+    unsafe {
+        with_sampler(sampler, |sampler| {
+            check::pointer(len, "len")?;
+            let source = match source {
+                BREGMAN_OF_MODEL => Source::Model,
+                BREGMAN_OF_DECODED => Source::Decoded,
+                other => {
+                    let what = format!("source is {other}: it is BREGMAN_OF_MODEL or BREGMAN_OF_DECODED");
+                    return Err(Error::InvalidArgument(what));
+                }
+            };
+            let row = row(logits, vocab)?;
+            let ids = check::slice_mut(ids, n, "ids")?;
+            let logprobs = check::slice_mut(logprobs, n, "logprobs")?;
+            *len = sampler.top_logprobs(row, source, ids, logprobs)?;
+            Ok(())
+        })
+    }
 }

@@ -1,8 +1,7 @@
 //! Face 2: a stage in somebody else's chain.
 
 use super::check;
-use super::guard;
-use super::handle::{bregman_sampler, inside};
+use super::handle::{bregman_sampler, with_sampler};
 use super::types::*;
 use crate::error::{Error, Result};
 use crate::sampler::{Order, Sampler};
@@ -19,10 +18,8 @@ use crate::sampler::{Order, Sampler};
 /// BREGMAN_EMPTY_SUPPORT (`size` 0, all -infinity), BREGMAN_INVALID_LOGITS, BREGMAN_NO_CONVERGENCE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_apply(sampler: *mut bregman_sampler, candidates: *mut bregman_candidates) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL, and the caller's array.
-        unsafe { inside(sampler, |sampler| apply(sampler, candidates)) }
-    })
+    // SAFETY: a live handle or NULL, and the caller's array.
+    unsafe { with_sampler(sampler, |sampler| apply(sampler, candidates)) }
 }
 
 /// # Safety

@@ -1,8 +1,7 @@
 //! Face 1 and face 3: raw logits to tokens, to a distribution, or processed in place.
 
 use super::check;
-use super::guard;
-use super::handle::{bregman_sampler, inside};
+use super::handle::{bregman_sampler, with_sampler};
 use super::rows::row;
 use super::types::*;
 use crate::error::Error;
@@ -22,22 +21,20 @@ pub unsafe extern "C" fn bregman_decode(
     vocab: usize,
     out: *mut bregman_result,
 ) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        let mut result = bregman_result::failed(BREGMAN_INTERNAL);
-        // SAFETY: a live handle or NULL, and the caller's row.
-        let status = unsafe {
-            inside(sampler, |sampler| {
-                check::pointer(out, "out")?;
-                result = sampler.decode(row(logits, vocab)?, Want::default())?.into();
-                Ok(())
-            })
-        };
-        if check::pointer(out, "out").is_ok() {
-            // SAFETY: just checked.
-            unsafe { *out = if status == BREGMAN_OK { result } else { bregman_result::failed(status) } };
-        }
-        status
-    })
+    let mut result = bregman_result::failed(BREGMAN_INTERNAL);
+    // SAFETY: a live handle or NULL, and the caller's row.
+    let status = unsafe {
+        with_sampler(sampler, |sampler| {
+            check::pointer(out, "out")?;
+            result = sampler.decode(row(logits, vocab)?, Want::default())?.into();
+            Ok(())
+        })
+    };
+    if !out.is_null() && out.is_aligned() {
+        // SAFETY: just checked.
+        unsafe { *out = if status == BREGMAN_OK { result } else { bregman_result::failed(status) } };
+    }
+    status
 }
 
 /// The decoded distribution of one row: what a drawing stage at the chain's end would draw from (one token if it is
@@ -58,23 +55,21 @@ pub unsafe extern "C" fn bregman_distribution(
     capacity: usize,
     len: *mut usize,
 ) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL, and the caller's arrays.
-        unsafe {
-            inside(sampler, |sampler| {
-                check::pointer(len, "len")?;
-                let row = row(logits, vocab)?;
-                let ids = check::slice_mut(ids, capacity, "ids")?;
-                let probs = check::slice_mut(probs, capacity, "probs")?;
-                let written = sampler.distribution_into(row, ids, probs);
-                match &written {
-                    Ok(n) | Err(Error::BufferTooSmall { needed: n, .. }) => *len = *n,
-                    Err(_) => {}
-                }
-                written.map(|_| ())
-            })
-        }
-    })
+    // SAFETY: a live handle or NULL, and the caller's arrays.
+    unsafe {
+        with_sampler(sampler, |sampler| {
+            check::pointer(len, "len")?;
+            let row = row(logits, vocab)?;
+            let ids = check::slice_mut(ids, capacity, "ids")?;
+            let probs = check::slice_mut(probs, capacity, "probs")?;
+            let written = sampler.distribution_into(row, ids, probs);
+            match &written {
+                Ok(n) | Err(Error::BufferTooSmall { needed: n, .. }) => *len = *n,
+                Err(_) => {}
+            }
+            written.map(|_| ())
+        })
+    }
 }
 
 /// Replaces one row's logits by ln p of the decoded distribution, -infinity off the support: for hosts that draw for
@@ -82,13 +77,11 @@ pub unsafe extern "C" fn bregman_distribution(
 /// with a drawing stage or not; temperature belongs into it, not behind it. Errors as bregman_decode.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_process(sampler: *mut bregman_sampler, logits: *mut f32, vocab: usize) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL, and the caller's row.
-        unsafe {
-            inside(sampler, |sampler| {
-                row(logits, vocab)?;
-                sampler.process(check::slice_mut(logits, vocab, "logits")?)
-            })
-        }
-    })
+    // SAFETY: a live handle or NULL, and the caller's row.
+    unsafe {
+        with_sampler(sampler, |sampler| {
+            row(logits, vocab)?;
+            sampler.process(check::slice_mut(logits, vocab, "logits")?)
+        })
+    }
 }

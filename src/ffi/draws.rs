@@ -1,10 +1,8 @@
 //! Several tokens of one row.
 
 use super::check;
-use super::guard;
-use super::handle::{bregman_sampler, inside};
+use super::handle::{bregman_sampler, with_sampler};
 use super::rows::row;
-use super::types::*;
 
 /// Draws `n` different tokens from one row's decoded distribution: without replacement, each in proportion to its
 /// probability among those that are left. For best-of-n, for beams that are sampled, for several children of a node.
@@ -28,23 +26,21 @@ pub unsafe extern "C" fn bregman_draw_many(
     scores: *mut f32,
     len: *mut usize,
 ) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL, and the caller's arrays.
-        unsafe {
-            inside(sampler, |sampler| {
-                check::pointer(len, "len")?;
-                let row = row(logits, vocab)?;
-                let ids = check::slice_mut(ids, n, "ids")?;
-                let logprobs = check::slice_mut(logprobs, n, "logprobs")?;
-                let scores = check::slice_mut(scores, if scores.is_null() { 0 } else { n }, "scores")?;
-                let samples = sampler.draw_many(row, n)?;
-                *len = samples.len();
-                for (at, sample) in samples.iter().enumerate() {
-                    (ids[at], logprobs[at]) = (sample.token as i32, sample.logprob as f32);
-                }
-                scores.iter_mut().zip(samples).for_each(|(score, sample)| *score = sample.score as f32);
-                Ok(())
-            })
-        }
-    })
+    // SAFETY: a live handle or NULL, and the caller's arrays.
+    unsafe {
+        with_sampler(sampler, |sampler| {
+            check::pointer(len, "len")?;
+            let row = row(logits, vocab)?;
+            let ids = check::slice_mut(ids, n, "ids")?;
+            let logprobs = check::slice_mut(logprobs, n, "logprobs")?;
+            let scores = check::slice_mut(scores, if scores.is_null() { 0 } else { n }, "scores")?;
+            let samples = sampler.draw_many(row, n)?;
+            *len = samples.len();
+            for (at, sample) in samples.iter().enumerate() {
+                (ids[at], logprobs[at]) = (sample.token as i32, sample.logprob as f32);
+            }
+            scores.iter_mut().zip(samples).for_each(|(score, sample)| *score = sample.score as f32);
+            Ok(())
+        })
+    }
 }

@@ -6,7 +6,7 @@
 use super::apply::apply;
 use super::check;
 use super::guard;
-use super::handle::{bregman_sampler, inside};
+use super::handle::{bregman_sampler, with_sampler};
 use super::types::*;
 use std::ffi::{c_char, c_void};
 
@@ -91,7 +91,7 @@ pub unsafe extern "C" fn bregman_llama_attach(
     })
 }
 
-/// The sampler inside a stage that bregman_llama_attach made (or a clone of one), still owned by the stage: for
+/// The sampler with_sampler a stage that bregman_llama_attach made (or a clone of one), still owned by the stage: for
 /// bregman_sampler_error, bregman_sampler_reseed, bregman_sampler_set_logit_bias. NULL for any other llama_sampler and
 /// for NULL.
 #[unsafe(no_mangle)]
@@ -137,65 +137,52 @@ unsafe extern "C" fn llama_name(_: *const LlamaSampler) -> *const c_char {
 }
 
 unsafe extern "C" fn llama_accept(llama_sampler: *mut LlamaSampler, token: i32) {
-    guard((), || {
-        // SAFETY: the host's call on our stage.
-        if let Some(c) = unsafe { context(llama_sampler) } {
-            // SAFETY: the stage's own handle.
-            unsafe { inside(c.sampler, |sampler| sampler.accept(&[token])) };
-        }
-    });
+    // SAFETY: the host's call on our stage.
+    if let Some(c) = unsafe { context(llama_sampler) } {
+        // SAFETY: the stage's own handle.
+        unsafe { with_sampler(c.sampler, |sampler| sampler.accept(&[token])) };
+    }
 }
 
 unsafe extern "C" fn llama_apply(llama_sampler: *mut LlamaSampler, candidates: *mut bregman_candidates) {
-    guard((), || {
-        // SAFETY: the host's call on our stage.
-        if let Some(c) = unsafe { context(llama_sampler) } {
-            // SAFETY: the stage's own handle, and the host's candidates.
-            unsafe { inside(c.sampler, |sampler| apply(sampler, candidates)) };
-        }
-    });
+    // SAFETY: the host's call on our stage.
+    if let Some(c) = unsafe { context(llama_sampler) } {
+        // SAFETY: the stage's own handle, and the host's candidates.
+        unsafe { with_sampler(c.sampler, |sampler| apply(sampler, candidates)) };
+    }
 }
 
 unsafe extern "C" fn llama_reset(llama_sampler: *mut LlamaSampler) {
-    guard((), || {
-        // SAFETY: the host's call on our stage.
-        if let Some(c) = unsafe { context(llama_sampler) } {
-            // SAFETY: the stage's own handle.
-            unsafe {
-                inside(c.sampler, |sampler| {
-                    sampler.reset();
-                    Ok(())
-                })
-            };
-        }
-    });
-}
-
-unsafe extern "C" fn llama_clone(llama_sampler: *const LlamaSampler) -> *mut LlamaSampler {
-    guard(std::ptr::null_mut(), || {
-        // SAFETY: the host's call on our stage.
-        let Some(c) = (unsafe { context(llama_sampler) }) else {
-            return std::ptr::null_mut();
-        };
-        let mut copy = std::ptr::null_mut();
+    // SAFETY: the host's call on our stage.
+    if let Some(c) = unsafe { context(llama_sampler) } {
         // SAFETY: the stage's own handle.
         unsafe {
-            inside(c.sampler, |sampler| {
-                copy = Box::into_raw(bregman_sampler::new(sampler.clone()));
+            with_sampler(c.sampler, |sampler| {
+                sampler.reset();
                 Ok(())
             })
         };
-        if copy.is_null() {
-            return std::ptr::null_mut();
-        }
-        // SAFETY: the host's function, and a handle made just now.
-        let made = unsafe { make(c.init, copy) };
-        if made.is_null() {
-            // SAFETY: nobody took it.
-            drop(unsafe { Box::from_raw(copy) });
-        }
-        made
-    })
+    }
+}
+
+unsafe extern "C" fn llama_clone(llama_sampler: *const LlamaSampler) -> *mut LlamaSampler {
+    // SAFETY: the host's call on our stage.
+    let Some(c) = (unsafe { context(llama_sampler) }) else {
+        return std::ptr::null_mut();
+    };
+    let mut made = std::ptr::null_mut();
+    // SAFETY: the stage's own handle.
+    unsafe {
+        with_sampler(c.sampler, |sampler| {
+            let copy = bregman_sampler::new(sampler.clone());
+            made = make(c.init, copy);
+            if made.is_null() {
+                bregman_sampler::free(copy);
+            }
+            Ok(())
+        })
+    };
+    made
 }
 
 /// Frees the context only: the `llama_sampler` around it is the host's.
@@ -206,8 +193,8 @@ unsafe extern "C" fn llama_free(llama_sampler: *mut LlamaSampler) {
             let context = std::ptr::from_ref(c).cast_mut();
             // SAFETY: `ctx` came from `Box::into_raw`, and the host frees it once.
             let context = unsafe { Box::from_raw(context) };
-            // SAFETY: the stage's own handle came from `Box::into_raw`.
-            drop(unsafe { Box::from_raw(context.sampler) });
+            // SAFETY: the stage's own handle, which no later call uses.
+            unsafe { bregman_sampler::free(context.sampler) };
             // llama_sampler_copy calls free and then sets another context; in between none must be found.
             // SAFETY: not NULL, or there would be no context.
             unsafe { (*llama_sampler).ctx = std::ptr::null_mut() };

@@ -101,14 +101,14 @@ impl bregman_answers {
 
     /// # Safety
     /// As [`bregman_answers::of_row`].
-    pub(super) unsafe fn tell(&self, r: usize, told: TokenRank) {
+    pub(super) unsafe fn write_rank(&self, r: usize, token: TokenRank) {
         if !self.logprobs.is_null() {
             // SAFETY: one element a row.
-            unsafe { *self.logprobs.add(r) = told.logprob as f32 };
+            unsafe { *self.logprobs.add(r) = token.logprob as f32 };
         }
         if !self.ranks.is_null() {
             // SAFETY: as above.
-            unsafe { *self.ranks.add(r) = told.rank as u32 };
+            unsafe { *self.ranks.add(r) = token.rank as u32 };
         }
     }
 

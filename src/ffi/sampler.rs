@@ -3,7 +3,7 @@
 use super::check;
 use super::generator::{bregman_generator, generators};
 use super::guard;
-use super::handle::{HandleState, bregman_sampler, inside};
+use super::handle::{self, bregman_sampler, with_sampler};
 use super::types::*;
 use crate::error::{Error, Result};
 use crate::sampler::Sampler;
@@ -76,7 +76,7 @@ unsafe fn create(
     match made() {
         Ok(sampler) => {
             // SAFETY: checked above.
-            unsafe { *out = Box::into_raw(bregman_sampler::new(sampler)) };
+            unsafe { *out = bregman_sampler::new(sampler) };
             BREGMAN_OK
         }
         Err(e) => {
@@ -93,41 +93,33 @@ unsafe fn create(
 /// BREGMAN_INVALID_ARGUMENT if either is NULL or the handle is in use.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_clone(sampler: *const bregman_sampler, out: *mut *mut bregman_sampler) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL.
-        unsafe {
-            inside(sampler, |sampler| {
-                check::pointer(out, "out")?;
-                *out = Box::into_raw(bregman_sampler::new(sampler.clone()));
-                Ok(())
-            })
-        }
-    })
+    // SAFETY: a live handle or NULL.
+    unsafe {
+        with_sampler(sampler, |sampler| {
+            check::pointer(out, "out")?;
+            *out = bregman_sampler::new(sampler.clone());
+            Ok(())
+        })
+    }
 }
 
 /// Frees a sampler. NULL is fine. The handle, and what bregman_sampler_error returned for it, is dead afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_free(sampler: *mut bregman_sampler) {
-    guard((), || {
-        if check::pointer(sampler, "sampler").is_ok() {
-            // SAFETY: a live handle came from `Box::into_raw`, and nobody uses it any more.
-            drop(unsafe { Box::from_raw(sampler) });
-        }
-    });
+    // SAFETY: NULL or a live handle that no later call uses.
+    guard((), || unsafe { bregman_sampler::free(sampler) });
 }
 
 /// Back to as created: the seed of creation, position 0, no history, no logit bias, no mask.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_reset(sampler: *mut bregman_sampler) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL.
-        unsafe {
-            inside(sampler, |sampler| {
-                sampler.reset();
-                Ok(())
-            })
-        }
-    })
+    // SAFETY: a live handle or NULL.
+    unsafe {
+        with_sampler(sampler, |sampler| {
+            sampler.reset();
+            Ok(())
+        })
+    }
 }
 
 /// Continues with the random numbers of `seed` at `position`. The position counts what the sampler decoded or applied:
@@ -135,15 +127,13 @@ pub unsafe extern "C" fn bregman_sampler_reset(sampler: *mut bregman_sampler) ->
 /// sequence, on any machine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_reseed(sampler: *mut bregman_sampler, seed: u64, position: u64) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL.
-        unsafe {
-            inside(sampler, |sampler| {
-                sampler.reseed(seed, position);
-                Ok(())
-            })
-        }
-    })
+    // SAFETY: a live handle or NULL.
+    unsafe {
+        with_sampler(sampler, |sampler| {
+            sampler.reseed(seed, position);
+            Ok(())
+        })
+    }
 }
 
 /// Appends `n` tokens to the history that stages about repetition look at: the prompt's, and each token that the
@@ -153,10 +143,8 @@ pub unsafe extern "C" fn bregman_sampler_reseed(sampler: *mut bregman_sampler, s
 /// BREGMAN_INVALID_ARGUMENT if one is negative; then none is taken.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_accept(sampler: *mut bregman_sampler, tokens: *const i32, n: usize) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL, and the caller's array.
-        unsafe { inside(sampler, |sampler| sampler.accept(check::slice(tokens, n, "tokens")?)) }
-    })
+    // SAFETY: a live handle or NULL, and the caller's array.
+    unsafe { with_sampler(sampler, |sampler| sampler.accept(check::slice(tokens, n, "tokens")?)) }
 }
 
 /// Replaces the logit bias: `bias[i]` is added to the logit of token `ids[i]` before any stage; -infinity bans the
@@ -172,16 +160,14 @@ pub unsafe extern "C" fn bregman_sampler_set_logit_bias(
     bias: *const f32,
     n: usize,
 ) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL, and the caller's arrays.
-        unsafe {
-            inside(sampler, |sampler| {
-                let (ids, bias) = (check::slice(ids, n, "ids")?, check::slice(bias, n, "bias")?);
-                let pairs: Vec<_> = ids.iter().copied().zip(bias.iter().copied()).collect();
-                sampler.set_logit_bias(&pairs)
-            })
-        }
-    })
+    // SAFETY: a live handle or NULL, and the caller's arrays.
+    unsafe {
+        with_sampler(sampler, |sampler| {
+            let (ids, bias) = (check::slice(ids, n, "ids")?, check::slice(bias, n, "bias")?);
+            let pairs: Vec<_> = ids.iter().copied().zip(bias.iter().copied()).collect();
+            sampler.set_logit_bias(&pairs)
+        })
+    }
 }
 
 /// Writes the chain in its canonical form, which bregman_sampler_new takes again: NUL-terminated, cut to `size` bytes.
@@ -193,39 +179,23 @@ pub unsafe extern "C" fn bregman_sampler_describe(
     text: *mut c_char,
     size: usize,
 ) -> usize {
-    guard(0, || {
-        let mut length = 0;
-        // SAFETY: a live handle or NULL, and the caller's buffer.
-        unsafe {
-            inside(sampler, |sampler| {
-                let said = sampler.to_string();
-                length = said.len();
-                check::write_text(&said, text, size);
-                Ok(())
-            });
-        }
-        length
-    })
+    let mut length = 0;
+    // SAFETY: a live handle or NULL, and the caller's buffer.
+    unsafe {
+        with_sampler(sampler, |sampler| {
+            let chain = sampler.to_string();
+            length = chain.len();
+            check::write_text(&chain, text, size);
+            Ok(())
+        });
+    }
+    length
 }
 
 /// The message of the last failing call on this handle: a NUL-terminated text that lives until the next call on the
 /// handle; "" if none has failed. For a NULL handle, a fixed text that says so.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_error(sampler: *const bregman_sampler) -> *const c_char {
-    guard(c"".as_ptr(), || {
-        let ticket = 0u8;
-        // SAFETY: a live handle or NULL.
-        match unsafe { bregman_sampler::enter(sampler, &raw const ticket as usize) } {
-            Ok(()) => {
-                // SAFETY: just entered.
-                let HandleState { error, .. } = unsafe { bregman_sampler::state(sampler) };
-                let message = error.as_ptr();
-                // SAFETY: entered above.
-                unsafe { bregman_sampler::leave(sampler) };
-                message
-            }
-            Err(_) if sampler.is_null() => c"the sampler is NULL".as_ptr(),
-            Err(_) => c"the sampler is in use by another call".as_ptr(),
-        }
-    })
+    // SAFETY: a live handle or NULL.
+    guard(c"".as_ptr(), || unsafe { handle::message(sampler) })
 }

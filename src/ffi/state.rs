@@ -1,9 +1,7 @@
 //! What a sampler knows besides its chain: where the prompt ends, which tokens are allowed.
 
 use super::check;
-use super::guard;
-use super::handle::{bregman_sampler, inside};
-use super::types::*;
+use super::handle::{bregman_sampler, with_sampler};
 use crate::error::Error;
 
 /// Says that the first `n` tokens of the history are the prompt and the others output, for a sequence that is resumed.
@@ -14,10 +12,8 @@ use crate::error::Error;
 /// succeeded since creation or the last reset. BREGMAN_INVALID_ARGUMENT if the history has not so many tokens.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_set_prompt_length(sampler: *mut bregman_sampler, n: usize) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL.
-        unsafe { inside(sampler, |sampler| sampler.set_prompt_length(n)) }
-    })
+    // SAFETY: a live handle or NULL.
+    unsafe { with_sampler(sampler, |sampler| sampler.set_prompt_length(n)) }
 }
 
 /// Allows only the tokens whose bit is set, in every row and candidate array from now on: token t is bit t % 32 of word
@@ -28,17 +24,15 @@ pub unsafe extern "C" fn bregman_sampler_set_prompt_length(sampler: *mut bregman
 /// leaves the old mask.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_set_mask(sampler: *mut bregman_sampler, words: *const u32, n: usize) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL, and the caller's array.
-        unsafe {
-            inside(sampler, |sampler| {
-                if n == 0 && !words.is_null() {
-                    return Err(Error::InvalidArgument("n is 0: a mask has at least one word".into()));
-                }
-                let words = check::slice(words, n, "words")?;
-                sampler.set_mask((n > 0).then_some(words));
-                Ok(())
-            })
-        }
-    })
+    // SAFETY: a live handle or NULL, and the caller's array.
+    unsafe {
+        with_sampler(sampler, |sampler| {
+            if n == 0 && !words.is_null() {
+                return Err(Error::InvalidArgument("n is 0: a mask has at least one word".into()));
+            }
+            let words = check::slice(words, n, "words")?;
+            sampler.set_mask((n > 0).then_some(words));
+            Ok(())
+        })
+    }
 }

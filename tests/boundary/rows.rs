@@ -187,7 +187,7 @@ fn a_sampler_that_stands_twice_is_decoded_once() {
         assert_eq!(rows.decode_with(&[a, b, a]), BREGMAN_INVALID_ARGUMENT);
         assert_eq!(rows.tokens(), [good[0], good[1], -1]);
         assert!(rows.results[2].status == BREGMAN_INVALID_ARGUMENT && is_empty(&rows.results[2]));
-        assert_eq!(rows.samplers[0].error(), "the sampler stands twice in the batch");
+        assert_eq!(rows.samplers[0].error(), "the sampler is in the batch twice");
         // It went on by one position, and can be used again.
         let (once, logits) = (Handle::new(CHAIN, 0), row(VOCAB, 77));
         once.decode(&rows.logits[..VOCAB]);
