@@ -587,7 +587,8 @@ struct parameter {
 /// A stage, or a macro, that a chain can name. All texts are static.
 struct stage {
     std::string_view name, aliases, summary, source;
-    bool draws = false;                ///< takes a token, and so ends a chain
+    bool draws = false;                ///< draws a token, and therefore ends a chain
+    bool learns = false;               ///< its draw depends on the tokens that it drew before (bregman_stage::learns)
     std::vector<parameter> parameters; ///< the first may be given without its name
 };
 
@@ -599,7 +600,7 @@ inline std::vector<stage> catalogue(std::size_t count, std::uint32_t (*info_of)(
         info.struct_size = sizeof info;
         if (info_of(i, &info) != BREGMAN_OK)
             continue;
-        stage s{info.name, info.aliases, info.summary, info.source, info.draws != 0, {}};
+        stage s{info.name, info.aliases, info.summary, info.source, info.draws != 0, info.learns != 0, {}};
         for (std::size_t p = 0; p < info.parameter_count; p++) {
             const char *at = reinterpret_cast<const char *>(info.parameters) + p * info.parameter_size;
             const auto &q = *reinterpret_cast<const bregman_parameter *>(at);

@@ -125,11 +125,12 @@ fn macros_are_listed_like_stages() {
         assert_eq!(unsafe { bregman_macro_info(index, info.as_mut_ptr()) }, BREGMAN_OK);
         // SAFETY: written by the call just made, or zero.
         let info = unsafe { info.assume_init() };
-        assert!(info.draws == 1 && info.parameter_count > 5);
+        assert!(info.draws == 1 && info.reserved == 0 && info.parameter_count > 5);
+        assert_eq!(info.learns == 1, bregman::macros()[index].learns());
         for i in 0..info.parameter_count {
             // SAFETY: an element of the static list.
             let p = unsafe { &*info.parameters.byte_add(i * info.parameter_size) };
-            assert!(p.kind <= BREGMAN_BIASES && p.required == 0);
+            assert!(p.kind <= BREGMAN_KIND_BIASES && p.required == 0);
         }
     }
     let mut info = std::mem::MaybeUninit::<bregman_stage>::zeroed();

@@ -15,13 +15,13 @@
 static void constants(void)
 {
     CONSTANT(BREGMAN_ABI_VERSION);
-    CONSTANT(BREGMAN_NUMBER);
-    CONSTANT(BREGMAN_COUNT);
-    CONSTANT(BREGMAN_CHOICE);
-    CONSTANT(BREGMAN_NAME);
-    CONSTANT(BREGMAN_TOKENS);
-    CONSTANT(BREGMAN_SEQUENCES);
-    CONSTANT(BREGMAN_BIASES);
+    CONSTANT(BREGMAN_KIND_NUMBER);
+    CONSTANT(BREGMAN_KIND_COUNT);
+    CONSTANT(BREGMAN_KIND_CHOICE);
+    CONSTANT(BREGMAN_KIND_NAME);
+    CONSTANT(BREGMAN_KIND_TOKENS);
+    CONSTANT(BREGMAN_KIND_SEQUENCES);
+    CONSTANT(BREGMAN_KIND_BIASES);
     CONSTANT(BREGMAN_OF_MODEL);
     CONSTANT(BREGMAN_OF_DECODED);
     CONSTANT(BREGMAN_OK);
@@ -72,6 +72,8 @@ static void catalogue(void)
     STRUCT(bregman_stage);
     FIELD(bregman_stage, struct_size);
     FIELD(bregman_stage, draws);
+    FIELD(bregman_stage, learns);
+    FIELD(bregman_stage, reserved);
     FIELD(bregman_stage, name);
     FIELD(bregman_stage, aliases);
     FIELD(bregman_stage, summary);

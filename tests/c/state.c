@@ -118,15 +118,17 @@ void test_catalogue(void)
         stage.struct_size = (uint32_t)sizeof stage;
         CHECK(bregman_stage_info(i, &stage) == BREGMAN_OK && stage.struct_size == sizeof stage);
         CHECK(strlen(stage.name) > 0 && strlen(stage.summary) > 0 && strlen(stage.source) > 0 && stage.aliases != NULL);
-        CHECK(stage.draws <= 1 && stage.parameter_size >= sizeof(bregman_parameter));
+        CHECK(stage.learns == (strncmp(stage.name, "mirostat", 8) == 0 || strcmp(stage.name, "adaptive_p") == 0));
+        CHECK(stage.draws <= 1 && stage.learns <= stage.draws && stage.reserved == 0);
+        CHECK(stage.parameter_size >= sizeof(bregman_parameter));
         draws += stage.draws;
         for (j = 0; j < stage.parameter_count; j++) {
             const bregman_parameter *p = (const bregman_parameter *)(const void *)((const char *)stage.parameters +
                                                                                    j * stage.parameter_size);
             CHECK(strlen(p->name) > 0 && strlen(p->summary) > 0 && p->aliases != NULL && p->default_value != NULL);
-            CHECK(p->kind <= BREGMAN_BIASES && p->min_excluded <= 1 && p->required <= 1 && (p->group == 0 || !p->required));
-            CHECK((p->kind == BREGMAN_CHOICE) == (strlen(p->choices) > 0));
-            CHECK(p->kind > BREGMAN_COUNT || p->min < p->max);
+            CHECK(p->kind <= BREGMAN_KIND_BIASES && p->min_excluded <= 1 && p->required <= 1 && (p->group == 0 || !p->required));
+            CHECK((p->kind == BREGMAN_KIND_CHOICE) == (strlen(p->choices) > 0));
+            CHECK(p->kind > BREGMAN_KIND_COUNT || p->min < p->max);
             CHECK(!p->required || strlen(p->default_value) == 0);
             parameters++;
         }

@@ -50,7 +50,7 @@ static void test_macros() {
         // A macro stands for stages: what it is called is not in the canonical chain.
         CHECK(sampler && sampler->describe().find(m.name) == std::string::npos);
     }
-    CHECK(std::any_of(all.begin(), all.end(), [](const stage &m) { return m.name == "llama_cpp"; }));
+    CHECK(std::any_of(all.begin(), all.end(), [](const stage &m) { return m.name == "llama_cpp" && m.learns; }));
 }
 
 void test_catalogue() {
@@ -60,6 +60,7 @@ void test_catalogue() {
     for (const stage &s : all) {
         CHECK(!s.name.empty() && !s.summary.empty() && !s.source.empty());
         draws += s.draws;
+        CHECK(s.learns == (s.name == "mirostat" || s.name == "mirostat_v2" || s.name == "adaptive_p"));
         for (const bregman::parameter &p : s.parameters) {
             CHECK(!p.name.empty() && !p.summary.empty() && !(p.max < p.min));
             CHECK(p.kind != kind::choice || p.choices.find(',') != std::string_view::npos);

@@ -25,39 +25,39 @@
 #include <stdint.h>
 
 /**
- * Kind of parameter: a number from `min` to `max`, written in decimal, such as 0.8 or 1e-3; or inf, if `max` is.
+ * Kind of parameter: a number from `min` to `max`, in decimal, such as 0.8 or 1e-3, or inf if `max` is infinite.
  */
-#define BREGMAN_NUMBER 0
+#define BREGMAN_KIND_NUMBER 0
 
 /**
  * Kind of parameter: a whole number from `min` to `max`.
  */
-#define BREGMAN_COUNT 1
+#define BREGMAN_KIND_COUNT 1
 
 /**
  * Kind of parameter: one of the words in `choices`.
  */
-#define BREGMAN_CHOICE 2
+#define BREGMAN_KIND_CHOICE 2
 
 /**
- * Kind of parameter: a name that the host gave to something.
+ * Kind of parameter: a name given by the host, such as that of a generator.
  */
-#define BREGMAN_NAME 3
+#define BREGMAN_KIND_NAME 3
 
 /**
  * Kind of parameter: token ids, separated by spaces, such as "2 32000".
  */
-#define BREGMAN_TOKENS 4
+#define BREGMAN_KIND_TOKENS 4
 
 /**
  * Kind of parameter: token sequences, separated by semicolons, such as "13; 25 11".
  */
-#define BREGMAN_SEQUENCES 5
+#define BREGMAN_KIND_SEQUENCES 5
 
 /**
  * Kind of parameter: token:bias pairs, separated by spaces, such as "15:-2.5 30:-inf".
  */
-#define BREGMAN_BIASES 6
+#define BREGMAN_KIND_BIASES 6
 
 /**
  * Version of the binary interface; the shared library's SONAME follows it. Functions and trailing struct fields may
@@ -176,41 +176,40 @@ typedef struct bregman_parameter {
      */
     const char *aliases;
     /**
-     * What it does, in a sentence.
+     * What it does, in one sentence.
      */
     const char *summary;
     /**
-     * What it is if it is not given; "" if there is no default.
+     * Its value if it is not given, as text; "" if there is no default.
      */
     const char *default_value;
     /**
-     * The words of a BREGMAN_CHOICE, separated by commas; else "".
+     * The words that a BREGMAN_KIND_CHOICE accepts, separated by commas; otherwise "".
      */
     const char *choices;
     /**
-     * Smallest value (BREGMAN_NUMBER, BREGMAN_COUNT).
+     * Smallest value of a BREGMAN_KIND_NUMBER or BREGMAN_KIND_COUNT; otherwise 0.
      */
     double min;
     /**
-     * Largest value (BREGMAN_NUMBER, BREGMAN_COUNT).
+     * Largest value of a BREGMAN_KIND_NUMBER or BREGMAN_KIND_COUNT; otherwise 0.
      */
     double max;
     /**
-     * BREGMAN_NUMBER, BREGMAN_COUNT, BREGMAN_CHOICE, BREGMAN_NAME, BREGMAN_TOKENS, BREGMAN_SEQUENCES or
-     * BREGMAN_BIASES.
+     * One of BREGMAN_KIND_.
      */
     uint32_t kind;
     /**
-     * 1 if `min` itself is excluded, else 0.
+     * 1 if `min` itself is not accepted, otherwise 0.
      */
     uint32_t min_excluded;
     /**
-     * 1 if it must be given, else 0.
+     * 1 if it must be given, otherwise 0.
      */
     uint32_t required;
     /**
-     * 0, or a number from 1: parameters of the stage with the same number exclude each other, and one of them must be
-     * given unless one has a default.
+     * 0 for no group, or the number of a group, from 1. Parameters of a stage in the same group exclude each other,
+     * and one of them must be given unless one has a default.
      */
     uint32_t group;
 } bregman_parameter;
@@ -224,9 +223,20 @@ typedef struct bregman_stage {
      */
     uint32_t struct_size;
     /**
-     * 1 if it takes a token and so ends a chain, else 0.
+     * 1 if it draws a token, and therefore ends a chain; otherwise 0. 1 for every macro.
      */
     uint32_t draws;
+    /**
+     * 1 if it learns: its draw depends on the tokens that it drew before. Otherwise 0. A stage that learns works only
+     * where bregman draws (bregman_decode, bregman_apply), not where the host draws from the result of
+     * bregman_process or bregman_distribution; seed, position and history do not resume it. For a macro, 1 if one of
+     * the stages that it can stand for learns; bregman_sampler_describe shows the stages of a given chain.
+     */
+    uint32_t learns;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
     /**
      * Its name in a chain.
      */
@@ -236,7 +246,7 @@ typedef struct bregman_stage {
      */
     const char *aliases;
     /**
-     * What it does, in a sentence.
+     * What it does, in one sentence.
      */
     const char *summary;
     /**
@@ -244,8 +254,8 @@ typedef struct bregman_stage {
      */
     const char *source;
     /**
-     * Its parameters, static; the first may be given without its name. Element i is at
-     * `(const char *)parameters + i * parameter_size`.
+     * Its parameters, a static array of `parameter_count` elements; the first may be given without its name. Element
+     * i is at `(const char *)parameters + i * parameter_size`.
      */
     const struct bregman_parameter *parameters;
     /**
@@ -253,7 +263,7 @@ typedef struct bregman_stage {
      */
     size_t parameter_count;
     /**
-     * sizeof(bregman_parameter) in the library, which may be more than in this header.
+     * sizeof(bregman_parameter) in the library. It may be larger than in this header.
      */
     size_t parameter_size;
 } bregman_stage;
@@ -720,15 +730,18 @@ const struct bregman_api *bregman_get_api(uint32_t abi);
 uint32_t bregman_apply(struct bregman_sampler *sampler, struct bregman_candidates *candidates);
 
 /**
- * Decodes `batch->rows` rows, row r with `samplers[r]` into `results[r]`: one sampler a row, each with a chain, seed
- * and state of its own. No row's failure is another's; neither the rows' order nor the number of threads changes a
- * token. The samplers must differ from each other: of one that stands twice only the first row is decoded.
+ * Decodes `batch->rows` rows: row r with `samplers[r]` into `results[r]`. `samplers` and `results` have `batch->rows`
+ * elements.
  *
- * Returns the status of the first row that failed, else BREGMAN_OK; each row has its own in `results[r].status`, its
- * message is on its sampler, and a failed row advances nothing. If what the batch says is wrong
- * (BREGMAN_INVALID_ARGUMENT: logits or mask NULL or misaligned, dtype, flags, vocab, a stride below vocab), every row
- * has that status and every sampler the message. If the batch cannot be read (BREGMAN_INVALID_ARGUMENT: batch,
- * samplers or results NULL or misaligned, struct_size; BREGMAN_UNSUPPORTED: fields of a later version), nothing is
+ * Each row has a sampler of its own, and advances it as bregman_decode does. Rows are independent: the failure of one
+ * does not affect the others, and neither the order of the rows nor the number of threads changes a token. If a
+ * sampler is in the batch twice, its first row is decoded and the others fail with BREGMAN_INVALID_ARGUMENT.
+ *
+ * Returns the status of the first row that failed, or BREGMAN_OK. `results[r].status` is the status of row r; its
+ * message is on `samplers[r]`. A row that fails advances nothing. If a field of the batch is invalid
+ * (BREGMAN_INVALID_ARGUMENT: logits or mask NULL or misaligned, dtype, flags, vocab, a stride), every row gets that
+ * status and every sampler the message. If the batch cannot be read (BREGMAN_INVALID_ARGUMENT: batch, samplers or
+ * results NULL or misaligned, struct_size; BREGMAN_UNSUPPORTED: fields of a later version are set), nothing is
  * written.
  */
 uint32_t bregman_decode_batch(struct bregman_sampler *const *samplers,
@@ -736,12 +749,12 @@ uint32_t bregman_decode_batch(struct bregman_sampler *const *samplers,
                               struct bregman_result *results);
 
 /**
- * bregman_decode_batch with more answers: about the very rows and tokens that it decodes, for one row or many. The
- * tokens, the results and the state of the samplers are those of bregman_decode_batch.
+ * bregman_decode_batch with more answers about the rows and tokens that it decodes. Tokens, results and the state of
+ * the samplers afterwards are the same as without them.
  *
- * Errors as bregman_decode_batch; what is wrong with `answers` (BREGMAN_INVALID_ARGUMENT: source, an array misaligned,
- * a stride too small) is said like what is wrong with the batch. If `answers` cannot be read (NULL, misaligned,
- * struct_size; BREGMAN_UNSUPPORTED: fields of a later version), nothing is written.
+ * Errors as bregman_decode_batch. If a field of `answers` is invalid (BREGMAN_INVALID_ARGUMENT: source, a misaligned
+ * array, a stride that is too small), every row gets that status and every sampler the message. If `answers` cannot
+ * be read (NULL, misaligned, struct_size; BREGMAN_UNSUPPORTED: fields of a later version are set), nothing is written.
  */
 uint32_t bregman_decode_batch_answers(struct bregman_sampler *const *samplers,
                                       const struct bregman_batch *batch,
@@ -749,23 +762,27 @@ uint32_t bregman_decode_batch_answers(struct bregman_sampler *const *samplers,
                                       const struct bregman_answers *answers);
 
 /**
- * The number of stages that chains can name. Thread-safe.
+ * The number of stages that a chain can name. Thread-safe.
  */
 size_t bregman_stage_count(void);
 
 /**
- * Describes stage `index`, from 0 to bregman_stage_count() - 1, in `*out`, whose `struct_size` the caller has set.
- * Thread-safe. BREGMAN_INVALID_ARGUMENT (NULL, struct_size, no such stage) leaves `*out` as it was.
+ * Describes stage `index`, from 0 to bregman_stage_count() - 1, in `*out`, whose `struct_size` the caller sets before.
+ * The texts and parameters it points to are static. Fields of a later version than the library's stay as they were.
+ * Thread-safe.
+ *
+ * Fails with BREGMAN_INVALID_ARGUMENT (`out` NULL or misaligned, struct_size too small, no such stage).
  */
 uint32_t bregman_stage_info(size_t index, struct bregman_stage *out);
 
 /**
- * The number of macros that chains can name: whole engines, each of which stands for several stages. Thread-safe.
+ * The number of macros that a chain can name. A macro is the name of an engine, such as llama_cpp, and stands for that
+ * engine's stages in its order with its defaults. Thread-safe.
  */
 size_t bregman_macro_count(void);
 
 /**
- * The same as bregman_stage_info for macro `index`, from 0 to bregman_macro_count() - 1. A macro ends a chain.
+ * bregman_stage_info for macro `index`, from 0 to bregman_macro_count() - 1. A macro ends a chain. Thread-safe.
  */
 uint32_t bregman_macro_info(size_t index, struct bregman_stage *out);
 
@@ -876,7 +893,7 @@ const void *bregman_llama_iface(void);
 uint32_t bregman_llama_attach(const void *llama_sampler_init, struct bregman_sampler *sampler, void **out);
 
 /**
- * The sampler inside a stage that bregman_llama_attach made (or a clone of one), still owned by the stage: for
+ * The sampler with_sampler a stage that bregman_llama_attach made (or a clone of one), still owned by the stage: for
  * bregman_sampler_error, bregman_sampler_reseed, bregman_sampler_set_logit_bias. NULL for any other llama_sampler and
  * for NULL.
  */
