@@ -9,10 +9,11 @@ use std::cell::UnsafeCell;
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A chain and the state of one sequence: random seed and position, history, logit bias. Opaque.
+/// A chain and the state of one sequence: seed and position of its random numbers, history, logit bias, mask, and what
+/// stages that learn have learnt. Opaque.
 ///
-/// One thread at a time may use a handle; different handles are independent, also those cloned from one another. A
-/// call that finds its handle in use by another call fails with BREGMAN_INVALID_ARGUMENT and changes nothing.
+/// One thread at a time may use a handle; different handles are independent, clones too. A call on a handle that
+/// another call is using fails with BREGMAN_INVALID_ARGUMENT and changes nothing (bregman_sampler_free: see there).
 pub struct bregman_sampler {
     /// 0, or the ticket of the call that uses the handle, with [`FREED`] set once the handle was freed during it.
     user: AtomicUsize,

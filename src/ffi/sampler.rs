@@ -9,15 +9,16 @@ use crate::error::{Error, Result};
 use crate::sampler::Sampler;
 use std::ffi::c_char;
 
-/// Creates a sampler from a chain such as "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", at position 0 of
-/// the random numbers of `seed`. There is no seed that means "random": the same seed gives the same tokens, always.
+/// Creates a sampler from the text of a chain, such as "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", at
+/// position 0 of the random numbers of `seed`. Every seed is reproducible; none means "random".
 ///
-/// `chain`: NUL-terminated UTF-8, read during the call only. `out`: receives the handle, to be freed with
-/// bregman_sampler_free; untouched on failure. `error`: NULL, or `error_size` bytes that receive the message of a
-/// failure, cut to fit. Thread-safe.
+/// `chain`: NUL-terminated UTF-8 of at most 65 536 bytes and 64 stages, not used after the call. `out`: receives the
+/// handle, which the caller frees with bregman_sampler_free; unchanged on failure. `error`: NULL, or a buffer of
+/// `error_size` bytes for the message of a failure, which is cut to fit and NUL-terminated. Thread-safe.
 ///
-/// BREGMAN_INVALID_ARGUMENT (NULL), BREGMAN_INVALID_CHAIN (the message names the stage, the parameter and its range),
-/// BREGMAN_UNSUPPORTED (an alpha outside the range in which the solver is proven; BREGMAN_SIMD names no level).
+/// Fails with BREGMAN_INVALID_ARGUMENT (NULL), BREGMAN_INVALID_CHAIN (the message names the stage, the parameter and
+/// its range), BREGMAN_UNSUPPORTED (an alpha outside the range in which the solver is proven; BREGMAN_SIMD names no
+/// level of this machine).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_new(
     chain: *const c_char,
@@ -32,11 +33,11 @@ pub unsafe extern "C" fn bregman_sampler_new(
     })
 }
 
-/// The same for a chain that names generators of divergences: "bregman(generator=mine, lambda=0.01) | draw".
+/// bregman_sampler_new for a chain that names generators of divergences: "bregman(generator=mine, lambda=0.01) | draw".
 ///
-/// `generators`: `n` of them, read during the call only; their callbacks and `user` pointers must stay valid until the
-/// last sampler made from this one (clones included) is freed. Each generator that the chain uses is checked on a grid
-/// here: BREGMAN_INVALID_CHAIN with what is wrong with it. Thread-safe if the callbacks are.
+/// `generators`: an array of `n`, not used after the call; the callbacks and `user` pointers must stay valid until the
+/// last sampler made from this one, clones included, is freed. Each generator that the chain uses is checked here on a
+/// grid in [0, 1]; the message of BREGMAN_INVALID_CHAIN says what is wrong with it. Thread-safe if the callbacks are.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_new_with_generators(
     chain: *const c_char,
@@ -87,10 +88,11 @@ unsafe fn create(
     }
 }
 
-/// Creates an independent sampler in the same state: chain, seed, random position, history, logit bias and mask
-/// included. `out` receives the handle, to be freed with bregman_sampler_free; untouched on failure.
+/// Creates an independent sampler in the same state: chain, seed, random position, history, logit bias, mask, and what
+/// stages that learn have learnt. `out` receives the handle, which the caller frees with bregman_sampler_free;
+/// unchanged on failure.
 ///
-/// BREGMAN_INVALID_ARGUMENT if either is NULL or the handle is in use.
+/// Fails with BREGMAN_INVALID_ARGUMENT (NULL, misaligned, handle in use).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_clone(sampler: *const bregman_sampler, out: *mut *mut bregman_sampler) -> u32 {
     // SAFETY: a live handle or NULL.
@@ -103,14 +105,17 @@ pub unsafe extern "C" fn bregman_sampler_clone(sampler: *const bregman_sampler, 
     }
 }
 
-/// Frees a sampler. NULL is fine. The handle, and what bregman_sampler_error returned for it, is dead afterwards.
+/// Frees a sampler; NULL does nothing. No call on the handle may begin after this one, and the text that
+/// bregman_sampler_error returned is no longer valid. If another call is using the handle (on another thread, or
+/// further up on this one, from a generator's callback), that call ends as usual and frees the handle then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_free(sampler: *mut bregman_sampler) {
     // SAFETY: NULL or a live handle that no later call uses.
     guard((), || unsafe { bregman_sampler::free(sampler) });
 }
 
-/// Back to as created: the seed of creation, position 0, no history, no logit bias, no mask.
+/// Returns the sampler to its state after creation: the seed it was created with, position 0, and no history, logit
+/// bias, mask or learnt state. Fails with BREGMAN_INVALID_ARGUMENT (NULL, handle in use).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_reset(sampler: *mut bregman_sampler) -> u32 {
     // SAFETY: a live handle or NULL.
@@ -122,9 +127,13 @@ pub unsafe extern "C" fn bregman_sampler_reset(sampler: *mut bregman_sampler) ->
     }
 }
 
-/// Continues with the random numbers of `seed` at `position`. The position counts what the sampler decoded or applied:
-/// it starts at 0 and every call that succeeded moved it by one. So `position` = number of tokens so far resumes a
-/// sequence, on any machine.
+/// Continues with the random numbers of `seed` at `position`. The position starts at 0, and every successful
+/// bregman_decode, bregman_apply, bregman_draw_many and row of a batch advances it by one.
+///
+/// To resume a sequence elsewhere, create the sampler from the same chain, accept the same history, set the prompt
+/// length, and reseed with the number of rows decoded so far. This does not resume a chain with a stage that learns
+/// (mirostat, mirostat_v2, adaptive_p; see bregman_stage.learns): its draws also depend on the tokens drawn so far, and
+/// only a clone continues it. Fails with BREGMAN_INVALID_ARGUMENT (NULL, handle in use).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_reseed(sampler: *mut bregman_sampler, seed: u64, position: u64) -> u32 {
     // SAFETY: a live handle or NULL.
@@ -136,23 +145,23 @@ pub unsafe extern "C" fn bregman_sampler_reseed(sampler: *mut bregman_sampler, s
     }
 }
 
-/// Appends `n` tokens to the history that stages about repetition look at: the prompt's, and each token that the
-/// sequence went on with (BREGMAN_ACCEPT does that for drawn ones). `tokens` may be NULL if `n` is 0. What is accepted
-/// before the first row is the prompt: bregman_sampler_set_prompt_length.
+/// Appends `n` tokens to the history that stages such as penalties and dry look at: those of the prompt, and each token
+/// with which the sequence continued. BREGMAN_ACCEPT does this for drawn tokens. Tokens accepted before the first row
+/// are the prompt (bregman_sampler_set_prompt_length). `tokens` may be NULL if `n` is 0.
 ///
-/// BREGMAN_INVALID_ARGUMENT if one is negative; then none is taken.
+/// Fails with BREGMAN_INVALID_ARGUMENT (NULL, misaligned, a negative token, handle in use).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_accept(sampler: *mut bregman_sampler, tokens: *const i32, n: usize) -> u32 {
     // SAFETY: a live handle or NULL, and the caller's array.
     unsafe { with_sampler(sampler, |sampler| sampler.accept(check::slice(tokens, n, "tokens")?)) }
 }
 
-/// Replaces the logit bias: `bias[i]` is added to the logit of token `ids[i]` before any stage; -infinity bans the
-/// token, whatever its logit is. `n` = 0 removes the bias. Ids beyond a row's vocabulary are ignored there. The arrays
-/// are copied.
+/// Replaces the logit bias: `bias[i]` is added to the logit of token `ids[i]` before any stage, and -infinity bans the
+/// token. `ids` and `bias` have `n` elements and are copied; `n` = 0 removes the bias. Ids that are not in the
+/// vocabulary of a row have no effect on it.
 ///
-/// BREGMAN_INVALID_ARGUMENT if an id is negative or named twice, or a bias is NaN or +infinity; then the old bias
-/// stays.
+/// Fails with BREGMAN_INVALID_ARGUMENT (an id that is negative or repeated, a bias that is NaN or +infinity, NULL,
+/// misaligned, handle in use); the old bias stays.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_set_logit_bias(
     sampler: *mut bregman_sampler,
@@ -170,9 +179,9 @@ pub unsafe extern "C" fn bregman_sampler_set_logit_bias(
     }
 }
 
-/// Writes the chain in its canonical form, which bregman_sampler_new takes again: NUL-terminated, cut to `size` bytes.
-/// Returns its length without the terminator, however small the buffer (as snprintf does); `text` may be NULL if
-/// `size` is 0. Returns 0 for a NULL handle or one in use.
+/// Writes the chain in its canonical form, which bregman_sampler_new accepts and which has stages in the place of
+/// macros: NUL-terminated, cut to `size` bytes. Returns the length of the whole text without the terminator, as
+/// snprintf does. `text` may be NULL if `size` is 0. Returns 0 if the handle is NULL or in use.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_describe(
     sampler: *const bregman_sampler,
@@ -192,8 +201,8 @@ pub unsafe extern "C" fn bregman_sampler_describe(
     length
 }
 
-/// The message of the last failing call on this handle: a NUL-terminated text that lives until the next call on the
-/// handle; "" if none has failed. For a NULL handle, a fixed text that says so.
+/// The message of the last call on this handle that failed, "" if none has: NUL-terminated UTF-8 in English, valid
+/// until the next call on the handle. If the handle is NULL or in use, a static text that says so.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_error(sampler: *const bregman_sampler) -> *const c_char {
     // SAFETY: a live handle or NULL.

@@ -84,7 +84,7 @@ fn lists_of_tokens_have_a_length_and_a_source() {
         unsafe { bregman_top_logprobs(sampler.raw, logits.as_ptr(), vocab, source, n, ids, logprobs, len) }
     };
     assert_eq!(top(2, 8, VOCAB), BREGMAN_INVALID_ARGUMENT);
-    assert_eq!(sampler.error(), "source is 2: it is BREGMAN_OF_MODEL or BREGMAN_OF_DECODED");
+    assert_eq!(sampler.error(), "source is 2: must be BREGMAN_OF_MODEL or BREGMAN_OF_DECODED");
     assert_eq!(top(BREGMAN_OF_DECODED, 8, 0), BREGMAN_INVALID_ARGUMENT);
     assert_eq!(top(BREGMAN_OF_DECODED, usize::MAX, VOCAB), BREGMAN_INVALID_ARGUMENT);
     assert_eq!(top(BREGMAN_OF_DECODED, 0, VOCAB), BREGMAN_OK);

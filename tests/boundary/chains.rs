@@ -187,8 +187,8 @@ fn a_generator_that_is_wrong_is_explained() {
     #[rustfmt::skip]
     let cases = [
         (of(&|g| g.name = null()), BREGMAN_INVALID_ARGUMENT, "name is NULL"),
-        (of(&|g| g.name = c"".as_ptr()), BREGMAN_INVALID_ARGUMENT, "name must be a word that a chain can hold"),
-        (of(&|g| g.name = c"a|b".as_ptr()), BREGMAN_INVALID_ARGUMENT, "name must be a word that a chain can hold"),
+        (of(&|g| g.name = c"".as_ptr()), BREGMAN_INVALID_ARGUMENT, "name must be a word that a chain can contain"),
+        (of(&|g| g.name = c"a|b".as_ptr()), BREGMAN_INVALID_ARGUMENT, "name must be a word that a chain can contain"),
         (of(&|g| g.name = c"\xff".as_ptr()), BREGMAN_INVALID_ARGUMENT, "name is not UTF-8 from byte 0 on"),
         (of(&|g| g.phi = None), BREGMAN_INVALID_ARGUMENT, "generators[0].phi, f and f_inverse must not be NULL"),
         (of(&|g| g.f = None), BREGMAN_INVALID_ARGUMENT, "generators[0].phi, f and f_inverse must not be NULL"),
@@ -197,7 +197,7 @@ fn a_generator_that_is_wrong_is_explained() {
         (of(&|g| g.struct_size = size - 1), BREGMAN_INVALID_ARGUMENT, "struct_size is"),
         (of(&|g| g.struct_size = u32::MAX), BREGMAN_INVALID_ARGUMENT, "more than the 4096 of any version"),
         (of(&|g| g.reserved = 1), BREGMAN_UNSUPPORTED, "generators[0].reserved is not 0"),
-        (vec![good, good], BREGMAN_INVALID_ARGUMENT, "generators[1].name `mine` is taken twice"),
+        (vec![good, good], BREGMAN_INVALID_ARGUMENT, "generators[1].name `mine` is used twice"),
         (vec![square(c"mind")], BREGMAN_INVALID_CHAIN, "no generator `mine`: did you mean `mind`?"),
         (of(&|g| g.f = Some(half_square)), BREGMAN_INVALID_CHAIN, "generator `mine`: "),
         (of(&|g| g.f_inverse = Some(half_square)), BREGMAN_INVALID_CHAIN, "generator `mine`: f_inverse(f("),

@@ -69,7 +69,7 @@ fn a_batch_that_says_something_wrong_fails_in_every_row() {
     type Wrong<'a> = (&'a str, &'a dyn Fn(&mut bregman_batch), &'a str);
     #[rustfmt::skip]
     let cases: [Wrong<'_>; 18] = [
-        ("dtype 3", &|b| b.dtype = 3, "batch->dtype is 3: it is BREGMAN_F32, BREGMAN_F16 or BREGMAN_BF16"),
+        ("dtype 3", &|b| b.dtype = 3, "batch->dtype is 3: must be BREGMAN_F32, BREGMAN_F16 or BREGMAN_BF16"),
         ("dtype max", &|b| b.dtype = u32::MAX, "batch->dtype is 4294967295"),
         ("flag 16", &|b| b.flags = 16 | BREGMAN_ACCEPT, "batch->flags has unknown bits 0x10"),
         ("last flag", &|b| b.flags = 1 << 31, "batch->flags has unknown bits 0x80000000"),
