@@ -1,6 +1,6 @@
 /*
- * Prints what a C compiler makes of the header: every constant, and every field with its offset and size. The test that
- * runs this knows from the header's text what must be here.
+ * Prints every constant of the header, and every field with its offset and size, as a C compiler sees them. The test that
+ * runs this reads from the text of the header what must be here.
  */
 #include "consumer.h"
 
@@ -130,7 +130,7 @@ static void rows(void)
     FIELD(bregman_generator, f_prime);
 }
 
-/* The functions that follow are compared with the symbols (tests/api.rs). */
+/* tests/api.rs compares the other fields, functions, with the exported symbols. */
 static void table(void)
 {
     STRUCT(bregman_api);

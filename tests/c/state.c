@@ -1,4 +1,4 @@
-/* A C host that makes samplers, moves their state about, lists the catalogue and brings a generator of its own. */
+/* A C host that creates samplers, uses their state, lists the catalogue and has its own generator. */
 #include "consumer.h"
 
 #include <math.h>
@@ -35,7 +35,7 @@ static void test_sequence(void)
     CHECK(bregman_sampler_reset(a) == BREGMAN_OK);
     for (i = 0; i < 20; i++)
         CHECK(token(a, i) == first[i]);
-    /* Another seed, and back to the old one in the middle. */
+    /* Another seed, then the first one again in the middle. */
     CHECK(bregman_sampler_reseed(a, 8, 0) == BREGMAN_OK);
     for (i = 0; i < 20; i++)
         differ += token(a, i) != first[i];
@@ -44,7 +44,7 @@ static void test_sequence(void)
     for (i = 13; i < 20; i++)
         CHECK(token(a, i) == first[i]);
     bregman_sampler_free(a);
-    CHECK(token(b, 20) >= 0); /* a clone outlives what it was cloned from */
+    CHECK(token(b, 20) >= 0); /* a clone is independent of the original */
     bregman_sampler_free(b);
     bregman_sampler_free(NULL);
 }
@@ -193,7 +193,7 @@ void test_generator(void)
         CHECK(bregman_decode(copy, logits, VOCAB, &z) == BREGMAN_OK);
         CHECK(x.token == y.token && x.token == z.token && x.support == n);
     }
-    /* A dual needs f', which this generator has not. */
+    /* The dual needs f', which this generator does not have. */
     CHECK(bregman_sampler_new_with_generators("bregman(generator=square, mode=dual, lambda=0.1) | draw", 5, &g, 1,
                                               &copy, error, sizeof error) == BREGMAN_INVALID_CHAIN);
     CHECK(strstr(error, "square") != NULL);
