@@ -1,20 +1,31 @@
 /*
- * bregman: turns rows of LLM logits into tokens. SPDX-License-Identifier: MIT OR Apache-2.0
+ * bregman: turns rows of LLM logits into tokens, on the CPU. SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Generated from src/ffi by `make header`; do not edit.
  *
- * Every function that can fail returns a status (BREGMAN_OK or another), writes its outputs only where it says so, and
- * changes nothing when it fails. The message is on the handle: bregman_sampler_error. Pointers are checked for NULL and
- * alignment, lengths, enums and struct sizes for their ranges; what a pointer that is not NULL points to is the
- * caller's word. Nothing that is returned has to be freed but handles. The library writes nothing to stdout, and to
- * stderr only the report of a defect of its own (BREGMAN_INTERNAL); it starts no threads unless a batch asks for them,
- * and lets no panic out. Do not unload it once a batch had threads.
+ * Errors: every function that can fail returns a status, BREGMAN_OK or one of the others below. A call that fails
+ * changes nothing and writes no output unless its description says so. Its message is on the handle
+ * (bregman_sampler_error); functions that create a sampler write it to a buffer of the caller.
  *
- * Threads: a handle belongs to one thread at a time, different handles are independent, and functions without a handle
- * may be called from anywhere.
+ * Pointers: the library checks pointers for NULL and alignment, and lengths, enums and struct sizes for their ranges.
+ * The caller guarantees that non-NULL pointers are valid: that arrays have the stated length, stay alive and unchanged
+ * during the call, and that outputs overlap nothing. Inputs are not read after the call, except where stated.
+ *
+ * Ownership: a handle is freed with bregman_sampler_free. Nothing else that a function returns is freed; texts and
+ * tables are static except where stated.
+ *
+ * Threads: one thread at a time may use a handle. Different handles are independent. Functions without a handle are
+ * thread-safe.
+ *
+ * Limits: the text of a chain has at most 65 536 bytes and 64 stages, a row at most INT32_MAX logits.
+ *
+ * Process: no panic leaves the library; a failed memory allocation aborts the process. The library writes nothing to
+ * stdout, and to stderr only the report of a defect of its own (BREGMAN_INTERNAL). It starts threads only for a batch
+ * that asks for them; do not unload it after that.
  *
  * Promise: the same chain, seed, position and logits give the same token, bit for bit, on every instruction set, with
- * any number of threads, in any batch.
+ * any number of threads, in any batch. Stages that look at the history, or that learn (bregman_stage.learns), depend
+ * on the tokens so far as well.
  */
 
 
@@ -25,103 +36,103 @@
 #include <stdint.h>
 
 /**
- * Kind of parameter: a number from `min` to `max`, written in decimal, such as 0.8 or 1e-3; or inf, if `max` is.
+ * Kind of parameter: a number from `min` to `max`, in decimal, such as 0.8 or 1e-3, or inf if `max` is infinite.
  */
-#define BREGMAN_NUMBER 0
+#define BREGMAN_KIND_NUMBER 0
 
 /**
  * Kind of parameter: a whole number from `min` to `max`.
  */
-#define BREGMAN_COUNT 1
+#define BREGMAN_KIND_COUNT 1
 
 /**
  * Kind of parameter: one of the words in `choices`.
  */
-#define BREGMAN_CHOICE 2
+#define BREGMAN_KIND_CHOICE 2
 
 /**
- * Kind of parameter: a name that the host gave to something.
+ * Kind of parameter: a name given by the host, such as that of a generator.
  */
-#define BREGMAN_NAME 3
+#define BREGMAN_KIND_NAME 3
 
 /**
  * Kind of parameter: token ids, separated by spaces, such as "2 32000".
  */
-#define BREGMAN_TOKENS 4
+#define BREGMAN_KIND_TOKENS 4
 
 /**
  * Kind of parameter: token sequences, separated by semicolons, such as "13; 25 11".
  */
-#define BREGMAN_SEQUENCES 5
+#define BREGMAN_KIND_SEQUENCES 5
 
 /**
  * Kind of parameter: token:bias pairs, separated by spaces, such as "15:-2.5 30:-inf".
  */
-#define BREGMAN_BIASES 6
+#define BREGMAN_KIND_BIASES 6
 
 /**
- * Version of the binary interface; the shared library's SONAME follows it. Functions and trailing struct fields may
- * be added within a version, nothing changes its meaning.
+ * Version of the binary interface. The shared library's SONAME follows it. Within a version, functions and trailing
+ * struct fields may be added; nothing that exists changes its meaning.
  */
 #define BREGMAN_ABI_VERSION 1
 
 /**
- * Status: the call did what it says.
+ * Status: success.
  */
 #define BREGMAN_OK 0
 
 /**
- * Status: an argument is NULL, misaligned, out of range or in use by another call.
+ * Status: an argument is NULL, misaligned or out of its range, or the handle is in use by another call.
  */
 #define BREGMAN_INVALID_ARGUMENT 1
 
 /**
- * Status: the chain's text does not parse, or a parameter in it is out of its range.
+ * Status: the text of the chain is too long, is not UTF-8 or does not parse, or a parameter is out of its range.
  */
 #define BREGMAN_INVALID_CHAIN 2
 
 /**
- * Status: a logit that may be sampled is NaN or +infinity.
+ * Status: a logit that is not masked is NaN or +infinity.
  */
 #define BREGMAN_INVALID_LOGITS 3
 
 /**
- * Status: every token is masked or -infinity.
+ * Status: no token can be sampled; every logit is masked or -infinity.
  */
 #define BREGMAN_EMPTY_SUPPORT 4
 
 /**
- * Status: a user's generator led to no solution, or returned NaN.
+ * Status: a generator of the caller returned NaN, or the solver found no solution with it.
  */
 #define BREGMAN_NO_CONVERGENCE 5
 
 /**
- * Status: the caller's buffers cannot hold the answer; its length was reported.
+ * Status: the caller's buffers are too small for the result; the required length was written.
  */
 #define BREGMAN_BUFFER_TOO_SMALL 6
 
 /**
- * Status: valid, but not with this chain, this version or on this machine.
+ * Status: the call is valid, but not with this chain, in this version or on this machine.
  */
 #define BREGMAN_UNSUPPORTED 7
 
 /**
- * Status: a defect of this library, caught before it could reach the caller.
+ * Status: a defect of this library. Please report it.
  */
 #define BREGMAN_INTERNAL 8
 
 /**
- * Number format of logits: IEEE single precision, 4-byte aligned.
+ * Format of logits: IEEE 754 single precision, 4-byte aligned.
  */
 #define BREGMAN_F32 0
 
 /**
- * Number format of logits: IEEE half precision, 2-byte aligned.
+ * Format of logits: IEEE 754 half precision, 2-byte aligned.
  */
 #define BREGMAN_F16 1
 
 /**
- * Number format of logits: bfloat16, 2-byte aligned.
+ * Format of logits: bfloat16, 2-byte aligned.
  */
 #define BREGMAN_BF16 2
 
@@ -141,25 +152,26 @@
 #define BREGMAN_WANT_ENTROPY 4
 
 /**
- * Flag: accept each drawn token into its sampler's history.
+ * Flag: append each drawn token to the history of its sampler, as bregman_sampler_accept does.
  */
 #define BREGMAN_ACCEPT 8
 
 /**
- * Log-probabilities: the model's, of the untouched logits (no mask, no bias, no stage, temperature 1).
+ * Source of log-probabilities: the model, that is the untouched logits (no mask, no bias, no stage, temperature 1).
  */
 #define BREGMAN_OF_MODEL 0
 
 /**
- * Log-probabilities: those of the decoded distribution.
+ * Source of log-probabilities: the decoded distribution.
  */
 #define BREGMAN_OF_DECODED 1
 
 /**
- * A chain and the state of one sequence: random seed and position, history, logit bias. Opaque.
+ * A chain and the state of one sequence: seed and position of its random numbers, history, logit bias, mask, and what
+ * stages that learn have learnt. Opaque.
  *
- * One thread at a time may use a handle; different handles are independent, also those cloned from one another. A
- * call that finds its handle in use by another call fails with BREGMAN_INVALID_ARGUMENT and changes nothing.
+ * One thread at a time may use a handle; different handles are independent, clones too. A call on a handle that
+ * another call is using fails with BREGMAN_INVALID_ARGUMENT and changes nothing (bregman_sampler_free: see there).
  */
 typedef struct bregman_sampler bregman_sampler;
 
@@ -176,41 +188,40 @@ typedef struct bregman_parameter {
      */
     const char *aliases;
     /**
-     * What it does, in a sentence.
+     * What it does, in one sentence.
      */
     const char *summary;
     /**
-     * What it is if it is not given; "" if there is no default.
+     * Its value if it is not given, as text; "" if there is no default.
      */
     const char *default_value;
     /**
-     * The words of a BREGMAN_CHOICE, separated by commas; else "".
+     * The words that a BREGMAN_KIND_CHOICE accepts, separated by commas; otherwise "".
      */
     const char *choices;
     /**
-     * Smallest value (BREGMAN_NUMBER, BREGMAN_COUNT).
+     * Smallest value of a BREGMAN_KIND_NUMBER or BREGMAN_KIND_COUNT; otherwise 0.
      */
     double min;
     /**
-     * Largest value (BREGMAN_NUMBER, BREGMAN_COUNT).
+     * Largest value of a BREGMAN_KIND_NUMBER or BREGMAN_KIND_COUNT; otherwise 0.
      */
     double max;
     /**
-     * BREGMAN_NUMBER, BREGMAN_COUNT, BREGMAN_CHOICE, BREGMAN_NAME, BREGMAN_TOKENS, BREGMAN_SEQUENCES or
-     * BREGMAN_BIASES.
+     * One of BREGMAN_KIND_.
      */
     uint32_t kind;
     /**
-     * 1 if `min` itself is excluded, else 0.
+     * 1 if `min` itself is not accepted, otherwise 0.
      */
     uint32_t min_excluded;
     /**
-     * 1 if it must be given, else 0.
+     * 1 if it must be given, otherwise 0.
      */
     uint32_t required;
     /**
-     * 0, or a number from 1: parameters of the stage with the same number exclude each other, and one of them must be
-     * given unless one has a default.
+     * 0 for no group, or the number of a group, from 1. Parameters of a stage in the same group exclude each other,
+     * and one of them must be given unless one has a default.
      */
     uint32_t group;
 } bregman_parameter;
@@ -224,9 +235,20 @@ typedef struct bregman_stage {
      */
     uint32_t struct_size;
     /**
-     * 1 if it takes a token and so ends a chain, else 0.
+     * 1 if it draws a token, and therefore ends a chain; otherwise 0. 1 for every macro.
      */
     uint32_t draws;
+    /**
+     * 1 if it learns: its draw depends on the tokens that it drew before. Otherwise 0. A stage that learns works only
+     * where bregman draws (bregman_decode, bregman_apply), not where the host draws from the result of
+     * bregman_process or bregman_distribution; seed, position and history do not resume it. For a macro, 1 if one of
+     * the stages that it can stand for learns; bregman_sampler_describe shows the stages of a given chain.
+     */
+    uint32_t learns;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
     /**
      * Its name in a chain.
      */
@@ -236,7 +258,7 @@ typedef struct bregman_stage {
      */
     const char *aliases;
     /**
-     * What it does, in a sentence.
+     * What it does, in one sentence.
      */
     const char *summary;
     /**
@@ -244,8 +266,8 @@ typedef struct bregman_stage {
      */
     const char *source;
     /**
-     * Its parameters, static; the first may be given without its name. Element i is at
-     * `(const char *)parameters + i * parameter_size`.
+     * Its parameters, a static array of `parameter_count` elements; the first may be given without its name. Element
+     * i is at `(const char *)parameters + i * parameter_size`.
      */
     const struct bregman_parameter *parameters;
     /**
@@ -253,26 +275,26 @@ typedef struct bregman_stage {
      */
     size_t parameter_count;
     /**
-     * sizeof(bregman_parameter) in the library, which may be more than in this header.
+     * sizeof(bregman_parameter) in the library. It may be larger than in this header.
      */
     size_t parameter_size;
 } bregman_stage;
 
 /**
- * A callback on a vector: writes a function of x[0..n) to out[0..n). `user` is the generator's own.
+ * A callback on vectors: writes a function of x[0..n) to out[0..n). `user` is that of the generator.
  *
- * It must be a pure function of x, must return normally (no longjmp, no C++ exception), and may be called from any
- * thread and from several at a time: a batch decodes rows in parallel.
+ * It must be a pure function of x and must return normally (no longjmp, no C++ exception). It may be called from any
+ * thread, and from several at the same time.
  */
 typedef void (*bregman_vector_fn)(void *user, const double *x, double *out, size_t n);
 
 /**
- * The generator φ of a Bregman divergence, on [0, 1]: strictly convex, φ(0) finite. Constants and linear terms of φ
- * do not matter.
+ * The generator φ of a Bregman divergence: a strictly convex function on [0, 1] with φ(0) finite. Constants and linear
+ * terms of φ have no effect. φ, f and f_inverse are required.
  */
 typedef struct bregman_generator {
     /**
-     * sizeof(bregman_generator): in an array, the same for all.
+     * sizeof(bregman_generator), set by the caller; the same for all elements of an array.
      */
     uint32_t struct_size;
     /**
@@ -280,11 +302,11 @@ typedef struct bregman_generator {
      */
     uint32_t reserved;
     /**
-     * The name by which the chain refers to it: NUL-terminated UTF-8, copied.
+     * The name that the chain uses: NUL-terminated UTF-8, copied.
      */
     const char *name;
     /**
-     * Handed to each callback; may be NULL.
+     * Passed to each callback; may be NULL.
      */
     void *user;
     /**
@@ -300,43 +322,44 @@ typedef struct bregman_generator {
      */
     bregman_vector_fn f_inverse;
     /**
-     * f'(x), with x f'(x) nondecreasing: for the dual only, else NULL.
+     * f'(x), with x f'(x) nondecreasing. Required for the dual, otherwise NULL.
      */
     bregman_vector_fn f_prime;
 } bregman_generator;
 
 /**
- * One row's answer.
+ * The result of one row.
  */
 typedef struct bregman_result {
     /**
-     * The token's id; -1 unless `status` is BREGMAN_OK.
+     * The token, from 0 to vocab - 1; -1 unless `status` is BREGMAN_OK.
      */
     int32_t token;
     /**
-     * BREGMAN_OK, or why this row has no token. The text is on the row's sampler: bregman_sampler_error.
+     * BREGMAN_OK, or why this row has no token. The message is on the row's sampler (bregman_sampler_error).
      */
     uint32_t status;
     /**
-     * Number of tokens with positive probability under the decoded distribution: k*. 0 without a token.
+     * Size of the support: the number of tokens with positive probability under the decoded distribution (k*). 0
+     * without a token.
      */
     uint32_t support;
     /**
-     * The token's probability under the decoded distribution, in (0, 1]; NaN without a token.
+     * Probability of the token under the decoded distribution, in (0, 1]; NaN without a token.
      */
     float p;
     /**
-     * The model's mass on the support, in (0, 1], at the temperature that the first truncating stage saw; NaN unless
-     * BREGMAN_WANT_KEPT_MASS.
+     * Probability mass of the support before truncation, in (0, 1]: under the distribution that the first truncating
+     * stage received, after mask, bias and temperature. 1 if no token was dropped. NaN unless BREGMAN_WANT_KEPT_MASS.
      */
     float kept_mass;
     /**
-     * Natural logarithm of the token's probability under the untouched logits (no mask, no bias, temperature 1); NaN
-     * unless BREGMAN_WANT_MODEL_LOGPROB.
+     * Natural logarithm of the token's probability under the untouched logits (no mask, no bias, no stage, temperature
+     * 1). NaN unless BREGMAN_WANT_MODEL_LOGPROB, or if an untouched logit is NaN or +infinity.
      */
     float model_logprob;
     /**
-     * Entropy of the decoded distribution in nats; NaN unless BREGMAN_WANT_ENTROPY.
+     * Entropy of the decoded distribution, in nats. NaN unless BREGMAN_WANT_ENTROPY.
      */
     float entropy;
     /**
@@ -346,11 +369,12 @@ typedef struct bregman_result {
 } bregman_result;
 
 /**
- * Rows of logits to decode in one call: one base pointer and a stride.
+ * Rows of logits that one call decodes: a base pointer and a stride.
  */
 typedef struct bregman_batch {
     /**
-     * sizeof(bregman_batch). A larger struct of a later version is taken if the fields unknown here are zero.
+     * sizeof(bregman_batch), set by the caller. The larger struct of a later version is accepted if its additional
+     * fields are 0.
      */
     uint32_t struct_size;
     /**
@@ -358,37 +382,38 @@ typedef struct bregman_batch {
      */
     uint32_t dtype;
     /**
-     * Row r begins at `logits` + r * `row_stride` elements. Read, never written.
+     * The logits, read only: row r begins at element r * `row_stride`.
      */
     const void *logits;
     /**
-     * Number of rows; 0 does nothing.
+     * Number of rows. With 0 the call does nothing.
      */
     size_t rows;
     /**
-     * Logits a row, from 1 to INT32_MAX.
+     * Logits per row, from 1 to INT32_MAX.
      */
     size_t vocab;
     /**
-     * Elements from the start of one row to the start of the next, at least `vocab`.
+     * Distance between the starts of consecutive rows, in elements; at least `vocab`.
      */
     size_t row_stride;
     /**
-     * NULL, or for each row `mask_stride` words in which token t is bit t % 32 of word t / 32 and a set bit allows it
-     * (the layout of llguidance and xgrammar).
+     * NULL, or `mask_stride` words for each row: token t is allowed if bit t % 32 of word t / 32 is set (the layout of
+     * llguidance and xgrammar). A mask of the sampler (bregman_sampler_set_mask) applies as well.
      */
     const uint32_t *mask;
     /**
-     * Words from one row's mask to the next, at least 1; tokens beyond them are banned. Unused without a mask.
+     * Distance between the masks of consecutive rows, in words; at least 1. Tokens beyond the last word are banned.
+     * Ignored without a mask.
      */
     size_t mask_stride;
     /**
-     * BREGMAN_WANT_KEPT_MASS, BREGMAN_WANT_MODEL_LOGPROB, BREGMAN_WANT_ENTROPY, BREGMAN_ACCEPT, or'ed; 0 for none.
+     * 0, or any of BREGMAN_WANT_KEPT_MASS, BREGMAN_WANT_MODEL_LOGPROB, BREGMAN_WANT_ENTROPY and BREGMAN_ACCEPT, or'ed.
      */
     uint32_t flags;
     /**
-     * 0 or 1: the caller's thread decodes all rows. n: up to n threads of a pool of this library's own, made when it
-     * is first asked for. The answers are the same.
+     * 0 or 1 to decode all rows on the caller's thread; n to use up to n threads of the library's own pool, which is
+     * started at its first use. The results do not depend on it.
      */
     uint32_t threads;
 } bregman_batch;
@@ -412,103 +437,106 @@ typedef struct bregman_candidate {
 } bregman_candidate;
 
 /**
- * An array of candidates, laid out as llama.cpp's llama_token_data_array.
+ * An array of candidates, with the layout of llama.cpp's `llama_token_data_array`.
  */
 typedef struct bregman_candidates {
     /**
-     * The candidates: changed in place, never moved elsewhere.
+     * The candidates. They are changed in place; the pointer stays.
      */
     struct bregman_candidate *data;
     /**
-     * How many there are, at least 1; never 0 after a call that succeeded.
+     * Number of candidates, from 1 to INT32_MAX.
      */
     size_t size;
     /**
-     * Position in `data` of the token that was taken; -1 for none.
+     * Position in `data` of the selected token; -1 for none. Written only.
      */
     int64_t selected;
     /**
-     * Not 0 if the candidates are in descending order of logit. Only written, never trusted.
+     * Not 0 if the candidates are in descending order of logit. Written only.
      */
     uint8_t sorted;
 } bregman_candidates;
 
 /**
- * What bregman_decode_batch_answers is to tell besides the tokens, and where it writes that. Every array may be NULL,
- * which asks for nothing; those that are not must not overlap. A row that fails leaves its places as they were.
+ * Outputs of bregman_decode_batch_answers in addition to the tokens. Every array may be NULL, and is then not
+ * computed. The elements of a row that fails are not written.
  */
 typedef struct bregman_answers {
     /**
-     * sizeof(bregman_answers). A larger struct of a later version is taken if the fields unknown here are zero.
+     * sizeof(bregman_answers), set by the caller. The larger struct of a later version is accepted if its additional
+     * fields are 0.
      */
     uint32_t struct_size;
     /**
-     * Whose log-probabilities and ranks: BREGMAN_OF_MODEL or BREGMAN_OF_DECODED.
+     * Source of log-probabilities, ranks and most likely tokens: BREGMAN_OF_MODEL or BREGMAN_OF_DECODED.
      */
     uint32_t source;
     /**
-     * NULL, or for each row the log-probability of its token; NaN if the untouched logits have none (NaN or +infinity
-     * under the mask).
+     * NULL, or one element per row: ln p of its token under `source`. NaN for BREGMAN_OF_MODEL if an untouched logit
+     * is NaN or +infinity (a mask may hide it from the decoder).
      */
     float *logprobs;
     /**
-     * NULL, or for each row the rank of its token: how many tokens are at least as likely, itself among them. 0 where
-     * the log-probability is NaN.
+     * NULL, or one element per row: the rank of its token, that is the number of tokens that are at least as likely,
+     * itself included; 1 for the most likely. 0 where the log-probability is NaN.
      */
     uint32_t *ranks;
     /**
-     * How many of the most likely tokens to tell of each row.
+     * Number of most likely tokens per row.
      */
     size_t top;
     /**
-     * Elements from one row's most likely tokens to the next row's, at least `top`.
+     * Distance between consecutive rows in `top_ids` and `top_logprobs`, in elements; at least `top`.
      */
     size_t top_stride;
     /**
-     * NULL, or the most likely tokens in descending order (ties: ascending id); -1 where there are no more.
+     * NULL, or the `top` most likely tokens of each row in descending order of probability (ties: ascending id), then
+     * -1 if the distribution has fewer.
      */
     int32_t *top_ids;
     /**
-     * NULL, or their log-probabilities; -infinity where there are no more, NaN if the untouched logits have none.
+     * NULL, or ln p of these tokens, then -infinity if the distribution has fewer; all NaN where `logprobs` is NaN.
      */
     float *top_logprobs;
     /**
-     * How many of the kept tokens to tell of each row at the most; `bregman_result.support` says how many there are.
+     * Largest number of kept tokens to write per row; `bregman_result.support` is how many there are.
      */
     size_t kept;
     /**
-     * Elements from one row's kept tokens to the next row's, at least `kept`.
+     * Distance between consecutive rows in `kept_ids`, in elements; at least `kept`.
      */
     size_t kept_stride;
     /**
-     * NULL, or the tokens with positive probability, the most likely first; -1 where there are no more.
+     * NULL, or the tokens with positive probability under the decoded distribution, the most likely first, then -1 if
+     * there are fewer than `kept`.
      */
     int32_t *kept_ids;
     /**
-     * NULL, or for each row `kept_mask_stride` words in which the bits of the tokens with positive probability are
-     * set: token t is bit t % 32 of word t / 32. Tokens beyond the words are left out.
+     * NULL, or `kept_mask_stride` words for each row: bit t % 32 of word t / 32 is set if token t has positive
+     * probability. Tokens beyond the last word are left out.
      */
     uint32_t *kept_mask;
     /**
-     * Words from one row's mask to the next row's.
+     * Distance between consecutive rows in `kept_mask`, in words; at least 1 unless it is NULL.
      */
     size_t kept_mask_stride;
 } bregman_answers;
 
 /**
- * Every function of this library, each under its name without the prefix `bregman_`; what it does is said at the
- * function itself. Static.
+ * Every function of this library, under its name without the prefix `bregman_`. Described at the functions themselves.
+ * Static.
  *
- * The table grows at its end as functions are added. A host built against a later header than the library's asks
- * before it calls one of those: field `f` is there if `offsetof(bregman_api, f) < api->struct_size`.
+ * The table grows at its end. Field `f` is in the library's table if `offsetof(bregman_api, f) < api->struct_size`: a
+ * host built with a later header than the library's checks this before it uses a field.
  */
 typedef struct bregman_api {
     /**
-     * sizeof(bregman_api) in the library, which may be less or more than in this header.
+     * sizeof(bregman_api) in the library. It may be smaller or larger than in this header.
      */
     uint32_t struct_size;
     /**
-     * BREGMAN_ABI_VERSION in the library.
+     * BREGMAN_ABI_VERSION of the library.
      */
     uint32_t abi;
     /**
@@ -673,7 +701,7 @@ typedef struct bregman_api {
 } bregman_api;
 
 /**
- * The type of bregman_get_api: what a host makes of the address that `dlsym` gave it.
+ * The type of bregman_get_api: what a host casts the result of `dlsym` to.
  */
 typedef const struct bregman_api *(*bregman_get_api_fn)(uint32_t abi);
 
@@ -682,12 +710,12 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * The most likely tokens of one row. Draws nothing and advances nothing.
+ * Writes the most likely tokens of one row. Draws nothing and advances nothing.
  *
- * `source`: BREGMAN_OF_MODEL (the chain is not asked) or BREGMAN_OF_DECODED. `ids` and `logprobs` have `n` elements
- * and receive `*len` entries in descending order (ties: ascending id); `*len` is `n`, or the number of tokens that
- * have a positive probability if that is smaller, and -1 and -infinity fill the rest. BREGMAN_INVALID_ARGUMENT
- * (source, NULL, misaligned, vocab); other errors as bregman_decode.
+ * `source`: BREGMAN_OF_MODEL, which does not use the chain, or BREGMAN_OF_DECODED. `ids` and `logprobs` have `n`
+ * elements and receive `*len` tokens and their ln p, in descending order (ties: ascending id). `*len` is `n`, or the
+ * number of tokens with positive probability if that is smaller; -1 and -infinity fill the rest. Fails with
+ * BREGMAN_INVALID_ARGUMENT (source, NULL, misaligned, vocab); other errors as bregman_decode.
  */
 uint32_t bregman_top_logprobs(struct bregman_sampler *sampler,
                               const float *logits,
@@ -699,36 +727,45 @@ uint32_t bregman_top_logprobs(struct bregman_sampler *sampler,
                               size_t *len);
 
 /**
- * The one symbol that a host which loads the library at run time has to look up: the table of all functions, as
- * version `abi` of the binary interface has it (the host's BREGMAN_ABI_VERSION). Static, the same at every call.
- * NULL if this library does not serve that version. Thread-safe.
+ * The table of all functions for version `abi` of the binary interface (the host's BREGMAN_ABI_VERSION): the only
+ * symbol that a host has to look up if it loads the library at run time. The same static table at every call; NULL if
+ * this library does not have that version. Thread-safe.
  */
 const struct bregman_api *bregman_get_api(uint32_t abi);
 
 /**
- * Applies the chain to an engine's candidates in place, as one stage of the engine's own chain.
+ * Applies the chain to an engine's candidate array in place, as one stage of the engine's own chain, and advances the
+ * random position by one.
  *
- * The candidates may be in any order and any subset of the vocabulary; `p` is not read. If the chain drops tokens, the
- * kept ones are moved to the front in descending order (`size` shrinks, `sorted` becomes 1, `selected` -1) with `p`
- * filled in; else the array keeps its order. Logits stay the engine's own, divided by the temperature; after a
- * bregman stage with alpha other than 1 they are ln p, so that a later softmax gives the decoded distribution back.
- * If the chain ends with a drawing stage, `selected` is the position of its token and every `p` is filled in.
+ * The candidates may be any subset of the vocabulary, in any order; `p`, `selected` and `sorted` are not read. A
+ * truncating stage moves the kept candidates to the front in descending order of logit: `size` is then their number,
+ * `p` their probability, `sorted` 1 and `selected` -1. Without a truncating stage the array keeps its size and order,
+ * and `p` and `selected` are unchanged; `sorted` becomes 0 if a mask, a bias or a stage may have changed which logits
+ * are larger; masked tokens have logit -infinity, as have those that a leading `xtc` drops. If the chain ends with a
+ * drawing stage, `selected` is the position of the token that it drew, and `p` is written in either case.
  *
- * Advances the random position by one. A failed call changes nothing. BREGMAN_INVALID_ARGUMENT (NULL, misaligned),
- * BREGMAN_EMPTY_SUPPORT (`size` 0, all -infinity), BREGMAN_INVALID_LOGITS, BREGMAN_NO_CONVERGENCE.
+ * Logits are divided by the temperature. After a stage that changes weights otherwise (bregman with alpha other than
+ * 1, smoothing, adaptive_p) they are ln p up to a constant, so that a softmax gives the decoded distribution.
+ *
+ * A call that fails changes nothing: BREGMAN_INVALID_ARGUMENT (NULL, misaligned, `size` above INT32_MAX),
+ * BREGMAN_EMPTY_SUPPORT (`size` is 0, or every logit is masked or -infinity), BREGMAN_INVALID_LOGITS,
+ * BREGMAN_NO_CONVERGENCE.
  */
 uint32_t bregman_apply(struct bregman_sampler *sampler, struct bregman_candidates *candidates);
 
 /**
- * Decodes `batch->rows` rows, row r with `samplers[r]` into `results[r]`: one sampler a row, each with a chain, seed
- * and state of its own. No row's failure is another's; neither the rows' order nor the number of threads changes a
- * token. The samplers must differ from each other: of one that stands twice only the first row is decoded.
+ * Decodes `batch->rows` rows: row r with `samplers[r]` into `results[r]`. `samplers` and `results` have `batch->rows`
+ * elements.
  *
- * Returns the status of the first row that failed, else BREGMAN_OK; each row has its own in `results[r].status`, its
- * message is on its sampler, and a failed row advances nothing. If what the batch says is wrong
- * (BREGMAN_INVALID_ARGUMENT: logits or mask NULL or misaligned, dtype, flags, vocab, a stride below vocab), every row
- * has that status and every sampler the message. If the batch cannot be read (BREGMAN_INVALID_ARGUMENT: batch,
- * samplers or results NULL or misaligned, struct_size; BREGMAN_UNSUPPORTED: fields of a later version), nothing is
+ * Each row has a sampler of its own, and advances it as bregman_decode does. Rows are independent: the failure of one
+ * does not affect the others, and neither the order of the rows nor the number of threads changes a token. If a
+ * sampler is in the batch twice, its first row is decoded and the others fail with BREGMAN_INVALID_ARGUMENT.
+ *
+ * Returns the status of the first row that failed, or BREGMAN_OK. `results[r].status` is the status of row r; its
+ * message is on `samplers[r]`. A row that fails advances nothing. If a field of the batch is invalid
+ * (BREGMAN_INVALID_ARGUMENT: logits or mask NULL or misaligned, dtype, flags, vocab, a stride), every row gets that
+ * status and every sampler the message. If the batch cannot be read (BREGMAN_INVALID_ARGUMENT: batch, samplers or
+ * results NULL or misaligned, struct_size; BREGMAN_UNSUPPORTED: fields of a later version are set), nothing is
  * written.
  */
 uint32_t bregman_decode_batch(struct bregman_sampler *const *samplers,
@@ -736,12 +773,12 @@ uint32_t bregman_decode_batch(struct bregman_sampler *const *samplers,
                               struct bregman_result *results);
 
 /**
- * bregman_decode_batch with more answers: about the very rows and tokens that it decodes, for one row or many. The
- * tokens, the results and the state of the samplers are those of bregman_decode_batch.
+ * bregman_decode_batch with more answers about the rows and tokens that it decodes. Tokens, results and the state of
+ * the samplers afterwards are the same as without them.
  *
- * Errors as bregman_decode_batch; what is wrong with `answers` (BREGMAN_INVALID_ARGUMENT: source, an array misaligned,
- * a stride too small) is said like what is wrong with the batch. If `answers` cannot be read (NULL, misaligned,
- * struct_size; BREGMAN_UNSUPPORTED: fields of a later version), nothing is written.
+ * Errors as bregman_decode_batch. If a field of `answers` is invalid (BREGMAN_INVALID_ARGUMENT: source, a misaligned
+ * array, a stride that is too small), every row gets that status and every sampler the message. If `answers` cannot
+ * be read (NULL, misaligned, struct_size; BREGMAN_UNSUPPORTED: fields of a later version are set), nothing is written.
  */
 uint32_t bregman_decode_batch_answers(struct bregman_sampler *const *samplers,
                                       const struct bregman_batch *batch,
@@ -749,46 +786,52 @@ uint32_t bregman_decode_batch_answers(struct bregman_sampler *const *samplers,
                                       const struct bregman_answers *answers);
 
 /**
- * The number of stages that chains can name. Thread-safe.
+ * The number of stages that a chain can name. Thread-safe.
  */
 size_t bregman_stage_count(void);
 
 /**
- * Describes stage `index`, from 0 to bregman_stage_count() - 1, in `*out`, whose `struct_size` the caller has set.
- * Thread-safe. BREGMAN_INVALID_ARGUMENT (NULL, struct_size, no such stage) leaves `*out` as it was.
+ * Describes stage `index`, from 0 to bregman_stage_count() - 1, in `*out`, whose `struct_size` the caller sets before.
+ * The texts and parameters it points to are static. Fields of a later version than the library's stay as they were.
+ * Thread-safe.
+ *
+ * Fails with BREGMAN_INVALID_ARGUMENT (`out` NULL or misaligned, struct_size too small, no such stage).
  */
 uint32_t bregman_stage_info(size_t index, struct bregman_stage *out);
 
 /**
- * The number of macros that chains can name: whole engines, each of which stands for several stages. Thread-safe.
+ * The number of macros that a chain can name. A macro is the name of an engine, such as llama_cpp, and stands for that
+ * engine's stages in its order with its defaults. Thread-safe.
  */
 size_t bregman_macro_count(void);
 
 /**
- * The same as bregman_stage_info for macro `index`, from 0 to bregman_macro_count() - 1. A macro ends a chain.
+ * bregman_stage_info for macro `index`, from 0 to bregman_macro_count() - 1. A macro ends a chain. Thread-safe.
  */
 uint32_t bregman_macro_info(size_t index, struct bregman_stage *out);
 
 /**
- * Decodes one row of `vocab` f32 logits into a token and advances the random position by one; nothing is accepted
- * into the history (bregman_sampler_accept). The logits are only read. A failed call advances nothing, and `out`
- * (unless NULL) then has token -1 and the status.
+ * Decodes one row of `vocab` f32 logits into a token, and advances the random position by one. The token is not added
+ * to the history: call bregman_sampler_accept. The logits are only read. On failure nothing advances, and `*out` (if
+ * `out` is valid) has token -1 and the status.
  *
- * BREGMAN_INVALID_ARGUMENT (NULL, misaligned, vocab 0 or above INT32_MAX), BREGMAN_INVALID_LOGITS (NaN, +infinity),
- * BREGMAN_EMPTY_SUPPORT (all -infinity), BREGMAN_NO_CONVERGENCE (a user's generator), BREGMAN_UNSUPPORTED (the chain
- * has no drawing stage).
+ * Fails with BREGMAN_INVALID_ARGUMENT (NULL, misaligned, `vocab` 0 or above INT32_MAX), BREGMAN_INVALID_LOGITS (a
+ * logit that is not masked is NaN or +infinity), BREGMAN_EMPTY_SUPPORT (every logit is masked or -infinity),
+ * BREGMAN_NO_CONVERGENCE (a generator of the caller), BREGMAN_UNSUPPORTED (the chain does not end with a drawing
+ * stage).
  */
 uint32_t bregman_decode(struct bregman_sampler *sampler, const float *logits, size_t vocab, struct bregman_result *out);
 
 /**
- * The decoded distribution of one row: what a drawing stage at the chain's end would draw from (one token if it is
- * greedy). Draws nothing and advances nothing.
+ * Writes the decoded distribution of one row: what a drawing stage at the end of the chain draws from. A drawing stage
+ * that changes the distribution does so here too: `greedy` leaves one token. Draws nothing and advances nothing.
  *
- * `ids` and `probs` receive `*len` entries in descending order of probability (ties: ascending id); `capacity` is the
- * length of both. If it is too small, `*len` receives the number of entries, nothing else is written, and the status
- * is BREGMAN_BUFFER_TOO_SMALL; with `capacity` 0 both may be NULL. Probabilities sum to 1 up to f32's rounding. A
- * chain that drops no token has a support as large as the vocabulary, which this call sorts. Errors as
- * bregman_decode.
+ * `ids` and `probs` have `capacity` elements and receive `*len` entries in descending order of probability (ties:
+ * ascending id). The probabilities sum to 1 up to the rounding of f32. If `capacity` is too small, `*len` receives the
+ * required number, nothing else is written, and the status is BREGMAN_BUFFER_TOO_SMALL; with `capacity` 0 both arrays
+ * may be NULL. If the chain drops no token, this sorts the whole vocabulary. Other errors as bregman_decode.
+ *
+ * Not for chains with a stage that learns (bregman_stage.learns): it does not learn from tokens that the host draws.
  */
 uint32_t bregman_distribution(struct bregman_sampler *sampler,
                               const float *logits,
@@ -799,24 +842,26 @@ uint32_t bregman_distribution(struct bregman_sampler *sampler,
                               size_t *len);
 
 /**
- * Replaces one row's logits by ln p of the decoded distribution, -infinity off the support: for hosts that draw for
- * themselves. Draws nothing and advances nothing; a failed call leaves the logits as they were. The chain may end
- * with a drawing stage or not; temperature belongs into it, not behind it. Errors as bregman_decode.
+ * Replaces the logits of one row by ln p of the decoded distribution, -infinity off its support: for hosts that draw
+ * themselves. Draws nothing and advances nothing. The chain may end with a drawing stage or not. Set the temperature
+ * in the chain, not behind it. On failure the logits are unchanged. Errors as bregman_decode.
+ *
+ * Not for chains with a stage that learns (bregman_stage.learns): it does not learn from tokens that the host draws.
  */
 uint32_t bregman_process(struct bregman_sampler *sampler, float *logits, size_t vocab);
 
 /**
- * Draws `n` different tokens from one row's decoded distribution: without replacement, each in proportion to its
- * probability among those that are left. For best-of-n, for beams that are sampled, for several children of a node.
+ * Draws `n` different tokens from the decoded distribution of one row, without replacement: each in proportion to its
+ * probability among the tokens not drawn yet. For best-of-n, sampled beams, or several children of a search node.
  *
- * `ids` and `logprobs` receive `*len` entries in the order in which they were drawn; `*len` is `n`, or the support if
- * that is smaller. `logprobs` are ln p under the decoded distribution. `scores` (NULL if not wanted) are these with
- * the token's Gumbel noise added, by which the draw is ordered. All arrays have `n` elements.
+ * `ids`, `logprobs` and `scores` have `n` elements and receive `*len` entries in the order of the draw; `*len` is `n`,
+ * or the size of the support if that is smaller. `logprobs` are ln p under the decoded distribution. `scores` (may be
+ * NULL) are `logprobs` plus the Gumbel noise of each token, in descending order.
  *
- * The noise depends on seed, position and token id alone: the first token is the one that the same chain with `gumbel`
- * at its end decodes at this position, and a larger `n` appends. A drawing stage at the chain's end is not asked for a
- * token (`greedy` leaves one token, though). Advances the random position by one; accepts nothing.
- * BREGMAN_INVALID_ARGUMENT if `n` is 0; other errors as bregman_decode.
+ * The noise depends only on seed, position and token id. So the first token is the one that the chain with `gumbel` as
+ * its drawing stage decodes at this position, and a larger `n` appends tokens to the same ones. A drawing stage at the
+ * end of the chain draws nothing here; `greedy` leaves one token. Advances the random position by one, and adds
+ * nothing to the history. Fails with BREGMAN_INVALID_ARGUMENT if `n` is 0; other errors as bregman_decode.
  */
 uint32_t bregman_draw_many(struct bregman_sampler *sampler,
                            const float *logits,
@@ -828,70 +873,71 @@ uint32_t bregman_draw_many(struct bregman_sampler *sampler,
                            size_t *len);
 
 /**
- * The version of the binary interface that this library has: BREGMAN_ABI_VERSION of the header it was built with.
- * Compare before anything else. Thread-safe.
+ * The version of the binary interface of this library, that is the BREGMAN_ABI_VERSION it was built with. Compare it
+ * with the header's before any other call. Thread-safe.
  */
 uint32_t bregman_abi_version(void);
 
 /**
- * The version of the library, such as "0.1.0": a static string. Thread-safe.
+ * The version of the library, such as "0.1.0". Static; thread-safe.
  */
 const char *bregman_version(void);
 
 /**
- * The instruction set in use, "avx512", "avx2", "neon" or "scalar": a static string. The environment variable
- * BREGMAN_SIMD, read once, lowers it; if it names no level of this build and machine, this is "" and every sampler's
- * creation fails with BREGMAN_UNSUPPORTED. Thread-safe.
+ * The instruction set in use: "scalar", "avx2", "avx512" or "neon". Results do not depend on it. The environment
+ * variable BREGMAN_SIMD, read once, selects a lower level; if it names no level of this build and machine, this
+ * returns "" and creating a sampler fails with BREGMAN_UNSUPPORTED. Static; thread-safe.
  */
 const char *bregman_simd_level(void);
 
 /**
- * A status in words, such as "invalid argument": a static string, "unknown status" for any other number. What exactly
- * was wrong is on the handle: bregman_sampler_error. Thread-safe.
+ * A status in words, such as "invalid argument"; "unknown status" for any other number. The details of a failure are
+ * in the message on the handle: bregman_sampler_error. Static; thread-safe.
  */
 const char *bregman_status_text(uint32_t status);
 
 /**
- * The callbacks of a bregman stage as a `struct llama_sampler_i`: name, accept, apply, reset, clone, free, and NULL in
- * all further slots of a table of 32, so that a host of any version may read it. Static. For hosts that call
- * llama_sampler_init themselves; its `ctx` is made by bregman_llama_attach only.
+ * The callbacks of a bregman stage as a `struct llama_sampler_i`: name, accept, apply, reset, clone and free. All
+ * further slots, 32 in total, are NULL, so that llama.cpp of any version may read the table. For hosts that call
+ * llama_sampler_init themselves; only bregman_llama_attach makes a `ctx` for it. Static; thread-safe.
  */
 const void *bregman_llama_iface(void);
 
 /**
- * Makes a sampler a stage of llama.cpp: calls the host's `llama_sampler_init` and returns its `struct llama_sampler *`
- * in `*out`, ready for llama_sampler_chain_add. No llama.h is needed, and any llama.cpp since 2025-02 will do.
+ * Makes a sampler a stage of llama.cpp: calls the host's `llama_sampler_init` and writes its `struct llama_sampler *`
+ * to `*out`, ready for llama_sampler_chain_add. Needs no llama.h; works with llama.cpp from 2025-02 on.
  *
- * `llama_sampler_init`: the address of that function in the host's libllama. `sampler`: on success it belongs to the
- * stage and is freed by llama_sampler_free (or with its chain); on failure it still belongs to the caller. `out` is
- * untouched on failure.
+ * `llama_sampler_init`: the address of that function in the host's libllama. `sampler`: on success the stage owns it,
+ * and llama_sampler_free (of the stage or of its chain) frees it; on failure the caller still owns it. `out`:
+ * unchanged on failure.
  *
- * The stage applies as bregman_apply does, accepts tokens into the history, and clones with all its state.
- * llama_sampler_apply has no way to report an error: a failed apply leaves the candidates as they were, and its
- * message is on the handle (bregman_llama_sampler, bregman_sampler_error). A chain that ends with a drawing stage
- * selects; it then stands last in llama.cpp's chain.
+ * The stage applies the chain as bregman_apply does, appends accepted tokens to the history, and clones with its whole
+ * state. llama_sampler_apply cannot report an error: an apply that fails leaves the candidates unchanged, with its
+ * message on the handle (bregman_llama_sampler, bregman_sampler_error). A chain that ends with a drawing stage selects
+ * a token, and belongs at the end of llama.cpp's chain. llama_sampler_reset resets it as bregman_sampler_reset does.
  *
- * BREGMAN_INVALID_ARGUMENT (NULL), BREGMAN_INTERNAL (llama_sampler_init returned NULL).
+ * Fails with BREGMAN_INVALID_ARGUMENT (NULL, misaligned), BREGMAN_INTERNAL (llama_sampler_init returned NULL).
  */
 uint32_t bregman_llama_attach(const void *llama_sampler_init, struct bregman_sampler *sampler, void **out);
 
 /**
- * The sampler inside a stage that bregman_llama_attach made (or a clone of one), still owned by the stage: for
- * bregman_sampler_error, bregman_sampler_reseed, bregman_sampler_set_logit_bias. NULL for any other llama_sampler and
- * for NULL.
+ * The sampler of a stage that bregman_llama_attach made, or of a clone of one, for bregman_sampler_error,
+ * bregman_sampler_reseed or bregman_sampler_set_logit_bias. The stage still owns it. NULL for NULL and for any other
+ * llama_sampler. Thread-safe.
  */
 struct bregman_sampler *bregman_llama_sampler(const void *llama_sampler);
 
 /**
- * Creates a sampler from a chain such as "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", at position 0 of
- * the random numbers of `seed`. There is no seed that means "random": the same seed gives the same tokens, always.
+ * Creates a sampler from the text of a chain, such as "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", at
+ * position 0 of the random numbers of `seed`. Every seed is reproducible; none means "random".
  *
- * `chain`: NUL-terminated UTF-8, read during the call only. `out`: receives the handle, to be freed with
- * bregman_sampler_free; untouched on failure. `error`: NULL, or `error_size` bytes that receive the message of a
- * failure, cut to fit. Thread-safe.
+ * `chain`: NUL-terminated UTF-8 of at most 65 536 bytes and 64 stages, not used after the call. `out`: receives the
+ * handle, which the caller frees with bregman_sampler_free; unchanged on failure. `error`: NULL, or a buffer of
+ * `error_size` bytes for the message of a failure, which is cut to fit and NUL-terminated. Thread-safe.
  *
- * BREGMAN_INVALID_ARGUMENT (NULL), BREGMAN_INVALID_CHAIN (the message names the stage, the parameter and its range),
- * BREGMAN_UNSUPPORTED (an alpha outside the range in which the solver is proven; BREGMAN_SIMD names no level).
+ * Fails with BREGMAN_INVALID_ARGUMENT (NULL), BREGMAN_INVALID_CHAIN (the message names the stage, the parameter and
+ * its range), BREGMAN_UNSUPPORTED (an alpha outside the range in which the solver is proven; BREGMAN_SIMD names no
+ * level of this machine).
  */
 uint32_t bregman_sampler_new(const char *chain,
                              uint64_t seed,
@@ -900,11 +946,11 @@ uint32_t bregman_sampler_new(const char *chain,
                              size_t error_size);
 
 /**
- * The same for a chain that names generators of divergences: "bregman(generator=mine, lambda=0.01) | draw".
+ * bregman_sampler_new for a chain that names generators of divergences: "bregman(generator=mine, lambda=0.01) | draw".
  *
- * `generators`: `n` of them, read during the call only; their callbacks and `user` pointers must stay valid until the
- * last sampler made from this one (clones included) is freed. Each generator that the chain uses is checked on a grid
- * here: BREGMAN_INVALID_CHAIN with what is wrong with it. Thread-safe if the callbacks are.
+ * `generators`: an array of `n`, not used after the call; the callbacks and `user` pointers must stay valid until the
+ * last sampler made from this one, clones included, is freed. Each generator that the chain uses is checked here on a
+ * grid in [0, 1]; the message of BREGMAN_INVALID_CHAIN says what is wrong with it. Thread-safe if the callbacks are.
  */
 uint32_t bregman_sampler_new_with_generators(const char *chain,
                                              uint64_t seed,
@@ -915,46 +961,54 @@ uint32_t bregman_sampler_new_with_generators(const char *chain,
                                              size_t error_size);
 
 /**
- * Creates an independent sampler in the same state: chain, seed, random position, history, logit bias and mask
- * included. `out` receives the handle, to be freed with bregman_sampler_free; untouched on failure.
+ * Creates an independent sampler in the same state: chain, seed, random position, history, logit bias, mask, and what
+ * stages that learn have learnt. `out` receives the handle, which the caller frees with bregman_sampler_free;
+ * unchanged on failure.
  *
- * BREGMAN_INVALID_ARGUMENT if either is NULL or the handle is in use.
+ * Fails with BREGMAN_INVALID_ARGUMENT (NULL, misaligned, handle in use).
  */
 uint32_t bregman_sampler_clone(const struct bregman_sampler *sampler, struct bregman_sampler **out);
 
 /**
- * Frees a sampler. NULL is fine. The handle, and what bregman_sampler_error returned for it, is dead afterwards.
+ * Frees a sampler; NULL does nothing. No call on the handle may begin after this one, and the text that
+ * bregman_sampler_error returned is no longer valid. If another call is using the handle (on another thread, or
+ * further up on this one, from a generator's callback), that call ends as usual and frees the handle then.
  */
 void bregman_sampler_free(struct bregman_sampler *sampler);
 
 /**
- * Back to as created: the seed of creation, position 0, no history, no logit bias, no mask.
+ * Returns the sampler to its state after creation: the seed it was created with, position 0, and no history, logit
+ * bias, mask or learnt state. Fails with BREGMAN_INVALID_ARGUMENT (NULL, handle in use).
  */
 uint32_t bregman_sampler_reset(struct bregman_sampler *sampler);
 
 /**
- * Continues with the random numbers of `seed` at `position`. The position counts what the sampler decoded or applied:
- * it starts at 0 and every call that succeeded moved it by one. So `position` = number of tokens so far resumes a
- * sequence, on any machine.
+ * Continues with the random numbers of `seed` at `position`. The position starts at 0, and every successful
+ * bregman_decode, bregman_apply, bregman_draw_many and row of a batch advances it by one.
+ *
+ * To resume a sequence elsewhere, create the sampler from the same chain, accept the same history, set the prompt
+ * length, and reseed with the number of rows decoded so far. This does not resume a chain with a stage that learns
+ * (mirostat, mirostat_v2, adaptive_p; see bregman_stage.learns): its draws also depend on the tokens drawn so far, and
+ * only a clone continues it. Fails with BREGMAN_INVALID_ARGUMENT (NULL, handle in use).
  */
 uint32_t bregman_sampler_reseed(struct bregman_sampler *sampler, uint64_t seed, uint64_t position);
 
 /**
- * Appends `n` tokens to the history that stages about repetition look at: the prompt's, and each token that the
- * sequence went on with (BREGMAN_ACCEPT does that for drawn ones). `tokens` may be NULL if `n` is 0. What is accepted
- * before the first row is the prompt: bregman_sampler_set_prompt_length.
+ * Appends `n` tokens to the history that stages such as penalties and dry look at: those of the prompt, and each token
+ * with which the sequence continued. BREGMAN_ACCEPT does this for drawn tokens. Tokens accepted before the first row
+ * are the prompt (bregman_sampler_set_prompt_length). `tokens` may be NULL if `n` is 0.
  *
- * BREGMAN_INVALID_ARGUMENT if one is negative; then none is taken.
+ * Fails with BREGMAN_INVALID_ARGUMENT (NULL, misaligned, a negative token, handle in use).
  */
 uint32_t bregman_sampler_accept(struct bregman_sampler *sampler, const int32_t *tokens, size_t n);
 
 /**
- * Replaces the logit bias: `bias[i]` is added to the logit of token `ids[i]` before any stage; -infinity bans the
- * token, whatever its logit is. `n` = 0 removes the bias. Ids beyond a row's vocabulary are ignored there. The arrays
- * are copied.
+ * Replaces the logit bias: `bias[i]` is added to the logit of token `ids[i]` before any stage, and -infinity bans the
+ * token. `ids` and `bias` have `n` elements and are copied; `n` = 0 removes the bias. Ids that are not in the
+ * vocabulary of a row have no effect on it.
  *
- * BREGMAN_INVALID_ARGUMENT if an id is negative or named twice, or a bias is NaN or +infinity; then the old bias
- * stays.
+ * Fails with BREGMAN_INVALID_ARGUMENT (an id that is negative or repeated, a bias that is NaN or +infinity, NULL,
+ * misaligned, handle in use); the old bias stays.
  */
 uint32_t bregman_sampler_set_logit_bias(struct bregman_sampler *sampler,
                                         const int32_t *ids,
@@ -962,35 +1016,37 @@ uint32_t bregman_sampler_set_logit_bias(struct bregman_sampler *sampler,
                                         size_t n);
 
 /**
- * Writes the chain in its canonical form, which bregman_sampler_new takes again: NUL-terminated, cut to `size` bytes.
- * Returns its length without the terminator, however small the buffer (as snprintf does); `text` may be NULL if
- * `size` is 0. Returns 0 for a NULL handle or one in use.
+ * Writes the chain in its canonical form, which bregman_sampler_new accepts and which has stages in the place of
+ * macros: NUL-terminated, cut to `size` bytes. Returns the length of the whole text without the terminator, as
+ * snprintf does. `text` may be NULL if `size` is 0. Returns 0 if the handle is NULL or in use.
  */
 size_t bregman_sampler_describe(const struct bregman_sampler *sampler, char *text, size_t size);
 
 /**
- * The message of the last failing call on this handle: a NUL-terminated text that lives until the next call on the
- * handle; "" if none has failed. For a NULL handle, a fixed text that says so.
+ * The message of the last call on this handle that failed, "" if none has: NUL-terminated UTF-8 in English, valid
+ * until the next call on the handle. If the handle is NULL or in use, a static text that says so.
  */
 const char *bregman_sampler_error(const struct bregman_sampler *sampler);
 
 /**
- * Says that the first `n` tokens of the history are the prompt and the others output, for a sequence that is resumed.
- * Stages with scope=output look at the output only.
+ * Sets the length of the prompt: the first `n` tokens of the history are the prompt, the others output. Stages with
+ * scope=output look at the output only. For sequences that are resumed.
  *
- * Without this call the prompt is what was accepted before the first row was looked at: before the first
- * bregman_decode, bregman_apply, bregman_process, bregman_distribution, bregman_draw_many (or a batch of these) that
- * succeeded since creation or the last reset. BREGMAN_INVALID_ARGUMENT if the history has not so many tokens.
+ * Without this call the prompt ends at the first successful bregman_decode, bregman_apply, bregman_process,
+ * bregman_distribution, bregman_draw_many, bregman_top_logprobs of BREGMAN_OF_DECODED, or row of a batch, since
+ * creation or the last reset. Fails with BREGMAN_INVALID_ARGUMENT (NULL, `n` above the length of the history, handle
+ * in use).
  */
 uint32_t bregman_sampler_set_prompt_length(struct bregman_sampler *sampler, size_t n);
 
 /**
- * Allows only the tokens whose bit is set, in every row and candidate array from now on: token t is bit t % 32 of word
- * t / 32 (the layout of llguidance and xgrammar), tokens beyond the `n` words are banned. A mask that a batch gives
- * holds as well. The words are copied; no memory is taken if the mask before had as many.
+ * Sets the mask of the sampler, which holds for every row and candidate array from now on: token t is allowed if bit t
+ * % 32 of word t / 32 is set (the layout of llguidance and xgrammar), and tokens beyond the last word are banned. If a
+ * batch has a mask too, a token must be allowed by both. `words` has `n` elements and is copied, without allocating if
+ * the mask before was as long.
  *
- * `words` NULL and `n` 0 allow all tokens again. BREGMAN_INVALID_ARGUMENT (one of these without the other, misaligned)
- * leaves the old mask.
+ * `words` NULL and `n` 0 remove the mask. Fails with BREGMAN_INVALID_ARGUMENT (only one of these, misaligned, handle
+ * in use); the old mask stays.
  */
 uint32_t bregman_sampler_set_mask(struct bregman_sampler *sampler, const uint32_t *words, size_t n);
 

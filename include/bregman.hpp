@@ -2,20 +2,21 @@
 //
 //     bregman::sampler sampler("temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", 42);
 //     bregman_result r = sampler.decode(logits);              // throws bregman::error
-//     if (auto r = sampler.try_decode(logits)) use(r->token); // or answers as a value
+//     if (auto r = sampler.try_decode(logits)) use(r->token); // or returns the error
 //
-// Link libbregman. What a call means, its ranges, units and defaults are in bregman.h, at the function of the same name.
-// This header adds ownership, bounds, and errors that cannot be overlooked:
+// Link libbregman. Semantics, ranges, units and defaults of a call are in bregman.h, at the function of the same name.
+// This header adds ownership, bounds checks and error handling:
 //
-// Errors. Every call that can fail comes twice. `try_x` returns a `result`, a value or a `failure` (status and message),
-//   and throws nothing but std::bad_alloc; `x` returns the value and throws `error`, which is a std::runtime_error with
-//   a status. A failed call changes nothing. Compiled without exceptions, `x` writes the message to stderr and aborts.
-// Ownership. A `sampler` owns its handle and can be moved, not copied: `clone` says what it costs. A moved-from or
-//   default-constructed sampler is empty; calls on it fail with status::invalid_argument.
-// Views. `view<T>` is a pointer and a length, made from anything contiguous: std::vector, std::array, an array, std::span.
-//   It owns nothing; what it looks at must live through the call, and through the call only.
-// Threads. A sampler belongs to one thread at a time; different samplers are independent, also clones of one another.
-// Macros. This header defines its include guard and nothing else (bregman.h defines constants, BREGMAN_*).
+// Errors. Every call that can fail has two forms. `try_x` returns a `result`, which is a value or a `failure` (status
+// and
+//   message), and throws only std::bad_alloc. `x` returns the value and throws `error`, a std::runtime_error with a
+//   status. A call that fails changes nothing. Compiled without exceptions, `x` writes the message to stderr and aborts.
+// Ownership. A `sampler` owns its handle. It can be moved but not copied; `clone` makes a copy. A moved-from or
+//   default-constructed sampler is empty, and calls on it fail with status::invalid_argument.
+// Views. `view<T>` is a pointer and a length, from any contiguous container: std::vector, std::array, array, std::span.
+//   It owns nothing; what it points to must be valid during the call.
+// Threads. One thread at a time may use a sampler. Different samplers are independent, clones too.
+// Macros. This header defines only its include guard; bregman.h defines constants named BREGMAN_*.
 #ifndef BREGMAN_HPP
 #define BREGMAN_HPP
 
@@ -39,7 +40,7 @@
 
 namespace bregman {
 
-/// What came of a call: bregman.h's BREGMAN_OK and so on.
+/// The status of a call: BREGMAN_OK and so on in bregman.h.
 enum class status : std::uint32_t {
     ok = BREGMAN_OK,
     invalid_argument = BREGMAN_INVALID_ARGUMENT,
@@ -58,10 +59,10 @@ inline const char *text(status code) noexcept { return bregman_status_text(stati
 /// Why a call failed.
 struct failure {
     status code = status::internal; ///< never status::ok
-    std::string message;            ///< what exactly was wrong, in English
+    std::string message;            ///< names the argument and the reason, in English
 };
 
-/// What the throwing calls throw. what() is the message.
+/// Thrown by the calls that throw; what() is the message.
 class error : public std::runtime_error {
   public:
     explicit error(const failure &why) : std::runtime_error(why.message), code_(why.code) {}
@@ -82,7 +83,7 @@ namespace detail {
 }
 } // namespace detail
 
-/// A value or a failure, as std::expected<T, failure>.
+/// A value or a failure, like std::expected<T, failure>.
 template <class T> class [[nodiscard]] result {
   public:
     result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
@@ -91,19 +92,19 @@ template <class T> class [[nodiscard]] result {
     bool has_value() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return has_value(); }
 
-    /// The value; throws `error` if there is none.
+    /// The value; throws `error` on a failure.
     T &value() & { return check(), *std::get_if<0>(&state_); }
     const T &value() const & { return check(), *std::get_if<0>(&state_); }
     T &&value() && { return check(), std::move(*std::get_if<0>(&state_)); }
     template <class U> T value_or(U &&other) const & { return has_value() ? **this : static_cast<T>(std::forward<U>(other)); }
 
-    /// The value; there must be one.
+    /// The value, unchecked: undefined on a failure.
     T &operator*() noexcept { return *std::get_if<0>(&state_); }
     const T &operator*() const noexcept { return *std::get_if<0>(&state_); }
     T *operator->() noexcept { return std::get_if<0>(&state_); }
     const T *operator->() const noexcept { return std::get_if<0>(&state_); }
 
-    /// The failure; there must be no value.
+    /// The failure, unchecked: undefined if there is a value.
     const failure &error() const noexcept { return *std::get_if<1>(&state_); }
 
   private:
@@ -114,7 +115,7 @@ template <class T> class [[nodiscard]] result {
     std::variant<T, failure> state_;
 };
 
-/// Success or a failure, as std::expected<void, failure>.
+/// Success or a failure, like std::expected<void, failure>.
 template <> class [[nodiscard]] result<void> {
   public:
     result() = default;
@@ -133,14 +134,14 @@ template <> class [[nodiscard]] result<void> {
     std::variant<std::monostate, failure> state_;
 };
 
-/// A pointer and a number of elements, of anything contiguous. Owns nothing.
+/// A pointer and a number of elements. Owns nothing.
 template <class T> class view {
     template <class C> using element = std::remove_pointer_t<decltype(std::data(std::declval<C &>()))>;
 
   public:
     constexpr view() noexcept = default;
     constexpr view(T *data, std::size_t size) noexcept : data_(data), size_(size) {}
-    /// From a std::vector, std::array, array, std::string or std::span whose elements are T, or T without const.
+    /// From a std::vector, std::array, array, std::string or std::span with elements of type T, or T without const.
     template <class C, class = std::enable_if_t<std::is_convertible_v<element<C> (*)[], T (*)[]>>>
     constexpr view(C &&c) noexcept : data_(std::data(c)), size_(std::size(c)) {}
 
@@ -156,14 +157,14 @@ template <class T> class view {
     std::size_t size_ = 0;
 };
 
-/// Rows of logits in one contiguous storage, with a mask if there is one: what `batch` decodes. Looks, owns nothing.
+/// Rows of logits in one contiguous storage, with an optional mask: the input of `batch`. Owns nothing.
 class rows {
   public:
-    /// Row r begins at storage[r * stride]; a stride of 0 means `vocab`: one row behind the other.
+    /// Row r begins at storage[r * stride]. A stride of 0 stands for `vocab`: consecutive rows.
     static rows f32(view<const float> storage, std::size_t vocab, std::size_t stride = 0) noexcept {
         return {storage.data(), storage.size(), BREGMAN_F32, vocab, stride};
     }
-    /// IEEE half precision, as bits.
+    /// IEEE 754 half precision, as bits.
     static rows f16(view<const std::uint16_t> storage, std::size_t vocab, std::size_t stride = 0) noexcept {
         return {storage.data(), storage.size(), BREGMAN_F16, vocab, stride};
     }
@@ -171,27 +172,27 @@ class rows {
     static rows bf16(view<const std::uint16_t> storage, std::size_t vocab, std::size_t stride = 0) noexcept {
         return {storage.data(), storage.size(), BREGMAN_BF16, vocab, stride};
     }
-    /// Row r's mask begins at words[r * stride]: a set bit t % 32 of word t / 32 allows token t (the layout of llguidance
-    /// and xgrammar). A stride of 0 means as many words as the vocabulary needs.
+    /// The mask of row r begins at words[r * stride]: token t is allowed if bit t % 32 of word t / 32 is set (the
+    /// layout of llguidance and xgrammar). A stride of 0 stands for the number of words that the vocabulary needs.
     rows &mask(view<const std::uint32_t> words, std::size_t stride = 0) noexcept {
         mask_ = words;
         mask_stride_ = stride != 0 ? stride : vocab_ / 32 + (vocab_ % 32 != 0);
         return *this;
     }
 
-    /// What is wrong with taking `n` rows of this; "" if nothing is.
-    std::string complaint(std::size_t n) const {
-        // Without overflow: row n - 1 begins at (n - 1) * stride and has `vocab` elements.
+    /// Checks that the storage and the mask hold `n` rows: "", or what is wrong.
+    std::string check(std::size_t n) const {
+        // Row n - 1 begins at (n - 1) * stride and has `vocab` elements; written so that nothing overflows.
         const auto holds = [n](std::size_t size, std::size_t stride, std::size_t last) {
             return n == 0 || (size >= last && (stride == 0 || n - 1 <= (size - last) / stride));
         };
         if (!holds(size_, stride_, vocab_))
-            return "the logits are " + std::to_string(size_) + " numbers, too few for " + std::to_string(n) + " rows";
+            return "there are " + std::to_string(size_) + " logits, too few for " + std::to_string(n) + " rows";
         if (mask_.data() != nullptr && !holds(mask_.size(), mask_stride_, mask_stride_))
-            return "the mask is " + std::to_string(mask_.size()) + " words, too few for " + std::to_string(n) + " rows";
+            return "the mask has " + std::to_string(mask_.size()) + " words, too few for " + std::to_string(n) + " rows";
         return {};
     }
-    /// The C ABI's batch of `n` such rows.
+    /// The bregman_batch of `n` rows.
     bregman_batch raw(std::size_t n, std::uint32_t flags, std::uint32_t threads) const noexcept {
         return {sizeof(bregman_batch), dtype_,       data_, n,      vocab_, stride_,
                 mask_.data(),          mask_stride_, flags, threads};
@@ -209,13 +210,13 @@ class rows {
     std::size_t mask_stride_ = 0;
 };
 
-/// How a batch is to be decoded.
+/// Options of a batch.
 struct options {
     bool kept_mass = false;     ///< fill bregman_result::kept_mass
     bool model_logprob = false; ///< fill bregman_result::model_logprob
     bool entropy = false;       ///< fill bregman_result::entropy
-    bool accept = false;        ///< accept each drawn token into its sampler's history
-    std::uint32_t threads = 1;  ///< up to so many, of a pool of the library's own; 0 and 1: the caller's
+    bool accept = false;        ///< append each drawn token to the history of its sampler
+    std::uint32_t threads = 1;  ///< largest number of threads of the library's pool; 0 or 1: the caller's thread
 
     std::uint32_t flags() const noexcept {
         return (kept_mass ? BREGMAN_WANT_KEPT_MASS : 0u) | (model_logprob ? BREGMAN_WANT_MODEL_LOGPROB : 0u) |
@@ -223,45 +224,47 @@ struct options {
     }
 };
 
-/// A decoded distribution: descending in probability (ties: ascending id), probabilities sum to 1 up to rounding.
+/// A decoded distribution in descending order of probability (ties: ascending id). The probabilities sum to 1 up to the
+/// rounding of f32.
 struct distribution {
     std::vector<std::int32_t> ids;
-    std::vector<float> probs; ///< as many as ids
+    std::vector<float> probs; ///< as long as ids
 };
 
-/// Whose log-probabilities.
+/// Source of log-probabilities and ranks.
 enum class source : std::uint32_t {
-    model = BREGMAN_OF_MODEL, ///< the model's: of the untouched logits (no mask, no bias, no stage, temperature 1)
-    decoded = BREGMAN_OF_DECODED, ///< those of the decoded distribution
+    model = BREGMAN_OF_MODEL,     ///< the untouched logits (no mask, no bias, no stage, temperature 1)
+    decoded = BREGMAN_OF_DECODED, ///< the decoded distribution
 };
 
 /// Tokens and their log-probabilities, the most likely first (ties: ascending id).
 struct ranking {
     std::vector<std::int32_t> ids;
-    std::vector<float> logprobs; ///< as many as ids; NaN if the untouched logits have none
+    std::vector<float> logprobs; ///< as long as ids; ln p
 };
 
-/// Different tokens of one row, in the order in which they were drawn.
+/// Different tokens drawn from one row, in the order of the draw.
 struct draws {
     std::vector<std::int32_t> ids;
     std::vector<float> logprobs; ///< ln p under the decoded distribution
-    std::vector<float> scores;   ///< these with the Gumbel noise added that orders the draw; descending
+    std::vector<float> scores;   ///< logprobs plus the Gumbel noise of each token, in descending order
 };
 
-/// A chain and the state of one sequence: random seed and position, history, logit bias, mask.
+/// A chain and the state of one sequence: seed and position of its random numbers, history, logit bias, mask, and what
+/// stages that learn have learnt.
 class sampler {
   public:
-    /// An empty one.
+    /// An empty sampler.
     sampler() noexcept = default;
-    /// From a chain such as "top_k(40) | draw". Generators are read here; their callbacks and `user` pointers must outlive
-    /// the sampler and its clones.
+    /// From a chain such as "top_k(40) | draw" (at most 65 536 bytes and 64 stages). The callbacks and `user` pointers
+    /// of generators must outlive the sampler and its clones.
     sampler(const std::string &chain, std::uint64_t seed, view<const bregman_generator> generators = {})
         : sampler(create(chain, seed, generators).value()) {}
     /// The same without exceptions.
     static result<sampler> create(const std::string &chain, std::uint64_t seed,
                                   view<const bregman_generator> generators = {}) {
         if (chain.find('\0') != std::string::npos)
-            return failure{status::invalid_chain, "the chain has a NUL in it"};
+            return failure{status::invalid_chain, "the chain contains a NUL"};
         char why[512] = "";
         bregman_sampler *handle = nullptr;
         const auto code = static_cast<status>(bregman_sampler_new_with_generators(
@@ -270,7 +273,7 @@ class sampler {
             return failure{code, why};
         return sampler(handle);
     }
-    /// Takes over a handle of the C ABI, or none.
+    /// Takes ownership of a handle of the C ABI; NULL gives an empty sampler.
     static sampler adopt(bregman_sampler *handle) noexcept { return sampler(handle); }
 
     sampler(sampler &&other) noexcept : handle_(other.release()) {}
@@ -285,9 +288,9 @@ class sampler {
     sampler &operator=(const sampler &) = delete;
     ~sampler() { bregman_sampler_free(handle_); }
 
-    /// The handle, for the C ABI; still owned here. NULL if empty.
+    /// The handle, for calls of the C ABI; the sampler still owns it. NULL if empty.
     bregman_sampler *get() const noexcept { return handle_; }
-    /// Gives the handle away: who calls this frees it.
+    /// Releases the handle: the caller frees it with bregman_sampler_free.
     [[nodiscard]] bregman_sampler *release() noexcept { return std::exchange(handle_, nullptr); }
     explicit operator bool() const noexcept { return handle_ != nullptr; }
 
@@ -299,19 +302,19 @@ class sampler {
         return code == BREGMAN_OK ? result<sampler>(sampler(copy)) : result<sampler>(why(code));
     }
 
-    /// Decodes a row into a token and advances the random position by one.
+    /// Decodes a row into a token, and advances the random position by one.
     bregman_result decode(view<const float> logits) { return try_decode(logits).value(); }
     result<bregman_result> try_decode(view<const float> logits) {
         bregman_result r{};
         return answer(bregman_decode(handle_, logits.data(), logits.size(), &r), r);
     }
 
-    /// What a draw would draw from. Draws nothing and advances nothing.
+    /// The decoded distribution. Draws nothing and advances nothing.
     bregman::distribution distribution(view<const float> logits) {
         bregman::distribution d;
         return distribution(logits, d), d;
     }
-    /// The same into vectors that are used again.
+    /// The same into vectors that are reused.
     void distribution(view<const float> logits, bregman::distribution &into) { try_distribution(logits, into).value(); }
     result<void> try_distribution(view<const float> logits, bregman::distribution &into) {
         std::size_t n = into.ids.capacity() != 0 ? into.ids.capacity() : 64;
@@ -321,20 +324,21 @@ class sampler {
             const std::uint32_t code = bregman_distribution(handle_, logits.data(), logits.size(), into.ids.data(),
                                                             into.probs.data(), into.ids.size(), &n);
             if (code == BREGMAN_BUFFER_TOO_SMALL)
-                continue; // n is now what it takes
+                continue; // n is now the required capacity
             into.ids.resize(code == BREGMAN_OK ? n : 0);
             into.probs.resize(into.ids.size());
             return answer(code);
         }
     }
 
-    /// The `n` most likely tokens, or as many as have a positive probability. Draws nothing and advances nothing.
+    /// The `n` most likely tokens, or all with positive probability if they are fewer. Draws nothing and advances
+    /// nothing.
     ranking top_logprobs(view<const float> logits, source of, std::size_t n) {
         ranking top;
         return try_top_logprobs(logits, of, n, top).value(), top;
     }
     result<void> try_top_logprobs(view<const float> logits, source of, std::size_t n, ranking &into) {
-        n = std::min(n, logits.size()); // there are no more: what is allocated is bounded by the row
+        n = std::min(n, logits.size()); // bounds the allocation: a row has no more tokens
         into.ids.resize(n);
         into.logprobs.resize(n);
         const std::uint32_t code = bregman_top_logprobs(handle_, logits.data(), logits.size(),
@@ -345,7 +349,8 @@ class sampler {
         return answer(code);
     }
 
-    /// Draws `n` different tokens, or the support if that is smaller: without replacement. Advances the position by one.
+    /// Draws `n` different tokens without replacement, or the whole support if it is smaller. Advances the position by
+    /// one.
     draws draw_many(view<const float> logits, std::size_t n) {
         draws drawn;
         return try_draw_many(logits, n, drawn).value(), drawn;
@@ -364,7 +369,8 @@ class sampler {
         return answer(code);
     }
 
-    /// Overwrites the row with ln p of the decoded distribution, -infinity off its support. Advances nothing.
+    /// Replaces the logits by ln p of the decoded distribution, -infinity off its support. Draws nothing and advances
+    /// nothing.
     void process(view<float> logits) { try_process(logits).value(); }
     result<void> try_process(view<float> logits) {
         return answer(bregman_process(handle_, logits.data(), logits.size()));
@@ -382,48 +388,51 @@ class sampler {
         return answer(bregman_sampler_accept(handle_, tokens.data(), tokens.size()));
     }
 
-    /// Says that the first `n` tokens of the history are the prompt, for a sequence that is resumed.
+    /// Sets the length of the prompt: the first `n` tokens of the history. For sequences that are resumed.
     void set_prompt_length(std::size_t n) { try_set_prompt_length(n).value(); }
     result<void> try_set_prompt_length(std::size_t n) { return answer(bregman_sampler_set_prompt_length(handle_, n)); }
 
-    /// Allows only the tokens whose bit is set, from now on: bit t % 32 of word t / 32 (the layout of llguidance and
-    /// xgrammar); tokens beyond the words are banned, so an empty view fails: it would ban all.
+    /// Allows only the tokens whose bit is set from now on: token t is bit t % 32 of word t / 32 (the layout of
+    /// llguidance and xgrammar), and tokens beyond the last word are banned. An empty view fails.
     void set_mask(view<const std::uint32_t> words) { try_set_mask(words).value(); }
     result<void> try_set_mask(view<const std::uint32_t> words) {
         if (words.empty())
-            return failure{status::invalid_argument, "a mask of no words allows no token; clear_mask allows all"};
+            return failure{status::invalid_argument, "the mask has no words: clear_mask removes a mask"};
         return answer(bregman_sampler_set_mask(handle_, words.data(), words.size()));
     }
-    /// Allows all tokens again.
+    /// Removes the mask.
     void clear_mask() { try_clear_mask().value(); }
     result<void> try_clear_mask() { return answer(bregman_sampler_set_mask(handle_, nullptr, 0)); }
 
-    /// Back to as created: the seed of creation, position 0, no history, no logit bias, no mask.
+    /// Returns to the state after creation: the seed of creation, position 0, no history, logit bias, mask or learnt
+    /// state.
     void reset() { try_reset().value(); }
     result<void> try_reset() { return answer(bregman_sampler_reset(handle_)); }
 
-    /// Goes on with the random numbers of `seed` at `position`, which counts the tokens so far.
+    /// Continues with the random numbers of `seed` at `position`, the number of rows decoded so far. Stages that learn
+    /// (bregman::stage::learns) also depend on the tokens drawn so far, which this does not restore.
     void reseed(std::uint64_t seed, std::uint64_t position) { try_reseed(seed, position).value(); }
     result<void> try_reseed(std::uint64_t seed, std::uint64_t position) {
         return answer(bregman_sampler_reseed(handle_, seed, position));
     }
 
-    /// Replaces the logit bias: bias[i] is added to token ids[i], -infinity bans it. Empty views remove it.
+    /// Replaces the logit bias: bias[i] is added to the logit of token ids[i], and -infinity bans the token. Empty
+    /// views remove the bias.
     void set_logit_bias(view<const std::int32_t> ids, view<const float> bias) { try_set_logit_bias(ids, bias).value(); }
     result<void> try_set_logit_bias(view<const std::int32_t> ids, view<const float> bias) {
         if (ids.size() != bias.size())
             return failure{status::invalid_argument, std::to_string(ids.size()) + " ids, but " +
-                                                         std::to_string(bias.size()) + " numbers to add"};
+                                                         std::to_string(bias.size()) + " biases"};
         return answer(bregman_sampler_set_logit_bias(handle_, ids.data(), bias.data(), ids.size()));
     }
 
-    /// The chain in its canonical form, which the constructor takes again; "" if empty.
+    /// The chain in its canonical form, which the constructor accepts; "" if the sampler is empty.
     std::string describe() const {
-        std::string said(bregman_sampler_describe(handle_, nullptr, 0) + 1, '\0');
-        said.resize(bregman_sampler_describe(handle_, &said[0], said.size()));
-        return said;
+        std::string chain(bregman_sampler_describe(handle_, nullptr, 0) + 1, '\0');
+        chain.resize(bregman_sampler_describe(handle_, &chain[0], chain.size()));
+        return chain;
     }
-    /// The message of the last call on the handle that failed, until the next call; "" if none has.
+    /// The message of the last call on this sampler that failed, valid until the next call; "" if none has.
     const char *last_error() const noexcept { return bregman_sampler_error(handle_); }
 
   private:
@@ -440,35 +449,38 @@ class sampler {
     bregman_sampler *handle_ = nullptr;
 };
 
-/// What a batch tells besides the tokens, row by row: filled in by `decode_batch` and `batch::decode`, and used again from
+/// Outputs of a batch in addition to the tokens, by row. Filled in by `decode_batch` and `batch::decode`; reuse it from
 /// step to step. A row that failed has NaN, rank 0 and no tokens.
 class answers {
   public:
-    /// What to ask for.
-    source of = source::model;    ///< whose log-probabilities and ranks
-    bool logprob = false, rank = false;
-    std::size_t top = 0;          ///< how many of the most likely tokens
-    std::size_t kept = 0;         ///< how many of the tokens with positive probability, at the most
-    std::size_t kept_mask_words = 0; ///< how many words of the mask of these
+    // What to compute.
+    source of = source::model;       ///< source of log-probabilities, ranks and most likely tokens
+    bool logprob = false;            ///< the log-probability of the token
+    bool rank = false;               ///< the rank of the token
+    std::size_t top = 0;             ///< number of most likely tokens
+    std::size_t kept = 0;            ///< largest number of tokens with positive probability
+    std::size_t kept_mask_words = 0; ///< words per row of the mask of these
 
-    /// The log-probability of row r's token; there must be such a row, and `logprob` must have been asked for.
+    /// ln p of the token of row r. Unchecked: r must be a row of the last batch, and `logprob` have been set.
     float logprob_of(std::size_t r) const noexcept { return logprobs_[r]; }
-    /// How many tokens are at least as likely as row r's, itself among them; `rank` must have been asked for.
+    /// The number of tokens at least as likely as that of row r, itself included; 1 for the most likely. Unchecked:
+    /// `rank` must have been set.
     std::uint32_t rank_of(std::size_t r) const noexcept { return ranks_[r]; }
-    /// Row r's most likely tokens, the most likely first (ties: ascending id).
+    /// The most likely tokens of row r in descending order (ties: ascending id).
     view<const std::int32_t> top_ids(std::size_t r) const noexcept { return tokens(top_ids_, r, top_size_); }
-    /// The log-probabilities of these; as many.
+    /// ln p of these tokens; as long as top_ids(r).
     view<const float> top_logprobs(std::size_t r) const noexcept {
         return {top_size_ == 0 ? nullptr : &top_logprobs_[r * top_size_], top_ids(r).size()};
     }
-    /// Row r's tokens with positive probability, the most likely first; bregman_result::support says how many there are.
+    /// The tokens of row r with positive probability, the most likely first; bregman_result::support is how many there
+    /// are.
     view<const std::int32_t> kept_ids(std::size_t r) const noexcept { return tokens(kept_ids_, r, kept_size_); }
-    /// The bits of these tokens: bit t % 32 of word t / 32.
+    /// Their mask: token t is bit t % 32 of word t / 32.
     view<const std::uint32_t> kept_mask(std::size_t r) const noexcept {
         return {mask_size_ == 0 ? nullptr : &kept_mask_[r * mask_size_], mask_size_};
     }
 
-    /// Makes room for `n` rows and describes it for the C ABI; until the next call.
+    /// Allocates room for `n` rows and returns its bregman_answers, valid until the next call.
     bregman_answers raw(std::size_t n) {
         top_size_ = top, kept_size_ = kept, mask_size_ = kept_mask_words;
         logprobs_.assign(logprob ? n : 0, std::numeric_limits<float>::quiet_NaN());
@@ -504,27 +516,28 @@ class answers {
     std::vector<float> logprobs_, top_logprobs_;
     std::vector<std::uint32_t> ranks_, kept_mask_;
     std::vector<std::int32_t> top_ids_, kept_ids_;
-    std::size_t top_size_ = 0, kept_size_ = 0, mask_size_ = 0; // as asked for in the last call
+    std::size_t top_size_ = 0, kept_size_ = 0, mask_size_ = 0; // as of the last batch
 };
 
-/// Decodes row r with samplers[r] into results[r]: one sampler a row, all different. Allocates nothing unless it fails.
-/// Every row is decoded, whatever happens to others: on a failure, which is that of the first row that failed, results[r]
-/// still has each row's own token or status. Only if the batch itself is wrong (too few results, logits or mask words) is
-/// nothing written.
-/// `also`: NULL, or what else to tell; the tokens are the same.
+/// Decodes row r with samplers[r] into results[r]; the samplers must be different. Allocates only on failure, and for
+/// `more`.
+///
+/// The failure of one row does not affect the others: on failure, results[r] still has the token or the status of row
+/// r, and the failure is that of the first row that failed. Nothing is written if there are too few results, logits or
+/// mask words. `more`: NULL, or the answers to fill in; they do not change the tokens.
 inline result<void> try_decode_batch(view<bregman_sampler *const> samplers, const rows &rows, view<bregman_result> results,
-                                     const options &how = {}, answers *also = nullptr) {
-    std::string complaint = rows.complaint(samplers.size());
+                                     const options &how = {}, answers *more = nullptr) {
+    std::string problem = rows.check(samplers.size());
     if (results.size() < samplers.size())
-        complaint = std::to_string(results.size()) + " results, too few for " + std::to_string(samplers.size()) + " rows";
-    if (!complaint.empty())
-        return failure{status::invalid_argument, std::move(complaint)};
-    const bregman_answers asked = also != nullptr ? also->raw(samplers.size()) : bregman_answers{};
+        problem = std::to_string(results.size()) + " results, too few for " + std::to_string(samplers.size()) + " rows";
+    if (!problem.empty())
+        return failure{status::invalid_argument, std::move(problem)};
+    const bregman_answers outputs = more != nullptr ? more->raw(samplers.size()) : bregman_answers{};
     if (samplers.empty())
         return {};
     const bregman_batch raw = rows.raw(samplers.size(), how.flags(), how.threads);
-    const std::uint32_t code = also != nullptr
-                                   ? bregman_decode_batch_answers(samplers.data(), &raw, results.data(), &asked)
+    const std::uint32_t code = more != nullptr
+                                   ? bregman_decode_batch_answers(samplers.data(), &raw, results.data(), &outputs)
                                    : bregman_decode_batch(samplers.data(), &raw, results.data());
     if (code == BREGMAN_OK)
         return {};
@@ -535,27 +548,27 @@ inline result<void> try_decode_batch(view<bregman_sampler *const> samplers, cons
 }
 /// The same; throws `error` on a failure.
 inline void decode_batch(view<bregman_sampler *const> samplers, const rows &rows, view<bregman_result> results,
-                         const options &how = {}, answers *also = nullptr) {
-    try_decode_batch(samplers, rows, results, how, also).value();
+                         const options &how = {}, answers *more = nullptr) {
+    try_decode_batch(samplers, rows, results, how, more).value();
 }
 
-/// The rows of one step and their answers: kept by a server from step to step, so that nothing is allocated.
+/// The samplers and results of one decoding step. A server reuses it from step to step, so that nothing is allocated.
 class batch {
   public:
-    /// No rows; keeps the memory.
+    /// Removes all rows; keeps the memory.
     void clear() noexcept { handles_.clear(), results_.clear(); }
-    /// The next row is this sampler's, which must live until the decode. The same sampler twice is an error of decode.
+    /// Adds a row for this sampler, which must stay valid until the decode. Adding it twice makes the decode fail.
     void add(sampler &sampler) { handles_.push_back(sampler.get()); }
     std::size_t size() const noexcept { return handles_.size(); }
 
     /// As decode_batch.
-    void decode(const rows &rows, const options &how = {}, answers *also = nullptr) { try_decode(rows, how, also).value(); }
-    result<void> try_decode(const rows &rows, const options &how = {}, answers *also = nullptr) {
-        // What no call has filled in must not look like an answer.
+    void decode(const rows &rows, const options &how = {}, answers *more = nullptr) { try_decode(rows, how, more).value(); }
+    result<void> try_decode(const rows &rows, const options &how = {}, answers *more = nullptr) {
+        // So that results() of a batch that was not decoded has no tokens.
         results_.assign(handles_.size(), bregman_result{-1, BREGMAN_INVALID_ARGUMENT, 0, 0, 0, 0, 0, 0});
-        return try_decode_batch(handles_, rows, results_, how, also);
+        return try_decode_batch(handles_, rows, results_, how, more);
     }
-    /// Each row's answer, in the order of `add`; also after a failure. Until the next call on this batch.
+    /// The results in the order of `add`, also after a failure. Valid until the next call on this batch.
     view<const bregman_result> results() const noexcept { return results_; }
 
   private:
@@ -563,15 +576,15 @@ class batch {
     std::vector<bregman_result> results_;
 };
 
-/// What values a parameter takes.
+/// The kind of value that a parameter takes.
 enum class kind : std::uint32_t {
-    number = BREGMAN_NUMBER,       ///< from min to max
-    count = BREGMAN_COUNT,         ///< a whole number from min to max
-    choice = BREGMAN_CHOICE,       ///< one of the words in choices
-    name = BREGMAN_NAME,           ///< a name that the host gave to something
-    tokens = BREGMAN_TOKENS,       ///< token ids, such as "2 32000"
-    sequences = BREGMAN_SEQUENCES, ///< token sequences, such as "13; 25 11"
-    biases = BREGMAN_BIASES,       ///< token:bias pairs, such as "15:-2.5 30:-inf"
+    number = BREGMAN_KIND_NUMBER,       ///< from min to max
+    count = BREGMAN_KIND_COUNT,         ///< a whole number from min to max
+    choice = BREGMAN_KIND_CHOICE,       ///< one of the words in choices
+    name = BREGMAN_KIND_NAME,           ///< a name given by the host, such as that of a generator
+    tokens = BREGMAN_KIND_TOKENS,       ///< token ids, such as "2 32000"
+    sequences = BREGMAN_KIND_SEQUENCES, ///< token sequences, such as "13; 25 11"
+    biases = BREGMAN_KIND_BIASES,       ///< token:bias pairs, such as "15:-2.5 30:-inf"
 };
 
 /// A parameter of a stage. All texts are static; lists are separated by commas.
@@ -580,14 +593,16 @@ struct parameter {
     double min = 0, max = 0;
     bregman::kind kind = bregman::kind::number;
     bool min_excluded = false, required = false;
-    /// 0, or: those of a stage with the same number exclude each other, and one is needed unless one has a default.
+    /// 0 for no group. Parameters of a stage in the same group exclude each other, and one of them must be given unless
+    /// one has a default.
     std::uint32_t group = 0;
 };
 
-/// A stage, or a macro, that a chain can name. All texts are static.
+/// A stage, or a macro, that a chain can name. All texts are static; lists are separated by commas.
 struct stage {
     std::string_view name, aliases, summary, source;
-    bool draws = false;                ///< takes a token, and so ends a chain
+    bool draws = false;                ///< draws a token, and therefore ends a chain
+    bool learns = false;               ///< its draw depends on the tokens that it drew before (bregman_stage::learns)
     std::vector<parameter> parameters; ///< the first may be given without its name
 };
 
@@ -599,7 +614,7 @@ inline std::vector<stage> catalogue(std::size_t count, std::uint32_t (*info_of)(
         info.struct_size = sizeof info;
         if (info_of(i, &info) != BREGMAN_OK)
             continue;
-        stage s{info.name, info.aliases, info.summary, info.source, info.draws != 0, {}};
+        stage s{info.name, info.aliases, info.summary, info.source, info.draws != 0, info.learns != 0, {}};
         for (std::size_t p = 0; p < info.parameter_count; p++) {
             const char *at = reinterpret_cast<const char *>(info.parameters) + p * info.parameter_size;
             const auto &q = *reinterpret_cast<const bregman_parameter *>(at);
@@ -612,16 +627,16 @@ inline std::vector<stage> catalogue(std::size_t count, std::uint32_t (*info_of)(
 }
 } // namespace detail
 
-/// The catalogue: every stage that chains can name. Thread-safe.
+/// The stages that a chain can name. Thread-safe.
 inline std::vector<stage> stages() { return detail::catalogue(bregman_stage_count(), bregman_stage_info); }
-/// Every macro: a whole engine's chain under one name, such as llama_cpp. Ends a chain. Thread-safe.
+/// The macros that a chain can name: engines, such as llama_cpp. Thread-safe.
 inline std::vector<stage> macros() { return detail::catalogue(bregman_macro_count(), bregman_macro_info); }
 
-/// The library's version, such as "0.1.0". Static.
+/// The version of the library, such as "0.1.0". Static; thread-safe.
 inline const char *version() noexcept { return bregman_version(); }
-/// Whether the library that was found is of the ABI that this header was written for.
+/// Whether the library has the version of the ABI that this header was written for. Thread-safe.
 inline bool is_compatible() noexcept { return bregman_abi_version() == BREGMAN_ABI_VERSION; }
-/// The instruction set in use: "avx512", "avx2", "neon", "scalar"; "" if BREGMAN_SIMD asks for one that is not there.
+/// The instruction set in use: see bregman_simd_level. Static; thread-safe.
 inline const char *simd_level() noexcept { return bregman_simd_level(); }
 
 } // namespace bregman

@@ -7,8 +7,8 @@ type Source uint32
 
 // The sources.
 const (
-	OfModel Source = 0 // the model's, of the untouched logits: no mask, no bias, no stage, temperature 1
-	OfDecoded   Source = 1 // those of the decoded distribution
+	OfModel   Source = 0 // the model's, of the untouched logits: no mask, no bias, no stage, temperature 1
+	OfDecoded Source = 1 // those of the decoded distribution
 )
 
 // Answers are what [DecodeBatchAnswers] tells besides the tokens. Each slice is the caller's; nil asks for nothing, and

@@ -33,15 +33,15 @@ var constants = map[string]uint64{
 	"BREGMAN_WANT_MODEL_LOGPROB": uint64(WantModelLogprob),
 	"BREGMAN_WANT_ENTROPY":       uint64(WantEntropy),
 	"BREGMAN_ACCEPT":             uint64(AcceptTokens),
-	"BREGMAN_NUMBER":             uint64(Number),
-	"BREGMAN_COUNT":              uint64(Count),
-	"BREGMAN_CHOICE":             uint64(Choice),
-	"BREGMAN_NAME":               uint64(Name),
-	"BREGMAN_TOKENS":             uint64(Tokens),
-	"BREGMAN_SEQUENCES":          uint64(Sequences),
-	"BREGMAN_BIASES":             uint64(Biases),
+	"BREGMAN_KIND_NUMBER":        uint64(Number),
+	"BREGMAN_KIND_COUNT":         uint64(Count),
+	"BREGMAN_KIND_CHOICE":        uint64(Choice),
+	"BREGMAN_KIND_NAME":          uint64(Name),
+	"BREGMAN_KIND_TOKENS":        uint64(Tokens),
+	"BREGMAN_KIND_SEQUENCES":     uint64(Sequences),
+	"BREGMAN_KIND_BIASES":        uint64(Biases),
 	"BREGMAN_OF_MODEL":           uint64(OfModel),
-	"BREGMAN_OF_DECODED":             uint64(OfDecoded),
+	"BREGMAN_OF_DECODED":         uint64(OfDecoded),
 }
 
 const headerPath = "../../include/bregman.h"

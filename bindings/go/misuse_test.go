@@ -95,8 +95,8 @@ func TestChainsThatAreRefused(t *testing.T) {
 		"top_k(many) | draw":            {ErrInvalidChain, "got `many`"},
 		"bregman(alpha=100, k=3)":       {ErrUnsupported, "alpha"},
 		"draw\x00 | top_k(3)":           {ErrInvalidArgument, "NUL"},
-		"draw\xff":                      {ErrInvalidArgument, "not UTF-8"},
-		strings.Repeat(" ", 1<<20):      {ErrInvalidArgument, "longer than"},
+		"draw\xff":                      {ErrInvalidChain, "not UTF-8"},
+		strings.Repeat(" ", 1<<20):      {ErrInvalidChain, "longer than"},
 		"x" + strings.Repeat("é", 8000): {ErrInvalidChain, "no stage"},
 	} {
 		s, err := New(chain, 1)

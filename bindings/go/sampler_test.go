@@ -199,6 +199,9 @@ func TestCatalogueNamesWhatChainsTake(t *testing.T) {
 		if s.Summary == "" || s.Source == "" {
 			t.Errorf("%s has no summary or source", s.Name)
 		}
+		if learns := strings.HasPrefix(s.Name, "mirostat") || s.Name == "adaptive_p"; s.Learns != learns {
+			t.Errorf("%s learns: %v", s.Name, s.Learns)
+		}
 	}
 	if s := byName["draw"]; !s.Draws || !slices.Contains(s.Aliases, "dist") || s.Parameters != nil {
 		t.Errorf("draw is %+v", s)

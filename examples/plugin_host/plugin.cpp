@@ -31,10 +31,10 @@ Option option(const bregman_parameter &p) {
     o.name = kebab(p.name);
     o.summary = p.summary;
     o.fallback = p.default_value;
-    static const std::map<uint32_t, Type> types = {{BREGMAN_NUMBER, Type::number},
-                                                   {BREGMAN_COUNT, Type::whole},
-                                                   {BREGMAN_CHOICE, Type::choice},
-                                                   {BREGMAN_NAME, Type::name}};
+    static const std::map<uint32_t, Type> types = {{BREGMAN_KIND_NUMBER, Type::number},
+                                                   {BREGMAN_KIND_COUNT, Type::whole},
+                                                   {BREGMAN_KIND_CHOICE, Type::choice},
+                                                   {BREGMAN_KIND_NAME, Type::name}};
     // What a later library's kind of value must look like, only the library knows: it checks its chain itself.
     const auto known = types.find(p.kind);
     o.type = known == types.end() ? Type::name : known->second;

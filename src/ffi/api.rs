@@ -1,4 +1,4 @@
-//! The plug-in face: every function behind one symbol, for hosts that `dlopen` the library.
+//! The table of all functions behind one symbol, for hosts that `dlopen` the library.
 //!
 //! A function that is added to the ABI gets a field at the table's end (never in between: a host built against an
 //! older header reads the table by offset), with the type of the function and its name without the prefix, and a line
@@ -7,17 +7,17 @@
 use super::*;
 use std::ffi::{c_char, c_void};
 
-/// Every function of this library, each under its name without the prefix `bregman_`; what it does is said at the
-/// function itself. Static.
+/// Every function of this library, under its name without the prefix `bregman_`. Described at the functions themselves.
+/// Static.
 ///
-/// The table grows at its end as functions are added. A host built against a later header than the library's asks
-/// before it calls one of those: field `f` is there if `offsetof(bregman_api, f) < api->struct_size`.
+/// The table grows at its end. Field `f` is in the library's table if `offsetof(bregman_api, f) < api->struct_size`: a
+/// host built with a later header than the library's checks this before it uses a field.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct bregman_api {
-    /// sizeof(bregman_api) in the library, which may be less or more than in this header.
+    /// sizeof(bregman_api) in the library. It may be smaller or larger than in this header.
     pub struct_size: u32,
-    /// BREGMAN_ABI_VERSION in the library.
+    /// BREGMAN_ABI_VERSION of the library.
     pub abi: u32,
 
     /// bregman_abi_version
@@ -185,12 +185,12 @@ static TABLE: bregman_api = bregman_api {
     draw_many: bregman_draw_many,
 };
 
-/// The type of bregman_get_api: what a host makes of the address that `dlsym` gave it.
+/// The type of bregman_get_api: what a host casts the result of `dlsym` to.
 pub type bregman_get_api_fn = unsafe extern "C" fn(abi: u32) -> *const bregman_api;
 
-/// The one symbol that a host which loads the library at run time has to look up: the table of all functions, as
-/// version `abi` of the binary interface has it (the host's BREGMAN_ABI_VERSION). Static, the same at every call.
-/// NULL if this library does not serve that version. Thread-safe.
+/// The table of all functions for version `abi` of the binary interface (the host's BREGMAN_ABI_VERSION): the only
+/// symbol that a host has to look up if it loads the library at run time. The same static table at every call; NULL if
+/// this library does not have that version. Thread-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn bregman_get_api(abi: u32) -> *const bregman_api {
     guard(std::ptr::null(), || if abi == BREGMAN_ABI_VERSION { &raw const TABLE } else { std::ptr::null() })

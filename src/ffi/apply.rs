@@ -1,35 +1,38 @@
-//! Face 2: a stage in somebody else's chain.
+//! A candidate array: the sampler as a stage in an engine's own chain.
 
 use super::check;
-use super::guard;
-use super::handle::{bregman_sampler, inside};
+use super::handle::{bregman_sampler, with_sampler};
 use super::types::*;
 use crate::error::{Error, Result};
 use crate::sampler::{Order, Sampler};
 
-/// Applies the chain to an engine's candidates in place, as one stage of the engine's own chain.
+/// Applies the chain to an engine's candidate array in place, as one stage of the engine's own chain, and advances the
+/// random position by one.
 ///
-/// The candidates may be in any order and any subset of the vocabulary; `p` is not read. If the chain drops tokens, the
-/// kept ones are moved to the front in descending order (`size` shrinks, `sorted` becomes 1, `selected` -1) with `p`
-/// filled in; else the array keeps its order. Logits stay the engine's own, divided by the temperature; after a
-/// bregman stage with alpha other than 1 they are ln p, so that a later softmax gives the decoded distribution back.
-/// If the chain ends with a drawing stage, `selected` is the position of its token and every `p` is filled in.
+/// The candidates may be any subset of the vocabulary, in any order; `p`, `selected` and `sorted` are not read. A
+/// truncating stage moves the kept candidates to the front in descending order of logit: `size` is then their number,
+/// `p` their probability, `sorted` 1 and `selected` -1. Without a truncating stage the array keeps its size and order,
+/// and `p` and `selected` are unchanged; `sorted` becomes 0 if a mask, a bias or a stage may have changed which logits
+/// are larger; masked tokens have logit -infinity, as have those that a leading `xtc` drops. If the chain ends with a
+/// drawing stage, `selected` is the position of the token that it drew, and `p` is written in either case.
 ///
-/// Advances the random position by one. A failed call changes nothing. BREGMAN_INVALID_ARGUMENT (NULL, misaligned),
-/// BREGMAN_EMPTY_SUPPORT (`size` 0, all -infinity), BREGMAN_INVALID_LOGITS, BREGMAN_NO_CONVERGENCE.
+/// Logits are divided by the temperature. After a stage that changes weights otherwise (bregman with alpha other than
+/// 1, smoothing, adaptive_p) they are ln p up to a constant, so that a softmax gives the decoded distribution.
+///
+/// A call that fails changes nothing: BREGMAN_INVALID_ARGUMENT (NULL, misaligned, `size` above INT32_MAX),
+/// BREGMAN_EMPTY_SUPPORT (`size` is 0, or every logit is masked or -infinity), BREGMAN_INVALID_LOGITS,
+/// BREGMAN_NO_CONVERGENCE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_apply(sampler: *mut bregman_sampler, candidates: *mut bregman_candidates) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL, and the caller's array.
-        unsafe { inside(sampler, |sampler| apply(sampler, candidates)) }
-    })
+    // SAFETY: a live handle or NULL, and the caller's array.
+    unsafe { with_sampler(sampler, |sampler| apply(sampler, candidates)) }
 }
 
 /// # Safety
-/// If not NULL, `candidates` and its data are the caller's and nobody else touches them.
+/// If not NULL, `candidates` and its data are valid, and nothing else uses them during the call.
 pub(super) unsafe fn apply(sampler: &mut Sampler, candidates: *mut bregman_candidates) -> Result<()> {
     check::pointer(candidates, "candidates")?;
-    // SAFETY: checked just now; the caller's struct.
+    // SAFETY: just checked; the caller's struct.
     let list = unsafe { &mut *candidates };
     if list.size == 0 {
         return Err(Error::EmptySupport);

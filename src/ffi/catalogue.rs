@@ -1,4 +1,4 @@
-//! The stages and their parameters, for a host that lists them, offers them on its command line or checks them.
+//! The catalogue of stages, macros and parameters.
 
 use super::check;
 use super::guard;
@@ -11,21 +11,20 @@ use std::ffi::{CString, c_char};
 use std::mem::offset_of;
 use std::sync::LazyLock;
 
-/// Kind of parameter: a number from `min` to `max`, written in decimal, such as 0.8 or 1e-3; or inf, if `max` is.
-pub const BREGMAN_NUMBER: u32 = 0;
+/// Kind of parameter: a number from `min` to `max`, in decimal, such as 0.8 or 1e-3, or inf if `max` is infinite.
+pub const BREGMAN_KIND_NUMBER: u32 = 0;
 /// Kind of parameter: a whole number from `min` to `max`.
-pub const BREGMAN_COUNT: u32 = 1;
+pub const BREGMAN_KIND_COUNT: u32 = 1;
 /// Kind of parameter: one of the words in `choices`.
-pub const BREGMAN_CHOICE: u32 = 2;
-/// Kind of parameter: a name that the host gave to something.
-pub const BREGMAN_NAME: u32 = 3;
-
+pub const BREGMAN_KIND_CHOICE: u32 = 2;
+/// Kind of parameter: a name given by the host, such as that of a generator.
+pub const BREGMAN_KIND_NAME: u32 = 3;
 /// Kind of parameter: token ids, separated by spaces, such as "2 32000".
-pub const BREGMAN_TOKENS: u32 = 4;
+pub const BREGMAN_KIND_TOKENS: u32 = 4;
 /// Kind of parameter: token sequences, separated by semicolons, such as "13; 25 11".
-pub const BREGMAN_SEQUENCES: u32 = 5;
+pub const BREGMAN_KIND_SEQUENCES: u32 = 5;
 /// Kind of parameter: token:bias pairs, separated by spaces, such as "15:-2.5 30:-inf".
-pub const BREGMAN_BIASES: u32 = 6;
+pub const BREGMAN_KIND_BIASES: u32 = 6;
 
 /// A parameter of a stage. All texts are static, NUL-terminated UTF-8 and never NULL.
 #[repr(C)]
@@ -35,25 +34,24 @@ pub struct bregman_parameter {
     pub name: *const c_char,
     /// Other names that are accepted, separated by commas; "" for none.
     pub aliases: *const c_char,
-    /// What it does, in a sentence.
+    /// What it does, in one sentence.
     pub summary: *const c_char,
-    /// What it is if it is not given; "" if there is no default.
+    /// Its value if it is not given, as text; "" if there is no default.
     pub default_value: *const c_char,
-    /// The words of a BREGMAN_CHOICE, separated by commas; else "".
+    /// The words that a BREGMAN_KIND_CHOICE accepts, separated by commas; otherwise "".
     pub choices: *const c_char,
-    /// Smallest value (BREGMAN_NUMBER, BREGMAN_COUNT).
+    /// Smallest value of a BREGMAN_KIND_NUMBER or BREGMAN_KIND_COUNT; otherwise 0.
     pub min: f64,
-    /// Largest value (BREGMAN_NUMBER, BREGMAN_COUNT).
+    /// Largest value of a BREGMAN_KIND_NUMBER or BREGMAN_KIND_COUNT; otherwise 0.
     pub max: f64,
-    /// BREGMAN_NUMBER, BREGMAN_COUNT, BREGMAN_CHOICE, BREGMAN_NAME, BREGMAN_TOKENS, BREGMAN_SEQUENCES or
-    /// BREGMAN_BIASES.
+    /// One of BREGMAN_KIND_.
     pub kind: u32,
-    /// 1 if `min` itself is excluded, else 0.
+    /// 1 if `min` itself is not accepted, otherwise 0.
     pub min_excluded: u32,
-    /// 1 if it must be given, else 0.
+    /// 1 if it must be given, otherwise 0.
     pub required: u32,
-    /// 0, or a number from 1: parameters of the stage with the same number exclude each other, and one of them must be
-    /// given unless one has a default.
+    /// 0 for no group, or the number of a group, from 1. Parameters of a stage in the same group exclude each other,
+    /// and one of them must be given unless one has a default.
     pub group: u32,
 }
 
@@ -63,29 +61,36 @@ pub struct bregman_parameter {
 pub struct bregman_stage {
     /// sizeof(bregman_stage), set by the caller before the call.
     pub struct_size: u32,
-    /// 1 if it takes a token and so ends a chain, else 0.
+    /// 1 if it draws a token, and therefore ends a chain; otherwise 0. 1 for every macro.
     pub draws: u32,
+    /// 1 if it learns: its draw depends on the tokens that it drew before. Otherwise 0. A stage that learns works only
+    /// where bregman draws (bregman_decode, bregman_apply), not where the host draws from the result of
+    /// bregman_process or bregman_distribution; seed, position and history do not resume it. For a macro, 1 if one of
+    /// the stages that it can stand for learns; bregman_sampler_describe shows the stages of a given chain.
+    pub learns: u32,
+    /// 0.
+    pub reserved: u32,
     /// Its name in a chain.
     pub name: *const c_char,
     /// Other names that are accepted, separated by commas; "" for none.
     pub aliases: *const c_char,
-    /// What it does, in a sentence.
+    /// What it does, in one sentence.
     pub summary: *const c_char,
     /// The paper or project that defines it.
     pub source: *const c_char,
-    /// Its parameters, static; the first may be given without its name. Element i is at
-    /// `(const char *)parameters + i * parameter_size`.
+    /// Its parameters, a static array of `parameter_count` elements; the first may be given without its name. Element
+    /// i is at `(const char *)parameters + i * parameter_size`.
     pub parameters: *const bregman_parameter,
     /// Number of parameters.
     pub parameter_count: usize,
-    /// sizeof(bregman_parameter) in the library, which may be more than in this header.
+    /// sizeof(bregman_parameter) in the library. It may be larger than in this header.
     pub parameter_size: usize,
 }
 
-/// What a host of the first version of the ABI has.
+/// Size of the struct in the first version of the ABI.
 const SMALLEST_STAGE: usize = offset_of!(bregman_stage, parameter_size) + size_of::<usize>();
 
-/// The catalogue as C sees it. It owns the texts and lives as long as the process.
+/// The catalogue in C's structs, with the texts and arrays that they point to. It lives as long as the process.
 struct Table {
     stages: Vec<bregman_stage>,
     macros: Vec<bregman_stage>,
@@ -119,13 +124,13 @@ fn group(alternatives: &[&[&str]], p: &ParameterInfo) -> u32 {
 
 fn parameter(p: &ParameterInfo, group: u32, texts: &mut Vec<CString>) -> bregman_parameter {
     let (kind, min, max, open, choices) = match p.kind {
-        Kind::Number { min, max, open } => (BREGMAN_NUMBER, min, max, open, String::new()),
-        Kind::Count { min } => (BREGMAN_COUNT, min as f64, f64::from(u32::MAX), false, String::new()),
-        Kind::Choice(words) => (BREGMAN_CHOICE, 0.0, 0.0, false, words.join(",")),
-        Kind::Name => (BREGMAN_NAME, 0.0, 0.0, false, String::new()),
-        Kind::Tokens => (BREGMAN_TOKENS, 0.0, 0.0, false, String::new()),
-        Kind::Sequences => (BREGMAN_SEQUENCES, 0.0, 0.0, false, String::new()),
-        Kind::Biases => (BREGMAN_BIASES, 0.0, 0.0, false, String::new()),
+        Kind::Number { min, max, open } => (BREGMAN_KIND_NUMBER, min, max, open, String::new()),
+        Kind::Count { min } => (BREGMAN_KIND_COUNT, min as f64, f64::from(u32::MAX), false, String::new()),
+        Kind::Choice(words) => (BREGMAN_KIND_CHOICE, 0.0, 0.0, false, words.join(",")),
+        Kind::Name => (BREGMAN_KIND_NAME, 0.0, 0.0, false, String::new()),
+        Kind::Tokens => (BREGMAN_KIND_TOKENS, 0.0, 0.0, false, String::new()),
+        Kind::Sequences => (BREGMAN_KIND_SEQUENCES, 0.0, 0.0, false, String::new()),
+        Kind::Biases => (BREGMAN_KIND_BIASES, 0.0, 0.0, false, String::new()),
     };
     bregman_parameter {
         name: keep(p.name, texts),
@@ -145,17 +150,17 @@ fn parameter(p: &ParameterInfo, group: u32, texts: &mut Vec<CString>) -> bregman
 fn stage(s: &StageInfo, lists: &mut Vec<Vec<bregman_parameter>>, texts: &mut Vec<CString>) -> bregman_stage {
     let names = [s.name, &s.aliases.join(","), s.summary, s.source].map(|text| keep(text, texts));
     let alternatives: Vec<_> = s.alternatives().collect();
-    described(names, s.draws, s.parameters, &alternatives, lists, texts)
+    described(names, (s.draws, s.learns), s.parameters, &alternatives, lists, texts)
 }
 
 fn stage_like(m: &MacroInfo, lists: &mut Vec<Vec<bregman_parameter>>, texts: &mut Vec<CString>) -> bregman_stage {
     let names = [m.name, &m.aliases.join(","), m.summary, m.source].map(|text| keep(text, texts));
-    described(names, true, m.parameters, &[], lists, texts)
+    described(names, (true, m.learns()), m.parameters, &[], lists, texts)
 }
 
 fn described(
     [name, aliases, summary, source]: [*const c_char; 4],
-    draws: bool,
+    (draws, learns): (bool, bool),
     parameters: &[ParameterInfo],
     alternatives: &[&[&str]],
     lists: &mut Vec<Vec<bregman_parameter>>,
@@ -165,6 +170,8 @@ fn described(
     let described = bregman_stage {
         struct_size: size_of::<bregman_stage>() as u32,
         draws: u32::from(draws),
+        learns: u32::from(learns),
+        reserved: 0,
         name,
         aliases,
         summary,
@@ -177,14 +184,17 @@ fn described(
     described
 }
 
-/// The number of stages that chains can name. Thread-safe.
+/// The number of stages that a chain can name. Thread-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn bregman_stage_count() -> usize {
     guard(0, || TABLE.stages.len())
 }
 
-/// Describes stage `index`, from 0 to bregman_stage_count() - 1, in `*out`, whose `struct_size` the caller has set.
-/// Thread-safe. BREGMAN_INVALID_ARGUMENT (NULL, struct_size, no such stage) leaves `*out` as it was.
+/// Describes stage `index`, from 0 to bregman_stage_count() - 1, in `*out`, whose `struct_size` the caller sets before.
+/// The texts and parameters it points to are static. Fields of a later version than the library's stay as they were.
+/// Thread-safe.
+///
+/// Fails with BREGMAN_INVALID_ARGUMENT (`out` NULL or misaligned, struct_size too small, no such stage).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_stage_info(index: usize, out: *mut bregman_stage) -> u32 {
     guard(BREGMAN_INTERNAL, || {
@@ -193,13 +203,14 @@ pub unsafe extern "C" fn bregman_stage_info(index: usize, out: *mut bregman_stag
     })
 }
 
-/// The number of macros that chains can name: whole engines, each of which stands for several stages. Thread-safe.
+/// The number of macros that a chain can name. A macro is the name of an engine, such as llama_cpp, and stands for that
+/// engine's stages in its order with its defaults. Thread-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn bregman_macro_count() -> usize {
     guard(0, || TABLE.macros.len())
 }
 
-/// The same as bregman_stage_info for macro `index`, from 0 to bregman_macro_count() - 1. A macro ends a chain.
+/// bregman_stage_info for macro `index`, from 0 to bregman_macro_count() - 1. A macro ends a chain. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_macro_info(index: usize, out: *mut bregman_stage) -> u32 {
     guard(BREGMAN_INTERNAL, || {
@@ -209,7 +220,7 @@ pub unsafe extern "C" fn bregman_macro_info(index: usize, out: *mut bregman_stag
 }
 
 /// # Safety
-/// If not NULL, `out` is the caller's struct, as large as it says.
+/// If not NULL, `out` points to a struct of the size that it states.
 unsafe fn describe(list: &[bregman_stage], index: usize, out: *mut bregman_stage) -> u32 {
     if let Err(e) = check::pointer(out, "out") {
         return status_of(&e);
@@ -220,7 +231,7 @@ unsafe fn describe(list: &[bregman_stage], index: usize, out: *mut bregman_stage
         return status_of(&Error::InvalidArgument(String::new()));
     };
     let stage = bregman_stage { struct_size: size as u32, ..*stage };
-    // A host of an earlier version gets the fields that it knows; one of a later version keeps its others.
+    // A host of an earlier version gets the fields that it has; one of a later version keeps its additional ones.
     let known = size.min(size_of::<bregman_stage>());
     // SAFETY: the caller's struct has `size` bytes, ours is on the stack.
     unsafe { std::ptr::copy_nonoverlapping((&raw const stage).cast::<u8>(), out.cast::<u8>(), known) };

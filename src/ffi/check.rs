@@ -3,8 +3,11 @@
 use crate::error::{Error, Result};
 use std::ffi::c_char;
 
-/// A chain or a name longer than this is not read to its end.
+/// The longest chain or name that is read, in bytes without the terminator.
 const LONGEST_TEXT: usize = 1 << 16;
+
+/// No version of a struct is larger, in bytes.
+const LARGEST_STRUCT: usize = 1 << 12;
 
 fn refuse<T>(what: String) -> Result<T> {
     Err(Error::InvalidArgument(what))
@@ -29,68 +32,67 @@ fn array<T>(p: *const T, n: usize, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// An array that is read; NULL is fine if it is empty.
+/// An array to read; may be NULL if it is empty.
 ///
 /// # Safety
-/// If not NULL, `p` points to `n` elements that nobody writes while the slice lives.
+/// If not NULL, `p` points to `n` elements that are not written while the slice lives.
 pub(super) unsafe fn slice<'a, T>(p: *const T, n: usize, name: &str) -> Result<&'a [T]> {
     if n == 0 {
         return Ok(&[]);
     }
     array(p, n, name)?;
-    // SAFETY: not NULL, aligned, and of a possible length; the caller vouches for the rest.
+    // SAFETY: not NULL, aligned, and of a possible length; the caller guarantees the rest.
     Ok(unsafe { std::slice::from_raw_parts(p, n) })
 }
 
-/// An array that is written; NULL is fine if it is empty.
+/// An array to write; may be NULL if it is empty.
 ///
 /// # Safety
-/// If not NULL, `p` points to `n` elements that nobody else touches while the slice lives.
+/// If not NULL, `p` points to `n` elements that are used through this slice only while it lives.
 pub(super) unsafe fn slice_mut<'a, T>(p: *mut T, n: usize, name: &str) -> Result<&'a mut [T]> {
     if n == 0 {
         return Ok(&mut []);
     }
     array(p, n, name)?;
-    // SAFETY: not NULL, aligned, and of a possible length; the caller vouches for the rest.
+    // SAFETY: not NULL, aligned, and of a possible length; the caller guarantees the rest.
     Ok(unsafe { std::slice::from_raw_parts_mut(p, n) })
 }
 
-/// A NUL-terminated UTF-8 text.
+/// A NUL-terminated UTF-8 text of at most 65 536 bytes; `invalid` makes the error for one that is longer or not UTF-8.
 ///
 /// # Safety
-/// If not NULL, `p` points to a NUL-terminated string that nobody writes while it is read.
-pub(super) unsafe fn text<'a>(p: *const c_char, name: &str) -> Result<&'a str> {
+/// If not NULL, `p` points to a NUL-terminated string that is not written while the text lives.
+pub(super) unsafe fn text<'a>(p: *const c_char, name: &str, invalid: fn(String) -> Error) -> Result<&'a str> {
     pointer(p, name)?;
-    // SAFETY: not NULL; nothing beyond the terminator is read, and no more than the bound.
-    let length = unsafe { libc::strnlen(p, LONGEST_TEXT + 1) };
-    if length > LONGEST_TEXT {
-        return refuse(format!("{name} is longer than {LONGEST_TEXT} bytes"));
-    }
-    // SAFETY: `length` bytes before the terminator were just counted.
+    // SAFETY: no byte beyond the terminator is read.
+    let length = (0..=LONGEST_TEXT).find(|&i| unsafe { *p.add(i) } == 0);
+    let length = length.ok_or_else(|| invalid(format!("{name} is longer than {LONGEST_TEXT} bytes")))?;
+    // SAFETY: `length` bytes before the terminator were just read.
     let bytes = unsafe { std::slice::from_raw_parts(p.cast::<u8>(), length) };
-    std::str::from_utf8(bytes).or_else(|e| refuse(format!("{name} is not UTF-8 from byte {} on", e.valid_up_to())))
+    std::str::from_utf8(bytes).map_err(|e| invalid(format!("{name} is not UTF-8 from byte {} on", e.valid_up_to())))
 }
 
-/// Writes a text with its terminator, cut to the buffer at a character's boundary.
+/// Writes a text and its terminator, cut to the buffer at the boundary of a character.
 ///
 /// # Safety
-/// If not NULL, `buffer` points to `size` bytes that nobody else touches.
+/// If not NULL, `buffer` points to `size` bytes that nothing else uses during the call.
 pub(super) unsafe fn write_text(text: &str, buffer: *mut c_char, size: usize) {
     if buffer.is_null() || size == 0 {
         return;
     }
-    let length = text.floor_char_boundary_at(size - 1);
+    let longest = text.len().min(size - 1);
+    let length = (0..=longest).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
     // SAFETY: `length` is below `size`, and a Rust string does not overlap the caller's buffer.
     unsafe { std::ptr::copy_nonoverlapping(text.as_ptr(), buffer.cast::<u8>(), length) };
     // SAFETY: `length` is below `size`.
     unsafe { *buffer.add(length) = 0 };
 }
 
-/// Reads `size`, the first field of a struct that may grow, and refuses one that is smaller than this version's, or
-/// larger with something in the fields that this version does not know.
+/// A struct that begins with its size and may grow. An error if it is smaller than in this version, or larger with a
+/// field set that this version does not know.
 ///
 /// # Safety
-/// If not NULL, `p` points to a struct that begins with its size in bytes and has so many.
+/// If not NULL, `p` points to a struct that begins with its size in bytes, as a u32, and has that size.
 pub(super) unsafe fn sized<'a, T>(p: *const T, name: &str) -> Result<&'a T> {
     pointer(p, name)?;
     // SAFETY: every such struct begins with its u32 size.
@@ -98,24 +100,14 @@ pub(super) unsafe fn sized<'a, T>(p: *const T, name: &str) -> Result<&'a T> {
     if size < size_of::<T>() {
         return refuse(format!("{name}->struct_size is {size}, less than the {} of this version", size_of::<T>()));
     }
-    if size > 1 << 12 {
-        return refuse(format!("{name}->struct_size is {size}: no version is so large"));
+    if size > LARGEST_STRUCT {
+        return refuse(format!("{name}->struct_size is {size}, more than the {LARGEST_STRUCT} of any version"));
     }
     // SAFETY: the struct has `size` bytes, and this starts inside it.
     let unknown = unsafe { std::slice::from_raw_parts(p.cast::<u8>().add(size_of::<T>()), size - size_of::<T>()) };
     if unknown.iter().any(|&byte| byte != 0) {
-        return Err(Error::Unsupported(format!("{name} uses fields that this version does not know")));
+        return Err(Error::Unsupported(format!("{name} sets fields that this version does not have")));
     }
     // SAFETY: not NULL, aligned, and large enough.
     Ok(unsafe { &*p })
-}
-
-trait FloorCharBoundary {
-    fn floor_char_boundary_at(&self, at: usize) -> usize;
-}
-
-impl FloorCharBoundary for str {
-    fn floor_char_boundary_at(&self, at: usize) -> usize {
-        (0..=at.min(self.len())).rev().find(|&i| self.is_char_boundary(i)).unwrap_or(0)
-    }
 }

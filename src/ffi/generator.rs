@@ -1,4 +1,4 @@
-//! A user's φ: C callbacks on vectors.
+//! A generator φ given by the caller, as callbacks on vectors.
 
 use super::check;
 use crate::bregman::Generator;
@@ -6,24 +6,24 @@ use crate::error::{Error, Result};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-/// A callback on a vector: writes a function of x[0..n) to out[0..n). `user` is the generator's own.
+/// A callback on vectors: writes a function of x[0..n) to out[0..n). `user` is that of the generator.
 ///
-/// It must be a pure function of x, must return normally (no longjmp, no C++ exception), and may be called from any
-/// thread and from several at a time: a batch decodes rows in parallel.
+/// It must be a pure function of x and must return normally (no longjmp, no C++ exception). It may be called from any
+/// thread, and from several at the same time.
 pub type bregman_vector_fn = Option<unsafe extern "C" fn(user: *mut c_void, x: *const f64, out: *mut f64, n: usize)>;
 
-/// The generator φ of a Bregman divergence, on [0, 1]: strictly convex, φ(0) finite. Constants and linear terms of φ
-/// do not matter.
+/// The generator φ of a Bregman divergence: a strictly convex function on [0, 1] with φ(0) finite. Constants and linear
+/// terms of φ have no effect. φ, f and f_inverse are required.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct bregman_generator {
-    /// sizeof(bregman_generator): in an array, the same for all.
+    /// sizeof(bregman_generator), set by the caller; the same for all elements of an array.
     pub struct_size: u32,
     /// 0.
     pub reserved: u32,
-    /// The name by which the chain refers to it: NUL-terminated UTF-8, copied.
+    /// The name that the chain uses: NUL-terminated UTF-8, copied.
     pub name: *const c_char,
-    /// Handed to each callback; may be NULL.
+    /// Passed to each callback; may be NULL.
     pub user: *mut c_void,
     /// φ(x).
     pub phi: bregman_vector_fn,
@@ -31,7 +31,7 @@ pub struct bregman_generator {
     pub f: bregman_vector_fn,
     /// The inverse of f, on [f(0), f(1)].
     pub f_inverse: bregman_vector_fn,
-    /// f'(x), with x f'(x) nondecreasing: for the dual only, else NULL.
+    /// f'(x), with x f'(x) nondecreasing. Required for the dual, otherwise NULL.
     pub f_prime: bregman_vector_fn,
 }
 
@@ -45,15 +45,15 @@ struct FromC {
     f_prime: Option<VectorFn>,
 }
 
-// SAFETY: the header demands callbacks that may be called from any thread, and `user` is only handed to them.
+// SAFETY: the header requires callbacks that may be called from any thread, and `user` is only passed to them.
 unsafe impl Send for FromC {}
 // SAFETY: as above, several at a time.
 unsafe impl Sync for FromC {}
 
 impl FromC {
     fn call(&self, f: VectorFn, x: &[f64], out: &mut [f64]) {
-        debug_assert_eq!(x.len(), out.len(), "one answer for each argument");
-        // SAFETY: both vectors have this length, and the header tells the callback what it may do.
+        debug_assert_eq!(x.len(), out.len(), "one result for each argument");
+        // SAFETY: both vectors have this length, and the header states what the callback may do.
         unsafe { f(self.user, x.as_ptr(), out.as_mut_ptr(), x.len().min(out.len())) }
     }
 }
@@ -77,30 +77,33 @@ impl Generator for FromC {
 }
 
 /// # Safety
-/// If not NULL, `list` points to `n` generators, one `struct_size` of the first after the other.
+/// If not NULL, `list` points to `n` generators, each of the `struct_size` that it states.
 pub(super) unsafe fn generators(list: *const bregman_generator, n: usize) -> Result<Vec<(String, Arc<dyn Generator>)>> {
     let refuse = |i: usize, what: &str| Err(Error::InvalidArgument(format!("generators[{i}].{what}")));
     let mut all: Vec<(String, Arc<dyn Generator>)> = Vec::new();
     let mut at = list;
     for i in 0..n {
-        // SAFETY: the caller's array, of which `i` elements were passed.
+        // SAFETY: element `i` of the caller's array.
         let g = unsafe { check::sized(at, "generators") }?;
         if g.reserved != 0 {
             return Err(Error::Unsupported(format!("generators[{i}].reserved is not 0: a field of a later version")));
         }
         // SAFETY: the caller's string.
-        let name = unsafe { check::text(g.name, "generators->name") }?;
+        let name = unsafe { check::text(g.name, "generators->name", Error::InvalidArgument) }?;
         if name.is_empty() || name.contains(['|', '(', ')', ',', '=']) || name.trim() != name {
-            return refuse(i, "name must be a word that a chain can hold");
+            return refuse(
+                i,
+                "name must be a word that a chain can contain: no `|`, `(`, `)`, `,`, `=`, no space at its ends",
+            );
         }
         if all.iter().any(|(known, _)| known == name) {
-            return refuse(i, &format!("name `{name}` is taken twice"));
+            return refuse(i, &format!("name `{name}` is used twice"));
         }
         let (Some(phi), Some(f), Some(f_inverse)) = (g.phi, g.f, g.f_inverse) else {
             return refuse(i, "phi, f and f_inverse must not be NULL");
         };
         all.push((name.into(), Arc::new(FromC { user: g.user, phi, f, f_inverse, f_prime: g.f_prime })));
-        // SAFETY: the next element of the caller's array, or one past its end.
+        // SAFETY: the next element of the caller's array, or its end.
         at = unsafe { at.cast::<u8>().add(g.struct_size as usize) }.cast();
     }
     Ok(all)

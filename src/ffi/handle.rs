@@ -1,65 +1,97 @@
-//! Samplers as handles: one call at a time enters, and errors stay on the handle.
+//! Samplers as handles: one call at a time uses a handle, and its error messages stay on it.
 
+use super::guard;
 use super::types::{BREGMAN_INTERNAL, BREGMAN_INVALID_ARGUMENT, BREGMAN_OK, status_of};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sampler::Sampler;
+use std::borrow::Cow;
 use std::cell::UnsafeCell;
-use std::ffi::CString;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A chain and the state of one sequence: random seed and position, history, logit bias. Opaque.
+/// A chain and the state of one sequence: seed and position of its random numbers, history, logit bias, mask, and what
+/// stages that learn have learnt. Opaque.
 ///
-/// One thread at a time may use a handle; different handles are independent, also those cloned from one another. A
-/// call that finds its handle in use by another call fails with BREGMAN_INVALID_ARGUMENT and changes nothing.
+/// One thread at a time may use a handle; different handles are independent, clones too. A call on a handle that
+/// another call is using fails with BREGMAN_INVALID_ARGUMENT and changes nothing (bregman_sampler_free: see there).
 pub struct bregman_sampler {
-    /// 0, or the ticket of the call that is inside.
+    /// 0, or the ticket of the call that uses the handle, with [`FREED`] set once the handle was freed during it.
     user: AtomicUsize,
     state: UnsafeCell<HandleState>,
 }
 
-pub(super) struct HandleState {
-    pub(super) sampler: Sampler,
-    pub(super) error: CString,
-}
+/// The bit of `user` that makes the call which uses a handle free it at its end. No ticket has it.
+const FREED: usize = 1;
 
-impl HandleState {
-    /// Keeps the message of a failed call, and says its status.
-    pub(super) fn fail(&mut self, e: &crate::Error) -> u32 {
-        // The message is our own and may quote a user's text, but not a NUL: that would have ended it.
-        self.error = CString::new(e.to_string()).unwrap_or_default();
-        status_of(e)
+/// A number that no other running call has: the address of a local variable, which is even.
+pub(super) struct Ticket(u16);
+
+impl Ticket {
+    pub(super) fn new() -> Self {
+        Self(0)
+    }
+
+    fn number(&self) -> usize {
+        (&raw const self.0).addr()
     }
 }
 
-/// Why a handle cannot be entered.
+pub(super) struct HandleState {
+    sampler: Sampler,
+    error: Cow<'static, CStr>,
+}
+
+impl HandleState {
+    /// Keeps the message of a failed call and returns its status.
+    pub(super) fn fail(&mut self, e: &Error) -> u32 {
+        // A message may quote a user's text, but no NUL: that would have ended the text.
+        self.error = CString::new(e.to_string()).unwrap_or_default().into();
+        status_of(e)
+    }
+
+    /// Runs `body` on the sampler; an error becomes the status and the message, a panic BREGMAN_INTERNAL.
+    pub(super) fn run(&mut self, body: impl FnOnce(&mut Sampler) -> Result<()>) -> u32 {
+        let status = guard(None, || match body(&mut self.sampler) {
+            Ok(()) => Some(BREGMAN_OK),
+            Err(e) => Some(self.fail(&e)),
+        });
+        status.unwrap_or_else(|| {
+            self.error = c"a defect in bregman; please report it".into();
+            BREGMAN_INTERNAL
+        })
+    }
+}
+
+/// Why a call cannot use a handle.
 pub(super) enum Refused {
-    Null,
-    /// This very call is inside already: the handle stands twice in a batch.
+    /// It is NULL or misaligned.
+    Invalid,
+    /// This call uses it already: the handle is in a batch twice.
     Twice,
-    /// Another call is inside.
+    /// Another call uses it.
     Busy,
 }
 
 impl bregman_sampler {
-    pub(super) fn new(sampler: Sampler) -> Box<Self> {
-        let state = HandleState { sampler, error: CString::default() };
-        Box::new(Self { user: AtomicUsize::new(0), state: UnsafeCell::new(state) })
+    /// A handle that C owns.
+    pub(super) fn new(sampler: Sampler) -> *mut Self {
+        let state = HandleState { sampler, error: c"".into() };
+        Box::into_raw(Box::new(Self { user: AtomicUsize::new(0), state: UnsafeCell::new(state) }))
     }
 
-    /// Enters the handle on behalf of the call that holds `ticket`, a number that is not 0 and no other call's.
+    /// Takes the handle for the call that holds the ticket, until [`bregman_sampler::leave`].
     ///
     /// # Safety
     /// `handle` is NULL or a live handle.
-    pub(super) unsafe fn enter(handle: *const Self, ticket: usize) -> std::result::Result<(), Refused> {
+    pub(super) unsafe fn enter(handle: *const Self, ticket: &Ticket) -> std::result::Result<(), Refused> {
         if handle.is_null() || !handle.is_aligned() {
-            return Err(Refused::Null);
+            return Err(Refused::Invalid);
         }
         // SAFETY: a live handle.
         let user = unsafe { &(*handle).user };
-        match user.compare_exchange(0, ticket, Ordering::Acquire, Ordering::Relaxed) {
+        match user.compare_exchange(0, ticket.number(), Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => Ok(()),
-            Err(inside) if inside == ticket => Err(Refused::Twice),
+            Err(other) if other & !FREED == ticket.number() => Err(Refused::Twice),
             Err(_) => Err(Refused::Busy),
         }
     }
@@ -71,62 +103,147 @@ impl bregman_sampler {
     pub(super) unsafe fn state<'a>(handle: *const Self) -> &'a mut HandleState {
         // SAFETY: a live handle.
         let cell = unsafe { &(*handle).state };
-        // SAFETY: whoever entered is alone.
+        // SAFETY: the call that entered is the only one that uses the state.
         unsafe { &mut *cell.get() }
     }
 
-    /// Leaves a handle that was entered.
+    /// Leaves a handle that was entered, and frees it if bregman_sampler_free was called meanwhile.
     ///
     /// # Safety
     /// The caller entered the live `handle` and holds no reference to its state any more.
     pub(super) unsafe fn leave(handle: *const Self) {
         // SAFETY: a live handle.
-        let user = unsafe { &(*handle).user };
-        user.store(0, Ordering::Release);
+        let user = unsafe { &(*handle).user }.swap(0, Ordering::AcqRel);
+        if user & FREED != 0 {
+            // SAFETY: the handle came from `Box::into_raw`, and `free` left it to this call.
+            drop(unsafe { Box::from_raw(handle.cast_mut()) });
+        }
     }
 
-    /// Leaves a handle if the call that holds `ticket` is inside.
+    /// Frees a handle: at once, or at the end of the call that uses it.
     ///
     /// # Safety
-    /// `handle` is NULL or a live handle, to whose state the caller holds no reference any more.
-    pub(super) unsafe fn leave_if(handle: *const Self, ticket: usize) {
+    /// `handle` is NULL or a live handle, and no call on it begins from now on.
+    pub(super) unsafe fn free(handle: *mut Self) {
         if handle.is_null() || !handle.is_aligned() {
             return;
         }
         // SAFETY: a live handle.
-        let user = unsafe { &(*handle).user };
-        let _ = user.compare_exchange(ticket, 0, Ordering::Release, Ordering::Relaxed);
+        let user = unsafe { &(*handle).user }.fetch_or(FREED, Ordering::AcqRel);
+        if user == 0 {
+            // SAFETY: the handle came from `Box::into_raw`, and no call uses it.
+            drop(unsafe { Box::from_raw(handle) });
+        }
     }
 }
 
-/// Runs `body` inside the handle; its error becomes the status and the handle's message, a panic BREGMAN_INTERNAL.
+/// Runs `body` on the handle's sampler; its error becomes the status and the handle's message, a panic
+/// BREGMAN_INTERNAL.
 ///
 /// # Safety
 /// `handle` is NULL or a live handle.
-pub(super) unsafe fn inside(handle: *const bregman_sampler, body: impl FnOnce(&mut Sampler) -> Result<()>) -> u32 {
-    // The address of a local is no other running call's.
-    let ticket = 0u8;
+pub(super) unsafe fn with_sampler(
+    handle: *const bregman_sampler,
+    body: impl FnOnce(&mut Sampler) -> Result<()>,
+) -> u32 {
+    let ticket = Ticket::new();
     // SAFETY: as this function's.
-    if unsafe { bregman_sampler::enter(handle, &raw const ticket as usize) }.is_err() {
+    if unsafe { bregman_sampler::enter(handle, &ticket) }.is_err() {
         return BREGMAN_INVALID_ARGUMENT;
     }
     // SAFETY: just entered.
-    let state = unsafe { bregman_sampler::state(handle) };
-    let status = run(state, body);
-    // SAFETY: entered above; `state` is not used any more.
+    let status = unsafe { bregman_sampler::state(handle) }.run(body);
+    // SAFETY: entered above, and its state is not used any more.
     unsafe { bregman_sampler::leave(handle) };
     status
 }
 
-/// Runs `body` on an entered handle's sampler, with a panic kept inside.
-pub(super) fn run(state: &mut HandleState, body: impl FnOnce(&mut Sampler) -> Result<()>) -> u32 {
-    match catch_unwind(AssertUnwindSafe(|| body(&mut state.sampler))) {
-        Ok(Ok(())) => BREGMAN_OK,
-        Ok(Err(e)) => state.fail(&e),
-        Err(payload) => {
-            std::mem::forget(payload);
-            state.error = c"a defect in bregman; please report it".into();
-            BREGMAN_INTERNAL
+/// The message of the last failed call; a fixed one if the handle is NULL or in use.
+///
+/// # Safety
+/// `handle` is NULL or a live handle.
+pub(super) unsafe fn message(handle: *const bregman_sampler) -> *const std::ffi::c_char {
+    let ticket = Ticket::new();
+    // SAFETY: as this function's.
+    match unsafe { bregman_sampler::enter(handle, &ticket) } {
+        Ok(()) => {
+            // SAFETY: just entered.
+            let message = unsafe { bregman_sampler::state(handle) }.error.as_ptr();
+            // SAFETY: entered above.
+            unsafe { bregman_sampler::leave(handle) };
+            message
         }
+        Err(Refused::Invalid) if handle.is_null() => c"the sampler is NULL".as_ptr(),
+        Err(Refused::Invalid) => c"the sampler is misaligned".as_ptr(),
+        Err(Refused::Twice | Refused::Busy) => c"the sampler is in use by another call".as_ptr(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bregman::Generator;
+    use std::sync::{Arc, Weak};
+
+    /// φ(x) = x² / 2.
+    struct Square;
+
+    impl Generator for Square {
+        fn phi(&self, x: &[f64], out: &mut [f64]) {
+            x.iter().zip(out).for_each(|(x, out)| *out = x * x / 2.0);
+        }
+
+        fn f(&self, x: &[f64], out: &mut [f64]) {
+            out.copy_from_slice(x);
+        }
+
+        fn f_inverse(&self, y: &[f64], out: &mut [f64]) {
+            out.copy_from_slice(y);
+        }
+    }
+
+    /// A handle, and what is alive as long as its sampler is.
+    fn handle() -> (*mut bregman_sampler, Weak<Square>) {
+        let square = Arc::new(Square);
+        let alive = Arc::downgrade(&square);
+        let chain = "bregman(generator=square, lambda=0.01) | draw";
+        (bregman_sampler::new(Sampler::with_generators(chain, 1, &[("square", square)]).unwrap()), alive)
+    }
+
+    #[test]
+    fn free_drops_an_idle_sampler_at_once() {
+        let (handle, alive) = handle();
+        assert_eq!(alive.strong_count(), 1);
+        // SAFETY: freed once.
+        unsafe { bregman_sampler::free(handle) };
+        assert_eq!(alive.strong_count(), 0);
+    }
+
+    #[test]
+    fn free_during_a_call_drops_the_sampler_when_the_call_ends() {
+        let (handle, alive) = handle();
+        let body = |sampler: &mut Sampler| {
+            // SAFETY: freed once, by a call that has begun.
+            unsafe { bregman_sampler::free(handle) };
+            assert_eq!(alive.strong_count(), 1);
+            sampler.accept(&[1])
+        };
+        // SAFETY: a live handle.
+        assert_eq!(unsafe { with_sampler(handle, body) }, BREGMAN_OK);
+        assert_eq!(alive.strong_count(), 0);
+    }
+
+    #[test]
+    fn a_panic_leaves_the_handle_usable_with_a_message() {
+        let (handle, _alive) = handle();
+        // SAFETY: a live handle.
+        assert_eq!(unsafe { with_sampler(handle, |_| panic!("a defect for this test")) }, BREGMAN_INTERNAL);
+        // SAFETY: a live handle; the text lives until the next call on it.
+        let message = unsafe { CStr::from_ptr(message(handle)) };
+        assert_eq!(message, c"a defect in bregman; please report it");
+        // SAFETY: a live handle.
+        assert_eq!(unsafe { with_sampler(handle, |sampler| sampler.accept(&[1])) }, BREGMAN_OK);
+        // SAFETY: freed once.
+        unsafe { bregman_sampler::free(handle) };
     }
 }

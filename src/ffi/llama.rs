@@ -1,12 +1,12 @@
-//! A stage for llama.cpp without its header: the table of callbacks, and the sampler around them.
+//! A stage for llama.cpp without its header: the table of callbacks, and the sampler behind it.
 //!
-//! `struct llama_sampler_i` begins with the same six callbacks since 2024-09 and has only ever grown at its end; a
-//! host reads as many slots as its own version has. So the table is padded with NULL far beyond any version.
+//! `struct llama_sampler_i` has begun with the same six callbacks since 2024-09 and has grown at its end only; a host
+//! reads the slots of its own version. The table is padded with NULL to more slots than any version has.
 
 use super::apply::apply;
 use super::check;
 use super::guard;
-use super::handle::{bregman_sampler, inside};
+use super::handle::{bregman_sampler, with_sampler};
 use super::types::*;
 use std::ffi::{c_char, c_void};
 
@@ -23,7 +23,7 @@ struct LlamaSampler {
 /// `llama_sampler_init(iface, ctx)`, the host's own: what it allocates, its `llama_sampler_free` can free.
 type Init = unsafe extern "C" fn(iface: *const c_void, ctx: *mut c_void) -> *mut LlamaSampler;
 
-/// What `ctx` points to. It does not point back at its `llama_sampler`: `llama_sampler_copy` moves it to another one.
+/// What `ctx` points to. It has no pointer to its `llama_sampler`, because `llama_sampler_copy` moves it to another.
 struct Context {
     sampler: *mut bregman_sampler,
     init: Init,
@@ -32,10 +32,10 @@ struct Context {
 #[repr(transparent)]
 struct Table([*const c_void; SLOTS]);
 
-// SAFETY: addresses of functions, never changed.
+// SAFETY: addresses of functions, and never written.
 unsafe impl Sync for Table {}
 
-/// One table for all: the host compares its address to tell whether two samplers are of one kind.
+/// One table for all stages: the host compares its address to see whether two samplers are of the same kind.
 static TABLE: Table = {
     let mut slots = [std::ptr::null(); SLOTS];
     slots[0] = llama_name as *const c_void;
@@ -47,27 +47,27 @@ static TABLE: Table = {
     Table(slots)
 };
 
-/// The callbacks of a bregman stage as a `struct llama_sampler_i`: name, accept, apply, reset, clone, free, and NULL in
-/// all further slots of a table of 32, so that a host of any version may read it. Static. For hosts that call
-/// llama_sampler_init themselves; its `ctx` is made by bregman_llama_attach only.
+/// The callbacks of a bregman stage as a `struct llama_sampler_i`: name, accept, apply, reset, clone and free. All
+/// further slots, 32 in total, are NULL, so that llama.cpp of any version may read the table. For hosts that call
+/// llama_sampler_init themselves; only bregman_llama_attach makes a `ctx` for it. Static; thread-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn bregman_llama_iface() -> *const c_void {
     guard(std::ptr::null(), || (&raw const TABLE).cast())
 }
 
-/// Makes a sampler a stage of llama.cpp: calls the host's `llama_sampler_init` and returns its `struct llama_sampler *`
-/// in `*out`, ready for llama_sampler_chain_add. No llama.h is needed, and any llama.cpp since 2025-02 will do.
+/// Makes a sampler a stage of llama.cpp: calls the host's `llama_sampler_init` and writes its `struct llama_sampler *`
+/// to `*out`, ready for llama_sampler_chain_add. Needs no llama.h; works with llama.cpp from 2025-02 on.
 ///
-/// `llama_sampler_init`: the address of that function in the host's libllama. `sampler`: on success it belongs to the
-/// stage and is freed by llama_sampler_free (or with its chain); on failure it still belongs to the caller. `out` is
-/// untouched on failure.
+/// `llama_sampler_init`: the address of that function in the host's libllama. `sampler`: on success the stage owns it,
+/// and llama_sampler_free (of the stage or of its chain) frees it; on failure the caller still owns it. `out`:
+/// unchanged on failure.
 ///
-/// The stage applies as bregman_apply does, accepts tokens into the history, and clones with all its state.
-/// llama_sampler_apply has no way to report an error: a failed apply leaves the candidates as they were, and its
-/// message is on the handle (bregman_llama_sampler, bregman_sampler_error). A chain that ends with a drawing stage
-/// selects; it then stands last in llama.cpp's chain.
+/// The stage applies the chain as bregman_apply does, appends accepted tokens to the history, and clones with its whole
+/// state. llama_sampler_apply cannot report an error: an apply that fails leaves the candidates unchanged, with its
+/// message on the handle (bregman_llama_sampler, bregman_sampler_error). A chain that ends with a drawing stage selects
+/// a token, and belongs at the end of llama.cpp's chain. llama_sampler_reset resets it as bregman_sampler_reset does.
 ///
-/// BREGMAN_INVALID_ARGUMENT (NULL), BREGMAN_INTERNAL (llama_sampler_init returned NULL).
+/// Fails with BREGMAN_INVALID_ARGUMENT (NULL, misaligned), BREGMAN_INTERNAL (llama_sampler_init returned NULL).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_llama_attach(
     llama_sampler_init: *const c_void,
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn bregman_llama_attach(
         if llama_sampler_init.is_null() || check::pointer(sampler, "sampler").and(check::pointer(out, "out")).is_err() {
             return BREGMAN_INVALID_ARGUMENT;
         }
-        // SAFETY: the caller says that this is the address of llama_sampler_init.
+        // SAFETY: the caller guarantees that this is the address of llama_sampler_init.
         let init = unsafe { std::mem::transmute::<*const c_void, Init>(llama_sampler_init) };
         // SAFETY: as above, and a live handle.
         let made = unsafe { make(init, sampler) };
@@ -91,13 +91,13 @@ pub unsafe extern "C" fn bregman_llama_attach(
     })
 }
 
-/// The sampler inside a stage that bregman_llama_attach made (or a clone of one), still owned by the stage: for
-/// bregman_sampler_error, bregman_sampler_reseed, bregman_sampler_set_logit_bias. NULL for any other llama_sampler and
-/// for NULL.
+/// The sampler of a stage that bregman_llama_attach made, or of a clone of one, for bregman_sampler_error,
+/// bregman_sampler_reseed or bregman_sampler_set_logit_bias. The stage still owns it. NULL for NULL and for any other
+/// llama_sampler. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_llama_sampler(llama_sampler: *const c_void) -> *mut bregman_sampler {
     guard(std::ptr::null_mut(), || {
-        // SAFETY: NULL or a llama_sampler, says the caller.
+        // SAFETY: the caller guarantees NULL or a llama_sampler.
         unsafe { context(llama_sampler.cast()) }.map_or(std::ptr::null_mut(), |c| c.sampler)
     })
 }
@@ -109,7 +109,7 @@ unsafe fn make(init: Init, sampler: *mut bregman_sampler) -> *mut LlamaSampler {
     // SAFETY: the host's function, with a table and a context that outlive the sampler.
     let made = unsafe { init((&raw const TABLE).cast(), context.cast()) };
     if made.is_null() {
-        // SAFETY: nobody took it. The handle stays the caller's.
+        // SAFETY: the host did not take it. The caller still owns the handle.
         drop(unsafe { Box::from_raw(context) });
     }
     made
@@ -118,7 +118,7 @@ unsafe fn make(init: Init, sampler: *mut bregman_sampler) -> *mut LlamaSampler {
 /// The context of one of our stages.
 ///
 /// # Safety
-/// `llama_sampler` is NULL or a live one; nobody else changes it meanwhile.
+/// `llama_sampler` is NULL or a live one, and nothing else changes it during the call.
 unsafe fn context<'a>(llama_sampler: *const LlamaSampler) -> Option<&'a Context> {
     if !llama_sampler.is_aligned() {
         return None;
@@ -128,7 +128,7 @@ unsafe fn context<'a>(llama_sampler: *const LlamaSampler) -> Option<&'a Context>
     if !std::ptr::eq(llama_sampler.iface, (&raw const TABLE).cast()) {
         return None;
     }
-    // SAFETY: our table goes with our context, or with none once it was freed.
+    // SAFETY: with our table, `ctx` is our context, or NULL once that was freed.
     unsafe { llama_sampler.ctx.cast::<Context>().as_ref() }
 }
 
@@ -137,68 +137,55 @@ unsafe extern "C" fn llama_name(_: *const LlamaSampler) -> *const c_char {
 }
 
 unsafe extern "C" fn llama_accept(llama_sampler: *mut LlamaSampler, token: i32) {
-    guard((), || {
-        // SAFETY: the host's call on our stage.
-        if let Some(c) = unsafe { context(llama_sampler) } {
-            // SAFETY: the stage's own handle.
-            unsafe { inside(c.sampler, |sampler| sampler.accept(&[token])) };
-        }
-    });
+    // SAFETY: the host's call on our stage.
+    if let Some(c) = unsafe { context(llama_sampler) } {
+        // SAFETY: the stage's own handle.
+        unsafe { with_sampler(c.sampler, |sampler| sampler.accept(&[token])) };
+    }
 }
 
 unsafe extern "C" fn llama_apply(llama_sampler: *mut LlamaSampler, candidates: *mut bregman_candidates) {
-    guard((), || {
-        // SAFETY: the host's call on our stage.
-        if let Some(c) = unsafe { context(llama_sampler) } {
-            // SAFETY: the stage's own handle, and the host's candidates.
-            unsafe { inside(c.sampler, |sampler| apply(sampler, candidates)) };
-        }
-    });
+    // SAFETY: the host's call on our stage.
+    if let Some(c) = unsafe { context(llama_sampler) } {
+        // SAFETY: the stage's own handle, and the host's candidates.
+        unsafe { with_sampler(c.sampler, |sampler| apply(sampler, candidates)) };
+    }
 }
 
 unsafe extern "C" fn llama_reset(llama_sampler: *mut LlamaSampler) {
-    guard((), || {
-        // SAFETY: the host's call on our stage.
-        if let Some(c) = unsafe { context(llama_sampler) } {
-            // SAFETY: the stage's own handle.
-            unsafe {
-                inside(c.sampler, |sampler| {
-                    sampler.reset();
-                    Ok(())
-                })
-            };
-        }
-    });
-}
-
-unsafe extern "C" fn llama_clone(llama_sampler: *const LlamaSampler) -> *mut LlamaSampler {
-    guard(std::ptr::null_mut(), || {
-        // SAFETY: the host's call on our stage.
-        let Some(c) = (unsafe { context(llama_sampler) }) else {
-            return std::ptr::null_mut();
-        };
-        let mut copy = std::ptr::null_mut();
+    // SAFETY: the host's call on our stage.
+    if let Some(c) = unsafe { context(llama_sampler) } {
         // SAFETY: the stage's own handle.
         unsafe {
-            inside(c.sampler, |sampler| {
-                copy = Box::into_raw(bregman_sampler::new(sampler.clone()));
+            with_sampler(c.sampler, |sampler| {
+                sampler.reset();
                 Ok(())
             })
         };
-        if copy.is_null() {
-            return std::ptr::null_mut();
-        }
-        // SAFETY: the host's function, and a handle made just now.
-        let made = unsafe { make(c.init, copy) };
-        if made.is_null() {
-            // SAFETY: nobody took it.
-            drop(unsafe { Box::from_raw(copy) });
-        }
-        made
-    })
+    }
 }
 
-/// Frees the context only: the `llama_sampler` around it is the host's.
+unsafe extern "C" fn llama_clone(llama_sampler: *const LlamaSampler) -> *mut LlamaSampler {
+    // SAFETY: the host's call on our stage.
+    let Some(c) = (unsafe { context(llama_sampler) }) else {
+        return std::ptr::null_mut();
+    };
+    let mut made = std::ptr::null_mut();
+    // SAFETY: the stage's own handle.
+    unsafe {
+        with_sampler(c.sampler, |sampler| {
+            let copy = bregman_sampler::new(sampler.clone());
+            made = make(c.init, copy);
+            if made.is_null() {
+                bregman_sampler::free(copy);
+            }
+            Ok(())
+        })
+    };
+    made
+}
+
+/// Frees the context only: the host frees the `llama_sampler` around it.
 unsafe extern "C" fn llama_free(llama_sampler: *mut LlamaSampler) {
     guard((), || {
         // SAFETY: the host's call on our stage.
@@ -206,9 +193,9 @@ unsafe extern "C" fn llama_free(llama_sampler: *mut LlamaSampler) {
             let context = std::ptr::from_ref(c).cast_mut();
             // SAFETY: `ctx` came from `Box::into_raw`, and the host frees it once.
             let context = unsafe { Box::from_raw(context) };
-            // SAFETY: the stage's own handle came from `Box::into_raw`.
-            drop(unsafe { Box::from_raw(context.sampler) });
-            // llama_sampler_copy calls free and then sets another context; in between none must be found.
+            // SAFETY: the stage's own handle, which no later call uses.
+            unsafe { bregman_sampler::free(context.sampler) };
+            // llama_sampler_copy calls this and then sets another context: until then there is none.
             // SAFETY: not NULL, or there would be no context.
             unsafe { (*llama_sampler).ctx = std::ptr::null_mut() };
         }

@@ -1,36 +1,34 @@
-//! The C boundary: handles, checks, panics, errors, and no logic.
+//! The C boundary: handles, checks, panics and errors; no logic.
 //!
-//! Every function here is declared in `include/bregman.h`, which is generated from these sources; the comments on the
-//! items are the header's.
+//! `include/bregman.h` is generated from these sources; the doc comments here are the header's.
 //!
 //! # Safety
 //!
-//! Everywhere: a pointer is NULL (then the call fails with a status where NULL is not allowed) or valid for what the
-//! documentation says is read or written there, and a handle is one that a constructor of this library returned and
-//! that was not freed. What can be checked is checked: NULL, alignment, lengths, enums, sizes of structs, and whether
-//! a handle is in use by another call.
+//! For every function: a pointer is NULL, or valid for what the documentation says is read or written there; a handle
+//! is NULL, or was returned by a constructor of this library and not freed. NULL, alignment, lengths, enums, sizes of
+//! structs, and whether another call is using a handle are checked.
 //!
 //! | file | what it is |
 //! |---|---|
 //! | `types.rs` | the structs and constants |
-//! | `handle.rs` | samplers as handles: who may enter, where errors are kept |
-//! | `check.rs` | pointers to slices and strings, with the argument's name in the error |
+//! | `handle.rs` | samplers as handles: one call at a time, error messages, panics |
+//! | `check.rs` | pointers to slices and strings; errors name the argument |
 //! | `api.rs` | the table of all functions, for hosts that `dlopen` |
 //! | `library.rs` | version, level, names of statuses |
-//! | `sampler.rs` | creation, state, description |
+//! | `sampler.rs` | create, free, reset, reseed, accept, bias, describe |
 //! | `rows.rs` | rows of logits and arrays of answers |
 //! | `decode.rs` | one row, distribution, logits processor |
 //! | `batch.rs` | many rows |
-//! | `state.rs` | prompt and mask of a sampler |
-//! | `draws.rs` | several tokens of one row |
+//! | `state.rs` | prompt length, mask |
+//! | `draws.rs` | several different tokens of one row |
 //! | `answers.rs` | most likely tokens |
 //! | `apply.rs` | a candidate array |
-//! | `generator.rs` | a user's φ |
-//! | `catalogue.rs` | the stages for a host to list |
+//! | `generator.rs` | a generator φ as callbacks |
+//! | `catalogue.rs` | stages, macros and parameters |
 //! | `llama.rs` | a stage for llama.cpp without its header |
 
 #![allow(non_camel_case_types, reason = "these are C's names")]
-#![allow(clippy::missing_safety_doc, reason = "the module says once what holds for every function")]
+#![allow(clippy::missing_safety_doc, reason = "the module documents it for all functions")]
 
 mod answers;
 mod api;
@@ -66,10 +64,10 @@ pub use types::*;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs an entry point's body; a panic becomes `on_panic` and goes no further.
+/// Runs the body of an entry point; a panic becomes the value `on_panic`.
 fn guard<T>(on_panic: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
-        // Dropping what was thrown may run anything, even another panic.
+        // Dropping the payload could panic again.
         std::mem::forget(payload);
         on_panic
     })

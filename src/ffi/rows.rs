@@ -1,4 +1,4 @@
-//! Rows of logits and arrays for their answers, as C gives them: checked once a batch, cut up by row.
+//! Rows of logits and arrays of answers from C: checked once per batch, then split by row.
 
 use super::check;
 use super::types::*;
@@ -6,13 +6,13 @@ use crate::answers::{Answers, Source, TokenRank};
 use crate::error::{Error, Result};
 use crate::logits::{Row, Values};
 
-/// What holds for all rows.
+/// Checks the fields of a batch.
 pub(super) fn check_batch(batch: &bregman_batch) -> Result<()> {
     let refuse = |what: String| Err(Error::InvalidArgument(what));
     let size = match batch.dtype {
         BREGMAN_F32 => 4,
         BREGMAN_F16 | BREGMAN_BF16 => 2,
-        other => return refuse(format!("batch->dtype is {other}: it is BREGMAN_F32, BREGMAN_F16 or BREGMAN_BF16")),
+        other => return refuse(format!("batch->dtype is {other}: must be BREGMAN_F32, BREGMAN_F16 or BREGMAN_BF16")),
     };
     let known = BREGMAN_WANT_KEPT_MASS | BREGMAN_WANT_MODEL_LOGPROB | BREGMAN_WANT_ENTROPY | BREGMAN_ACCEPT;
     if batch.flags & !known != 0 {
@@ -73,7 +73,7 @@ pub(super) unsafe fn batch_row(batch: &bregman_batch, r: usize) -> Result<Row<'_
 }
 
 /// # Safety
-/// If not NULL, `logits` points to `vocab` floats that nobody writes meanwhile.
+/// If not NULL, `logits` points to `vocab` floats that are not written while the row lives.
 pub(super) unsafe fn row<'a>(logits: *const f32, vocab: usize) -> Result<Row<'a>> {
     check::pointer(logits, "logits")?;
     if vocab == 0 || vocab > i32::MAX as usize {
@@ -85,7 +85,8 @@ pub(super) unsafe fn row<'a>(logits: *const f32, vocab: usize) -> Result<Row<'a>
 
 impl bregman_answers {
     /// # Safety
-    /// The arrays are the caller's, as long as the struct says for so many rows, and passed [`check`].
+    /// The arrays passed [`bregman_answers::check`] and have the length that the struct states, and `r` is a row of the
+    /// batch.
     pub(super) unsafe fn of_row<'a>(&self, r: usize) -> Result<Answers<'a>> {
         // SAFETY: this row's part of the caller's arrays.
         unsafe {
@@ -101,22 +102,25 @@ impl bregman_answers {
 
     /// # Safety
     /// As [`bregman_answers::of_row`].
-    pub(super) unsafe fn tell(&self, r: usize, told: TokenRank) {
+    pub(super) unsafe fn write_rank(&self, r: usize, token: TokenRank) {
         if !self.logprobs.is_null() {
             // SAFETY: one element a row.
-            unsafe { *self.logprobs.add(r) = told.logprob as f32 };
+            unsafe { *self.logprobs.add(r) = token.logprob as f32 };
         }
         if !self.ranks.is_null() {
             // SAFETY: as above.
-            unsafe { *self.ranks.add(r) = told.rank as u32 };
+            unsafe { *self.ranks.add(r) = token.rank as u32 };
         }
     }
 
-    /// What holds for all of `rows` rows.
+    /// Checks the arrays for a batch of `rows` rows.
     pub(super) fn check(&self, rows: usize) -> Result<()> {
         let refuse = |what: String| Err(Error::InvalidArgument(what));
         if self.source > BREGMAN_OF_DECODED {
-            return refuse(format!("answers->source is {}: it is BREGMAN_OF_MODEL or BREGMAN_OF_DECODED", self.source));
+            return refuse(format!(
+                "answers->source is {}: must be BREGMAN_OF_MODEL or BREGMAN_OF_DECODED",
+                self.source
+            ));
         }
         array(self.logprobs, rows, 1, 1, "answers->logprobs")?;
         array(self.ranks, rows, 1, 1, "answers->ranks")?;
@@ -135,11 +139,11 @@ unsafe fn part<'a, T>(p: *mut T, r: usize, stride: usize, n: usize) -> Result<&'
     if p.is_null() {
         return Ok(&mut []);
     }
-    // SAFETY: says the caller.
+    // SAFETY: row `r` of the caller's array.
     unsafe { check::slice_mut(p.add(r * stride), n, "answers") }
 }
 
-/// An array that is NULL, or aligned and of a possible size.
+/// Checks an array: NULL, or aligned and of a possible size.
 fn array<T>(p: *mut T, rows: usize, n: usize, stride: usize, name: &str) -> Result<()> {
     if p.is_null() {
         return Ok(());

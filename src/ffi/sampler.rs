@@ -3,21 +3,22 @@
 use super::check;
 use super::generator::{bregman_generator, generators};
 use super::guard;
-use super::handle::{HandleState, bregman_sampler, inside};
+use super::handle::{self, bregman_sampler, with_sampler};
 use super::types::*;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sampler::Sampler;
 use std::ffi::c_char;
 
-/// Creates a sampler from a chain such as "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", at position 0 of
-/// the random numbers of `seed`. There is no seed that means "random": the same seed gives the same tokens, always.
+/// Creates a sampler from the text of a chain, such as "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", at
+/// position 0 of the random numbers of `seed`. Every seed is reproducible; none means "random".
 ///
-/// `chain`: NUL-terminated UTF-8, read during the call only. `out`: receives the handle, to be freed with
-/// bregman_sampler_free; untouched on failure. `error`: NULL, or `error_size` bytes that receive the message of a
-/// failure, cut to fit. Thread-safe.
+/// `chain`: NUL-terminated UTF-8 of at most 65 536 bytes and 64 stages, not used after the call. `out`: receives the
+/// handle, which the caller frees with bregman_sampler_free; unchanged on failure. `error`: NULL, or a buffer of
+/// `error_size` bytes for the message of a failure, which is cut to fit and NUL-terminated. Thread-safe.
 ///
-/// BREGMAN_INVALID_ARGUMENT (NULL), BREGMAN_INVALID_CHAIN (the message names the stage, the parameter and its range),
-/// BREGMAN_UNSUPPORTED (an alpha outside the range in which the solver is proven; BREGMAN_SIMD names no level).
+/// Fails with BREGMAN_INVALID_ARGUMENT (NULL), BREGMAN_INVALID_CHAIN (the message names the stage, the parameter and
+/// its range), BREGMAN_UNSUPPORTED (an alpha outside the range in which the solver is proven; BREGMAN_SIMD names no
+/// level of this machine).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_new(
     chain: *const c_char,
@@ -32,11 +33,11 @@ pub unsafe extern "C" fn bregman_sampler_new(
     })
 }
 
-/// The same for a chain that names generators of divergences: "bregman(generator=mine, lambda=0.01) | draw".
+/// bregman_sampler_new for a chain that names generators of divergences: "bregman(generator=mine, lambda=0.01) | draw".
 ///
-/// `generators`: `n` of them, read during the call only; their callbacks and `user` pointers must stay valid until the
-/// last sampler made from this one (clones included) is freed. Each generator that the chain uses is checked on a grid
-/// here: BREGMAN_INVALID_CHAIN with what is wrong with it. Thread-safe if the callbacks are.
+/// `generators`: an array of `n`, not used after the call; the callbacks and `user` pointers must stay valid until the
+/// last sampler made from this one, clones included, is freed. Each generator that the chain uses is checked here on a
+/// grid in [0, 1]; the message of BREGMAN_INVALID_CHAIN says what is wrong with it. Thread-safe if the callbacks are.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_new_with_generators(
     chain: *const c_char,
@@ -67,7 +68,7 @@ unsafe fn create(
     let made = || -> Result<Sampler> {
         check::pointer(out, "out")?;
         // SAFETY: the caller's string.
-        let chain = unsafe { check::text(chain, "chain") }?;
+        let chain = unsafe { check::text(chain, "chain", Error::InvalidChain) }?;
         // SAFETY: the caller's array.
         let generators = unsafe { generators(list, n) }?;
         let named: Vec<_> = generators.iter().map(|(name, g)| (name.as_str(), g.clone())).collect();
@@ -76,7 +77,7 @@ unsafe fn create(
     match made() {
         Ok(sampler) => {
             // SAFETY: checked above.
-            unsafe { *out = Box::into_raw(bregman_sampler::new(sampler)) };
+            unsafe { *out = bregman_sampler::new(sampler) };
             BREGMAN_OK
         }
         Err(e) => {
@@ -87,84 +88,80 @@ unsafe fn create(
     }
 }
 
-/// Creates an independent sampler in the same state: chain, seed, random position, history, logit bias and mask
-/// included. `out` receives the handle, to be freed with bregman_sampler_free; untouched on failure.
+/// Creates an independent sampler in the same state: chain, seed, random position, history, logit bias, mask, and what
+/// stages that learn have learnt. `out` receives the handle, which the caller frees with bregman_sampler_free;
+/// unchanged on failure.
 ///
-/// BREGMAN_INVALID_ARGUMENT if either is NULL or the handle is in use.
+/// Fails with BREGMAN_INVALID_ARGUMENT (NULL, misaligned, handle in use).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_clone(sampler: *const bregman_sampler, out: *mut *mut bregman_sampler) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL.
-        unsafe {
-            inside(sampler, |sampler| {
-                check::pointer(out, "out")?;
-                *out = Box::into_raw(bregman_sampler::new(sampler.clone()));
-                Ok(())
-            })
-        }
-    })
+    // SAFETY: a live handle or NULL.
+    unsafe {
+        with_sampler(sampler, |sampler| {
+            check::pointer(out, "out")?;
+            *out = bregman_sampler::new(sampler.clone());
+            Ok(())
+        })
+    }
 }
 
-/// Frees a sampler. NULL is fine. The handle, and what bregman_sampler_error returned for it, is dead afterwards.
+/// Frees a sampler; NULL does nothing. No call on the handle may begin after this one, and the text that
+/// bregman_sampler_error returned is no longer valid. If another call is using the handle (on another thread, or
+/// further up on this one, from a generator's callback), that call ends as usual and frees the handle then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_free(sampler: *mut bregman_sampler) {
-    guard((), || {
-        if check::pointer(sampler, "sampler").is_ok() {
-            // SAFETY: a live handle came from `Box::into_raw`, and nobody uses it any more.
-            drop(unsafe { Box::from_raw(sampler) });
-        }
-    });
+    // SAFETY: NULL or a live handle that no later call uses.
+    guard((), || unsafe { bregman_sampler::free(sampler) });
 }
 
-/// Back to as created: the seed of creation, position 0, no history, no logit bias, no mask.
+/// Returns the sampler to its state after creation: the seed it was created with, position 0, and no history, logit
+/// bias, mask or learnt state. Fails with BREGMAN_INVALID_ARGUMENT (NULL, handle in use).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_reset(sampler: *mut bregman_sampler) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL.
-        unsafe {
-            inside(sampler, |sampler| {
-                sampler.reset();
-                Ok(())
-            })
-        }
-    })
+    // SAFETY: a live handle or NULL.
+    unsafe {
+        with_sampler(sampler, |sampler| {
+            sampler.reset();
+            Ok(())
+        })
+    }
 }
 
-/// Continues with the random numbers of `seed` at `position`. The position counts what the sampler decoded or applied:
-/// it starts at 0 and every call that succeeded moved it by one. So `position` = number of tokens so far resumes a
-/// sequence, on any machine.
+/// Continues with the random numbers of `seed` at `position`. The position starts at 0, and every successful
+/// bregman_decode, bregman_apply, bregman_draw_many and row of a batch advances it by one.
+///
+/// To resume a sequence elsewhere, create the sampler from the same chain, accept the same history, set the prompt
+/// length, and reseed with the number of rows decoded so far. This does not resume a chain with a stage that learns
+/// (mirostat, mirostat_v2, adaptive_p; see bregman_stage.learns): its draws also depend on the tokens drawn so far, and
+/// only a clone continues it. Fails with BREGMAN_INVALID_ARGUMENT (NULL, handle in use).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_reseed(sampler: *mut bregman_sampler, seed: u64, position: u64) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL.
-        unsafe {
-            inside(sampler, |sampler| {
-                sampler.reseed(seed, position);
-                Ok(())
-            })
-        }
-    })
+    // SAFETY: a live handle or NULL.
+    unsafe {
+        with_sampler(sampler, |sampler| {
+            sampler.reseed(seed, position);
+            Ok(())
+        })
+    }
 }
 
-/// Appends `n` tokens to the history that stages about repetition look at: the prompt's, and each token that the
-/// sequence went on with (BREGMAN_ACCEPT does that for drawn ones). `tokens` may be NULL if `n` is 0. What is accepted
-/// before the first row is the prompt: bregman_sampler_set_prompt_length.
+/// Appends `n` tokens to the history that stages such as penalties and dry look at: those of the prompt, and each token
+/// with which the sequence continued. BREGMAN_ACCEPT does this for drawn tokens. Tokens accepted before the first row
+/// are the prompt (bregman_sampler_set_prompt_length). `tokens` may be NULL if `n` is 0.
 ///
-/// BREGMAN_INVALID_ARGUMENT if one is negative; then none is taken.
+/// Fails with BREGMAN_INVALID_ARGUMENT (NULL, misaligned, a negative token, handle in use).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_accept(sampler: *mut bregman_sampler, tokens: *const i32, n: usize) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL, and the caller's array.
-        unsafe { inside(sampler, |sampler| sampler.accept(check::slice(tokens, n, "tokens")?)) }
-    })
+    // SAFETY: a live handle or NULL, and the caller's array.
+    unsafe { with_sampler(sampler, |sampler| sampler.accept(check::slice(tokens, n, "tokens")?)) }
 }
 
-/// Replaces the logit bias: `bias[i]` is added to the logit of token `ids[i]` before any stage; -infinity bans the
-/// token, whatever its logit is. `n` = 0 removes the bias. Ids beyond a row's vocabulary are ignored there. The arrays
-/// are copied.
+/// Replaces the logit bias: `bias[i]` is added to the logit of token `ids[i]` before any stage, and -infinity bans the
+/// token. `ids` and `bias` have `n` elements and are copied; `n` = 0 removes the bias. Ids that are not in the
+/// vocabulary of a row have no effect on it.
 ///
-/// BREGMAN_INVALID_ARGUMENT if an id is negative or named twice, or a bias is NaN or +infinity; then the old bias
-/// stays.
+/// Fails with BREGMAN_INVALID_ARGUMENT (an id that is negative or repeated, a bias that is NaN or +infinity, NULL,
+/// misaligned, handle in use); the old bias stays.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_set_logit_bias(
     sampler: *mut bregman_sampler,
@@ -172,60 +169,42 @@ pub unsafe extern "C" fn bregman_sampler_set_logit_bias(
     bias: *const f32,
     n: usize,
 ) -> u32 {
-    guard(BREGMAN_INTERNAL, || {
-        // SAFETY: a live handle or NULL, and the caller's arrays.
-        unsafe {
-            inside(sampler, |sampler| {
-                let (ids, bias) = (check::slice(ids, n, "ids")?, check::slice(bias, n, "bias")?);
-                let pairs: Vec<_> = ids.iter().copied().zip(bias.iter().copied()).collect();
-                sampler.set_logit_bias(&pairs)
-            })
-        }
-    })
+    // SAFETY: a live handle or NULL, and the caller's arrays.
+    unsafe {
+        with_sampler(sampler, |sampler| {
+            let (ids, bias) = (check::slice(ids, n, "ids")?, check::slice(bias, n, "bias")?);
+            let pairs: Vec<_> = ids.iter().copied().zip(bias.iter().copied()).collect();
+            sampler.set_logit_bias(&pairs)
+        })
+    }
 }
 
-/// Writes the chain in its canonical form, which bregman_sampler_new takes again: NUL-terminated, cut to `size` bytes.
-/// Returns its length without the terminator, however small the buffer (as snprintf does); `text` may be NULL if
-/// `size` is 0. Returns 0 for a NULL handle or one in use.
+/// Writes the chain in its canonical form, which bregman_sampler_new accepts and which has stages in the place of
+/// macros: NUL-terminated, cut to `size` bytes. Returns the length of the whole text without the terminator, as
+/// snprintf does. `text` may be NULL if `size` is 0. Returns 0 if the handle is NULL or in use.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_describe(
     sampler: *const bregman_sampler,
     text: *mut c_char,
     size: usize,
 ) -> usize {
-    guard(0, || {
-        let mut length = 0;
-        // SAFETY: a live handle or NULL, and the caller's buffer.
-        unsafe {
-            inside(sampler, |sampler| {
-                let said = sampler.to_string();
-                length = said.len();
-                check::write_text(&said, text, size);
-                Ok(())
-            });
-        }
-        length
-    })
+    let mut length = 0;
+    // SAFETY: a live handle or NULL, and the caller's buffer.
+    unsafe {
+        with_sampler(sampler, |sampler| {
+            let chain = sampler.to_string();
+            length = chain.len();
+            check::write_text(&chain, text, size);
+            Ok(())
+        });
+    }
+    length
 }
 
-/// The message of the last failing call on this handle: a NUL-terminated text that lives until the next call on the
-/// handle; "" if none has failed. For a NULL handle, a fixed text that says so.
+/// The message of the last call on this handle that failed, "" if none has: NUL-terminated UTF-8 in English, valid
+/// until the next call on the handle. If the handle is NULL or in use, a static text that says so.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_error(sampler: *const bregman_sampler) -> *const c_char {
-    guard(c"".as_ptr(), || {
-        let ticket = 0u8;
-        // SAFETY: a live handle or NULL.
-        match unsafe { bregman_sampler::enter(sampler, &raw const ticket as usize) } {
-            Ok(()) => {
-                // SAFETY: just entered.
-                let HandleState { error, .. } = unsafe { bregman_sampler::state(sampler) };
-                let message = error.as_ptr();
-                // SAFETY: entered above.
-                unsafe { bregman_sampler::leave(sampler) };
-                message
-            }
-            Err(_) if sampler.is_null() => c"the sampler is NULL".as_ptr(),
-            Err(_) => c"the sampler is in use by another call".as_ptr(),
-        }
-    })
+    // SAFETY: a live handle or NULL.
+    guard(c"".as_ptr(), || unsafe { handle::message(sampler) })
 }

@@ -5,34 +5,34 @@ use crate::logits::Candidate;
 use crate::sampler::Token;
 use std::ffi::c_void;
 
-/// Version of the binary interface; the shared library's SONAME follows it. Functions and trailing struct fields may
-/// be added within a version, nothing changes its meaning.
+/// Version of the binary interface. The shared library's SONAME follows it. Within a version, functions and trailing
+/// struct fields may be added; nothing that exists changes its meaning.
 pub const BREGMAN_ABI_VERSION: u32 = 1;
 
-/// Status: the call did what it says.
+/// Status: success.
 pub const BREGMAN_OK: u32 = 0;
-/// Status: an argument is NULL, misaligned, out of range or in use by another call.
+/// Status: an argument is NULL, misaligned or out of its range, or the handle is in use by another call.
 pub const BREGMAN_INVALID_ARGUMENT: u32 = 1;
-/// Status: the chain's text does not parse, or a parameter in it is out of its range.
+/// Status: the text of the chain is too long, is not UTF-8 or does not parse, or a parameter is out of its range.
 pub const BREGMAN_INVALID_CHAIN: u32 = 2;
-/// Status: a logit that may be sampled is NaN or +infinity.
+/// Status: a logit that is not masked is NaN or +infinity.
 pub const BREGMAN_INVALID_LOGITS: u32 = 3;
-/// Status: every token is masked or -infinity.
+/// Status: no token can be sampled; every logit is masked or -infinity.
 pub const BREGMAN_EMPTY_SUPPORT: u32 = 4;
-/// Status: a user's generator led to no solution, or returned NaN.
+/// Status: a generator of the caller returned NaN, or the solver found no solution with it.
 pub const BREGMAN_NO_CONVERGENCE: u32 = 5;
-/// Status: the caller's buffers cannot hold the answer; its length was reported.
+/// Status: the caller's buffers are too small for the result; the required length was written.
 pub const BREGMAN_BUFFER_TOO_SMALL: u32 = 6;
-/// Status: valid, but not with this chain, this version or on this machine.
+/// Status: the call is valid, but not with this chain, in this version or on this machine.
 pub const BREGMAN_UNSUPPORTED: u32 = 7;
-/// Status: a defect of this library, caught before it could reach the caller.
+/// Status: a defect of this library. Please report it.
 pub const BREGMAN_INTERNAL: u32 = 8;
 
-/// Number format of logits: IEEE single precision, 4-byte aligned.
+/// Format of logits: IEEE 754 single precision, 4-byte aligned.
 pub const BREGMAN_F32: u32 = 0;
-/// Number format of logits: IEEE half precision, 2-byte aligned.
+/// Format of logits: IEEE 754 half precision, 2-byte aligned.
 pub const BREGMAN_F16: u32 = 1;
-/// Number format of logits: bfloat16, 2-byte aligned.
+/// Format of logits: bfloat16, 2-byte aligned.
 pub const BREGMAN_BF16: u32 = 2;
 
 /// Flag: fill `bregman_result.kept_mass`.
@@ -41,113 +41,119 @@ pub const BREGMAN_WANT_KEPT_MASS: u32 = 1;
 pub const BREGMAN_WANT_MODEL_LOGPROB: u32 = 2;
 /// Flag: fill `bregman_result.entropy`.
 pub const BREGMAN_WANT_ENTROPY: u32 = 4;
-/// Flag: accept each drawn token into its sampler's history.
+/// Flag: append each drawn token to the history of its sampler, as bregman_sampler_accept does.
 pub const BREGMAN_ACCEPT: u32 = 8;
 
-/// Log-probabilities: the model's, of the untouched logits (no mask, no bias, no stage, temperature 1).
+/// Source of log-probabilities: the model, that is the untouched logits (no mask, no bias, no stage, temperature 1).
 pub const BREGMAN_OF_MODEL: u32 = 0;
-/// Log-probabilities: those of the decoded distribution.
+/// Source of log-probabilities: the decoded distribution.
 pub const BREGMAN_OF_DECODED: u32 = 1;
 
-/// One row's answer.
+/// The result of one row.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct bregman_result {
-    /// The token's id; -1 unless `status` is BREGMAN_OK.
+    /// The token, from 0 to vocab - 1; -1 unless `status` is BREGMAN_OK.
     pub token: i32,
-    /// BREGMAN_OK, or why this row has no token. The text is on the row's sampler: bregman_sampler_error.
+    /// BREGMAN_OK, or why this row has no token. The message is on the row's sampler (bregman_sampler_error).
     pub status: u32,
-    /// Number of tokens with positive probability under the decoded distribution: k*. 0 without a token.
+    /// Size of the support: the number of tokens with positive probability under the decoded distribution (k*). 0
+    /// without a token.
     pub support: u32,
-    /// The token's probability under the decoded distribution, in (0, 1]; NaN without a token.
+    /// Probability of the token under the decoded distribution, in (0, 1]; NaN without a token.
     pub p: f32,
-    /// The model's mass on the support, in (0, 1], at the temperature that the first truncating stage saw; NaN unless
-    /// BREGMAN_WANT_KEPT_MASS.
+    /// Probability mass of the support before truncation, in (0, 1]: under the distribution that the first truncating
+    /// stage received, after mask, bias and temperature. 1 if no token was dropped. NaN unless BREGMAN_WANT_KEPT_MASS.
     pub kept_mass: f32,
-    /// Natural logarithm of the token's probability under the untouched logits (no mask, no bias, temperature 1); NaN
-    /// unless BREGMAN_WANT_MODEL_LOGPROB.
+    /// Natural logarithm of the token's probability under the untouched logits (no mask, no bias, no stage, temperature
+    /// 1). NaN unless BREGMAN_WANT_MODEL_LOGPROB, or if an untouched logit is NaN or +infinity.
     pub model_logprob: f32,
-    /// Entropy of the decoded distribution in nats; NaN unless BREGMAN_WANT_ENTROPY.
+    /// Entropy of the decoded distribution, in nats. NaN unless BREGMAN_WANT_ENTROPY.
     pub entropy: f32,
     /// 0.
     pub reserved: u32,
 }
 
-/// Rows of logits to decode in one call: one base pointer and a stride.
+/// Rows of logits that one call decodes: a base pointer and a stride.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct bregman_batch {
-    /// sizeof(bregman_batch). A larger struct of a later version is taken if the fields unknown here are zero.
+    /// sizeof(bregman_batch), set by the caller. The larger struct of a later version is accepted if its additional
+    /// fields are 0.
     pub struct_size: u32,
     /// BREGMAN_F32, BREGMAN_F16 or BREGMAN_BF16.
     pub dtype: u32,
-    /// Row r begins at `logits` + r * `row_stride` elements. Read, never written.
+    /// The logits, read only: row r begins at element r * `row_stride`.
     pub logits: *const c_void,
-    /// Number of rows; 0 does nothing.
+    /// Number of rows. With 0 the call does nothing.
     pub rows: usize,
-    /// Logits a row, from 1 to INT32_MAX.
+    /// Logits per row, from 1 to INT32_MAX.
     pub vocab: usize,
-    /// Elements from the start of one row to the start of the next, at least `vocab`.
+    /// Distance between the starts of consecutive rows, in elements; at least `vocab`.
     pub row_stride: usize,
-    /// NULL, or for each row `mask_stride` words in which token t is bit t % 32 of word t / 32 and a set bit allows it
-    /// (the layout of llguidance and xgrammar).
+    /// NULL, or `mask_stride` words for each row: token t is allowed if bit t % 32 of word t / 32 is set (the layout of
+    /// llguidance and xgrammar). A mask of the sampler (bregman_sampler_set_mask) applies as well.
     pub mask: *const u32,
-    /// Words from one row's mask to the next, at least 1; tokens beyond them are banned. Unused without a mask.
+    /// Distance between the masks of consecutive rows, in words; at least 1. Tokens beyond the last word are banned.
+    /// Ignored without a mask.
     pub mask_stride: usize,
-    /// BREGMAN_WANT_KEPT_MASS, BREGMAN_WANT_MODEL_LOGPROB, BREGMAN_WANT_ENTROPY, BREGMAN_ACCEPT, or'ed; 0 for none.
+    /// 0, or any of BREGMAN_WANT_KEPT_MASS, BREGMAN_WANT_MODEL_LOGPROB, BREGMAN_WANT_ENTROPY and BREGMAN_ACCEPT, or'ed.
     pub flags: u32,
-    /// 0 or 1: the caller's thread decodes all rows. n: up to n threads of a pool of this library's own, made when it
-    /// is first asked for. The answers are the same.
+    /// 0 or 1 to decode all rows on the caller's thread; n to use up to n threads of the library's own pool, which is
+    /// started at its first use. The results do not depend on it.
     pub threads: u32,
 }
 
-/// What bregman_decode_batch_answers is to tell besides the tokens, and where it writes that. Every array may be NULL,
-/// which asks for nothing; those that are not must not overlap. A row that fails leaves its places as they were.
+/// Outputs of bregman_decode_batch_answers in addition to the tokens. Every array may be NULL, and is then not
+/// computed. The elements of a row that fails are not written.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct bregman_answers {
-    /// sizeof(bregman_answers). A larger struct of a later version is taken if the fields unknown here are zero.
+    /// sizeof(bregman_answers), set by the caller. The larger struct of a later version is accepted if its additional
+    /// fields are 0.
     pub struct_size: u32,
-    /// Whose log-probabilities and ranks: BREGMAN_OF_MODEL or BREGMAN_OF_DECODED.
+    /// Source of log-probabilities, ranks and most likely tokens: BREGMAN_OF_MODEL or BREGMAN_OF_DECODED.
     pub source: u32,
-    /// NULL, or for each row the log-probability of its token; NaN if the untouched logits have none (NaN or +infinity
-    /// under the mask).
+    /// NULL, or one element per row: ln p of its token under `source`. NaN for BREGMAN_OF_MODEL if an untouched logit
+    /// is NaN or +infinity (a mask may hide it from the decoder).
     pub logprobs: *mut f32,
-    /// NULL, or for each row the rank of its token: how many tokens are at least as likely, itself among them. 0 where
-    /// the log-probability is NaN.
+    /// NULL, or one element per row: the rank of its token, that is the number of tokens that are at least as likely,
+    /// itself included; 1 for the most likely. 0 where the log-probability is NaN.
     pub ranks: *mut u32,
-    /// How many of the most likely tokens to tell of each row.
+    /// Number of most likely tokens per row.
     pub top: usize,
-    /// Elements from one row's most likely tokens to the next row's, at least `top`.
+    /// Distance between consecutive rows in `top_ids` and `top_logprobs`, in elements; at least `top`.
     pub top_stride: usize,
-    /// NULL, or the most likely tokens in descending order (ties: ascending id); -1 where there are no more.
+    /// NULL, or the `top` most likely tokens of each row in descending order of probability (ties: ascending id), then
+    /// -1 if the distribution has fewer.
     pub top_ids: *mut i32,
-    /// NULL, or their log-probabilities; -infinity where there are no more, NaN if the untouched logits have none.
+    /// NULL, or ln p of these tokens, then -infinity if the distribution has fewer; all NaN where `logprobs` is NaN.
     pub top_logprobs: *mut f32,
-    /// How many of the kept tokens to tell of each row at the most; `bregman_result.support` says how many there are.
+    /// Largest number of kept tokens to write per row; `bregman_result.support` is how many there are.
     pub kept: usize,
-    /// Elements from one row's kept tokens to the next row's, at least `kept`.
+    /// Distance between consecutive rows in `kept_ids`, in elements; at least `kept`.
     pub kept_stride: usize,
-    /// NULL, or the tokens with positive probability, the most likely first; -1 where there are no more.
+    /// NULL, or the tokens with positive probability under the decoded distribution, the most likely first, then -1 if
+    /// there are fewer than `kept`.
     pub kept_ids: *mut i32,
-    /// NULL, or for each row `kept_mask_stride` words in which the bits of the tokens with positive probability are
-    /// set: token t is bit t % 32 of word t / 32. Tokens beyond the words are left out.
+    /// NULL, or `kept_mask_stride` words for each row: bit t % 32 of word t / 32 is set if token t has positive
+    /// probability. Tokens beyond the last word are left out.
     pub kept_mask: *mut u32,
-    /// Words from one row's mask to the next row's.
+    /// Distance between consecutive rows in `kept_mask`, in words; at least 1 unless it is NULL.
     pub kept_mask_stride: usize,
 }
 
-/// An array of candidates, laid out as llama.cpp's llama_token_data_array.
+/// An array of candidates, with the layout of llama.cpp's `llama_token_data_array`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct bregman_candidates {
-    /// The candidates: changed in place, never moved elsewhere.
+    /// The candidates. They are changed in place; the pointer stays.
     pub data: *mut Candidate,
-    /// How many there are, at least 1; never 0 after a call that succeeded.
+    /// Number of candidates, from 1 to INT32_MAX.
     pub size: usize,
-    /// Position in `data` of the token that was taken; -1 for none.
+    /// Position in `data` of the selected token; -1 for none. Written only.
     pub selected: i64,
-    /// Not 0 if the candidates are in descending order of logit. Only written, never trusted.
+    /// Not 0 if the candidates are in descending order of logit. Written only.
     pub sorted: u8,
 }
 
@@ -181,7 +187,7 @@ impl From<Token> for bregman_result {
     }
 }
 
-/// The status that stands for an error.
+/// The status of an error.
 pub(super) fn status_of(e: &Error) -> u32 {
     match e {
         Error::InvalidArgument(_) => BREGMAN_INVALID_ARGUMENT,

@@ -197,7 +197,7 @@ fn wrong_answers_fail_every_row() {
     type Wrong<'a> = (&'a dyn Fn(&mut bregman_answers), &'a str);
     let even = places.as_mut_ptr();
     let cases: [Wrong<'_>; 11] = [
-        (&|a| a.source = 2, "answers->source is 2: it is BREGMAN_OF_MODEL or BREGMAN_OF_DECODED"),
+        (&|a| a.source = 2, "answers->source is 2: must be BREGMAN_OF_MODEL or BREGMAN_OF_DECODED"),
         (&|a| a.logprobs = odd.cast(), "answers->logprobs is not aligned to 4 bytes"),
         (&|a| a.ranks = odd.cast(), "answers->ranks is not aligned to 4 bytes"),
         (&|a| a.top_ids = odd.cast(), "answers->top_ids is not aligned to 4 bytes"),

@@ -1,4 +1,4 @@
-/* The consumer's main program: runs everything, stops at the first wrong answer, says how much was checked. */
+/* Runs all checks, stops at the first that fails, and prints how many were made. */
 #include "consumer.h"
 
 #include <stdio.h>
@@ -32,12 +32,12 @@ void fill(float *logits, size_t vocab, unsigned number)
     uint32_t state = 2654435761u * (number + 1);
     for (size_t i = 0; i < vocab; i++) {
         state = state * 1664525u + 1013904223u;
-        /* Eighths: exact in half precision, too. The last bits tell equal ones apart in f32 alone. */
+        /* Eighths, exact in half precision; the last bits make equal ones different in f32 only. */
         logits[i] = (float)(int32_t)(state >> 26) / 8.0f;
     }
 }
 
-/* With an argument: what becomes of a BREGMAN_SIMD of "mmx", which no build and machine have. */
+/* With an argument: what happens with BREGMAN_SIMD=mmx, a level that no build has. */
 static int refused_level(void)
 {
     bregman_sampler *sampler = NULL;

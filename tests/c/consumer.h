@@ -1,4 +1,4 @@
-/* What the translation units of the consumer share. All of it is C99 and C++11 at once. */
+/* Shared by the files of the C consumer, which are C99 and C++11 at the same time. */
 #ifndef CONSUMER_H
 #define CONSUMER_H
 
@@ -15,7 +15,7 @@ void print_layout(void);
 extern unsigned checks;
 void check(int good, const char *what, const char *file, int line);
 bregman_sampler *make(const char *chain, uint64_t seed);
-/* A row of logits that differ from each other, the same for the same number. */
+/* A row of different logits, the same for the same number. */
 void fill(float *logits, size_t vocab, unsigned number);
 
 #define CHECK(condition) check((condition) ? 1 : 0, #condition, __FILE__, __LINE__)

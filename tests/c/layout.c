@@ -1,6 +1,6 @@
 /*
- * Prints what a C compiler makes of the header: every constant, and every field with its offset and size. The test that
- * runs this knows from the header's text what must be here.
+ * Prints every constant of the header, and every field with its offset and size, as a C compiler sees them. The test that
+ * runs this reads from the text of the header what must be here.
  */
 #include "consumer.h"
 
@@ -15,13 +15,13 @@
 static void constants(void)
 {
     CONSTANT(BREGMAN_ABI_VERSION);
-    CONSTANT(BREGMAN_NUMBER);
-    CONSTANT(BREGMAN_COUNT);
-    CONSTANT(BREGMAN_CHOICE);
-    CONSTANT(BREGMAN_NAME);
-    CONSTANT(BREGMAN_TOKENS);
-    CONSTANT(BREGMAN_SEQUENCES);
-    CONSTANT(BREGMAN_BIASES);
+    CONSTANT(BREGMAN_KIND_NUMBER);
+    CONSTANT(BREGMAN_KIND_COUNT);
+    CONSTANT(BREGMAN_KIND_CHOICE);
+    CONSTANT(BREGMAN_KIND_NAME);
+    CONSTANT(BREGMAN_KIND_TOKENS);
+    CONSTANT(BREGMAN_KIND_SEQUENCES);
+    CONSTANT(BREGMAN_KIND_BIASES);
     CONSTANT(BREGMAN_OF_MODEL);
     CONSTANT(BREGMAN_OF_DECODED);
     CONSTANT(BREGMAN_OK);
@@ -72,6 +72,8 @@ static void catalogue(void)
     STRUCT(bregman_stage);
     FIELD(bregman_stage, struct_size);
     FIELD(bregman_stage, draws);
+    FIELD(bregman_stage, learns);
+    FIELD(bregman_stage, reserved);
     FIELD(bregman_stage, name);
     FIELD(bregman_stage, aliases);
     FIELD(bregman_stage, summary);
@@ -128,7 +130,7 @@ static void rows(void)
     FIELD(bregman_generator, f_prime);
 }
 
-/* The functions that follow are compared with the symbols (tests/api.rs). */
+/* tests/api.rs compares the other fields, functions, with the exported symbols. */
 static void table(void)
 {
     STRUCT(bregman_api);

@@ -1,4 +1,4 @@
-/* Candidate arrays as an engine may hand them over, and what two of them have in common. */
+/* Random candidate arrays as an engine may pass them, and comparisons of two arrays. */
 #include "llama_test.h"
 
 #include <math.h>
@@ -67,10 +67,10 @@ void random_array(array *a, size_t n)
     double scale = 0.5 + 5.0 * random_number(), banned = random_number() < 0.3 ? 0.5 * random_number() : 0.0;
     bool odd_ids = random_number() < 0.5;
     for (size_t i = 0; i < n; i++) {
-        /* A subset of a vocabulary has holes in it. */
+        /* A subset of the vocabulary: ids are not consecutive. */
         a->data[i].id = (llama_token)(odd_ids ? 7 * i + 3 : i);
         a->data[i].logit = random_number() < banned ? -INFINITY : (float)(scale * normal());
-        a->data[i].p = NAN; /* stale: nobody may read it */
+        a->data[i].p = NAN; /* must not be read */
     }
     a->data[n / 2].logit = (float)(scale * normal());
     fill_list(a, n);

@@ -1,7 +1,7 @@
 /*
- * Each built-in sampler and our stage of the same name on the same candidates: the same tokens with the same
- * probabilities. Where they may differ is decided by the candidates alone, before either has run: a tie at the cut of
- * top-k (llama.cpp's choice is arbitrary, ours the lower id), and a cut of top-p or min-p so near to a token that
+ * Each built-in sampler and the stage of the same name on the same candidates: the same tokens with the same
+ * probabilities. Candidates on which the two may differ are left out before either runs: a tie at the cut of top-k
+ * (llama.cpp's choice is arbitrary, bregman's the lower id), and a cut of top-p or min-p so close to a token that
  * llama.cpp's sums in single precision can fall on either side.
  */
 #include "llama_test.h"
@@ -70,7 +70,7 @@ static int descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* How many of the sorted logits top-p keeps. */
+/* The number of the sorted logits that top-p keeps. */
 static size_t nucleus(const double *l, size_t n, double p)
 {
     double total = 0.0, sum = 0.0;
@@ -84,7 +84,7 @@ static size_t nucleus(const double *l, size_t n, double p)
 
 static size_t at_least(const double *l, size_t n, double bound)
 {
-    size_t k = 1; /* the first always stays */
+    size_t k = 1; /* the first is always kept */
     while (k < n && l[k] >= bound)
         k++;
     return k;
@@ -92,7 +92,7 @@ static size_t at_least(const double *l, size_t n, double bound)
 
 bool is_near_top_p(const double *l, size_t n, double p)
 {
-    /* A sum of n floats one after the other; the head of a short list is good to the last bits. */
+    /* Error of a sequential sum of n floats; that of a short list is in the last bits. */
     double slack = 1e-6 + 2e-9 * (double)n;
     return p < 1.0 && nucleus(l, n, p - slack) != nucleus(l, n, p + slack);
 }
@@ -132,7 +132,7 @@ static bool is_near_cut(setting s, const array *a)
     }
 }
 
-/* Near a cut or not, our own is the definition's in double precision. */
+/* The stage keeps what the definition in double precision keeps, near a cut as well. */
 static void check_size(setting s, const array *before, const array *after)
 {
     static double l[MOST];
@@ -166,7 +166,7 @@ static void compare(setting s, const array *a)
     }
     if (s.kind == TOP_P || s.kind == MIN_P)
         check_size(s, a, &y);
-    /* A temperature leaves all candidates where they are; their logits can be compared one by one. */
+    /* A temperature keeps order and size: logits are compared one by one. */
     if (s.kind == TEMP && s.t > 0.0f) {
         CHECK(y.list.size == a->list.size && y.list.sorted == a->list.sorted);
         for (size_t i = 0; i < a->list.size; i++) {
@@ -189,7 +189,7 @@ void compare_all(const array *a)
     compare_stages(a);
 }
 
-/* All theirs, ours then theirs, theirs then ours: the same seed of llama.cpp's draw gives the same token. */
+/* llama.cpp's chain, and bregman's stages before or after llama.cpp's: llama.cpp's draw gives the same token. */
 static struct llama_sampler *mixed_chain(int which, uint32_t seed)
 {
     struct llama_sampler *chain = new_chain();
@@ -232,13 +232,13 @@ static void test_mixed(void)
         same++;
         tokens += (unsigned long)token[0] % 2;
     }
-    CHECK(tokens > 100 && tokens < 900); /* they are not all the same token */
+    CHECK(tokens > 100 && tokens < 900); /* not all the same token */
     for (int which = 0; which < 3; which++)
         llama_sampler_free(chains[which]);
     printf("mixed %lu\n", same);
 }
 
-/* min_p first keeps llama.cpp's array in its order, ours sorts it; llama.cpp's draw goes by the order. */
+/* llama.cpp's min_p keeps the order of the array, bregman's sorts it; llama.cpp's draw depends on the order. */
 static void test_order(void)
 {
     static array a, x, y;
@@ -272,7 +272,7 @@ void test_compare(void)
 {
     static array a;
     for (int i = 0; i < 2500; i++) {
-        /* As many small arrays as large ones: log-uniform from 1 to 32000. */
+        /* Sizes log-uniform from 1 to 32000. */
         random_array(&a, (size_t)exp(random_number() * log((double)MOST)));
         compare_all(&a);
     }

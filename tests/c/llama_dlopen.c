@@ -1,6 +1,6 @@
 /*
- * A host that has no llama.h and links no llama.cpp: it opens libllama, looks functions up by name, and gets a stage
- * into its chain, as bindings of other languages do.
+ * A host without llama.h that does not link llama.cpp: it opens libllama, looks up functions by name, and adds a stage to
+ * a chain, as bindings of other languages do.
  *
  * usage: llama_dlopen LIBLLAMA
  */
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The little that such a host has to know. */
+/* The declarations that such a host needs. */
 typedef struct chain_params {
     bool no_perf;
 } chain_params;
@@ -104,7 +104,7 @@ int main(int argc, char **argv)
     chain_add(chain, stage);
     CHECK(bregman_llama_sampler(chain_get(chain, 1)) == sampler && bregman_llama_sampler(chain_get(chain, 0)) == NULL);
     clone = sampler_clone(chain);
-    /* llama.cpp's temperature and then ours is our temperature and then ours, up to the rounding of the logits. */
+    /* llama.cpp's temperature before the stage equals the chain's own, up to the rounding of the logits. */
     CHECK(bregman_sampler_new("temperature(0.8) | bregman(alpha=1.5, floor=0.005) | draw", 3, &alone, NULL, 0) == BREGMAN_OK);
     unsigned same = 0;
     for (unsigned i = 0; i < 100; i++) {

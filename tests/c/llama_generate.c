@@ -1,4 +1,4 @@
-/* A model that writes: our stage takes the place of each built-in sampler in turn, and the text stays the same. */
+/* Text of a real model: a bregman stage replaces each built-in sampler in turn, and the text stays the same. */
 #include "llama_test.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@ enum { TOKENS = 50, STAGES = 4, PENALISED = 200 };
 
 static const char *const ours[STAGES] = {"top_k(40)", "top_p(0.95)", "min_p(0.05)", "temperature(0.8)"};
 
-/* llama.cpp's default chain with stage `replaced` as ours; none at STAGES. */
+/* llama.cpp's default chain with its stage `replaced` by bregman's; none if it is STAGES. */
 static struct llama_sampler *defaults(int replaced, uint32_t seed)
 {
     struct llama_sampler *chain = new_chain();
@@ -84,14 +84,14 @@ static void generate(struct llama_context *context, const struct llama_vocab *vo
         CHECK(kept == distribution(&b, b_ids, b_p) && memcmp(a_ids, b_ids, kept * sizeof *a_ids) == 0);
         CHECK(same_distribution(&a, &b));
         narrowed += kept < 40;
-        /* As an engine samples: on its own array, accepting the token. */
+        /* As an engine samples: on its own candidate array, then accepting the token. */
         token = llama_sampler_sample(mixed, context, -1);
         CHECK(token == a.list.data[a.list.selected].id && token == b.list.data[b.list.selected].id);
         if (compare)
             compare_all(&row);
         feed(context, &token, 1);
     }
-    CHECK(narrowed > TOKENS / 2); /* top-p and min-p had something to do */
+    CHECK(narrowed > TOKENS / 2); /* top-p and min-p drop tokens in most steps */
     llama_sampler_free(theirs);
     llama_sampler_free(mixed);
     llama_sampler_free(again);
@@ -106,14 +106,14 @@ static struct llama_sampler *penalised(struct llama_sampler *penalties)
     return chain;
 }
 
-/* The history that llama.cpp hands to a stage: the prompt by hand, the text by llama_sampler_sample. */
+/* The history that llama.cpp passes to a stage: the prompt accepted explicitly, the text by llama_sampler_sample. */
 static void generate_penalised(struct llama_context *context, const struct llama_vocab *vocab)
 {
     static array row, a, b;
     llama_token tokens[64];
     int moved = 0;
     size_t vocabulary = (size_t)llama_vocab_n_tokens(vocab);
-    /* For the text two chains with a draw, and the two stages alone for what they make of each row. */
+    /* Two chains with a draw for the text, and the two stages alone to compare their distributions of each row. */
     struct llama_sampler *built_in = llama_sampler_init_penalties((int32_t)vocabulary, 64, 1.3f, 0.25f, 0.5f);
     struct llama_sampler *mine = stage("penalties(repeat=1.29999995, frequency=0.25, presence=0.5, last_n=64)", 1);
     struct llama_sampler *samplers[] = {built_in, mine, penalised(llama_sampler_clone(built_in)),
@@ -139,7 +139,7 @@ static void generate_penalised(struct llama_context *context, const struct llama
     CHECK(moved > PENALISED / 2);
     for (int i = 0; i < 4; i++)
         llama_sampler_free(samplers[i]);
-    printf("penalised %d (%d of another law than without)\n", PENALISED, moved);
+    printf("penalised %d (%d with a distribution that differs from the one without)\n", PENALISED, moved);
 }
 
 static void silence(enum ggml_log_level level, const char *text, void *unused)

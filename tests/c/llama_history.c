@@ -1,8 +1,8 @@
 /*
- * The stages about the tokens so far against llama.cpp's own: penalties, DRY and logit bias, each alone and in chains with
- * others before and behind it, over sequences that grow token by token. No choice of llama.cpp's is arbitrary here; the one
- * exception: a token that a penalty pushes to less than e^-600 of the first is dropped by our stage once a truncation has
- * closed the list, and kept with a probability of zero by llama.cpp.
+ * The stages that look at the history against llama.cpp's own: penalties, DRY and logit bias, each alone and in chains
+ * with stages before and after it, over sequences that grow by one token at a time. The only difference: a token that a
+ * penalty moves below e^-600 of the first is dropped by bregman after a truncation, and kept with probability 0 by
+ * llama.cpp.
  */
 #include "llama_test.h"
 
@@ -22,8 +22,8 @@ static size_t below(size_t n)
     return (size_t)(random_number() * (double)n);
 }
 
-/* What the chain says of DRY's breakers: every token that has the text in it, and every token that ends with its beginning,
- * followed by the tokens of the rest (llama_sampler_init_dry's rule). */
+/* The parameter `breakers` of dry by the rule of llama_sampler_init_dry: every token that contains the text, and every token
+ * that ends with its beginning, followed by the tokens of the rest. */
 static char breakers[TEXT];
 
 static void add_breaker(llama_token head, const llama_token *tail, int n)
@@ -170,7 +170,7 @@ static struct llama_sampler *ours(setting s)
     return stage(chain, 1);
 }
 
-/* Bans what has no probability left. */
+/* Sets the logits of candidates with probability 0 to -infinity. */
 static void drop_nothings(array *a)
 {
     float max = -INFINITY;
@@ -181,7 +181,7 @@ static void drop_nothings(array *a)
             a->list.data[i].logit = -INFINITY;
 }
 
-/* One sequence of tokens over a small alphabet, so that it repeats itself; both accept it token by token. */
+/* A sequence over a small alphabet, so that it repeats; both accept it token by token. */
 static void compare(setting s, const struct llama_vocab *vocab)
 {
     static array a, x, y;
@@ -196,7 +196,7 @@ static void compare(setting s, const struct llama_vocab *vocab)
         llama_sampler_apply(built_in, &x.list);
         llama_sampler_apply(mine, &y.list);
         if (*bregman_sampler_error(bregman_llama_sampler(mine)) != '\0') {
-            /* Every candidate was banned: llama.cpp's softmax of nothing but -infinity is no distribution either. */
+            /* Every candidate was banned, and llama.cpp's softmax of -infinity alone is no distribution. */
             static int32_t ids[MOST];
             static double p[MOST];
             CHECK(distribution(&x, ids, p) == 0);
@@ -209,7 +209,7 @@ static void compare(setting s, const struct llama_vocab *vocab)
         CHECK(same_distribution(&x, &y));
         moved[s.kind] += !same_distribution(&a, &y);
         equal[s.kind]++;
-        /* Often the token that stood behind this one before, so that repetitions grow long. */
+        /* Often the token that followed this one before, so that repetitions become long. */
         llama_token next = below(10) < 7 ? alphabet[step % 5] : alphabet[below(5)];
         if (below(25) == 0)
             next = (llama_token)below((size_t)llama_vocab_n_tokens(vocab));

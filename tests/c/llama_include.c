@@ -1,10 +1,10 @@
 /*
- * A program that takes bregman into llama.cpp with one include: how stages are made, owned, cloned and copied. It is
- * compiled against llama.h of several years, as C and as C++, and run with libraries of several years; so it uses only
- * what all of them have, and finds what not all have when it runs.
+ * bregman_llama.h: how stages are made, owned, cloned and copied. This is compiled against several versions of llama.h, as
+ * C and as C++, and run with several versions of the library. It uses only functions that all have, and looks up the
+ * others at run time.
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* RTLD_DEFAULT; g++ defines it by itself */
+#define _GNU_SOURCE /* for RTLD_DEFAULT; g++ defines it itself */
 #endif
 #include "llama_include.h"
 
@@ -28,7 +28,7 @@ void check(int good, const char *what, const char *file, int line)
     }
 }
 
-/* Applies a stage or chain to row `number` of some, and gives the token. */
+/* Applies a stage or chain to the row of this number, and returns the token. */
 static llama_token draw(struct llama_sampler *sampler, unsigned number)
 {
     static llama_token_data data[VOCAB];
@@ -63,7 +63,7 @@ static void test_errors(void)
     llama_sampler_free(stage);
 }
 
-/* A stage around a sampler that has been at work goes on with it. */
+/* A stage made from a sampler continues from its state. */
 static void test_wrap(void)
 {
     bregman_sampler *sampler = NULL;
@@ -95,13 +95,13 @@ static void test_chain(void)
     llama_sampler_reset(chain);
     llama_sampler_accept(chain, 7);
     CHECK(llama_sampler_chain_remove(chain, 1) == mine && llama_sampler_chain_n(chain) == 2);
-    llama_sampler_free(chain); /* frees what is in it, and not what was given back */
+    llama_sampler_free(chain); /* frees the stages in it, not those that were removed */
     CHECK(strcmp(llama_sampler_name(mine), "bregman") == 0);
     llama_sampler_free(mine);
     llama_sampler_free(clone);
 }
 
-/* The draws of `original` from row 10 on are those of whatever took its state over. */
+/* A clone and a copy draw the same as the original from row 10 on. */
 static void test_copies(void)
 {
     typedef void (*copy_fn)(const struct llama_sampler *, struct llama_sampler *);
@@ -127,7 +127,7 @@ static void test_copies(void)
     llama_sampler_reset(original);
     for (unsigned i = 0; i < 40; i++)
         CHECK(draw(original, i) == tokens[i]);
-    llama_sampler_free(original); /* the others do not need it */
+    llama_sampler_free(original); /* the copies are independent of it */
     draw(clone, 40);
     llama_sampler_free(clone);
     llama_sampler_free(other);

@@ -1,4 +1,4 @@
-/* What the two files that include bregman_llama.h share. All of it is C99 and C++11 at once. */
+/* Shared by the files that include bregman_llama.h, which are C99 and C++11 at the same time. */
 #ifndef LLAMA_INCLUDE_H
 #define LLAMA_INCLUDE_H
 
@@ -13,7 +13,7 @@ extern unsigned long checks;
 void check(int good, const char *what, const char *file, int line);
 #define CHECK(condition) check((condition) ? 1 : 0, #condition, __FILE__, __LINE__)
 
-/* llama_include_other.c: a stage that another file made. */
+/* llama_include_other.c: a stage made in another file. */
 struct llama_sampler *stage_of_another_file(const char *chain, uint64_t seed);
 /* llama_include_rules.c */
 void test_rules(void);

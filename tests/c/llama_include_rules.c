@@ -1,4 +1,4 @@
-/* What llama.cpp expects of every sampler when it applies: the host's candidates in, candidates out. */
+/* llama.cpp's rules for the apply of every sampler. */
 #include "llama_include.h"
 
 #include <math.h>
@@ -11,10 +11,10 @@ typedef struct candidates {
     llama_token_data_array list;
 } candidates;
 
-/* `n` candidates with distinct logits out of order, ids that are not positions, and stale probabilities. */
+/* `n` candidates with different logits, not sorted, ids that are not positions, and probabilities not to be read. */
 static void fill(candidates *c, size_t n)
 {
-    memset(c, 0, sizeof *c); /* so that two can be compared as bytes */
+    memset(c, 0, sizeof *c); /* so that two can be compared byte by byte */
     for (size_t i = 0; i < n; i++) {
         c->data[i].id = (llama_token)(5 * i + 2);
         c->data[i].logit = (float)((i * 23) % 64) / 8.0f;
@@ -50,7 +50,7 @@ static double mass(const candidates *c)
     return sum;
 }
 
-/* A wrong flag is not believed, and ours is never wrong. */
+/* `sorted` is not read, and never written wrong. */
 static void test_order(void)
 {
     candidates c, before;
@@ -69,7 +69,7 @@ static void test_order(void)
     c.list.size = 1;
     c.list.sorted = true;
     apply("temperature(0.5)", &c);
-    CHECK(c.list.sorted); /* what keeps the order keeps the flag */
+    CHECK(c.list.sorted); /* a stage that keeps the order keeps the flag */
 }
 
 static void test_bias(void)
@@ -86,7 +86,7 @@ static void test_bias(void)
     llama_sampler_free(stage);
 }
 
-/* Other samplers move `data` on, and leave -infinity where a token is banned. */
+/* Other samplers advance `data`, and set the logits of banned tokens to -infinity. */
 static void test_subsets(void)
 {
     candidates c;
@@ -104,7 +104,7 @@ static void test_subsets(void)
     CHECK(c.list.size == 1 && c.list.selected == 0 && c.data[0].p == 1.0f);
 }
 
-/* The last one in a chain selects, and leaves probabilities for whoever reports them. */
+/* The last stage of a chain selects a token, and writes the probabilities that hosts report. */
 static void test_selection(void)
 {
     static const char *const chains[] = {"greedy", "draw", "top_k(7) | draw", "bregman(alpha=2, k=7) | draw"};
@@ -117,7 +117,7 @@ static void test_selection(void)
     }
 }
 
-/* Two applies for one token, as after a token that the grammar refused, draw twice; accepting draws nothing. */
+/* Two applies for one token, as when a grammar refuses the first, draw twice; accepting draws nothing. */
 static void test_two_applies(void)
 {
     struct llama_sampler *one = bregman_llama_init("draw", 3), *two = bregman_llama_init("draw", 3);
@@ -141,7 +141,7 @@ static void test_two_applies(void)
     llama_sampler_free(two);
 }
 
-/* There is nobody to tell but the stage itself. */
+/* llama_sampler_apply returns nothing: the message is on the stage. */
 static void test_failure(void)
 {
     struct llama_sampler *stage = bregman_llama_init("temperature(0.5) | top_k(3) | draw", 1);

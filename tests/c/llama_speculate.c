@@ -1,6 +1,6 @@
 /*
- * A speculative loop as llama.cpp's own: a draft of some tokens, checked in one batch. A copy of the sampler runs ahead
- * over the whole draft; the sampler itself goes only as far as the draft held. The text is that of plain decoding.
+ * Speculative decoding as in llama.cpp: drafts of a few tokens, verified in one batch. A copy of the sampler runs over the
+ * whole draft; the sampler itself advances by the accepted tokens. The text is that of plain decoding.
  */
 #include "llama_test.h"
 
@@ -39,7 +39,7 @@ static void feed_all(struct llama_context *context, const llama_token *tokens, i
     llama_batch_free(batch);
 }
 
-/* A draft that is right now and then: the plain text, with an error at a place that wanders. */
+/* A draft that is partly right: the plain text, with an error at a varying place. */
 static void make_draft(llama_token *draft, const llama_token *text, int done, unsigned round)
 {
     for (int i = 0; i < DRAFT; i++)
@@ -72,7 +72,7 @@ void test_speculate(struct llama_model *model)
             seen[i] = llama_sampler_sample(ahead, context, i); /* accepts, too */
         while (held < DRAFT && seen[held] == fed[held + 1])
             held++;
-        /* Those that held, and the one after them, which is the sampler's own. */
+        /* The accepted tokens, and the sampler's own token after them. */
         for (int i = 0; i <= held && done < TOKENS; i++) {
             llama_token token = llama_sampler_sample(sampler, context, i);
             CHECK(token == seen[i] && token == text[done]);

@@ -1,6 +1,6 @@
 /*
- * Our stage inside a real llama.cpp: its life (attach, name, clone, copy, reset, accept, free), then the comparison with
- * the built-in samplers, then a model that writes.
+ * A bregman stage in a real llama.cpp: attach, name, clone, copy, reset, accept and free, then the comparison with the
+ * built-in samplers, then the text of a model.
  *
  * usage: llama_stage life                  no model, no backends
  *        llama_stage all BACKENDS MODEL    everything
@@ -58,7 +58,7 @@ static const char *message(const struct llama_sampler *stage)
     return bregman_sampler_error(bregman_llama_sampler(stage));
 }
 
-/* Applies a stage or chain that draws to array `number` of some, and gives the token. */
+/* Applies a stage or chain that draws to the array of this number, and returns the token. */
 static llama_token draw(struct llama_sampler *sampler, unsigned number)
 {
     static array a;
@@ -77,7 +77,7 @@ static llama_token draw(struct llama_sampler *sampler, unsigned number)
 
 static const char DRAWING[] = "temperature(0.8) | bregman(alpha=1.5, floor=0.005) | draw";
 
-/* A clone of the stage, a clone of a chain around it, and a copy into another stage go on as the original does. */
+/* A clone of the stage, a clone of a chain with it, and a copy into another stage continue as the original does. */
 static void test_clone(void)
 {
     struct llama_sampler *original = stage(DRAWING, 5), *chain = new_chain(), *clone, *chain_clone, *copy;
@@ -100,7 +100,7 @@ static void test_clone(void)
     llama_sampler_reset(chain);
     for (i = 0; i < 40; i++)
         CHECK(draw(original, i) == first[i] && draw(chain, i) == first[i]);
-    llama_sampler_free(original); /* the others do not need it */
+    llama_sampler_free(original); /* the copies are independent of it */
     CHECK(draw(clone, 40) == draw(copy, 40));
     CHECK(bregman_sampler_reseed(bregman_llama_sampler(clone), 5, 20) == BREGMAN_OK);
     for (i = 20; i < 40; i++)
@@ -128,10 +128,10 @@ static void test_chain(void)
     back = llama_sampler_chain_remove(chain, 1);
     CHECK(back == mine && llama_sampler_chain_n(chain) == 2);
     llama_sampler_free(chain);
-    llama_sampler_free(mine); /* it was given back */
+    llama_sampler_free(mine); /* it was removed from the chain */
 }
 
-/* llama_sampler_apply has no way to say that it failed: nothing may have changed, and the handle knows why. */
+/* llama_sampler_apply returns nothing: a failure changes nothing, and its message is on the handle. */
 static void test_failure(void)
 {
     static array a, before;
@@ -140,7 +140,7 @@ static void test_failure(void)
         memset(&a, 0, sizeof a);
         random_array(&a, 100);
         for (size_t i = 0; i < 100; i++) {
-            a.data[i].p = (float)i; /* NaN cannot be compared */
+            a.data[i].p = (float)i; /* NaN is not equal to itself */
             if (bad == 2)
                 a.data[i].logit = -INFINITY;
         }
@@ -158,7 +158,7 @@ static void test_failure(void)
     memcpy(&before, &a, sizeof a);
     llama_sampler_apply(mine, &a.list);
     CHECK(memcmp(&a, &before, sizeof a) == 0 && strstr(message(mine), "no token") != NULL);
-    /* And no random number was used up. */
+    /* The random position did not advance. */
     fresh = stage(DRAWING, 5);
     for (unsigned i = 0; i < 10; i++)
         CHECK(draw(drawing, i) == draw(fresh, i));
@@ -183,7 +183,7 @@ static void test_attach(void)
     for (int i = 0; i < 32; i++)
         CHECK((slots[i] != NULL) == (i < 6));
     CHECK(bregman_llama_attach(address_of(out_of_memory), sampler, &out) == BREGMAN_INTERNAL && out == &checks);
-    bregman_sampler_free(sampler); /* it is still ours */
+    bregman_sampler_free(sampler); /* the caller still owns it */
     /* The stage does what bregman_apply does. */
     for (unsigned i = 0; i < 200; i++) {
         bregman_candidates list;

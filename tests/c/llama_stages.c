@@ -1,7 +1,8 @@
 /*
- * The built-in samplers beyond top-k, top-p, min-p and temperature, each beside our stage on the same candidates. As in
- * llama_compare.c the candidates alone decide where the two may differ, by the same stage in double precision here: a
- * cut is near if a small change of the threshold moves it. llama.cpp's known defects are left out, each counted:
+ * The built-in samplers other than top-k, top-p, min-p and temperature against the stage of the same name on the same
+ * candidates. As in llama_compare.c, candidates on which the two may differ are left out beforehand: those where a small
+ * change of the threshold moves the cut of the definition in double precision. llama.cpp's known defects are left out and
+ * counted:
  * - xtc counts a candidate with logit -infinity among the min_keep that are left;
  * - typical takes 0 log 0 = NaN of a candidate with logit -infinity;
  * - mirostat's k is NaN or infinite where a candidate within the first m has logit -infinity, or where the head is flat,
@@ -24,7 +25,7 @@ typedef struct setting {
     double p, min_keep, t, delta, tau;
 } setting;
 
-/* What is left of the candidates, in descending order, and whether a cut was near. */
+/* The candidates that are left, in descending order, and whether a cut was close to one. */
 static double l[MOST], p[MOST], mass;
 static size_t n, banned;
 static bool is_near;
@@ -69,7 +70,7 @@ static void keep(size_t k)
     normalise();
 }
 
-/* Keeps what is at least as large as the bound, or near it. */
+/* Keeps the candidates that are at least as large as the bound, up to a tolerance. */
 static size_t above(double bound, double margin)
 {
     size_t low = 0, high = 0;
@@ -126,7 +127,7 @@ static void typical(double share, size_t min_keep)
         }
     }
     is_near = is_near || (k < n && scores[order[k]] - scores[order[k - 1]] < 10.0 * slack());
-    /* Of two scores as good as equal, at or before the cut, the heavier token may come first and reach the share alone. */
+    /* Of two nearly equal scores at or before the cut, the token with more mass may come first and reach the share alone. */
     is_near = is_near || (k > 1 && scores[order[k - 1]] - scores[order[k - 2]] < 10.0 * slack());
     for (size_t i = 0; i < k; i++)
         kept[i] = l[order[i]];
@@ -140,7 +141,7 @@ static void xtc(double threshold, size_t min_keep, size_t candidates)
 {
     size_t first = above(l[0] + log(threshold * mass), slack());
     if (first >= 2 && candidates - (first - 1) >= min_keep) {
-        /* Of equals at the cut llama.cpp drops any. */
+        /* Of equal tokens at the cut, llama.cpp drops any. */
         is_near = is_near || l[first - 2] == l[first - 1];
         memmove(l, l + first - 1, (n - first + 1) * sizeof *l);
         n -= first - 1;
@@ -226,7 +227,7 @@ static bool may_differ(setting s, const array *a)
         defect = banned > 0 && n < 40;
         default_chain();
         break;
-    /* The normaliser of a long array, one float after another, is off by more than the tolerance of what depends on it. */
+    /* The error of llama.cpp's sequential sum of a long array exceeds the tolerance. */
     default: is_near = n > 4000; break;
     }
     defects[s.kind] += defect;
@@ -320,9 +321,9 @@ void compare_stages(const array *a)
 }
 
 /*
- * What the drawing samplers learn. Their random numbers are not ours, but where both happen to draw the same token (of
- * one candidate always, of a few often) both must have learnt the same, and show it on the next array. Where they draw
- * another, mirostat begins anew; adaptive-p goes on with a token that neither drew, from which nobody learns.
+ * The samplers that learn from their draws. Their random numbers differ from bregman's, but if both draw the same token
+ * (always of one candidate, often of a few), both must learn the same, which shows on the next array. If they draw
+ * different tokens, mirostat is reset, and adaptive-p accepts a token that neither drew, from which neither learns.
  */
 static void test_state_of(setting s, size_t vocab)
 {
@@ -335,7 +336,7 @@ static void test_state_of(setting s, size_t vocab)
         llama_sampler_apply(built_in, &x.list);
         llama_sampler_apply(mine, &y.list);
         load(&a);
-        /* mirostat's limit is within its state; a cut that another limit would move shows as another distribution. */
+        /* mirostat's limit is internal; a different limit shows as a different cut. */
         if (s.kind == ADAPTIVE_P)
             CHECK(same_distribution(&x, &y));
         else if (!same_distribution(&x, &y))

@@ -1,4 +1,4 @@
-/* Eight sequences in eight threads, each with a context and a chain of its own: the texts are those of each alone. */
+/* Eight sequences in eight threads, each with its own context and chain: the texts are the same as one by one. */
 #include "llama_test.h"
 
 #include <pthread.h>

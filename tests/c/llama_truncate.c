@@ -1,7 +1,7 @@
 /*
- * A thousand tokens of a real model for each truncation that llama.cpp and bregman both have: at each step ours keeps
- * the tokens that theirs keeps, with the same probabilities, and the text is written by the chain that has ours in it.
- * A truncation of both goes into the table below, and is tested.
+ * A thousand tokens of a real model for each truncation that llama.cpp and bregman both have: at each step the stage keeps
+ * the tokens that the built-in sampler keeps, with the same probabilities, and the chain with the stage writes the text. A
+ * new truncation needs an entry in the table below.
  */
 #include "llama_test.h"
 
@@ -14,10 +14,10 @@ typedef struct truncation {
     const char *name;
     struct llama_sampler *(*theirs)(void);
     const char *ours;
-    /* Whether single precision decides about a token of these sorted logits; such a step is left out. */
+    /* Whether rounding in single precision decides about one of these sorted logits; such a step is left out. */
     bool (*is_near_cut)(const double *sorted, size_t n);
-    unsigned long most_near; /* so few steps may be left out */
-    unsigned long least_cut;  /* so many steps drop tokens: xtc only where two are above its threshold */
+    unsigned long most_near; /* largest number of steps that are left out */
+    unsigned long least_cut;  /* least number of steps that drop tokens: xtc only where two are above its threshold */
 } truncation;
 
 static struct llama_sampler *top_k(void) { return llama_sampler_init_top_k(40); }
@@ -26,7 +26,7 @@ static struct llama_sampler *min_p(void) { return llama_sampler_init_min_p(0.05f
 
 static struct llama_sampler *typical(void) { return llama_sampler_init_typical(0.9f, 1); }
 static struct llama_sampler *top_n_sigma(void) { return llama_sampler_init_top_n_sigma(1.0f); }
-/* Always: no coin is involved, whose random numbers are not ours. */
+/* With probability 1, so that no random number is involved: they differ. */
 static struct llama_sampler *xtc(void) { return llama_sampler_init_xtc(1.0f, 0.03f, 1, 1); }
 
 static bool near_top_k(const double *l, size_t n) { return is_tie(l, n, 40); }
@@ -45,7 +45,7 @@ static const truncation truncations[] = {
     {"xtc", xtc, "xtc(1, threshold=0.0299999993)", near_xtc, TOKENS / 50, TOKENS / 10},
 };
 
-/* The chain of an engine that draws with llama.cpp's own sampler. */
+/* A chain that draws with llama.cpp's own sampler. */
 static struct llama_sampler *chain_with(const char *ours, uint32_t seed)
 {
     struct llama_sampler *chain = new_chain();

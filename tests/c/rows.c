@@ -8,7 +8,7 @@ enum { VOCAB = 500, STRIDE = 512, ROWS = 6, WORDS = (VOCAB + 31) / 32, MASK_STRI
 
 static const char CHAIN[] = "temperature(0.8) | top_k(20) | draw";
 
-/* The four logits of the tests whose answers can be worked out by hand. */
+/* Four logits with results that can be computed by hand. */
 static const float SMALL[4] = {1.0f, 3.0f, -2.0f, 2.5f};
 
 static int near(double a, double b)
@@ -26,7 +26,7 @@ static void test_by_hand(void)
     unsigned first = 0, i;
     CHECK(bregman_distribution(plain, SMALL, 4, ids, p, 4, &n) == BREGMAN_OK);
     CHECK(n == 2 && ids[0] == 1 && ids[1] == 3 && near(p[0], e3 / (e3 + e25)) && near(p[1], e25 / (e3 + e25)));
-    /* alpha = 2 spreads what was cut off evenly. */
+    /* alpha = 2 distributes the dropped mass evenly. */
     CHECK(bregman_distribution(flat, SMALL, 4, ids, p, 4, &n) == BREGMAN_OK);
     CHECK(n == 2 && near(p[0], (1.0 + (e3 - e25) / total) / 2.0) && near(p[0] + p[1], 1.0));
     CHECK(bregman_distribution(flat, SMALL, 4, NULL, NULL, 0, &n) == BREGMAN_BUFFER_TOO_SMALL && n == 2);
@@ -45,7 +45,7 @@ static void test_by_hand(void)
     bregman_sampler_free(flat);
 }
 
-/* Eighths below 8 in half precision and in bfloat16, whose bits are those of a float cut short. */
+/* Eighths below 8 in half precision and in bfloat16, which is the upper half of a float. */
 static uint16_t to_f16(float x)
 {
     uint32_t bits;
@@ -79,7 +79,7 @@ static bregman_batch describe(void)
     return b;
 }
 
-/* Each row of the batch equals a call of its own with a fresh sampler, the mask written into the logits by hand. */
+/* Each row of the batch equals a single call on a new sampler with the mask applied to the logits. */
 static void check_batch(const bregman_batch *batch)
 {
     bregman_sampler *samplers[ROWS];
@@ -112,7 +112,7 @@ static void test_batch(void)
 {
     bregman_batch b;
     size_t i, r;
-    memset(rows, 0xff, sizeof rows); /* between the rows is NaN: nobody reads it */
+    memset(rows, 0xff, sizeof rows); /* NaN between the rows, which must not be read */
     for (r = 0; r < ROWS; r++) {
         fill(rows + r * STRIDE, VOCAB, (unsigned)r);
         for (i = 0; i < VOCAB; i++) {

@@ -1,4 +1,4 @@
-/* A C host that makes samplers, moves their state about, lists the catalogue and brings a generator of its own. */
+/* A C host that creates samplers, uses their state, lists the catalogue and has its own generator. */
 #include "consumer.h"
 
 #include <math.h>
@@ -35,7 +35,7 @@ static void test_sequence(void)
     CHECK(bregman_sampler_reset(a) == BREGMAN_OK);
     for (i = 0; i < 20; i++)
         CHECK(token(a, i) == first[i]);
-    /* Another seed, and back to the old one in the middle. */
+    /* Another seed, then the first one again in the middle. */
     CHECK(bregman_sampler_reseed(a, 8, 0) == BREGMAN_OK);
     for (i = 0; i < 20; i++)
         differ += token(a, i) != first[i];
@@ -44,7 +44,7 @@ static void test_sequence(void)
     for (i = 13; i < 20; i++)
         CHECK(token(a, i) == first[i]);
     bregman_sampler_free(a);
-    CHECK(token(b, 20) >= 0); /* a clone outlives what it was cloned from */
+    CHECK(token(b, 20) >= 0); /* a clone is independent of the original */
     bregman_sampler_free(b);
     bregman_sampler_free(NULL);
 }
@@ -118,15 +118,17 @@ void test_catalogue(void)
         stage.struct_size = (uint32_t)sizeof stage;
         CHECK(bregman_stage_info(i, &stage) == BREGMAN_OK && stage.struct_size == sizeof stage);
         CHECK(strlen(stage.name) > 0 && strlen(stage.summary) > 0 && strlen(stage.source) > 0 && stage.aliases != NULL);
-        CHECK(stage.draws <= 1 && stage.parameter_size >= sizeof(bregman_parameter));
+        CHECK(stage.learns == (strncmp(stage.name, "mirostat", 8) == 0 || strcmp(stage.name, "adaptive_p") == 0));
+        CHECK(stage.draws <= 1 && stage.learns <= stage.draws && stage.reserved == 0);
+        CHECK(stage.parameter_size >= sizeof(bregman_parameter));
         draws += stage.draws;
         for (j = 0; j < stage.parameter_count; j++) {
             const bregman_parameter *p = (const bregman_parameter *)(const void *)((const char *)stage.parameters +
                                                                                    j * stage.parameter_size);
             CHECK(strlen(p->name) > 0 && strlen(p->summary) > 0 && p->aliases != NULL && p->default_value != NULL);
-            CHECK(p->kind <= BREGMAN_BIASES && p->min_excluded <= 1 && p->required <= 1 && (p->group == 0 || !p->required));
-            CHECK((p->kind == BREGMAN_CHOICE) == (strlen(p->choices) > 0));
-            CHECK(p->kind > BREGMAN_COUNT || p->min < p->max);
+            CHECK(p->kind <= BREGMAN_KIND_BIASES && p->min_excluded <= 1 && p->required <= 1 && (p->group == 0 || !p->required));
+            CHECK((p->kind == BREGMAN_KIND_CHOICE) == (strlen(p->choices) > 0));
+            CHECK(p->kind > BREGMAN_KIND_COUNT || p->min < p->max);
             CHECK(!p->required || strlen(p->default_value) == 0);
             parameters++;
         }
@@ -191,7 +193,7 @@ void test_generator(void)
         CHECK(bregman_decode(copy, logits, VOCAB, &z) == BREGMAN_OK);
         CHECK(x.token == y.token && x.token == z.token && x.support == n);
     }
-    /* A dual needs f', which this generator has not. */
+    /* The dual needs f', which this generator does not have. */
     CHECK(bregman_sampler_new_with_generators("bregman(generator=square, mode=dual, lambda=0.1) | draw", 5, &g, 1,
                                               &copy, error, sizeof error) == BREGMAN_INVALID_CHAIN);
     CHECK(strstr(error, "square") != NULL);

@@ -1,4 +1,4 @@
-// What is told besides the token, and the state that a sampler is given: each against the C function of the same name.
+// Answers besides the token, and the settings of a sampler: each must equal the C function of the same name.
 #include "check.hpp"
 
 #include <algorithm>
@@ -31,7 +31,7 @@ static void test_top() {
         for (std::size_t i = 0; i < top.ids.size(); i++)
             CHECK(top.ids[i] == ids[i] && top.logprobs[i] == logprobs[i]);
     }
-    // The law has as many tokens as the chain keeps, the model all of them, however many are asked for.
+    // The decoded distribution has the tokens that the chain keeps, the model has all, whatever number is requested.
     const std::size_t all = std::numeric_limits<std::size_t>::max(), support = s.distribution(logits).ids.size();
     CHECK(s.top_logprobs(logits, source::decoded, all).ids.size() == support && support < vocab);
     CHECK(s.top_logprobs(logits, source::model, all).ids.size() == vocab);
@@ -79,10 +79,10 @@ static void test_prompt() {
     sampler s(about_output, 1);
     const std::vector<float> logits = {1, 4, 3, 2};
     s.accept({1, 2});
-    CHECK(s.decode(logits).token == 1); // all of it is the prompt
+    CHECK(s.decode(logits).token == 1); // the whole history is the prompt
     s.set_prompt_length(1);             // token 2 is output
     CHECK(s.top_logprobs(logits, source::decoded, 1).ids[0] == 1);
-    s.set_prompt_length(0); // so is token 1: 1, and 3 - 3, are less than 2
+    s.set_prompt_length(0); // token 1 is output, too: its logit 3 - 3 is below 2, as is 1
     CHECK(s.decode(logits).token == 3);
     CHECK(refused(s.try_set_prompt_length(3), "") && s.decode(logits).token == 3);
 }
@@ -102,55 +102,55 @@ static void test_batch_answers() {
         batch.add(each[r]);
         plain.add(again[r]);
     }
-    bregman::answers told;
-    told.of = source::decoded;
-    told.logprob = told.rank = true;
-    told.top = 5;
-    told.kept = vocab;
-    told.kept_mask_words = 11;
+    bregman::answers more;
+    more.of = source::decoded;
+    more.logprob = more.rank = true;
+    more.top = 5;
+    more.kept = vocab;
+    more.kept_mask_words = 11;
     const bregman::rows input = bregman::rows::f32(all, vocab);
-    CHECK(batch.try_decode(input, {}, &told).error().code == status::invalid_logits && !plain.try_decode(input));
+    CHECK(batch.try_decode(input, {}, &more).error().code == status::invalid_logits && !plain.try_decode(input));
     for (std::size_t r = 0; r < count; r++) {
         const bregman_result &result = batch.results()[r];
         CHECK(same(result, plain.results()[r]));
         if (r == 3) {
-            CHECK(std::isnan(told.logprob_of(r)) && told.rank_of(r) == 0 && told.top_ids(r).empty());
-            CHECK(told.top_logprobs(r).empty() && told.kept_ids(r).empty() && told.kept_mask(r)[0] == 0);
+            CHECK(std::isnan(more.logprob_of(r)) && more.rank_of(r) == 0 && more.top_ids(r).empty());
+            CHECK(more.top_logprobs(r).empty() && more.kept_ids(r).empty() && more.kept_mask(r)[0] == 0);
             continue;
         }
-        const bregman::distribution law = again[r].distribution({&all[r * vocab], vocab});
-        CHECK(told.kept_ids(r).size() == result.support && law.ids.size() == result.support);
+        const bregman::distribution decoded = again[r].distribution({&all[r * vocab], vocab});
+        CHECK(more.kept_ids(r).size() == result.support && decoded.ids.size() == result.support);
         std::vector<std::uint32_t> bits(11);
-        for (std::size_t i = 0; i < law.ids.size(); i++) {
-            const auto token = static_cast<std::size_t>(law.ids[i]);
+        for (std::size_t i = 0; i < decoded.ids.size(); i++) {
+            const auto token = static_cast<std::size_t>(decoded.ids[i]);
             bits[token / 32] |= 1u << token % 32;
-            CHECK(told.kept_ids(r)[i] == law.ids[i]);
-            CHECK(i >= told.top_ids(r).size() || told.top_ids(r)[i] == law.ids[i]);
+            CHECK(more.kept_ids(r)[i] == decoded.ids[i]);
+            CHECK(i >= more.top_ids(r).size() || more.top_ids(r)[i] == decoded.ids[i]);
         }
-        CHECK(std::vector<std::uint32_t>(told.kept_mask(r).begin(), told.kept_mask(r).end()) == bits);
-        CHECK(told.top_ids(r).size() == std::min<std::size_t>(5, law.ids.size()));
-        CHECK(told.top_logprobs(r).size() == told.top_ids(r).size());
-        CHECK(std::abs(told.logprob_of(r) - std::log(result.p)) < 1e-5f);
-        CHECK(told.rank_of(r) >= 1 && told.rank_of(r) <= result.support);
-        CHECK(law.ids[told.rank_of(r) - 1] == result.token || law.probs[told.rank_of(r) - 1] == result.p);
+        CHECK(std::vector<std::uint32_t>(more.kept_mask(r).begin(), more.kept_mask(r).end()) == bits);
+        CHECK(more.top_ids(r).size() == std::min<std::size_t>(5, decoded.ids.size()));
+        CHECK(more.top_logprobs(r).size() == more.top_ids(r).size());
+        CHECK(std::abs(more.logprob_of(r) - std::log(result.p)) < 1e-5f);
+        CHECK(more.rank_of(r) >= 1 && more.rank_of(r) <= result.support);
+        CHECK(decoded.ids[more.rank_of(r) - 1] == result.token || decoded.probs[more.rank_of(r) - 1] == result.p);
     }
 }
 
-// Nothing that was not asked for is told, and an answer from nowhere is refused.
+// Answers that were not requested are empty, and an unknown source is refused.
 static void test_misuse() {
     const std::vector<float> logits = row(vocab, 1);
     sampler s(chain, 1);
     bregman::batch batch;
-    bregman::answers told;
+    bregman::answers more;
     batch.add(s);
-    batch.decode(bregman::rows::f32(logits, vocab), {}, &told);
-    CHECK(told.top_ids(0).empty() && told.top_logprobs(0).empty() && told.kept_ids(0).empty() && told.kept_mask(0).empty());
-    told.of = static_cast<source>(9);
-    told.logprob = true;
-    CHECK(refused(batch.try_decode(bregman::rows::f32(logits, vocab), {}, &told), "source") && batch.results()[0].token == -1);
+    batch.decode(bregman::rows::f32(logits, vocab), {}, &more);
+    CHECK(more.top_ids(0).empty() && more.top_logprobs(0).empty() && more.kept_ids(0).empty() && more.kept_mask(0).empty());
+    more.of = static_cast<source>(9);
+    more.logprob = true;
+    CHECK(refused(batch.try_decode(bregman::rows::f32(logits, vocab), {}, &more), "source") && batch.results()[0].token == -1);
     batch.clear();
-    told.of = source::model;
-    batch.decode(bregman::rows::f32({}, vocab), {}, &told); // no rows, no answers
+    more.of = source::model;
+    batch.decode(bregman::rows::f32({}, vocab), {}, &more); // no rows, no answers
 }
 
 void test_answers() {

@@ -1,4 +1,4 @@
-// Batches: every number format, stride and mask gives what rows one by one give, and what is too short is refused.
+// Batches: every number format, stride and mask gives the same as rows one by one; arrays that are too short are refused.
 #include "check.hpp"
 
 #include <cmath>
@@ -29,7 +29,7 @@ static std::uint16_t to_bf16(float x) {
     return static_cast<std::uint16_t>(bits >> 16);
 }
 
-// For numbers that half precision has, and none below its normal ones but 0.
+// For 0 and the normal numbers of half precision.
 static std::uint16_t to_f16(float x) {
     if (x == 0.0f)
         return 0;
@@ -39,7 +39,7 @@ static std::uint16_t to_f16(float x) {
     return static_cast<std::uint16_t>((x < 0 ? 0x8000 : 0) | ((exponent + 14) << 10) | (static_cast<int>(mantissa) & 0x3ff));
 }
 
-// `count` rows with `gap` numbers between them that nobody may read; coarse enough for bfloat16.
+// `count` rows with `gap` numbers between them that must not be read; the logits are exact in bfloat16.
 static std::vector<float> storage(std::size_t gap) {
     std::vector<float> all;
     for (unsigned r = 0; r < count; r++) {
@@ -133,7 +133,7 @@ static void test_options() {
     }
 }
 
-// A bad row is that row's alone, and the failure names it.
+// A bad row fails alone, and the failure names it.
 static void test_failures() {
     std::vector<float> all = storage(0);
     const std::vector<bregman_result> expected = one_by_one(all, vocab);
@@ -157,7 +157,7 @@ static void test_failures() {
     CHECK(threw);
     batch.clear();
     batch.add(each[0]);
-    batch.add(each[0]); // one sampler is one sequence
+    batch.add(each[0]); // a sampler is of one sequence
     CHECK(batch.try_decode(rows::f32(all, vocab)).error().code == status::invalid_argument);
     CHECK(batch.results()[0].status == BREGMAN_OK && batch.results()[1].status == BREGMAN_INVALID_ARGUMENT);
     sampler none;
@@ -166,7 +166,7 @@ static void test_failures() {
     CHECK(!batch.try_decode(rows::f32(all, vocab)) && batch.results()[0].token == -1);
 }
 
-// What the C ABI has to believe, the views know: nothing is read beyond them.
+// The C ABI relies on the lengths that it is given; the views know theirs, and nothing is read beyond them.
 static void test_bounds() {
     const std::vector<float> all = storage(0);
     std::vector<sampler> each = samplers();
@@ -183,8 +183,8 @@ static void test_bounds() {
     CHECK(refused(rows::f32(all, vocab, vocab + 1), "too few for 7 rows"));
     CHECK(refused(rows::f32(all, vocab, std::numeric_limits<std::size_t>::max() / 2), "too few for 7 rows"));
     CHECK(refused(rows::f32({}, vocab), "too few for 7 rows"));
-    CHECK(refused(rows::f32(all, vocab).mask({mask.data(), mask.size() - 1}), "the mask is 76 words"));
-    CHECK(refused(rows::f32(all, vocab).mask(mask, 12), "the mask is 77 words"));
+    CHECK(refused(rows::f32(all, vocab).mask({mask.data(), mask.size() - 1}), "the mask has 76 words"));
+    CHECK(refused(rows::f32(all, vocab).mask(mask, 12), "the mask has 77 words"));
     CHECK(refused(rows::f32(all, vocab, 10), "stride"));
     CHECK(refused(rows::f32(all, 0), "vocab"));
     std::vector<bregman_sampler *> handles(3, each[0].get());

@@ -1,4 +1,4 @@
-// The catalogue, and what the library says of itself.
+// The catalogue, the version and the SIMD level.
 #include "check.hpp"
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 using bregman::kind;
 using bregman::stage;
 
-// The smallest thing that a parameter takes.
+// The smallest value that a parameter accepts.
 static std::string smallest(const bregman::parameter &p) {
     switch (p.kind) {
     case kind::number: return std::to_string(p.min_excluded ? p.max : p.min);
@@ -23,8 +23,8 @@ static std::string smallest(const bregman::parameter &p) {
     return "";
 }
 
-// A chain's text for the stage alone, made from the catalogue only: its required parameters at their smallest, and the
-// first of each group that has no default.
+// A chain of the stage alone, from the catalogue: its required parameters at their smallest value, and the first of each
+// group without a default.
 static std::string example(const stage &s) {
     std::string text(s.name);
     const char *separator = "(";
@@ -47,10 +47,10 @@ static void test_macros() {
     for (const stage &m : all) {
         CHECK(!m.name.empty() && !m.summary.empty() && !m.source.empty() && m.draws);
         const auto sampler = bregman::sampler::create(example(m), 1);
-        // A macro stands for stages: what it is called is not in the canonical chain.
+        // A macro stands for stages: its name is not in the canonical chain.
         CHECK(sampler && sampler->describe().find(m.name) == std::string::npos);
     }
-    CHECK(std::any_of(all.begin(), all.end(), [](const stage &m) { return m.name == "llama_cpp"; }));
+    CHECK(std::any_of(all.begin(), all.end(), [](const stage &m) { return m.name == "llama_cpp" && m.learns; }));
 }
 
 void test_catalogue() {
@@ -60,6 +60,7 @@ void test_catalogue() {
     for (const stage &s : all) {
         CHECK(!s.name.empty() && !s.summary.empty() && !s.source.empty());
         draws += s.draws;
+        CHECK(s.learns == (s.name == "mirostat" || s.name == "mirostat_v2" || s.name == "adaptive_p"));
         for (const bregman::parameter &p : s.parameters) {
             CHECK(!p.name.empty() && !p.summary.empty() && !(p.max < p.min));
             CHECK(p.kind != kind::choice || p.choices.find(',') != std::string_view::npos);

@@ -1,4 +1,4 @@
-// What the parts of the C++ program share.
+// Shared by the parts of the C++ program.
 #ifndef CHECK_HPP
 #define CHECK_HPP
 
@@ -10,7 +10,7 @@ extern unsigned long checks;
 void check(bool good, const char *what, const char *file, int line);
 #define CHECK(condition) check(static_cast<bool>(condition), #condition, __FILE__, __LINE__)
 
-// `n` logits that differ, the same for the same number; all of them numbers that half precision has, too.
+// `n` different logits, the same for the same number, all exact in half precision.
 std::vector<float> row(std::size_t n, unsigned number);
 bool same(const bregman_result &a, const bregman_result &b);
 

@@ -1,4 +1,4 @@
-// One row at a time: each call gives what the C function of the same name gives, from any contiguous container.
+// One row at a time, from any contiguous container: each call must equal the C function of the same name.
 #include "check.hpp"
 
 #include <array>
@@ -47,7 +47,7 @@ static void test_against_c() {
     bregman_sampler_free(plain);
 }
 
-// The whole vocabulary: more than the first guess at how much room it takes.
+// The whole vocabulary: more than the room that is reserved at first.
 static void test_large_distribution() {
     sampler s("temperature(2)", 1);
     const std::vector<float> logits = row(1000, 4);
@@ -109,7 +109,7 @@ static void test_views() {
     static_assert(!std::is_constructible_v<view<const float>, std::vector<std::int32_t> &>);
 }
 
-// A generator of the host's own: phi(x) = x^2 / 2 is the alpha = 2 member of the family.
+// A generator of the host: phi(x) = x^2 / 2 is the alpha = 2 member of the family.
 static void test_generator() {
     const auto half_square = [](void *, const double *x, double *out, std::size_t n) {
         for (std::size_t i = 0; i < n; i++)

@@ -1,5 +1,5 @@
-// libllama-common's own chain, the one that llama-server and llama-cli sample with: with a bregman stage in the place of
-// its draw, and (under the preload library) with the chain from the environment.
+// The chain of libllama-common, with which llama-server and llama-cli sample: with a bregman stage in place of its draw,
+// and (with the preload library) with the chain from the environment.
 //
 // usage: llama_common stage|draw BACKENDS MODEL
 #include "bregman_llama.h"
@@ -10,8 +10,8 @@
 #include <cstring>
 #include <vector>
 
-// libllama-common has no header of its own in a package; these functions have kept their signatures. The parameters'
-// members are not needed, only their default constructor and more room than they take.
+// No package has a header of libllama-common; these functions have kept their signatures. Only the default constructor of
+// the parameters is needed, and more room than they take.
 struct common_sampler;
 struct common_params_sampling {
     common_params_sampling();
@@ -67,7 +67,7 @@ static std::vector<llama_token> write(bregman_sampler *sampler, llama_context *c
     return text;
 }
 
-// common_sampler's chain with its last sampler, the draw, replaced; a clone of it goes on in the same way.
+// common_sampler's chain with its last sampler, the draw, replaced; a clone of it draws the same tokens.
 static void with_stage(common_sampler *sampler, llama_context *context) {
     llama_sampler *chain = common_sampler_get(sampler);
     llama_sampler_free(llama_sampler_chain_remove(chain, llama_sampler_chain_n(chain) - 1));

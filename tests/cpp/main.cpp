@@ -1,4 +1,4 @@
-// bregman.hpp, held against the C ABI that it stands on.
+// bregman.hpp compared with the C ABI that it calls.
 #include "check.hpp"
 
 #include <cstdio>
@@ -23,7 +23,7 @@ std::vector<float> row(std::size_t n, unsigned number) {
 }
 
 bool same(const bregman_result &a, const bregman_result &b) {
-    // Bytes, as NaN stands for what was not asked for.
+    // Bytes, because fields that were not requested are NaN.
     return std::memcmp(&a, &b, sizeof a) == 0;
 }
 

@@ -1,4 +1,4 @@
-// An engine that is compiled without exceptions: failures are values, and whoever insists aborts.
+// An engine compiled without exceptions: `try_x` returns failures as values, and `x` aborts.
 #include "bregman.hpp"
 
 #include <cstdio>

@@ -28,7 +28,7 @@ static void test_moves() {
     sampler adopted = sampler::adopt(handle);
     CHECK(adopted.describe() == "greedy");
 
-    std::map<int, sampler> sequences; // as a server keeps them
+    std::map<int, sampler> sequences; // as in a server
     sequences.emplace(7, sampler(chain, 7));
     sequences[8] = sampler(chain, 8);
     sequences.erase(7);
@@ -48,7 +48,7 @@ static void test_empty() {
     CHECK(!none.try_reset() && !none.try_reseed(1, 1) && !none.try_accept(std::vector<std::int32_t>{1}));
 }
 
-// A clone goes on as the original does, and alone.
+// A clone continues as the original does, independently of it.
 static void test_clones() {
     const std::vector<float> logits = row(500, 3);
     sampler a(chain, 5);

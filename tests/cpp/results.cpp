@@ -1,4 +1,4 @@
-// Failures: as values, and as exceptions.
+// Failures as values and as exceptions.
 #include "check.hpp"
 
 #include <limits>

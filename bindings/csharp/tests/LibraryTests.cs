@@ -52,6 +52,9 @@ namespace Bregman.Tests
             Check.SameSequence(
                 new[] { "greedy", "draw" }.OrderBy(name => name),
                 stages.Where(s => s.Draws).Select(s => s.Name).Intersect(new[] { "greedy", "draw" }).OrderBy(name => name));
+            Check.SameSequence(
+                new[] { "adaptive_p", "mirostat", "mirostat_v2" },
+                stages.Where(s => s.Learns).Select(s => s.Name).OrderBy(name => name, StringComparer.Ordinal));
             Check.SameSequence(new[] { "temp", "t" }, stages.Single(s => s.Name == "temperature").Aliases);
             var bregman = stages.Single(s => s.Name == "bregman");
             Check.That(!bregman.Draws && bregman.Aliases.Count == 0, "it transforms");
@@ -99,6 +102,7 @@ namespace Bregman.Tests
             Check.That(BregmanLibrary.Macros.Count > 0 && BregmanLibrary.Macros.All(m => m.Draws), "they end a chain");
             var stages = BregmanLibrary.Stages.Select(s => s.Name);
             Check.That(!BregmanLibrary.Macros.Select(m => m.Name).Intersect(stages).Any(), "none is a stage");
+            Check.SameSequence(new[] { "llama_cpp" }, BregmanLibrary.Macros.Where(m => m.Learns).Select(m => m.Name));
             var llama = BregmanLibrary.Macros.Single(m => m.Name == "llama_cpp");
             Check.Equal("40", llama.Parameters.Single(p => p.Name == "top_k").DefaultValue);
             using (var sampler = new Sampler("llama_cpp", 0))

@@ -84,7 +84,7 @@ fn lists_of_tokens_have_a_length_and_a_source() {
         unsafe { bregman_top_logprobs(sampler.raw, logits.as_ptr(), vocab, source, n, ids, logprobs, len) }
     };
     assert_eq!(top(2, 8, VOCAB), BREGMAN_INVALID_ARGUMENT);
-    assert_eq!(sampler.error(), "source is 2: it is BREGMAN_OF_MODEL or BREGMAN_OF_DECODED");
+    assert_eq!(sampler.error(), "source is 2: must be BREGMAN_OF_MODEL or BREGMAN_OF_DECODED");
     assert_eq!(top(BREGMAN_OF_DECODED, 8, 0), BREGMAN_INVALID_ARGUMENT);
     assert_eq!(top(BREGMAN_OF_DECODED, usize::MAX, VOCAB), BREGMAN_INVALID_ARGUMENT);
     assert_eq!(top(BREGMAN_OF_DECODED, 0, VOCAB), BREGMAN_OK);
@@ -125,11 +125,12 @@ fn macros_are_listed_like_stages() {
         assert_eq!(unsafe { bregman_macro_info(index, info.as_mut_ptr()) }, BREGMAN_OK);
         // SAFETY: written by the call just made, or zero.
         let info = unsafe { info.assume_init() };
-        assert!(info.draws == 1 && info.parameter_count > 5);
+        assert!(info.draws == 1 && info.reserved == 0 && info.parameter_count > 5);
+        assert_eq!(info.learns == 1, bregman::macros()[index].learns());
         for i in 0..info.parameter_count {
             // SAFETY: an element of the static list.
             let p = unsafe { &*info.parameters.byte_add(i * info.parameter_size) };
-            assert!(p.kind <= BREGMAN_BIASES && p.required == 0);
+            assert!(p.kind <= BREGMAN_KIND_BIASES && p.required == 0);
         }
     }
     let mut info = std::mem::MaybeUninit::<bregman_stage>::zeroed();

@@ -98,7 +98,7 @@ fn an_alpha_out_of_range_is_explained() {
 #[test]
 fn texts_that_are_no_texts_are_refused() {
     let (status, said) = refusal(c"top_k(3) \xff| draw", &[]);
-    assert_eq!((status, &*said), (BREGMAN_INVALID_ARGUMENT, "chain is not UTF-8 from byte 9 on"));
+    assert_eq!((status, &*said), (BREGMAN_INVALID_CHAIN, "chain is not UTF-8 from byte 9 on"));
     // No terminator in reach: exactly so many bytes may be read and no more.
     let endless = vec![b' '; (1 << 16) + 1];
     let (mut out, mut error) = (null_mut(), [0; 100]);
@@ -106,7 +106,7 @@ fn texts_that_are_no_texts_are_refused() {
     let status = unsafe { bregman_sampler_new(endless.as_ptr().cast(), 1, &mut out, error.as_mut_ptr(), error.len()) };
     // SAFETY: the buffer was zero, so it has a terminator.
     let said = unsafe { CStr::from_ptr(error.as_ptr()) };
-    assert_eq!((status, said, out), (BREGMAN_INVALID_ARGUMENT, c"chain is longer than 65536 bytes", null_mut()));
+    assert_eq!((status, said, out), (BREGMAN_INVALID_CHAIN, c"chain is longer than 65536 bytes", null_mut()));
     // One byte less, and it is a chain.
     let mut longest = vec![b' '; (1 << 16) - 4];
     longest.extend(*b"draw\0");
@@ -187,17 +187,17 @@ fn a_generator_that_is_wrong_is_explained() {
     #[rustfmt::skip]
     let cases = [
         (of(&|g| g.name = null()), BREGMAN_INVALID_ARGUMENT, "name is NULL"),
-        (of(&|g| g.name = c"".as_ptr()), BREGMAN_INVALID_ARGUMENT, "name must be a word that a chain can hold"),
-        (of(&|g| g.name = c"a|b".as_ptr()), BREGMAN_INVALID_ARGUMENT, "name must be a word that a chain can hold"),
+        (of(&|g| g.name = c"".as_ptr()), BREGMAN_INVALID_ARGUMENT, "name must be a word that a chain can contain"),
+        (of(&|g| g.name = c"a|b".as_ptr()), BREGMAN_INVALID_ARGUMENT, "name must be a word that a chain can contain"),
         (of(&|g| g.name = c"\xff".as_ptr()), BREGMAN_INVALID_ARGUMENT, "name is not UTF-8 from byte 0 on"),
         (of(&|g| g.phi = None), BREGMAN_INVALID_ARGUMENT, "generators[0].phi, f and f_inverse must not be NULL"),
         (of(&|g| g.f = None), BREGMAN_INVALID_ARGUMENT, "generators[0].phi, f and f_inverse must not be NULL"),
         (of(&|g| g.f_inverse = None), BREGMAN_INVALID_ARGUMENT, "generators[0].phi, f and f_inverse must not be NULL"),
         (of(&|g| g.struct_size = 0), BREGMAN_INVALID_ARGUMENT, "struct_size is 0, less than the"),
         (of(&|g| g.struct_size = size - 1), BREGMAN_INVALID_ARGUMENT, "struct_size is"),
-        (of(&|g| g.struct_size = u32::MAX), BREGMAN_INVALID_ARGUMENT, "no version is so large"),
+        (of(&|g| g.struct_size = u32::MAX), BREGMAN_INVALID_ARGUMENT, "more than the 4096 of any version"),
         (of(&|g| g.reserved = 1), BREGMAN_UNSUPPORTED, "generators[0].reserved is not 0"),
-        (vec![good, good], BREGMAN_INVALID_ARGUMENT, "generators[1].name `mine` is taken twice"),
+        (vec![good, good], BREGMAN_INVALID_ARGUMENT, "generators[1].name `mine` is used twice"),
         (vec![square(c"mind")], BREGMAN_INVALID_CHAIN, "no generator `mine`: did you mean `mind`?"),
         (of(&|g| g.f = Some(half_square)), BREGMAN_INVALID_CHAIN, "generator `mine`: "),
         (of(&|g| g.f_inverse = Some(half_square)), BREGMAN_INVALID_CHAIN, "generator `mine`: f_inverse(f("),

@@ -2,6 +2,7 @@
 
 mod answers;
 mod chains;
+mod freed;
 mod logits;
 mod pointers;
 mod rows;

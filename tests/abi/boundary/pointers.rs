@@ -82,6 +82,8 @@ impl World {
             stage: bregman_stage {
                 struct_size: size_of::<bregman_stage>() as u32,
                 draws: 9,
+                learns: 9,
+                reserved: 9,
                 name: null(),
                 aliases: null(),
                 summary: null(),

@@ -69,7 +69,7 @@ fn a_batch_that_says_something_wrong_fails_in_every_row() {
     type Wrong<'a> = (&'a str, &'a dyn Fn(&mut bregman_batch), &'a str);
     #[rustfmt::skip]
     let cases: [Wrong<'_>; 18] = [
-        ("dtype 3", &|b| b.dtype = 3, "batch->dtype is 3: it is BREGMAN_F32, BREGMAN_F16 or BREGMAN_BF16"),
+        ("dtype 3", &|b| b.dtype = 3, "batch->dtype is 3: must be BREGMAN_F32, BREGMAN_F16 or BREGMAN_BF16"),
         ("dtype max", &|b| b.dtype = u32::MAX, "batch->dtype is 4294967295"),
         ("flag 16", &|b| b.flags = 16 | BREGMAN_ACCEPT, "batch->flags has unknown bits 0x10"),
         ("last flag", &|b| b.flags = 1 << 31, "batch->flags has unknown bits 0x80000000"),
@@ -187,7 +187,7 @@ fn a_sampler_that_stands_twice_is_decoded_once() {
         assert_eq!(rows.decode_with(&[a, b, a]), BREGMAN_INVALID_ARGUMENT);
         assert_eq!(rows.tokens(), [good[0], good[1], -1]);
         assert!(rows.results[2].status == BREGMAN_INVALID_ARGUMENT && is_empty(&rows.results[2]));
-        assert_eq!(rows.samplers[0].error(), "the sampler stands twice in the batch");
+        assert_eq!(rows.samplers[0].error(), "the sampler is in the batch twice");
         // It went on by one position, and can be used again.
         let (once, logits) = (Handle::new(CHAIN, 0), row(VOCAB, 77));
         once.decode(&rows.logits[..VOCAB]);

@@ -99,6 +99,7 @@ namespace Bregman
                     Utf8.Read(info.summary),
                     Utf8.Read(info.source),
                     info.draws != 0,
+                    info.learns != 0,
                     ReadParameters(info));
             }
             return Array.AsReadOnly(stages);

@@ -11,6 +11,7 @@ namespace Bregman
             string summary,
             string source,
             bool draws,
+            bool learns,
             IReadOnlyList<StageParameter> parameters)
         {
             Name = name;
@@ -18,6 +19,7 @@ namespace Bregman
             Summary = summary;
             Source = source;
             Draws = draws;
+            Learns = learns;
             Parameters = parameters;
         }
 
@@ -27,14 +29,22 @@ namespace Bregman
         /// <summary>Other names that are accepted.</summary>
         public IReadOnlyList<string> Aliases { get; }
 
-        /// <summary>What it does, in a sentence.</summary>
+        /// <summary>What it does, in one sentence.</summary>
         public string Summary { get; }
 
         /// <summary>The paper or project that defines it.</summary>
         public string Source { get; }
 
-        /// <summary>Whether it takes a token and so ends a chain, as every macro does.</summary>
+        /// <summary>Whether it draws a token, and therefore ends a chain, as every macro does.</summary>
         public bool Draws { get; }
+
+        /// <summary>Whether its draw depends on the tokens that it drew before.</summary>
+        /// <remarks>
+        /// Such a stage works only where this library draws (<see cref="Sampler.Decode(float[], DecodeFlags, uint[])"/>), not where the host draws from
+        /// the result of <see cref="Sampler.Process(float[])"/>; seed, position and history do not resume it. For a macro, whether
+        /// one of the stages that it can stand for learns; <see cref="Sampler.Describe"/> shows the stages of a given chain.
+        /// </remarks>
+        public bool Learns { get; }
 
         /// <summary>Its parameters; the first may be given without its name.</summary>
         public IReadOnlyList<StageParameter> Parameters { get; }

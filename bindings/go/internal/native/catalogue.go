@@ -31,6 +31,7 @@ func catalogue(macros C.int) []Stage {
 			Summary: C.GoString(info.summary),
 			Source:  C.GoString(info.source),
 			Draws:   info.draws != 0,
+			Learns:  info.learns != 0,
 		}
 		for p := range uintptr(info.parameter_count) {
 			// A newer library's parameters may be larger than this header's.

@@ -19,6 +19,7 @@ type Stage struct {
 	Summary    string
 	Source     string
 	Draws      bool
+	Learns     bool
 	Parameters []Parameter
 }
 

@@ -14,19 +14,19 @@ class Kind(IntEnum):
     """What values a parameter takes."""
 
     #: A number from `min` to `max`.
-    NUMBER = lib.BREGMAN_NUMBER
+    NUMBER = lib.BREGMAN_KIND_NUMBER
     #: A whole number from `min` to `max`.
-    COUNT = lib.BREGMAN_COUNT
+    COUNT = lib.BREGMAN_KIND_COUNT
     #: One of `choices`.
-    CHOICE = lib.BREGMAN_CHOICE
+    CHOICE = lib.BREGMAN_KIND_CHOICE
     #: The name of a `Generator`.
-    NAME = lib.BREGMAN_NAME
+    NAME = lib.BREGMAN_KIND_NAME
     #: Token ids, separated by spaces, such as "2 32000".
-    TOKENS = lib.BREGMAN_TOKENS
+    TOKENS = lib.BREGMAN_KIND_TOKENS
     #: Token sequences, separated by semicolons, such as "13; 25 11".
-    SEQUENCES = lib.BREGMAN_SEQUENCES
+    SEQUENCES = lib.BREGMAN_KIND_SEQUENCES
     #: token:bias pairs, separated by spaces, such as "15:-2.5 30:-inf".
-    BIASES = lib.BREGMAN_BIASES
+    BIASES = lib.BREGMAN_KIND_BIASES
 
 
 @dataclass(frozen=True)

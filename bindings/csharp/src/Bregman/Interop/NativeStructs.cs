@@ -47,6 +47,8 @@ namespace Bregman.Interop
     {
         internal uint struct_size;
         internal uint draws;
+        internal uint learns;
+        internal uint reserved;
         internal byte* name;
         internal byte* aliases;
         internal byte* summary;
