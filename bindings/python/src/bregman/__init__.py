@@ -9,7 +9,7 @@ same token, bit for bit, on every instruction set, with any number of threads, i
 For other hosts: `bregman.transformers`, `bregman.vllm.v1`, `bregman.vllm.v2`, `bregman.llama_cpp`.
 """
 
-from bregman._answers import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want
+from bregman._results import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want
 from bregman._arrays import pack_mask
 from bregman._batch import RESULT, decode_batch
 from bregman._catalogue import Kind, Parameter, Stage, macros, stages

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bregman import _arrays
-from bregman._answers import Want
+from bregman._results import Want
 from bregman._arguments import batch_of
 from bregman._arrays import Array
 from bregman._library import ffi, lib

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bregman import _arrays, _generator
-from bregman._answers import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want
+from bregman._results import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want
 from bregman._arguments import batch_of, int32s, uint64
 from bregman._arrays import Array
 from bregman._generator import Generator

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bregman import _arrays
-from bregman._answers import Source
+from bregman._results import Source
 from bregman._arguments import uint64
 from bregman._library import ffi
 from bregman.errors import InvalidArgumentError
