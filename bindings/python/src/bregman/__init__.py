@@ -16,7 +16,7 @@ from bregman._catalogue import Kind, Parameter, Stage, macros, stages
 from bregman._generator import Generator
 from bregman._library import ABI_VERSION, simd_level, version
 from bregman._sampler import Sampler
-from bregman._told import Answers
+from bregman._answers import Answers
 from bregman.errors import (
     BregmanError,
     BufferTooSmallError,

@@ -14,7 +14,7 @@ from bregman._arguments import batch_of
 from bregman._arrays import Array
 from bregman._library import ffi, lib
 from bregman._sampler import Sampler
-from bregman._told import Answers
+from bregman._answers import Answers
 from bregman.errors import BregmanError, InvalidArgumentError
 
 #: One row's answer: `token`, `status`, `support`, `p`, `kept_mass`, `model_logprob`, `entropy`.
