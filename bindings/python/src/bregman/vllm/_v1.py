@@ -1,4 +1,4 @@
-"""The processor for vLLM's V1 interface; see `bregman.vllm`."""
+"""The processor for the interface of vLLM's V1 model runner; see `bregman.vllm`."""
 
 from __future__ import annotations
 
@@ -7,58 +7,43 @@ from typing import Any
 from vllm.v1.sample.logits_processor import LogitsProcessor as _Interface
 from vllm.v1.sample.logits_processor import MoveDirectionality
 
-from bregman._sampler import Sampler
-from bregman.vllm._request import Request, check_params, process
-
-
-class _Row(Request):
-    """A request in the persistent batch."""
-
-    def __init__(self, sampler: Sampler) -> None:
-        super().__init__(sampler)
-        self._prompt_length = 0
-        self._output: list[int] = []
-
-    def begin(self, prompt: list[int] | None, output: list[int]) -> None:
-        """Accepts the prompt; `output` is vLLM's own list, which grows with the request."""
-        self.accept(prompt or [])
-        self._prompt_length = self.accepted
-        self._output = output
-
-    def follow(self) -> None:
-        """Accepts what the request went on with."""
-        self.accept(self._output[self.accepted - self._prompt_length :])
+from bregman.vllm._request import Request, Seeds, check_params, process
 
 
 class LogitsProcessor(_Interface):
-    """Decodes the rows of requests that ask for a chain in `extra_args["bregman"]`."""
+    """Decodes the rows of requests that name a chain in `extra_args["bregman"]`."""
 
     @classmethod
     def validate_params(cls, sampling_params: Any) -> None:
-        """Raises ValueError for a chain that is none, before the request is admitted."""
+        """Raises ValueError for a request that is refused, before it is admitted."""
         check_params(sampling_params)
 
     def __init__(self, vllm_config: Any, device: Any, is_pin_memory: bool) -> None:
-        """Needs nothing of the engine's configuration."""
-        del vllm_config, device, is_pin_memory
-        self._rows: dict[int, _Row] = {}
+        """Takes the engine's seed from `vllm_config`."""
+        del device, is_pin_memory
+        self._seeds = Seeds(vllm_config)
+        #: By index in the batch: the request, and vLLM's own list of its output, which vLLM changes in place.
+        self._rows: dict[int, tuple[Request, list[int]]] = {}
 
     def is_argmax_invariant(self) -> bool:
-        """False: so the chain is applied before vLLM's temperature, and to greedy requests as well."""
+        """False: the chain is applied before vLLM's temperature, and to greedy requests as well."""
         return False
 
     def update_state(self, batch_update: Any) -> None:
-        """Follows the persistent batch: removed, added, moved, in that order."""
+        """Follows the persistent batch: requests removed, added and moved, in that order.
+
+        A request that was preempted is added again, with the output that it has.
+        """
         if batch_update is None:
             return
         for index in batch_update.removed:
             self._rows.pop(index, None)
         for index, params, prompt, output in batch_update.added:
             self._rows.pop(index, None)
-            row = _Row.of(params)
-            if row is not None:
-                row.begin(prompt, output)
-                self._rows[index] = row
+            request = Request.of(params, self._seeds)
+            if request is not None:
+                request.begin(prompt or [])  # there is no prompt if it was given as embeddings
+                self._rows[index] = request, output
         for source, target, direction in batch_update.moved:
             moved, replaced = self._rows.pop(source, None), self._rows.pop(target, None)
             if moved is not None:
@@ -68,7 +53,7 @@ class LogitsProcessor(_Interface):
 
     def apply(self, logits: Any) -> Any:
         """Processes the rows in place."""
-        for row in self._rows.values():
-            row.follow()
-        process(logits, self._rows)
+        for request, output in self._rows.values():
+            request.follow(len(output), lambda i, j, output=output: output[i:j])  # type: ignore[misc]
+        process(logits, {index: request for index, (request, _) in self._rows.items()})
         return logits
