@@ -101,7 +101,9 @@ def engine(request: pytest.FixtureRequest, model: str) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         if asynchronous:
             _keep_asynchronous(monkeypatch)
-        made = LLM(model, async_scheduling=asynchronous, **ENGINE)
+        # Each with another library for grammars.
+        grammars = {"backend": "guidance" if asynchronous else "xgrammar", "disable_any_whitespace": True}
+        made = LLM(model, async_scheduling=asynchronous, structured_outputs_config=grammars, **ENGINE)
         assert made.llm_engine.vllm_config.scheduler_config.async_scheduling == asynchronous
         assert not made.llm_engine.vllm_config.use_v2_model_runner
         yield made
