@@ -1,15 +1,53 @@
-"""A tiny Llama that was never trained, its tokenizer, and engines that serve it."""
+"""A tiny Llama that was never trained, its tokenizer, and engines that serve it.
+
+With VLLM_USE_V2_MODEL_RUNNER=1 the engines use Model Runner V2, whose kernels are Triton's. Triton has no backend for
+CPUs, but an interpreter (TRITON_INTERPRET=1) that runs the same kernels, slowly.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from tokenizers import ByteLevelBPETokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+#: Whether the engines use Model Runner V2.
+V2 = os.environ.get("VLLM_USE_V2_MODEL_RUNNER") == "1"
+
+
+class _InterpreterDriver:
+    """What vLLM and Triton look at in a backend's driver, for the CPU."""
+
+    @staticmethod
+    def is_active() -> bool:
+        return True
+
+    def get_current_device(self) -> int:
+        return 0
+
+    def get_current_stream(self, device: int | None = None) -> int:
+        return 0
+
+    def get_active_torch_device(self) -> torch.device:
+        return torch.device("cpu")
+
+    def get_device_interface(self) -> Any:
+        return torch.cpu
+
+
+if V2:  # before vLLM is imported, which looks for a backend then
+    from triton.backends import backends
+    from triton.runtime import driver
+
+    assert os.environ["TRITON_INTERPRET"] == "1"
+    backends["cpu"] = SimpleNamespace(driver=_InterpreterDriver, compiler=None)
+    driver.set_active(_InterpreterDriver())
 
 ROOT = Path(__file__).resolve().parents[3]
 VOCAB = 512
@@ -73,6 +111,7 @@ ENGINE: dict[str, Any] = {
     "max_logprobs": VOCAB,
     "logits_processors": ["bregman.vllm:LogitsProcessor"],
     "disable_log_stats": False,
+    "gpu_memory_utilization": 0.2,
 }
 
 
@@ -88,23 +127,27 @@ def _keep_asynchronous(monkeypatch: pytest.MonkeyPatch) -> None:
         config.scheduler_config.async_scheduling = given
 
     monkeypatch.setattr(CpuPlatform, "check_and_update_config", staticmethod(keep))
-    # The other processes of an engine would not have this change.
-    monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
 
 
 @pytest.fixture(scope="session", params=["synchronous", "asynchronous"])
 def engine(request: pytest.FixtureRequest, model: str) -> Iterator[Any]:
-    """A real engine: as vLLM starts it, in processes of its own; or in this process, with an asynchronous scheduler."""
+    """A real engine with the scheduler of the name.
+
+    The synchronous one of V1 runs in processes of its own, as vLLM starts it. The others run in this process: the
+    changes that they need are made here.
+    """
     from vllm import LLM  # noqa: PLC0415
 
     asynchronous = request.param == "asynchronous"
+    # Each with another library for grammars.
+    grammars = {"backend": "guidance" if asynchronous else "xgrammar", "disable_any_whitespace": True}
     with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0" if V2 or asynchronous else "1")
         if asynchronous:
             _keep_asynchronous(monkeypatch)
-        # Each with another library for grammars.
-        grammars = {"backend": "guidance" if asynchronous else "xgrammar", "disable_any_whitespace": True}
         made = LLM(model, async_scheduling=asynchronous, structured_outputs_config=grammars, **ENGINE)
-        assert made.llm_engine.vllm_config.scheduler_config.async_scheduling == asynchronous
-        assert not made.llm_engine.vllm_config.use_v2_model_runner
+        config = made.llm_engine.vllm_config
+        assert config.scheduler_config.async_scheduling == asynchronous
+        assert config.use_v2_model_runner == V2
         yield made
         made.llm_engine.engine_core.shutdown()

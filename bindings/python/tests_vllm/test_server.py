@@ -31,6 +31,7 @@ def ask(model: str) -> Iterator[Ask]:
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", model, "--host", "127.0.0.1"]
     command += ["--port", address.rpartition(":")[2], "--served-model-name", "tiny", "--dtype", "float32"]
     command += ["--max-model-len", str(LENGTH), "--block-size", str(ENGINE["block_size"]), "--enforce-eager"]
+    command += ["--gpu-memory-utilization", str(ENGINE["gpu_memory_utilization"])]
     command += ["--logits-processors", "bregman.vllm:LogitsProcessor"]
 
     def send(**fields: Any) -> tuple[int, dict[str, Any]]:
