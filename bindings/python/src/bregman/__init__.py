@@ -6,7 +6,7 @@
 Logits are numpy arrays or torch tensors on the CPU, read in place. The same chain, seed, position and logits give the
 same token, bit for bit, on every instruction set, with any number of threads, in any batch.
 
-For other hosts: `bregman.transformers`, `bregman.vllm.v1`, `bregman.vllm.v2`, `bregman.llama_cpp`.
+For use in a host: `bregman.transformers`, `bregman.vllm`, `bregman.llama_cpp`.
 """
 
 from bregman._results import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want

@@ -1,4 +1,4 @@
-"""What a batch tells besides its tokens, and where that is written."""
+"""Optional outputs of `decode_batch`, and the arrays that receive them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from bregman.errors import InvalidArgumentError
 class _Layout(NamedTuple):
     dtype: type[np.generic]
     dimensions: int
-    #: What is in the places of a row that failed.
-    nothing: float
+    #: The initial value of `Answers.new`.
+    initial: float
 
 
 _ARRAYS = {
@@ -35,37 +35,41 @@ _ARRAYS = {
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What `decode_batch(answers=)` is to tell besides the tokens, and the arrays that it writes that to.
+    """Optional outputs of `decode_batch`, and the arrays that receive them.
 
-    The arrays are the caller's own, or new ones from `Answers.new`; None asks for nothing. They have a row for each row
-    of logits, are contiguous within a row, writable and apart from each other. The same `Answers` may serve any number
-    of calls, one at a time. A row that fails leaves its places as they were.
+    The arrays are yours, or new ones from `Answers.new`. Each output whose array is None is not computed. An array has
+    one row for each row of logits; it is writable, each of its rows is contiguous, and no two arrays share memory. The
+    same `Answers` can be used for any number of calls, one at a time, and keeps its arrays alive. The rows of the
+    arrays that belong to a failed row of the batch are not written.
 
     Raises:
         InvalidArgumentError: no array at all, a wrong shape, different numbers of rows, arrays that share memory.
-        TypeError: a wrong dtype, or no array.
+        TypeError: a wrong dtype, or no numpy array.
     """
 
-    #: Whose log-probabilities and ranks.
+    #: The distribution that log-probabilities and ranks refer to.
     source: Source = Source.MODEL
-    #: The log-probability of each row's token, float32; NaN if the untouched logits have none (NaN, +inf under a mask).
+    #: Log-probability of each row's token, float32, shape (rows,). NaN if the untouched logits define none (NaN, or
+    #: +inf under a mask).
     logprobs: npt.NDArray[np.float32] | None = None
-    #: How many tokens are at least as likely as each row's, itself among them, uint32; 0 where the logprob is NaN.
+    #: Rank of each row's token, uint32, shape (rows,): the number of tokens at least as likely, itself included. 0
+    #: where the log-probability is NaN.
     ranks: npt.NDArray[np.uint32] | None = None
-    #: Rows x n: the n most likely tokens in descending order (ties: ascending id), int32; -1 where there are no more.
+    #: The n most likely tokens, int32, shape (rows, n), in descending order (ties: ascending id); -1 fills the rest.
     top_ids: npt.NDArray[np.int32] | None = None
-    #: Their log-probabilities, float32, of the shape and strides of `top_ids`; -inf where there are no more.
+    #: Their log-probabilities, float32, with the shape and strides of `top_ids`; -inf fills the rest.
     top_logprobs: npt.NDArray[np.float32] | None = None
-    #: Rows x n: the first n tokens with positive probability, the most likely first, int32; -1 where there are no more.
+    #: The n most likely tokens of the support, int32, shape (rows, n), in descending order; -1 fills the rest.
     kept_ids: npt.NDArray[np.int32] | None = None
-    #: Rows x words, C-contiguous: the same as masks of 32 tokens a word, uint32. Tokens beyond the words are left out.
+    #: The support as masks of 32 tokens a word, uint32, shape (rows, words), C-contiguous. Tokens beyond the last word
+    #: are left out.
     kept_mask: npt.NDArray[np.uint32] | None = None
     #: Number of rows.
     rows: int = field(init=False)
     _c: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Checks the arrays, and makes the struct that every call hands over."""
+        """Checks the arrays, and makes the C struct that every call passes."""
         given = {
             name: _arrays.written_rows(getattr(self, name), layout.dtype, layout.dimensions, name)
             for name, layout in _ARRAYS.items()
@@ -99,16 +103,19 @@ class Answers:
         kept: SupportsIndex = 0,
         kept_mask: SupportsIndex = 0,
     ) -> Answers:
-        """Answers in arrays of their own; until a row is told, it has -1, 0 and NaN in its places.
+        """Answers with new arrays, filled with -1 (ids), 0 (ranks, masks) and NaN (log-probabilities).
 
         Args:
-            rows: how many rows of logits there will be.
-            source: whose log-probabilities and ranks.
-            logprobs: whether to tell each token's log-probability.
-            ranks: whether to tell each token's rank.
-            top: how many of the most likely tokens to tell, with their log-probabilities.
-            kept: how many of the kept tokens to tell.
-            kept_mask: the vocabulary's size, to tell the kept tokens as masks.
+            rows: number of rows of logits.
+            source: the distribution that log-probabilities and ranks refer to.
+            logprobs: whether to return each token's log-probability.
+            ranks: whether to return each token's rank.
+            top: number of the most likely tokens to return, with their log-probabilities; 0 for none.
+            kept: number of tokens of the support to return; 0 for none.
+            kept_mask: size of the vocabulary, to return the support as masks; 0 for none.
+
+        Raises:
+            InvalidArgumentError: no output is asked for, or a number is negative.
         """
         n, of_top = uint64(rows, "rows"), uint64(top, "top")
         words = (uint64(kept_mask, "kept_mask") + 31) // 32
@@ -121,14 +128,14 @@ class Answers:
             "kept_mask": (words, (n, words)),
         }
         arrays: dict[str, Any] = {
-            name: np.full(shape, _ARRAYS[name].nothing, _ARRAYS[name].dtype)
+            name: np.full(shape, _ARRAYS[name].initial, _ARRAYS[name].dtype)
             for name, (wanted, shape) in shapes.items()
             if wanted
         }
         return cls(source, **arrays)
 
     def _for(self, rows: int, inputs: tuple[_arrays.Rows | None, ...]) -> Any:
-        """The struct, for a batch of so many rows that reads these arrays."""
+        """The C struct, for a batch of `rows` rows that reads the arrays `inputs`."""
         if self.rows != rows:
             raise InvalidArgumentError(f"the answers have {self.rows} rows, the logits have {rows}")
         for name in _ARRAYS:
@@ -139,7 +146,7 @@ class Answers:
 
 
 def _struct(source: Source, given: dict[str, _arrays.Rows]) -> Any:
-    """A `bregman_answers` on these arrays, which it does not keep alive."""
+    """A `bregman_answers` that points to these arrays; it does not keep them alive."""
     c = ffi.new("bregman_answers *")
     c.struct_size, c.source = ffi.sizeof("bregman_answers"), source
     fields = {name: info.type for name, info in ffi.typeof("bregman_answers").fields}

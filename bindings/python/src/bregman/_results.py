@@ -1,4 +1,4 @@
-"""What calls answer, and what can be asked for."""
+"""Types of results, and the constants that select them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CANDIDATE = _arrays.struct_dtype("bregman_candidate")
 
 
 class Want(IntFlag):
-    """What a decode works out beyond the token; each costs some time."""
+    """Optional fields of a `Result`; each costs time. Combine them with `|`."""
 
     NOTHING = 0
     KEPT_MASS = lib.BREGMAN_WANT_KEPT_MASS
@@ -25,16 +25,16 @@ class Want(IntFlag):
 
 
 class Source(IntEnum):
-    """Whose log-probabilities."""
+    """The distribution that log-probabilities and ranks refer to."""
 
-    #: The model's, of the untouched logits: no mask, no bias, no stage, temperature 1.
+    #: The model's: the softmax of the untouched logits, without mask, bias or stages, at temperature 1.
     MODEL = lib.BREGMAN_OF_MODEL
-    #: The decoded distribution's.
-    LAW = lib.BREGMAN_OF_DECODED
+    #: The decoded distribution: after mask, bias and all stages.
+    DECODED = lib.BREGMAN_OF_DECODED
 
 
 class Result(NamedTuple):
-    """One row's answer; what was not asked for is NaN."""
+    """The result of one row; fields that were not asked for are NaN."""
 
     #: The token's id.
     token: int
@@ -42,7 +42,8 @@ class Result(NamedTuple):
     p: float
     #: Number of tokens with positive probability.
     support: int
-    #: The model's mass on the support, at the temperature that the first truncating stage saw (`Want.KEPT_MASS`).
+    #: The model's probability of the support, at the temperature in force at the first truncating stage
+    #: (`Want.KEPT_MASS`).
     kept_mass: float
     #: Natural logarithm of the token's probability under the untouched logits (`Want.MODEL_LOGPROB`).
     model_logprob: float
@@ -75,16 +76,16 @@ class Draws(NamedTuple):
     ids: npt.NDArray[np.int32]
     #: Natural logarithms of their probabilities under the decoded distribution, float32.
     logprobs: npt.NDArray[np.float32]
-    #: These with each token's Gumbel noise added, by which the draw is ordered: descending, float32.
+    #: Log-probability plus the token's Gumbel noise, float32, in descending order: the order of the draws.
     scores: npt.NDArray[np.float32]
 
 
 class Applied(NamedTuple):
-    """What `Sampler.apply` made of an array of candidates."""
+    """The result of `Sampler.apply`."""
 
-    #: A view of the candidates that are left.
+    #: A view of the candidates that are kept.
     candidates: npt.NDArray[Any]
-    #: Position of the token that a drawing stage took; None without one.
+    #: Index in `candidates` of the token that a drawing stage took; None for a chain without one.
     selected: int | None
     #: Whether the candidates are in descending order of logit.
     sorted: bool
