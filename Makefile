@@ -1,7 +1,7 @@
 # Thin: everything is in ci/, and can be run by hand.
 
-.PHONY: demo test test-emulated test-sanitized test-transformers bench bench-table instructions install uninstall \
-        header documents picture vectors abi-list abi-baseline
+.PHONY: demo test test-emulated test-sanitized test-transformers test-vllm bench bench-table instructions install \
+        uninstall header documents picture vectors abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options.
 demo:
@@ -22,6 +22,10 @@ test-sanitized:
 # Inside the real torch and transformers: a few GB, once.
 test-transformers:
 	@ci/transformers.sh
+
+# Inside the real vLLM on the CPU: 7 GB, once.
+test-vllm:
+	@ci/vllm.sh
 
 # Times against one read of the row and against llama.cpp; BENCH="--quick" takes half a minute.
 bench:

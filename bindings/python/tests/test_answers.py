@@ -47,7 +47,7 @@ def test_answers_are_what_numpy_computes(logits: np.ndarray, source: bregman.Sou
     assert results.tobytes() == bregman.decode_batch(samplers(), logits).tobytes()
     for r, token in enumerate(results["token"]):
         law = law_of(logits[r])
-        p = law if source is bregman.Source.LAW else softmax(logits[r])
+        p = law if source is bregman.Source.DECODED else softmax(logits[r])
         order = np.argsort(-logits[r], kind="stable")
         positive = order[p[order] > 0][:12]
         assert abs(answers.logprobs[r] - np.log(p[token])) < 1e-5
@@ -72,9 +72,9 @@ def test_answers_in_arrays_of_ones_own(logits: np.ndarray) -> None:
     ids, logprobs = np.full((ROWS, 20), 77, np.int32), np.full((ROWS, 20), 77, np.float32)
     kept, mask = np.full((2 * ROWS, 9), 77, np.int32), np.zeros((ROWS, 3), np.uint32)
     own = bregman.Answers(
-        bregman.Source.LAW, top_ids=ids[:, 2:14], top_logprobs=logprobs[:, 8:], kept_ids=kept[::2], kept_mask=mask
+        bregman.Source.DECODED, top_ids=ids[:, 2:14], top_logprobs=logprobs[:, 8:], kept_ids=kept[::2], kept_mask=mask
     )
-    new = everything(bregman.Source.LAW)
+    new = everything(bregman.Source.DECODED)
     for _ in range(2):  # they serve again
         bregman.decode_batch(samplers(), logits, answers=own)
         bregman.decode_batch(samplers(), logits, answers=new)
@@ -108,7 +108,7 @@ def test_a_row_that_fails_leaves_its_places(logits: np.ndarray) -> None:
 
 
 def test_no_rows() -> None:
-    assert len(bregman.decode_batch([], np.zeros((0, 10), np.float32), answers=everything(bregman.Source.LAW, 0))) == 0
+    assert len(bregman.decode_batch([], np.zeros((0, 10), np.float32), answers=everything(bregman.Source.DECODED, 0))) == 0
 
 
 def read_only() -> np.ndarray:

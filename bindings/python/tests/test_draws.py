@@ -72,7 +72,7 @@ def test_the_laws_most_likely_tokens(logits: np.ndarray) -> None:
     sampler = bregman.Sampler(CHAIN)
     law = sampler.distribution(logits)
     for n in (5, 12, 50):
-        ids, logprobs = sampler.top_logprobs(logits, n, bregman.Source.LAW)
+        ids, logprobs = sampler.top_logprobs(logits, n, bregman.Source.DECODED)
         np.testing.assert_array_equal(ids, law.ids[:n])
         np.testing.assert_allclose(np.exp(logprobs), law.p[:n], rtol=1e-5)
 

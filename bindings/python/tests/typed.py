@@ -19,7 +19,7 @@ def token(logits: npt.NDArray[np.float32]) -> int:
         sampler.set_mask(None)
         sampler.set_prompt_length(1)
         ids: npt.NDArray[np.int32] = sampler.draw_many(logits, 3).ids
-        logprobs: npt.NDArray[np.float32] = sampler.top_logprobs(logits, 3, bregman.Source.LAW).logprobs
+        logprobs: npt.NDArray[np.float32] = sampler.top_logprobs(logits, 3, bregman.Source.DECODED).logprobs
     return result.token + len(text) + len(p) + len(ids) + len(logprobs)
 
 

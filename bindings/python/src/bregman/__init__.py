@@ -6,17 +6,17 @@
 Logits are numpy arrays or torch tensors on the CPU, read in place. The same chain, seed, position and logits give the
 same token, bit for bit, on every instruction set, with any number of threads, in any batch.
 
-For other hosts: `bregman.transformers`, `bregman.vllm.v1`, `bregman.vllm.v2`, `bregman.llama_cpp`.
+For use in a host: `bregman.transformers`, `bregman.vllm`, `bregman.llama_cpp`.
 """
 
-from bregman._answers import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want
+from bregman._results import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want
 from bregman._arrays import pack_mask
 from bregman._batch import RESULT, decode_batch
 from bregman._catalogue import Kind, Parameter, Stage, macros, stages
 from bregman._generator import Generator
 from bregman._library import ABI_VERSION, simd_level, version
 from bregman._sampler import Sampler
-from bregman._told import Answers
+from bregman._answers import Answers
 from bregman.errors import (
     BregmanError,
     BufferTooSmallError,

@@ -1,90 +1,161 @@
-"""What calls answer, and what can be asked for."""
+"""Optional outputs of `decode_batch`, and the arrays that receive them."""
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
 
 from bregman import _arrays
-from bregman._library import lib
-
-#: One candidate of an engine's own array: `id` (int32), `logit` and `p` (float32), 12 bytes.
-CANDIDATE = _arrays.struct_dtype("bregman_candidate")
-
-
-class Want(IntFlag):
-    """What a decode works out beyond the token; each costs some time."""
-
-    NOTHING = 0
-    KEPT_MASS = lib.BREGMAN_WANT_KEPT_MASS
-    MODEL_LOGPROB = lib.BREGMAN_WANT_MODEL_LOGPROB
-    ENTROPY = lib.BREGMAN_WANT_ENTROPY
+from bregman._results import Source
+from bregman._arguments import uint64
+from bregman._library import ffi
+from bregman.errors import InvalidArgumentError
 
 
-class Source(IntEnum):
-    """Whose log-probabilities."""
-
-    #: The model's, of the untouched logits: no mask, no bias, no stage, temperature 1.
-    MODEL = lib.BREGMAN_OF_MODEL
-    #: The decoded distribution's.
-    LAW = lib.BREGMAN_OF_DECODED
+class _Layout(NamedTuple):
+    dtype: type[np.generic]
+    dimensions: int
+    #: The initial value of `Answers.new`.
+    initial: float
 
 
-class Result(NamedTuple):
-    """One row's answer; what was not asked for is NaN."""
-
-    #: The token's id.
-    token: int
-    #: Its probability under the decoded distribution, in (0, 1].
-    p: float
-    #: Number of tokens with positive probability.
-    support: int
-    #: The model's mass on the support, at the temperature that the first truncating stage saw (`Want.KEPT_MASS`).
-    kept_mass: float
-    #: Natural logarithm of the token's probability under the untouched logits (`Want.MODEL_LOGPROB`).
-    model_logprob: float
-    #: Entropy of the decoded distribution in nats (`Want.ENTROPY`).
-    entropy: float
+_ARRAYS = {
+    "logprobs": _Layout(np.float32, 1, np.nan),
+    "ranks": _Layout(np.uint32, 1, 0),
+    "top_ids": _Layout(np.int32, 2, -1),
+    "top_logprobs": _Layout(np.float32, 2, np.nan),
+    "kept_ids": _Layout(np.int32, 2, -1),
+    "kept_mask": _Layout(np.uint32, 2, 0),
+}
 
 
-class Distribution(NamedTuple):
-    """A decoded distribution, in descending order of probability (ties: ascending id)."""
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Optional outputs of `decode_batch`, and the arrays that receive them.
 
-    #: Token ids, int32.
-    ids: npt.NDArray[np.int32]
-    #: Their probabilities, float32; they sum to 1 up to rounding.
-    p: npt.NDArray[np.float32]
+    The arrays are yours, or new ones from `Answers.new`. Each output whose array is None is not computed. An array has
+    one row for each row of logits; it is writable, each of its rows is contiguous, and no two arrays share memory. The
+    same `Answers` can be used for any number of calls, one at a time, and keeps its arrays alive. The rows of the
+    arrays that belong to a failed row of the batch are not written.
+
+    Raises:
+        InvalidArgumentError: no array at all, a wrong shape, different numbers of rows, arrays that share memory.
+        TypeError: a wrong dtype, or no numpy array.
+    """
+
+    #: The distribution that log-probabilities and ranks refer to.
+    source: Source = Source.MODEL
+    #: Log-probability of each row's token, float32, shape (rows,). NaN if the untouched logits define none (NaN, or
+    #: +inf under a mask).
+    logprobs: npt.NDArray[np.float32] | None = None
+    #: Rank of each row's token, uint32, shape (rows,): the number of tokens at least as likely, itself included. 0
+    #: where the log-probability is NaN.
+    ranks: npt.NDArray[np.uint32] | None = None
+    #: The n most likely tokens, int32, shape (rows, n), in descending order (ties: ascending id); -1 fills the rest.
+    top_ids: npt.NDArray[np.int32] | None = None
+    #: Their log-probabilities, float32, with the shape and strides of `top_ids`; -inf fills the rest.
+    top_logprobs: npt.NDArray[np.float32] | None = None
+    #: The n most likely tokens of the support, int32, shape (rows, n), in descending order; -1 fills the rest.
+    kept_ids: npt.NDArray[np.int32] | None = None
+    #: The support as masks of 32 tokens a word, uint32, shape (rows, words), C-contiguous. Tokens beyond the last word
+    #: are left out.
+    kept_mask: npt.NDArray[np.uint32] | None = None
+    #: Number of rows.
+    rows: int = field(init=False)
+    _c: Any = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Checks the arrays, and makes the C struct that every call passes."""
+        given = {
+            name: _arrays.written_rows(getattr(self, name), layout.dtype, layout.dimensions, name)
+            for name, layout in _ARRAYS.items()
+            if getattr(self, name) is not None
+        }
+        counts = {rows.rows for rows in given.values()}
+        if len(counts) != 1:
+            raise InvalidArgumentError(f"answers need arrays that have the same number of rows: {sorted(counts)}")
+        for (one, a), (other, b) in combinations(given.items(), 2):
+            if np.shares_memory(a.owner, b.owner):
+                raise InvalidArgumentError(f"{one} and {other} share memory")
+        if "kept_mask" in given and given["kept_mask"].columns != given["kept_mask"].stride:
+            raise InvalidArgumentError("kept_mask has gaps between its rows")
+        if (
+            len({(given[name].columns, given[name].stride) for name in ("top_ids", "top_logprobs") if name in given})
+            > 1
+        ):
+            raise InvalidArgumentError("top_ids and top_logprobs differ in shape or strides")
+        object.__setattr__(self, "rows", counts.pop())
+        object.__setattr__(self, "_c", _struct(Source(self.source), given))
+
+    @classmethod
+    def new(
+        cls,
+        rows: SupportsIndex,
+        *,
+        source: Source = Source.MODEL,
+        logprobs: bool = False,
+        ranks: bool = False,
+        top: SupportsIndex = 0,
+        kept: SupportsIndex = 0,
+        kept_mask: SupportsIndex = 0,
+    ) -> Answers:
+        """Answers with new arrays, filled with -1 (ids), 0 (ranks, masks) and NaN (log-probabilities).
+
+        Args:
+            rows: number of rows of logits.
+            source: the distribution that log-probabilities and ranks refer to.
+            logprobs: whether to return each token's log-probability.
+            ranks: whether to return each token's rank.
+            top: number of the most likely tokens to return, with their log-probabilities; 0 for none.
+            kept: number of tokens of the support to return; 0 for none.
+            kept_mask: size of the vocabulary, to return the support as masks; 0 for none.
+
+        Raises:
+            InvalidArgumentError: no output is asked for, or a number is negative.
+        """
+        n, of_top = uint64(rows, "rows"), uint64(top, "top")
+        words = (uint64(kept_mask, "kept_mask") + 31) // 32
+        shapes: dict[str, tuple[bool | int, tuple[int, ...]]] = {
+            "logprobs": (logprobs, (n,)),
+            "ranks": (ranks, (n,)),
+            "top_ids": (of_top, (n, of_top)),
+            "top_logprobs": (of_top, (n, of_top)),
+            "kept_ids": (uint64(kept, "kept"), (n, uint64(kept, "kept"))),
+            "kept_mask": (words, (n, words)),
+        }
+        arrays: dict[str, Any] = {
+            name: np.full(shape, _ARRAYS[name].initial, _ARRAYS[name].dtype)
+            for name, (wanted, shape) in shapes.items()
+            if wanted
+        }
+        return cls(source, **arrays)
+
+    def _for(self, rows: int, inputs: tuple[_arrays.Rows | None, ...]) -> Any:
+        """The C struct, for a batch of `rows` rows that reads the arrays `inputs`."""
+        if self.rows != rows:
+            raise InvalidArgumentError(f"the answers have {self.rows} rows, the logits have {rows}")
+        for name in _ARRAYS:
+            array = getattr(self, name)
+            if array is not None and any(read and np.shares_memory(array, read.owner) for read in inputs):
+                raise InvalidArgumentError(f"{name} shares memory with the logits or the mask")
+        return self._c
 
 
-class Logprobs(NamedTuple):
-    """The most likely tokens of a row, in descending order (ties: ascending id)."""
-
-    #: Token ids, int32.
-    ids: npt.NDArray[np.int32]
-    #: Natural logarithms of their probabilities, float32.
-    logprobs: npt.NDArray[np.float32]
-
-
-class Draws(NamedTuple):
-    """Different tokens of one row, in the order in which they were drawn."""
-
-    #: Token ids, int32.
-    ids: npt.NDArray[np.int32]
-    #: Natural logarithms of their probabilities under the decoded distribution, float32.
-    logprobs: npt.NDArray[np.float32]
-    #: These with each token's Gumbel noise added, by which the draw is ordered: descending, float32.
-    scores: npt.NDArray[np.float32]
-
-
-class Applied(NamedTuple):
-    """What `Sampler.apply` made of an array of candidates."""
-
-    #: A view of the candidates that are left.
-    candidates: npt.NDArray[Any]
-    #: Position of the token that a drawing stage took; None without one.
-    selected: int | None
-    #: Whether the candidates are in descending order of logit.
-    sorted: bool
+def _struct(source: Source, given: dict[str, _arrays.Rows]) -> Any:
+    """A `bregman_answers` that points to these arrays; it does not keep them alive."""
+    c = ffi.new("bregman_answers *")
+    c.struct_size, c.source = ffi.sizeof("bregman_answers"), source
+    fields = {name: info.type for name, info in ffi.typeof("bregman_answers").fields}
+    for name, rows in given.items():
+        setattr(c, name, ffi.cast(fields[name], rows.pointer))
+        if name in ("top_ids", "top_logprobs"):
+            c.top, c.top_stride = rows.columns, rows.stride
+        elif name == "kept_ids":
+            c.kept, c.kept_stride = rows.columns, rows.stride
+        elif name == "kept_mask":
+            c.kept_mask_stride = rows.stride
+    return c

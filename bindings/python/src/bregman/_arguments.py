@@ -1,4 +1,4 @@
-"""Arguments of calls as the library takes them."""
+"""Conversion of arguments to C types."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bregman import _arrays
-from bregman._answers import Want
+from bregman._results import Want
 from bregman._arrays import Array
 from bregman._library import ffi, lib
 from bregman.errors import InvalidArgumentError
@@ -20,20 +20,20 @@ _KNOWN = int(Want.KEPT_MASS | Want.MODEL_LOGPROB | Want.ENTROPY)
 
 
 def uint64(value: SupportsIndex, name: str) -> int:
-    """A seed, position or number of tokens, or InvalidArgumentError."""
+    """The integer, which must be from 0 to 2**64 - 1, or InvalidArgumentError."""
     number = operator.index(value)
     if not 0 <= number < 1 << 64:
-        raise InvalidArgumentError(f"{name} is {number}: it is from 0 to 2**64 - 1")
+        raise InvalidArgumentError(f"{name} is {number}: it must be from 0 to 2**64 - 1")
     return number
 
 
 def int32s(tokens: Any, name: str) -> npt.NDArray[np.int32]:
-    """One token id or several as contiguous int32; no other type or value is quietly made one."""
+    """One token id or several as contiguous int32; other types and values raise."""
     ids = np.atleast_1d(np.asarray(tokens))
     if ids.size == 0:
         return np.empty(0, np.int32)
     if ids.dtype.kind not in "iu":
-        raise TypeError(f"{name} has dtype {ids.dtype}: token ids are whole numbers")
+        raise TypeError(f"{name} has dtype {ids.dtype}: token ids must be integers")
     _arrays.check_dimensions(ids, 1, name)
     if ids.dtype != np.int32 and not (np.iinfo(np.int32).min <= ids.min() and ids.max() <= np.iinfo(np.int32).max):
         raise InvalidArgumentError(f"{name} has ids that do not fit 32 bits")
@@ -41,13 +41,13 @@ def int32s(tokens: Any, name: str) -> npt.NDArray[np.int32]:
 
 
 def batch_of(logits: Array, mask: Array | None, want: Want, accept: bool, threads: int) -> tuple[Any, Any]:
-    """A `bregman_batch` of these rows, and what owns the memory that it points to."""
+    """A `bregman_batch` of these rows, and the arrays that own the memory it points to."""
     rows = _arrays.logits_rows(logits, "logits")
     if not 0 <= operator.index(threads) < 1 << 32:
-        raise InvalidArgumentError(f"threads is {threads}: it is from 0 to 2**32 - 1")
+        raise InvalidArgumentError(f"threads is {threads}: it must be from 0 to 2**32 - 1")
     flags = operator.index(want)
     if flags & ~_KNOWN:
-        raise InvalidArgumentError(f"want is {want!r}: it is made of the members of bregman.Want")
+        raise InvalidArgumentError(f"want is {want!r}: it must be a combination of the members of bregman.Want")
     batch = ffi.new(_BATCH)
     batch.struct_size = _BATCH_SIZE
     batch.dtype = rows.dtype

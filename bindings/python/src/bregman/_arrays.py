@@ -1,7 +1,7 @@
-"""Arrays and tensors as the library sees them: a pointer and strides, never a copy.
+"""numpy arrays and torch tensors as a pointer and strides, without a copy.
 
-Everything that the library takes on trust is checked here: that there is memory of the said type and length behind a
-pointer. What it checks itself (alignment, ranges) is left to it.
+The library cannot check that a pointer leads to memory of the right type and length; that is checked here. Alignment
+and ranges are checked by the library.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from bregman.errors import InvalidArgumentError
 
 
 class Tensor(Protocol):
-    """What is used of a torch.Tensor; torch itself is not needed."""
+    """The part of torch.Tensor that is used; torch itself is not imported."""
 
     @property
     def device(self) -> Any:
-        """Where the tensor is: it must be the CPU."""
+        """The tensor's device; only the CPU is accepted."""
 
     def detach(self) -> Any:
         """The same memory without a gradient."""
@@ -46,7 +46,7 @@ _SCALARS = {"int32_t": np.int32, "uint32_t": np.uint32, "float": np.float32}
 
 
 def struct_dtype(struct: str) -> np.dtype[Any]:
-    """The numpy dtype of a C struct of 4-byte scalars, without its reserved fields."""
+    """The numpy dtype of a C struct of 4-byte scalars, without the reserved fields."""
     fields = [(name, field) for name, field in ffi.typeof(struct).fields if name != "reserved"]
     return np.dtype(
         {
@@ -70,13 +70,18 @@ def as_numpy(array: Any, name: str) -> npt.NDArray[Any]:
     if array.device.type != "cpu":
         raise TypeError(f"{name} is on {array.device}: move it to the CPU first")
     array = array.detach()
-    if array.dtype == torch.bfloat16:  # numpy has no such type, but its bits
+    if array.dtype == torch.bfloat16:  # numpy has no such type
         return np.asarray(array.view(torch.int16).numpy()).view(np.uint16)
     return np.asarray(array.numpy())
 
 
-def _wrong_dtype(array: npt.NDArray[Any], name: str, allowed: str) -> TypeError:
-    return TypeError(f"{name} has dtype {array.dtype}: it must be {allowed}")
+def dtype_name(array: Any) -> str:
+    """The name of an array's or tensor's dtype, such as "float32" or "bfloat16"."""
+    return str(array.dtype).removeprefix("torch.")
+
+
+def _wrong_dtype(array: Any, name: str, allowed: str) -> TypeError:
+    return TypeError(f"{name} has dtype {dtype_name(array)}: it must be {allowed}")
 
 
 def _not_contiguous(array: npt.NDArray[Any], name: str) -> InvalidArgumentError:
@@ -86,17 +91,17 @@ def _not_contiguous(array: npt.NDArray[Any], name: str) -> InvalidArgumentError:
     )
 
 
-def check_dimensions(array: npt.NDArray[Any], n: int, name: str) -> None:
-    """Refuses an array that does not have `n` dimensions."""
+def check_dimensions(array: Any, n: int, name: str) -> None:
+    """Raises InvalidArgumentError unless the array or tensor has `n` dimensions."""
     if array.ndim != n:
-        raise InvalidArgumentError(f"{name} has {array.ndim} dimensions, not {n}: its shape is {array.shape}")
+        raise InvalidArgumentError(f"{name} has {array.ndim} dimensions, not {n}: its shape is {tuple(array.shape)}")
 
 
 def f32_row(array: Any, name: str, *, writable: bool = False) -> Any:
     """One contiguous row of float32 as `float[]`, which keeps the array alive."""
     row = array if type(array) is np.ndarray else as_numpy(array, name)
     if row.dtype != F32:
-        raise _wrong_dtype(row, name, "float32")
+        raise _wrong_dtype(array, name, "float32")
     check_dimensions(row, 1, name)
     if not row.flags.c_contiguous:
         raise _not_contiguous(row, name)
@@ -106,54 +111,56 @@ def f32_row(array: Any, name: str, *, writable: bool = False) -> Any:
 
 
 class Rows(NamedTuple):
-    """Rows of one base pointer and a stride in elements."""
+    """Rows of one array: a base pointer and a stride."""
 
     pointer: Any
+    #: BREGMAN_F32, BREGMAN_F16 or BREGMAN_BF16; 0 for arrays of other types.
     dtype: int
     rows: int
     columns: int
+    #: From one row to the next, in elements.
     stride: int
-    #: What owns the memory.
+    #: Owns the memory.
     owner: npt.NDArray[Any]
 
 
 def _strided(array: npt.NDArray[Any], dtype: int, name: str) -> Rows:
     check_dimensions(array, 2, name)
     (rows, columns), (step, element) = array.shape, array.strides
-    # A stride over a single element, or none, is any number.
+    # The stride of a dimension with one element, or none, has no meaning.
     if array.size and columns > 1 and element != array.itemsize:
         raise _not_contiguous(array, name)
     stride, rest = divmod(step, array.itemsize) if array.size and rows > 1 else (columns, 0)
     if rest or stride < columns:
         raise InvalidArgumentError(
-            f"{name} has rows that are {step} bytes apart: they overlap, run backwards or are unaligned"
+            f"{name} has rows {step} bytes apart: they overlap, are in reverse order or are not aligned"
         )
-    # from_buffer is the faster way, but takes no gaps.
+    # from_buffer is faster, but refuses gaps.
     pointer = ffi.from_buffer(array) if array.flags.c_contiguous else ffi.cast(_VOID, array.ctypes.data)
     return Rows(pointer, dtype, rows, columns, stride, array)
 
 
 def logits_rows(array: Any, name: str) -> Rows:
-    """Rows of float32, float16 or bfloat16; each contiguous, any distance apart."""
+    """Rows of float32, float16 or bfloat16: each contiguous, at any distance from each other."""
     rows = as_numpy(array, name)
     dtype = _DTYPES.get(rows.dtype)
     if dtype is None:
-        raise _wrong_dtype(rows, name, "float32, float16 or bfloat16 (ml_dtypes, torch, or its bits as uint16)")
+        raise _wrong_dtype(array, name, "float32, float16 or bfloat16 (ml_dtypes, torch, or its bits as uint16)")
     return _strided(rows, dtype, name)
 
 
 def mask_rows(array: Any, name: str, rows: int, vocab: int) -> Rows:
-    """Masks of 32 tokens a word in uint32 or int32, one a row."""
+    """Masks of 32 tokens a word in uint32 or int32, one for each row."""
     words = as_numpy(array, name)
     if words.dtype not in _MASKS:
-        raise _wrong_dtype(words, name, _MASK_WORDS)
+        raise _wrong_dtype(array, name, _MASK_WORDS)
     mask = _strided(words, 0, name)
     if mask.rows != rows:
         raise InvalidArgumentError(f"{name} has {mask.rows} rows, the logits have {rows}")
-    # The library takes a stride for the words that a row has, and would read what stands between two rows.
+    # The library takes the stride for the number of words in a row, so it would read the words between two rows.
     if mask.columns < mask.stride and mask.columns * 32 < vocab:
         raise InvalidArgumentError(
-            f"{name} has {mask.columns} words a row for {vocab} tokens, and gaps between its rows"
+            f"{name} has {mask.columns} words in a row for {vocab} tokens, and gaps between its rows"
         )
     return mask
 
@@ -162,7 +169,7 @@ def mask_row(array: Any, name: str) -> Any:
     """A mask of 32 tokens a word in uint32 or int32 as `uint32_t[]`, which keeps the array alive."""
     words = as_numpy(array, name)
     if words.dtype not in _MASKS:
-        raise _wrong_dtype(words, name, _MASK_WORDS)
+        raise _wrong_dtype(array, name, _MASK_WORDS)
     check_dimensions(words, 1, name)
     if not words.flags.c_contiguous:
         raise _not_contiguous(words, name)
@@ -170,7 +177,7 @@ def mask_row(array: Any, name: str) -> Any:
 
 
 def written_rows(array: Any, dtype: npt.DTypeLike, dimensions: int, name: str) -> Rows:
-    """A caller's array of one element or one row of them a row of logits, for the library to write to."""
+    """A caller's output array: one element (1 dimension) or one row of elements (2) for each row of logits."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name} is a {type(array).__name__}: it must be a numpy array")
     if array.dtype != dtype:
@@ -184,16 +191,25 @@ def written_rows(array: Any, dtype: npt.DTypeLike, dimensions: int, name: str) -
 
 
 def pack_mask(allowed: Array) -> npt.NDArray[np.uint32]:
-    """Packs booleans, True for an allowed token, into the masks that `decode` and `decode_batch` take.
+    """Packs booleans, True for an allowed token, into a mask for `decode`, `decode_batch` and `set_mask`.
 
-    The last dimension of n tokens becomes ceil(n / 32) words of uint32: token t is bit t % 32 of word t // 32, which
-    is the layout of llguidance and xgrammar.
+    The layout is that of llguidance and xgrammar: token t is bit t % 32 of word t // 32.
+
+    Args:
+        allowed: booleans of shape (..., n), n the number of tokens.
+
+    Returns:
+        A new array of uint32, of shape (..., ceil(n / 32)).
+
+    Raises:
+        TypeError: no array, or not of booleans.
+        InvalidArgumentError: no dimension at all.
     """
     flags = as_numpy(allowed, "allowed")
     if flags.dtype != np.bool_:
-        raise _wrong_dtype(flags, "allowed", "bool")
+        raise _wrong_dtype(allowed, "allowed", "bool")
     if flags.ndim == 0:
-        raise InvalidArgumentError("allowed has no dimensions: it needs at least one, of tokens")
+        raise InvalidArgumentError("allowed must have at least one dimension, of tokens")
     padding = [(0, 0)] * (flags.ndim - 1) + [(0, -flags.shape[-1] % 32)]
     packed = np.packbits(np.pad(flags, padding), axis=-1, bitorder="little")
     return np.ascontiguousarray(packed).view("<u4").astype(np.uint32, copy=False)

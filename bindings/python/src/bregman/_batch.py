@@ -1,4 +1,4 @@
-"""Many rows in one call."""
+"""Decoding many rows in one call."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from bregman import _arrays
-from bregman._answers import Want
+from bregman._results import Want
 from bregman._arguments import batch_of
 from bregman._arrays import Array
 from bregman._library import ffi, lib
 from bregman._sampler import Sampler
-from bregman._told import Answers
+from bregman._answers import Answers
 from bregman.errors import BregmanError, InvalidArgumentError
 
-#: One row's answer: `token`, `status`, `support`, `p`, `kept_mass`, `model_logprob`, `entropy`.
+#: The result of one row: `token`, `status`, `support`, `p`, `kept_mass`, `model_logprob`, `entropy`.
 RESULT = _arrays.struct_dtype("bregman_result")
 
-#: An array of `RESULT`, one element a row.
+#: An array of `RESULT`, one element for each row.
 Results = npt.NDArray[np.void]
 
 
@@ -35,36 +35,37 @@ def decode_batch(
     check: bool = True,
     answers: Answers | None = None,
 ) -> Results:
-    """Decodes each row of logits with the sampler of its own, in one call without the interpreter's lock.
+    """Decodes each row of logits with its own sampler, in one call that releases the interpreter's lock.
 
-    No row's failure is another's; neither the rows' order nor the number of threads changes a token.
+    Rows are independent: a row that fails does not affect the others, and neither the order of the rows nor the number
+    of threads changes a token. While the call runs, no other thread may use the samplers or change the arrays.
 
     Args:
-        samplers: one a row, each another: of one that stands twice only the first row is decoded.
-        logits: rows x vocabulary of float32, float16 or bfloat16 (ml_dtypes, torch, or its bits as uint16). Each row is
-            contiguous; rows may be any distance apart. Nothing is copied.
-        mask: rows x words of uint32 or int32, as in `Sampler.decode`.
-        want: what to work out beyond the tokens.
-        accept: whether each drawn token is accepted into its sampler's history.
-        threads: 0 or 1 decodes in the caller's thread; n on up to n threads of a pool of the library's own.
-        check: whether to raise if a row failed. The exception is the first failed row's, and has `row` and `results`.
-
-        answers: what to tell besides, and the arrays to write it to. The tokens are the same with and without.
+        samplers: a different one for each row. If one is named twice, its second row fails.
+        logits: shape (rows, vocabulary), float32, float16 or bfloat16 (ml_dtypes, torch, or its bits as uint16). Each
+            row is contiguous, and rows may be at any distance. Not copied.
+        mask: shape (rows, words), uint32 or int32, as in `Sampler.decode`; None allows all tokens. Not copied.
+        want: the optional fields of the results.
+        accept: whether each drawn token is appended to its sampler's history.
+        threads: 0 or 1 decodes in the calling thread, n on up to n threads of the library's own pool.
+        check: whether to raise if a row failed. The exception is that of the first failed row, with `row` and
+            `results`.
+        answers: optional outputs. They do not change the tokens.
 
     Returns:
-        An array of dtype `RESULT`. Of a row that failed (with `check=False`) the token is -1, its `status` says why,
-        and its sampler's `last_error` has the message; it has advanced nothing.
+        An array of dtype `RESULT`, one element for each row. For a row that failed (with `check=False`) `token` is -1,
+        `status` is not 0, its sampler's `last_error` is the message, and its sampler is unchanged.
 
     Raises:
-        InvalidArgumentError: wrong shapes or strides, not one sampler a row, or one that is closed or in use; answers
-            of another number of rows, or in the memory of the logits or the mask. Then nothing was decoded.
+        InvalidArgumentError: wrong shapes or strides, a wrong number of samplers, a sampler that is closed or in use;
+            answers with another number of rows, or in the memory of the logits or the mask. Then no row was decoded.
         BregmanError: as `Sampler.decode`, for the first row that failed.
-        TypeError: wrong dtype, or no array.
+        TypeError: a wrong dtype, or no array.
     """
     batch, owners = batch_of(logits, mask, want, accept, threads)
     if len(samplers) != batch.rows:
-        raise InvalidArgumentError(f"{len(samplers)} samplers for {batch.rows} rows: each row has its own")
-    told = None if answers is None else answers._for(batch.rows, owners)
+        raise InvalidArgumentError(f"{len(samplers)} samplers for {batch.rows} rows: each row needs its own")
+    outputs = None if answers is None else answers._for(batch.rows, owners)
     results: Results = np.zeros(batch.rows, RESULT)
     if not samplers:
         return results
@@ -73,10 +74,10 @@ def decode_batch(
     try:
         handles = ffi.new("bregman_sampler *[]", [_enter(s, row, entered) for row, s in enumerate(samplers)])
         out = ffi.from_buffer("bregman_result[]", results)
-        if told is None:
+        if outputs is None:
             status = lib.bregman_decode_batch(handles, batch, out)
         else:
-            status = lib.bregman_decode_batch_answers(handles, batch, out, told)
+            status = lib.bregman_decode_batch_answers(handles, batch, out, outputs)
         del owners
         if check and status:
             failure = _first_failure(samplers, results)
@@ -90,7 +91,7 @@ def decode_batch(
 
 
 def _enter(sampler: Sampler, row: int, entered: dict[int, Sampler]) -> Any:
-    if id(sampler) in entered:  # the library says what it thinks of that
+    if id(sampler) in entered:  # the library reports it, as the error of this row
         return sampler._handle
     try:
         handle = sampler._enter()

@@ -1,4 +1,4 @@
-"""The stages and macros that a chain can name, as the library describes them."""
+"""The library's catalogue of stages and macros."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bregman.errors import error
 
 
 class Kind(IntEnum):
-    """What values a parameter takes."""
+    """The type of a parameter's value."""
 
     #: A number from `min` to `max`.
     NUMBER = lib.BREGMAN_KIND_NUMBER
@@ -31,7 +31,7 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a stage."""
+    """A parameter of a stage or macro."""
 
     name: str
     #: Other names that are accepted.
@@ -39,7 +39,7 @@ class Parameter:
     #: What it does, in a sentence.
     summary: str
     kind: Kind
-    #: What it is if it is not given; None if there is no default.
+    #: Its default value, as text; None if there is none.
     default: str | None
     #: Whether it must be given.
     required: bool
@@ -48,14 +48,14 @@ class Parameter:
     max: float
     #: Whether `min` itself is excluded.
     min_excluded: bool
-    #: Parameters of the stage with the same number exclude each other, and one of them must be given unless one has a
-    #: default; None for no group.
+    #: Parameters with the same number exclude each other, and one of them is required unless one has a default; None
+    #: for a parameter in no group.
     group: int | None
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage, or a macro, that a chain can name."""
+    """A stage or a macro."""
 
     name: str
     #: Other names that are accepted.
@@ -64,19 +64,19 @@ class Stage:
     summary: str
     #: The paper or project that defines it.
     source: str
-    #: Whether it takes a token and so ends a chain.
+    #: Whether it takes a token, and so must be the last of a chain.
     draws: bool
-    #: The first may be given without its name.
+    #: The first one's name may be left out.
     parameters: tuple[Parameter, ...]
 
 
 def stages() -> tuple[Stage, ...]:
-    """All stages that a chain can name."""
+    """All stages."""
     return tuple(_stage(lib.bregman_stage_info, i) for i in range(lib.bregman_stage_count()))
 
 
 def macros() -> tuple[Stage, ...]:
-    """All macros that a chain can name: whole engines, each of which stands for several stages and ends a chain."""
+    """All macros: a macro stands for the several stages of another engine and is the last of a chain."""
     return tuple(_stage(lib.bregman_macro_info, i) for i in range(lib.bregman_macro_count()))
 
 
@@ -90,7 +90,7 @@ def _stage(describe: Any, index: int) -> Stage:
     status = describe(index, info)
     if status:
         raise error(status, f"the catalogue has no entry {index}")
-    # A later library may have longer parameters than the header that this package was built with.
+    # A later library's bregman_parameter may be larger than the one this package was built with.
     first = ffi.cast("const char *", info.parameters)
     parameters = tuple(
         _parameter(ffi.cast("const bregman_parameter *", first + i * info.parameter_size))

@@ -1,4 +1,4 @@
-"""Divergences of the user's own: numpy functions as C callbacks."""
+"""Divergences defined in Python: numpy functions as C callbacks."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy.typing as npt
 
 from bregman._library import ffi
 
-#: A function of a vector of float64, element by element; it must not keep or change its argument.
+#: An element-wise function of a vector of float64. It must not keep its argument, which is read-only.
 VectorFunction = Callable[["npt.NDArray[np.float64]"], "npt.ArrayLike"]
 
 
 class Generator:
-    """The generator φ of a Bregman divergence on [0, 1], by whose name a chain can ask for it.
+    """The generator φ of a Bregman divergence on [0, 1], for chains with `bregman(generator=name, ...)`.
 
-    Strictly convex, with φ(0) finite; constants and linear terms do not matter. Every function is given a read-only
-    vector of float64 and returns the values at its elements. They must be pure functions: a batch with threads calls
-    them from several threads (each call takes the interpreter's lock).
+    φ is strictly convex, with φ(0) finite; constants and linear terms do not matter. Every function takes a read-only
+    vector of float64 and returns its values at the elements. The functions must be pure: a batch with threads calls
+    them from several threads, each call with the interpreter's lock. A sampler keeps its generators alive.
 
     Args:
-        name: what the chain says in `bregman(generator=name, ...)`.
+        name: the name in the chain.
         phi: φ(x).
         f: φ'(x), strictly increasing; f(0) may be -inf for the primal and must be finite for the dual.
         f_inverse: the inverse of f, on [f(0), f(1)].
@@ -39,7 +39,7 @@ class Generator:
         f_inverse: VectorFunction,
         f_prime: VectorFunction | None = None,
     ) -> None:
-        """Checks nothing yet: a sampler's creation does, on a grid."""
+        """Checks nothing; creating a sampler checks the functions on a grid."""
         self.name = name
         self._error: BaseException | None = None
         self._functions: dict[str, Any] = {"phi": self._callback(phi), "f": self._callback(f)}
@@ -55,14 +55,14 @@ class Generator:
             values = np.frombuffer(ffi.buffer(out, n * 8), dtype=np.float64)
             try:
                 values[:] = function(arguments)
-            except BaseException as e:  # nothing may leave a callback; NaN makes the library's call fail
+            except BaseException as e:  # no exception may leave a callback; NaN makes the library's call fail
                 self._error = e
                 values.fill(np.nan)
 
         return ffi.callback("bregman_vector_fn", call)
 
     def _take_error(self) -> BaseException | None:
-        """What a function raised since the last time."""
+        """The exception that a function has raised since the last call, or None."""
         error, self._error = self._error, None
         return error
 
@@ -71,7 +71,7 @@ class Generator:
 
 
 def to_c(generators: Sequence[Generator]) -> tuple[Any, list[Any]]:
-    """The generators as a C array, and what must live as long as it is read."""
+    """The generators as a C array, and the objects that must stay alive while it is read."""
     array = ffi.new("bregman_generator[]", len(generators))
     names = [ffi.new("char[]", g.name.encode()) for g in generators]
     for c, generator, name in zip(array, generators, names):
@@ -83,6 +83,6 @@ def to_c(generators: Sequence[Generator]) -> tuple[Any, list[Any]]:
 
 
 def first_error(generators: Sequence[Generator]) -> BaseException | None:
-    """What the user's functions raised in the last call, if one did."""
+    """The first exception that the generators' functions raised in the last call, or None."""
     errors = [e for e in (g._take_error() for g in generators) if e is not None]
     return errors[0] if errors else None

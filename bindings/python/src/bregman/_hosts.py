@@ -1,44 +1,107 @@
-"""What the logits processors of all hosts share: the rows of a host's tensor, and the sequence behind each row."""
+"""Shared by the logits processors of all hosts that draw the tokens themselves: seeds, histories and rows.
+
+One rule for random numbers holds in every host: what a stage draws for itself (the coin of `xtc`) comes from the seed
+of the row and the number of its output tokens. The sampler is reseeded with both before every row.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Callable
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable, Union
 
 import numpy as np
 import numpy.typing as npt
 
-from bregman._arrays import as_numpy
+from bregman._arrays import as_numpy, check_dimensions, dtype_name
+from bregman._catalogue import stages
 from bregman._sampler import Sampler
-from bregman.errors import BregmanError
+from bregman.errors import BregmanError, InvalidArgumentError, UnsupportedError
+
+#: Token ids of a host, in its own container.
+Tokens = Union["npt.NDArray[Any]", Sequence[int]]
+
+#: Drawing stages that keep nothing from one token to the next.
+_STATELESS_DRAWS = frozenset({"draw", "greedy", "gumbel"})
 
 
-class Follower:
-    """A sampler that follows a sequence, whose tokens the host hands over in full each time."""
+def check_stateless(sampler: Sampler) -> None:
+    """Refuses a chain that adapts to the tokens that it has drawn.
+
+    Raises:
+        UnsupportedError: the chain ends with such a stage (mirostat, mirostat_v2, adaptive_p). The host draws, so the
+            stage would never adapt.
+    """
+    last = sampler.describe().rpartition("|")[2].strip().partition("(")[0]
+    if last not in _STATELESS_DRAWS and any(stage.draws and stage.name == last for stage in stages()):
+        raise UnsupportedError(
+            f"the stage `{last}` adapts to the tokens that it draws itself; here the host draws them, so the stage "
+            "would never adapt: use it with Sampler.decode, or end the chain with another stage"
+        )
+
+
+def derived_seed(seed: int, *path: int) -> int:
+    """A seed of 64 bits for one of many streams; streams with different seeds or paths are independent."""
+    return int(np.random.SeedSequence(seed, spawn_key=path).generate_state(1, np.uint64)[0])
+
+
+class HostSequence:
+    """The sampler of one sequence: its history and random position follow the host's tokens."""
 
     def __init__(self, sampler: Sampler) -> None:
-        """Takes over the sampler, which has no history yet."""
+        """Takes over the sampler."""
         self.sampler = sampler
-        self._seen: npt.NDArray[Any] = np.empty(0, np.int64)
+        #: Number of output tokens in the sampler's history.
+        self.outputs = 0
+        self._seed = 0
+        self._prompt: Tokens = ()
 
-    def follow(self, tokens: npt.NDArray[Any]) -> None:
-        """Accepts what is new; a sequence that does not continue the last one (a beam, a new text) is begun anew."""
-        known = len(self._seen)
-        if len(tokens) < known or not np.array_equal(tokens[:known], self._seen):
-            self.sampler.reset()
-            known = 0
-        self.sampler.accept(tokens[known:])
-        self._seen = np.array(tokens)
+    def begin(self, prompt: Tokens, seed: int) -> None:
+        """Starts a sequence with this prompt and no output, at position 0 of the random numbers of `seed`.
+
+        `prompt` is kept, not copied.
+        """
+        self._prompt, self._seed = prompt, seed
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Removes the output from the history."""
+        self.sampler.reset()
+        self.sampler.accept(self._prompt)
+        self.sampler.set_prompt_length(len(self._prompt))
+        self.move_to(0)
+        self.outputs = 0
+
+    def accept(self, output: Tokens) -> None:
+        """Appends output tokens to the history."""
+        self.sampler.accept(output)
+        self.outputs += len(output)
+
+    def move_to(self, position: int) -> None:
+        """Sets the position of the random numbers: the number of output tokens before the row."""
+        self.sampler.reseed(self._seed, position)
+
+
+def check_scores(scores: Any, name: str) -> None:
+    """Raises unless `scores` is a float32 array or tensor of rows x vocabulary."""
+    if dtype_name(scores) != "float32":
+        raise TypeError(f"{name} has dtype {dtype_name(scores)}: it must be float32 (for a tensor: {name}.float())")
+    check_dimensions(scores, 2, name)
 
 
 def process_rows(
     logits: Any, samplers: Mapping[int, Sampler], failed: Callable[[int, BregmanError], None] | None = None
 ) -> None:
-    """Replaces rows of the host's float32 tensor, in place, by ln p of the distributions that the samplers decode.
+    """Replaces rows of the host's tensor, in place, by ln p of the distributions that the samplers decode.
 
-    On another device than the CPU only these rows are copied to the host and back. `failed` hears of rows that cannot
-    be decoded, which stay as they are; without it the first raises.
+    On another device than the CPU only these rows are copied to the CPU and back.
+
+    Args:
+        logits: rows x vocabulary, float32.
+        samplers: the sampler of each row that is to be processed, by the row's index.
+        failed: called with the index and the error of each row that cannot be decoded; such a row stays as it is.
+            None raises the first error.
     """
+    check_scores(logits, "logits")
     if isinstance(logits, np.ndarray) or logits.device.type == "cpu":
         _process(as_numpy(logits, "logits"), samplers, failed)
         return
@@ -53,6 +116,8 @@ def _process(
     logits: npt.NDArray[Any], samplers: Mapping[int, Sampler], failed: Callable[[int, BregmanError], None] | None
 ) -> None:
     for row, sampler in samplers.items():
+        if not 0 <= row < len(logits):
+            raise InvalidArgumentError(f"logits has {len(logits)} rows, none with index {row}")
         try:
             sampler.process(logits[row])
         except BregmanError as e:

@@ -1,4 +1,4 @@
-"""The shared library: the one that the wheel carries, or BREGMAN_LIBRARY; loaded once, its version checked."""
+"""The shared library: the wheel's own, or the one named by BREGMAN_LIBRARY; loaded once, its version checked."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from bregman import _native
 
-#: cffi's view of include/bregman.h, from which every constant and layout of this package is taken.
+#: cffi's declarations, made from include/bregman.h; every constant and layout of this package comes from there.
 ffi: Any = _native.ffi
-#: The environment variable names another build of the library, for a distribution's or an engine's own.
+#: BREGMAN_LIBRARY is the path of another build of the library, such as a distribution's or an engine's.
 lib: Any = ffi.dlopen(os.environ["BREGMAN_LIBRARY"]) if os.environ.get("BREGMAN_LIBRARY") else _native.lib
 
 #: Version of the binary interface that this package was built for.
@@ -20,7 +20,7 @@ if lib.bregman_abi_version() != ABI_VERSION:
 
 
 def text(pointer: Any) -> str:
-    """A NUL-terminated text of the library, copied."""
+    """A copy of the library's NUL-terminated text."""
     return str(ffi.string(pointer), "utf-8")
 
 
@@ -32,7 +32,7 @@ def version() -> str:
 def simd_level() -> str:
     """The instruction set in use: "avx512", "avx2", "neon" or "scalar".
 
-    The environment variable BREGMAN_SIMD, read once, lowers it. If that names no level of this machine, this is ""
-    and every sampler's creation raises `UnsupportedError`.
+    The environment variable BREGMAN_SIMD, read once, selects a lower one. If this machine does not have the level that
+    it names, this is "" and creating a sampler raises `UnsupportedError`.
     """
     return text(lib.bregman_simd_level())

@@ -1,4 +1,4 @@
-"""A chain with the state of one sequence."""
+"""A chain of stages with the state of one sequence."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from bregman import _arrays, _generator
-from bregman._answers import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want
+from bregman._results import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want
 from bregman._arguments import batch_of, int32s, uint64
 from bregman._arrays import Array
 from bregman._generator import Generator
 from bregman._library import ffi, lib, text
 from bregman.errors import BregmanError, BufferTooSmallError, InvalidArgumentError, error
 
-#: Where the first guess of a support's size is too small, the library says what is needed.
+#: First guess of the size of a support; if it is too small, the library returns the size that is needed.
 _FIRST_CAPACITY = 1024
 _LONGEST_MESSAGE = 4096
 
@@ -30,18 +30,21 @@ class Sampler:
     """A chain of stages and the state of one sequence: random seed and position, history, logit bias, mask.
 
     One thread at a time may use a sampler: a call that finds it in use raises `InvalidArgumentError` and changes
-    nothing. Different samplers are independent, also copies. Calls release the interpreter's lock. `close` frees the
-    memory, as the end of a `with` block and the garbage collector do. A sampler cannot be pickled; `copy.copy` and
-    `clone` make an independent one in the same state.
+    nothing. Different samplers, copies included, are independent. Calls release the interpreter's lock. `close`, the
+    end of a `with` block and the garbage collector free the memory. `clone` and `copy.copy` make an independent sampler
+    in the same state; a sampler cannot be pickled.
 
     Args:
         chain: the stages, such as "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw".
-        seed: from 0 to 2**64 - 1. No seed means "random": the same seed gives the same tokens, always.
-        generators: divergences of your own that the chain names.
+        seed: from 0 to 2**64 - 1. The same seed always gives the same tokens; there is no random seed.
+        generators: divergences defined in Python that the chain names.
 
     Raises:
-        InvalidChainError: the message names the stage, the parameter and its range.
-        UnsupportedError: an alpha outside the range in which the solver is proven, or BREGMAN_SIMD names no level.
+        InvalidChainError: the chain does not parse, or a parameter is out of its range.
+        UnsupportedError: an alpha outside the range of the solver, or BREGMAN_SIMD names a level that this machine
+            does not have.
+        InvalidArgumentError: the seed is out of its range, or the chain contains a NUL.
+        TypeError: the chain is no str, or the seed no integer.
     """
 
     __slots__ = ("__weakref__", "_generators", "_handle", "_lock", "_out")
@@ -71,7 +74,7 @@ class Sampler:
     def _prepare(self) -> None:
         self._handle = None
         self._generators = ()
-        # Entered by every call without waiting: two threads on one sampler are a mistake, not a queue.
+        # Every call takes it without waiting: a second thread gets an error.
         self._lock = threading.Lock()
         self._out = ffi.new("bregman_result *")
 
@@ -80,7 +83,7 @@ class Sampler:
         self._generators = generators
 
     def _enter(self) -> Any:
-        """The handle, for this call alone; `self._lock.release()` must follow."""
+        """The handle, for one call; the caller must call `self._lock.release()` after it."""
         if not self._lock.acquire(False):
             raise InvalidArgumentError("the sampler is in use by another call")
         if self._handle is None:
@@ -89,7 +92,7 @@ class Sampler:
         return self._handle
 
     def _failure(self, status: int) -> BregmanError:
-        """The exception for a call that failed, between `_enter` and the release."""
+        """The exception for a call that failed; the lock must still be held."""
         failure = error(status, text(lib.bregman_sampler_error(self._handle)))
         failure.__cause__ = _generator.first_error(self._generators)
         return failure
@@ -109,19 +112,23 @@ class Sampler:
         """Decodes one row of logits into a token and advances the random position by one.
 
         Args:
-            logits: one row, contiguous: float32, float16 or bfloat16 (ml_dtypes, torch, or its bits as uint16).
-            mask: words of 32 tokens, uint32 or int32: token t is bit t % 32 of word t // 32, and a set bit allows it.
-                Tokens beyond the mask are banned. `pack_mask` makes one from booleans.
-            want: what to work out beyond the token.
-            accept: whether the token is accepted into the history.
+            logits: shape (vocabulary,), contiguous, float32, float16 or bfloat16 (ml_dtypes, torch, or its bits as
+                uint16). Not copied.
+            mask: shape (words,), uint32 or int32: token t is bit t % 32 of word t // 32, and a set bit allows it.
+                Tokens beyond the mask are banned. `pack_mask` makes one from booleans. None allows all tokens.
+            want: the optional fields of the result.
+            accept: whether the token is appended to the history.
+
+        Returns:
+            The token, its probability and the size of the support; fields that `want` does not name are NaN.
 
         Raises:
             InvalidLogitsError: a logit is NaN or +inf.
             EmptySupportError: every token is masked or -inf.
-            NoConvergenceError: a user's generator led to no solution.
+            NoConvergenceError: a `Generator` led to no solution.
             UnsupportedError: the chain has no drawing stage.
-            InvalidArgumentError: wrong shape or not contiguous; the sampler is closed or in use.
-            TypeError: wrong dtype, or no array.
+            InvalidArgumentError: a wrong shape, or not contiguous; the sampler is closed or in use.
+            TypeError: a wrong dtype, or no array.
         """
         if mask is None and want == 0 and not accept and getattr(logits, "dtype", None) == _arrays.F32:
             row = _arrays.f32_row(logits, "logits")
@@ -156,10 +163,17 @@ class Sampler:
             self._lock.release()
 
     def distribution(self, logits: Array) -> Distribution:
-        """The decoded distribution of one row of float32: what a drawing stage at the chain's end would draw from.
+        """The decoded distribution of one row: what a drawing stage at the chain's end draws from.
 
-        Draws nothing and advances nothing. A chain that drops no token has a support as large as the vocabulary, which
-        this call sorts. Raises as `decode` does.
+        Changes nothing. It sorts the support, which is the whole vocabulary for a chain that drops no token.
+
+        Args:
+            logits: shape (vocabulary,), contiguous, float32.
+
+        Returns:
+            Ids and probabilities of the support, in new arrays.
+
+        Raises as `decode` does.
         """
         row = _arrays.f32_row(logits, "logits")
         length = ffi.new("size_t *")
@@ -175,26 +189,39 @@ class Sampler:
             return Distribution(ids[: length[0]], p[: length[0]])
 
     def process(self, logits: Array) -> None:
-        """Replaces one row of float32, in place, by ln p of the decoded distribution, and -inf off its support.
+        """Replaces one row, in place, by ln p of the decoded distribution, -inf off its support.
 
-        For hosts that draw for themselves. Draws nothing and advances nothing; a failed call leaves the logits as they
-        were. Temperature belongs into the chain, not behind it. Raises as `decode` does.
+        For hosts that draw the token themselves. It does not advance the random position: set it with
+        `reseed(seed, number of output tokens)` before each row if the chain has a stage that draws random numbers
+        (`xtc`). Stages that adapt to the tokens that they draw (mirostat, mirostat_v2, adaptive_p) do not adapt here.
+        The temperature belongs into the chain, not after it.
+
+        Args:
+            logits: shape (vocabulary,), contiguous, float32, writable.
+
+        Raises as `decode` does; the logits are then unchanged.
         """
         row = _arrays.f32_row(logits, "logits", writable=True)
         self._call(lib.bregman_process, row, len(row))
 
     def draw_many(self, logits: Array, n: SupportsIndex) -> Draws:
-        """Draws `n` different tokens from one row of float32, or all of the support if that is smaller.
+        """Draws `n` different tokens from one row without replacement, or the whole support if it is smaller.
 
-        Without replacement, each in proportion to its probability among those that are left: for best-of-n, for beams
-        that are sampled. The first is the one that the same chain with `gumbel` at its end decodes at this position,
-        and a larger `n` appends. A drawing stage at the chain's end is not asked for a token (`greedy` leaves one
-        token, though). Advances the random position by one; accepts nothing.
+        Each is drawn in proportion to its probability among the tokens not drawn yet: for best-of-n and sampled beams.
+        The first is the token that the same chain with `gumbel` at its end decodes at this position; a larger `n`
+        appends to the draws of a smaller one. A drawing stage at the chain's end draws nothing here (`greedy` still
+        leaves only one token). Advances the random position by one and leaves the history as it is.
 
-        Raises as `decode` does, and InvalidArgumentError if `n` is not at least 1.
+        Args:
+            logits: shape (vocabulary,), contiguous, float32.
+            n: number of tokens, at least 1.
+
+        Returns:
+            Ids, log-probabilities and scores, in new arrays, in the order of the draws.
+
+        Raises as `decode` does, and InvalidArgumentError if `n` is less than 1.
         """
         row = _arrays.f32_row(logits, "logits")
-        # No more can be drawn than there are.
         most = min(uint64(n, "n"), max(len(row), 1))
         ids, logprobs, scores = np.empty(most, np.int32), np.empty(most, np.float32), np.empty(most, np.float32)
         pointers = ffi.from_buffer(_IDS, ids), ffi.from_buffer(_FLOATS, logprobs), ffi.from_buffer(_FLOATS, scores)
@@ -203,15 +230,19 @@ class Sampler:
         return Draws(ids[: length[0]], logprobs[: length[0]], scores[: length[0]])
 
     def top_logprobs(self, logits: Array, n: SupportsIndex, source: Source = Source.MODEL) -> Logprobs:
-        """The `n` most likely tokens of one row of float32, or as many as have a positive probability.
+        """The `n` most likely tokens of one row, or all tokens with a positive probability if they are fewer.
+
+        Changes nothing.
 
         Args:
-            logits: one row, contiguous.
-            n: how many tokens, 0 or more.
-            source: whose log-probabilities: the model's, for which the chain is not asked, or the decoded
-                distribution's.
+            logits: shape (vocabulary,), contiguous, float32.
+            n: number of tokens, 0 or more.
+            source: the model's distribution (the chain is not applied) or the decoded one.
 
-        Draws nothing and advances nothing. Raises as `decode` does.
+        Returns:
+            Ids and log-probabilities, in new arrays, in descending order (ties: ascending id).
+
+        Raises as `decode` does, and InvalidArgumentError if `n` is negative.
         """
         row = _arrays.f32_row(logits, "logits")
         most = min(uint64(n, "n"), len(row))
@@ -225,16 +256,20 @@ class Sampler:
         """Applies the chain to an engine's candidates in place, and advances the random position by one.
 
         Args:
-            candidates: at least one, of dtype `CANDIDATE`, contiguous and writable, in any order and any subset of the
-                vocabulary; `p` is not read. See include/bregman.h, bregman_apply, for what is left in them.
+            candidates: shape (n,), n at least 1, dtype `CANDIDATE`, contiguous and writable; any subset of the
+                vocabulary in any order. `p` is not read. See bregman_apply in include/bregman.h for their state after
+                the call.
 
-        Raises as `decode` does, but takes a chain without a drawing stage too.
+        Returns:
+            A view of the candidates that are kept, and the index of the token that was taken, if the chain draws.
+
+        Raises as `decode` does, but a chain without a drawing stage is allowed.
         """
         if not isinstance(candidates, np.ndarray) or candidates.dtype != CANDIDATE:
             raise TypeError("candidates must be a numpy array of dtype bregman.CANDIDATE")
         _arrays.check_dimensions(candidates, 1, "candidates")
         if not candidates.flags.c_contiguous or not candidates.flags.writeable:
-            raise InvalidArgumentError("candidates are not contiguous, or read-only: they are changed in place")
+            raise InvalidArgumentError("candidates must be contiguous and writable: they are changed in place")
         memory = ffi.from_buffer("bregman_candidate[]", candidates)
         array = ffi.new("bregman_candidates *", {"data": memory, "size": len(candidates), "selected": -1})
         self._call(lib.bregman_apply, array)
@@ -242,11 +277,17 @@ class Sampler:
         return Applied(candidates[: array.size], selected if selected >= 0 else None, bool(array.sorted))
 
     def accept(self, tokens: SupportsIndex | Sequence[int] | npt.NDArray[Any]) -> None:
-        """Appends a token, or several, to the history that stages about repetition look at.
+        """Appends one token or several to the history, which stages about repetition read.
 
-        Those are the prompt's, and each token that the sequence went on with (`decode(accept=True)` does that for the
-        drawn one). What is accepted before the first row is the prompt: `set_prompt_length`. Raises
-        InvalidArgumentError if one is negative; then none is taken.
+        Accept the prompt, and then each token of the output (`decode(accept=True)` accepts the one it draws). Tokens
+        accepted before the first row is decoded or processed are the prompt; `set_prompt_length` changes that.
+
+        Args:
+            tokens: a token id, or a sequence or array of them, from 0 to 2**31 - 1. Copied.
+
+        Raises:
+            InvalidArgumentError: an id is out of its range; then none is appended.
+            TypeError: they are not integers.
         """
         ids = int32s(tokens, "tokens")
         self._call(lib.bregman_sampler_accept, ffi.from_buffer(_IDS, ids), len(ids))
@@ -258,16 +299,21 @@ class Sampler:
     def reseed(self, seed: SupportsIndex, position: SupportsIndex = 0) -> None:
         """Continues with the random numbers of `seed` at `position`.
 
-        The position counts the calls of `decode`, `apply` and `draw_many` that succeeded. So `position` = number of
-        tokens so far resumes a sequence, on any machine.
+        The position is the number of calls of `decode`, `apply` and `draw_many` that succeeded. A sequence of n output
+        tokens continues on any machine with the same chain, `accept`ed history and `reseed(seed, n)`; only what
+        mirostat, mirostat_v2 and adaptive_p have adapted to is lost.
+
+        Raises:
+            InvalidArgumentError: a number is not from 0 to 2**64 - 1.
         """
         self._call(lib.bregman_sampler_reseed, uint64(seed, "seed"), uint64(position, "position"))
 
     def set_logit_bias(self, bias: Mapping[int, float] | Iterable[tuple[int, float]]) -> None:
-        """Replaces the logit bias: what is added to the logits of these tokens before any stage.
+        """Replaces the logit bias, which is added to the logits of its tokens before any stage.
 
-        -inf bans the token, whatever its logit is. An empty mapping removes the bias. Ids beyond a row's vocabulary
-        are ignored there. The bias may be pairs of id and value instead of a mapping.
+        Args:
+            bias: a mapping from id to bias, or pairs of them. -inf bans the token whatever its logit is; an empty
+                mapping removes the bias. Ids beyond a row's vocabulary have no effect on that row.
 
         Raises:
             InvalidArgumentError: an id is negative or named twice, or a bias is NaN or +inf; then the old bias stays.
@@ -279,29 +325,32 @@ class Sampler:
         self._call(lib.bregman_sampler_set_logit_bias, ids_c, values_c, len(ids))
 
     def set_mask(self, mask: Array | None) -> None:
-        """Allows only these tokens, in every row and candidate array from now on; None allows all again.
+        """Allows only the tokens of this mask, in all rows and candidate arrays after this call.
 
         Args:
-            mask: words of 32 tokens, as in `decode`; copied. Tokens beyond it are banned. A mask that `decode` or
-                `decode_batch` is given holds as well.
+            mask: shape (words,), as in `decode`; copied. Tokens beyond it are banned. A token must also be allowed by
+                the mask passed to `decode` or `decode_batch`, if there is one. None allows all tokens.
 
         Raises:
             InvalidArgumentError: no words, or not contiguous; then the old mask stays.
+            TypeError: a wrong dtype, or no array.
         """
         words = ffi.NULL if mask is None else _arrays.mask_row(mask, "mask")
         self._call(lib.bregman_sampler_set_mask, ffi.cast(_WORDS, words), 0 if mask is None else len(words))
 
     def set_prompt_length(self, n: SupportsIndex) -> None:
-        """Says that the first `n` tokens of the history are the prompt and the others output.
+        """Makes the first `n` tokens of the history the prompt, and the others output.
 
-        For a sequence that is resumed: stages with scope=output look at the output only. Without this call the prompt
-        is what was accepted before the first row that was looked at since creation or the last `reset`. Raises
-        InvalidArgumentError if the history has not so many tokens.
+        For a sequence that is continued: stages with scope=output read the output only. Without this call the prompt
+        is what was accepted before the first row since creation or the last `reset`.
+
+        Raises:
+            InvalidArgumentError: the history has fewer than `n` tokens.
         """
         self._call(lib.bregman_sampler_set_prompt_length, uint64(n, "n"))
 
     def describe(self) -> str:
-        """The chain in its canonical form, from which a sampler can be created again."""
+        """The chain in its canonical form, which creates an equal chain."""
         handle = self._enter()
         try:
             length = lib.bregman_sampler_describe(handle, ffi.NULL, 0)
@@ -313,7 +362,7 @@ class Sampler:
 
     @property
     def last_error(self) -> str:
-        """The message of the last call on this sampler that failed; "" if none has."""
+        """The message of the last call on this sampler that failed; "" if there is none."""
         handle = self._enter()
         try:
             return text(lib.bregman_sampler_error(handle))
@@ -334,12 +383,15 @@ class Sampler:
         return self.clone()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Sampler:
-        """As `clone`: nothing is shared but the generators, which are functions."""
+        """As `clone`; only the generators are shared, which are functions."""
         return self.clone()
 
     def __reduce__(self) -> NoReturn:
-        """Refuses: a history cannot be read back."""
-        raise TypeError("a Sampler cannot be pickled: send its chain and seed, then reseed(seed, position) and accept")
+        """Raises TypeError: the library cannot save the state of a sampler."""
+        raise TypeError(
+            "a Sampler cannot be pickled: create one from its chain and seed, then accept(history), "
+            "set_prompt_length(n) and reseed(seed, position)"
+        )
 
     @property
     def closed(self) -> bool:
@@ -347,7 +399,7 @@ class Sampler:
         return self._handle is None
 
     def close(self) -> None:
-        """Frees the sampler; any later call on it raises InvalidArgumentError. Closing twice is fine."""
+        """Frees the sampler; later calls on it raise InvalidArgumentError. Closing it twice is allowed."""
         if self._handle is None:
             return
         handle = self._enter()
@@ -358,7 +410,7 @@ class Sampler:
             self._lock.release()
 
     def _give_up(self) -> None:
-        """Closes the sampler without freeing the handle, which has another owner now."""
+        """Closes the sampler without freeing the handle, which has a new owner."""
         ffi.gc(self._handle, None)
         self._handle = None
 

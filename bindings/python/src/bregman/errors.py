@@ -1,4 +1,4 @@
-"""Exceptions: one class a status, each with the status and the library's own message."""
+"""Exceptions: a class for each status of the library, with the status and the library's message."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Status(IntEnum):
-    """What a call of the library returned."""
+    """The status that a call of the library returns."""
 
     OK = lib.BREGMAN_OK
     INVALID_ARGUMENT = lib.BREGMAN_INVALID_ARGUMENT
@@ -26,18 +26,18 @@ class Status(IntEnum):
 
 
 class BregmanError(Exception):
-    """Base of all errors of this package; a failed call has changed nothing."""
+    """Base of all errors of this package. A call that failed has changed nothing."""
 
     #: The library's status.
     status: ClassVar[Status] = Status.INTERNAL
-    #: The first row of a batch that failed; None for any other call.
+    #: Index of the first row of a batch that failed; None for any other call.
     row: int | None = None
-    #: What `decode_batch` would have returned: the rows that did not fail are decoded. None for any other call.
+    #: The results of `decode_batch`, in which the rows that did not fail are decoded; None for any other call.
     results: Results | None = None
 
     @property
     def message(self) -> str:
-        """What was wrong, in the library's words."""
+        """The library's message: the argument, and why it is refused."""
         return str(self.args[0]) if self.args else ""
 
 
@@ -66,25 +66,25 @@ class EmptySupportError(BregmanError, ValueError):
 
 
 class NoConvergenceError(BregmanError, ArithmeticError):
-    """A user's generator led to no solution; if it raised, that exception is the `__cause__`."""
+    """A `Generator` led to no solution. If one of its functions raised, that exception is the `__cause__`."""
 
     status = Status.NO_CONVERGENCE
 
 
 class BufferTooSmallError(BregmanError):
-    """The caller's buffers cannot hold the answer. This package makes its own, so it never gets out."""
+    """A buffer is too small for the result. This package allocates its buffers itself, so it never raises this."""
 
     status = Status.BUFFER_TOO_SMALL
 
 
 class UnsupportedError(BregmanError, RuntimeError):
-    """Valid, but not with this chain, this version or on this machine."""
+    """Valid, but not supported with this chain, by this version or on this machine."""
 
     status = Status.UNSUPPORTED
 
 
 class InternalError(BregmanError, RuntimeError):
-    """A defect of the library, caught before it could do harm; please report it."""
+    """A defect of the library; please report it."""
 
     status = Status.INTERNAL
 

@@ -1,4 +1,4 @@
-"""A stage for llama.cpp: native code in the host's own chain, no Python for a token.
+"""A native stage for llama.cpp's sampler chain: no Python code runs for a token.
 
 With llama-cpp-python:
 
@@ -6,8 +6,8 @@ With llama-cpp-python:
     sampler = bregman.Sampler("temperature(0.8) | top_k(floor=0.02) | draw", seed=1)
     stage = bregman.llama_cpp.add_to_chain(chain, sampler)
 
-`attach` serves any other host that has a libllama loaded. A stage is a `struct llama_sampler *` as a number. It belongs
-to the chain that it was added to, and is freed with it.
+`attach` works with any other host that has loaded libllama. A stage is a `struct llama_sampler *` as an int. The chain
+that it is added to owns it and frees it.
 """
 
 from __future__ import annotations
@@ -22,26 +22,27 @@ from bregman.errors import InvalidArgumentError, UnsupportedError, error
 
 
 def attach(sampler: Sampler, llama_sampler_init: Any) -> int:
-    """Makes a copy of the sampler a stage of llama.cpp.
+    """Makes a stage of llama.cpp from a copy of the sampler.
 
-    The copy has all the sampler's state, and belongs to the stage; the sampler stays yours. llama.cpp has no way to
-    report an error of a stage: one that fails leaves the candidates as they were, and `last_error` has the message. A
-    chain that ends with a drawing stage selects, and stands last in llama.cpp's chain.
+    The copy has all of the sampler's state, and the stage owns it; `sampler` stays yours. llama.cpp has no way to
+    report a stage's error: a stage that fails leaves the candidates as they were, and `last_error` returns the message.
+    A chain that ends with a drawing stage selects the token, so it must be the last stage of llama.cpp's chain.
 
     Args:
         sampler: the chain and its state.
-        llama_sampler_init: that function of the host's libllama (any since 2025-02): from ctypes or cffi, or its
-            address.
+        llama_sampler_init: the function of this name in the host's libllama (2025-02 or later), from ctypes or cffi, or
+            its address.
 
     Returns:
         A `struct llama_sampler *`, for llama_sampler_chain_add or llama_sampler_free.
 
     Raises:
-        UnsupportedError: the sampler has generators in Python, which the stage might outlive.
+        UnsupportedError: the sampler has generators, which the stage could outlive.
         InvalidArgumentError: the sampler is closed or in use, or the address is 0.
+        TypeError: `llama_sampler_init` is neither a function nor an address.
     """
     if sampler._generators:
-        raise UnsupportedError("a sampler with generators of its own cannot be a stage: they are Python functions")
+        raise UnsupportedError("a sampler with generators cannot be a stage: they are Python functions")
     address = _address(llama_sampler_init)
     out = ffi.new("void **")
     with sampler.clone() as copy:
@@ -53,16 +54,18 @@ def attach(sampler: Sampler, llama_sampler_init: Any) -> int:
 
 
 def add_to_chain(chain: Any, sampler: Sampler) -> int:
-    """Adds a copy of the sampler to the end of a llama-cpp-python chain, to which it then belongs.
+    """Adds a copy of the sampler to the end of a llama-cpp-python chain, which then owns it.
 
     Args:
-        chain: what `llama_cpp.llama_sampler_chain_init` returned.
-        sampler: the chain of stages and its state, see `attach`.
+        chain: the result of `llama_cpp.llama_sampler_chain_init`.
+        sampler: the stages and their state, see `attach`.
 
     Returns:
-        The stage, for `last_error` and `reseed`, as long as the chain lives.
+        The stage, for `last_error` and `reseed`; valid until the chain is freed.
+
+    Raises as `attach` does.
     """
-    import llama_cpp  # noqa: PLC0415 (the rest works without it)
+    import llama_cpp  # noqa: PLC0415 (the other functions work without it)
 
     stage = attach(sampler, llama_cpp.llama_sampler_init)
     add = llama_cpp.llama_sampler_chain_add
@@ -71,12 +74,12 @@ def add_to_chain(chain: Any, sampler: Sampler) -> int:
 
 
 def last_error(stage: int) -> str:
-    """The message of the stage's last call that failed; "" if none has. Not while llama.cpp uses the stage."""
+    """The message of the stage's last call that failed, or "". Do not call it while llama.cpp uses the stage."""
     return text(lib.bregman_sampler_error(_sampler(stage)))
 
 
 def reseed(stage: int, seed: int, position: int = 0) -> None:
-    """Continues the stage with the random numbers of `seed` at `position`. Not while llama.cpp uses the stage."""
+    """As `Sampler.reseed`, for a stage. Do not call it while llama.cpp uses the stage."""
     status = lib.bregman_sampler_reseed(_sampler(stage), uint64(seed, "seed"), uint64(position, "position"))
     if status:
         raise error(status, last_error(stage))
@@ -85,12 +88,12 @@ def reseed(stage: int, seed: int, position: int = 0) -> None:
 def _sampler(stage: int) -> Any:
     sampler = lib.bregman_llama_sampler(ffi.cast("void *", stage))
     if sampler == ffi.NULL:
-        raise InvalidArgumentError("this llama_sampler is no stage of bregman's")
+        raise InvalidArgumentError("this llama_sampler is not a stage of bregman")
     return sampler
 
 
 def _address(function: Any) -> Any:
-    # ctypes casts texts and bytes as well, whose addresses nobody may call.
+    # ctypes would also cast str and bytes, whose addresses are not functions.
     if isinstance(function, ctypes.c_void_p) or hasattr(function, "argtypes"):
         function = ctypes.cast(function, ctypes.c_void_p).value or 0
     elif not isinstance(function, (int, ffi.CData)):

@@ -1,14 +1,36 @@
-"""Logits processors for vLLM: `bregman.vllm.v1` and `bregman.vllm.v2`, for its two interfaces.
+"""A logits processor for vLLM: `bregman.vllm:LogitsProcessor`, for its V1 model runner and for Model Runner V2.
 
-Neither is registered as a plug-in; an engine is told by name to load one:
+It is not registered as a plug-in, which every engine would load. Name it when the engine starts:
 
-    vllm serve MODEL --logits-processors bregman.vllm.v1:LogitsProcessor       (V2 model runner: bregman.vllm.v2)
+    vllm serve MODEL --logits-processors bregman.vllm:LogitsProcessor
 
-and a request asks for it with a chain, and with vLLM's own truncations off:
+A request names its chain. vLLM's temperature, truncations and penalties must be off, and are refused if they are not:
 
     SamplingParams(temperature=1.0, top_k=0, top_p=1.0, extra_args={"bregman": "temperature(0.8) | top_k(floor=0.02)"})
 
-Requests without the argument are left alone. The processors run before vLLM's temperature, so the chain owns it, and
-vLLM draws. A row that cannot be decoded (NaN) is left as it is and reported to the `bregman.vllm` logger, once a
-request: an exception would end the engine for everybody.
+Over HTTP the field is `vllm_xargs` (vLLM ignores `extra_args` there). Requests without a chain are not changed.
+
+vLLM draws the tokens. It runs its masks before the chain (bad_words, min_tokens, logit_bias, allowed tokens,
+structured output), and temperature=0 takes the most likely token of the chain's distribution. Stages with random numbers of their own (the coin of `xtc`) take
+them from the request's `seed` and the number of its output tokens; a request without a seed gets one from the engine's
+seed and the number of requests so far. Stages that adapt to the tokens that they draw (mirostat, mirostat_v2,
+adaptive_p) are refused.
+
+A row that cannot be decoded (NaN, for example) stays as it is and is reported to the logger `bregman.vllm`, once for
+each request: an exception would stop the engine for all requests.
 """
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["LogitsProcessor"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports vLLM only when the class is used."""
+    if name == "LogitsProcessor":
+        from bregman.vllm._either import LogitsProcessor  # noqa: PLC0415
+
+        return LogitsProcessor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
