@@ -1,6 +1,6 @@
 //! bregman_sampler_free during a call on the same handle: the call ends as if nothing had happened, and frees it then.
 
-use crate::handle::{Handle, blank, row};
+use crate::common::handle::{Handle, blank, row};
 use bregman::ffi::*;
 use std::cell::Cell;
 use std::ffi::c_void;
