@@ -265,14 +265,16 @@ impl Sampler {
         self.with_distribution(row, |dist, _| Ok(probabilities(dist).collect()))
     }
 
-    /// The same into a caller's buffers; returns the number of entries. Nothing is written if they are too small.
+    /// The same into a caller's buffers, in f32; returns the number of entries. Tokens whose probability is 0 in f32 (below
+    /// 1e-45) are left out. Nothing is written if the buffers are too small.
     pub fn distribution_into(&mut self, row: Row<'_>, ids: &mut [i32], probs: &mut [f32]) -> Result<usize> {
         self.with_distribution(row, |dist, _| {
-            let (needed, capacity) = (dist.deepen(usize::MAX), ids.len().min(probs.len()));
+            let listed = |dist: &mut Distribution<'_>| probabilities(dist).take_while(|e| e.1 as f32 > 0.0).count();
+            let (needed, capacity) = (listed(dist), ids.len().min(probs.len()));
             if needed > capacity {
                 return Err(Error::BufferTooSmall { needed, capacity });
             }
-            for (at, (token, p)) in probabilities(dist).enumerate() {
+            for (at, (token, p)) in probabilities(dist).take(needed).enumerate() {
                 (ids[at], probs[at]) = (token as i32, p as f32);
             }
             Ok(needed)

@@ -70,8 +70,8 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-/// Above this an f32 is infinite: its natural logarithm.
-const LARGEST: f64 = 88.722_839_1;
+/// Above this an f32 is infinite: its natural logarithm. In f32, as llama.cpp has it: 128 at base 2.
+const LARGEST: f32 = 88.722_84;
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     let (multiplier, base) = (arguments.number("multiplier"), arguments.number("base"));
@@ -83,7 +83,7 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
         multiplier,
         base,
         // No bound where the power does not grow.
-        most: if base > 1.000_001 { (LARGEST / ln(base)) as usize } else { usize::MAX },
+        most: if base > 1.000_001 { (LARGEST / ln(base) as f32) as usize } else { usize::MAX },
         allowed: arguments.count("allowed"),
         breakers: arguments.sequences("breakers"),
         scope,
