@@ -52,6 +52,7 @@ impl Sampler {
                 i32::MAX
             )));
         }
+        self.sequence.history.settle();
         // Reserve for both ways: a later array may take the other one, and must not allocate.
         make_room(&mut self.memory.row, candidates.len());
         make_room(&mut self.memory.ids, candidates.len());

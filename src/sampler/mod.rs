@@ -181,14 +181,13 @@ impl Sampler {
         Ok(self)
     }
 
-    /// Back to as created: seed, position 0, no history, no bias, no mask, and nothing learnt from the tokens so far.
+    /// Starts another sequence: the seed of creation, position 0, no history, nothing learnt. The logit bias and the mask
+    /// stay: what the host banned is not allowed by a reset.
     pub fn reset(&mut self) {
         let Self { chain, created_with, sequence, .. } = self;
         sequence.learnt = chain.initial();
         (sequence.seed, sequence.position) = (*created_with, 0);
         sequence.history.clear();
-        sequence.bias.clear();
-        sequence.mask = None;
     }
 
     /// Continues with the random numbers of `seed` at `position`: the number of rows decoded or applied so far.
@@ -305,6 +304,7 @@ impl Sampler {
         f: impl FnOnce(&mut Distribution<'_>, &mut RowContext<'_>) -> Result<T>,
     ) -> Result<T> {
         let Self { chain, kernels, sequence, memory, .. } = self;
+        sequence.history.settle();
         let Memory { run, model, gumbel_top, mask: both, .. } = &mut **memory;
         let masked = match &sequence.mask {
             Some(words) => row.with_mask(and(row.mask(), words, both)),

@@ -33,7 +33,7 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
 }
 
 /// The lowest temperature but 0.
-pub(super) const LOWEST: f64 = 1e-6;
+pub(crate) const LOWEST: f64 = 1e-6;
 
 /// The stage for a temperature, which is refused between 0 and the lowest one.
 pub(super) fn checked(t: f64) -> Built {
