@@ -38,7 +38,10 @@ fn pool() -> Result<Arc<ThreadPool>> {
         Some((owner, pool)) if *owner == process => return Ok(pool.clone()),
         _ => {}
     }
+    // As many threads as the machine has: rayon would take RAYON_NUM_THREADS, however large.
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
         .thread_name(|i| format!("bregman-{i}"))
         .build()
         .map_err(|e| Error::Unsupported(format!("no threads for the batch: {e}")))?;

@@ -17,6 +17,9 @@ use crate::stages::{Context, Learnt, Stage, StageInfo};
 use crate::vocab::FirstPass;
 use std::fmt;
 
+/// The most stages that may need the row read: each may take milliseconds on a flat row, and memory for a row.
+const MOST_READING: usize = 16;
+
 /// A stage of a chain's text, with its arguments.
 struct ParsedStage {
     info: &'static StageInfo,
@@ -46,6 +49,13 @@ impl Chain {
             }
             let built = (info.build)(arguments, generators).map_err(|e| in_stage(at, info.name, e))?;
             stages.extend(built.map(|stage| (at as u32, stage)));
+        }
+        let reading = stages.iter().filter(|(_, stage)| stage.first_pass().is_some()).count();
+        if reading > MOST_READING {
+            return Err(Error::InvalidChain(format!(
+                "the chain has {reading} stages that read the row, at most {MOST_READING} are taken (temperatures and \
+                 stages that edit single logits are not counted)"
+            )));
         }
         let draws = parsed.last().is_some_and(|last| last.info.draws);
         Ok(Self { stages, parsed, draws })

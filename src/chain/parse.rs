@@ -11,7 +11,7 @@
 use super::ParsedStage;
 use super::macros;
 use crate::error::{Error, Result};
-use crate::parameters::{Arguments, nearest};
+use crate::parameters::{Arguments, nearest, quoted};
 use crate::stages::{find, stages};
 
 /// More stages than this are a mistake, not a chain.
@@ -58,12 +58,15 @@ fn stage(at: usize, text: &str, parsed: &mut Vec<ParsedStage>) -> Result<()> {
     let mut arguments = Arguments::new(name, parameters);
     if let Some(rest) = rest {
         let inside = rest.strip_suffix(')').ok_or_else(|| in_stage("`)` is missing at its end".into()))?;
+        if inside.contains(')') {
+            return Err(in_stage("`)` is followed by more: stages are separated by `|`".into()));
+        }
         let list = if inside.trim().is_empty() { vec![] } else { inside.split(',').collect() };
         for (i, part) in list.into_iter().enumerate() {
             match part.split_once('=') {
                 Some((name, value)) => arguments.set(Some(&canonical(name.trim())), value.trim()),
                 None if i == 0 => arguments.set(None, part.trim()),
-                None => Err(format!("`{}` needs a name: only the first parameter goes without", part.trim())),
+                None => Err(format!("{} needs a name: only the first parameter goes without", quoted(part.trim()))),
             }
             .map_err(in_stage)?;
         }
@@ -89,10 +92,10 @@ fn unknown(name: &str) -> String {
     let names = stages().iter().flat_map(|s| [s.name].into_iter().chain(s.aliases.iter().copied()));
     let names = names.chain(macros::macros().iter().map(|m| m.name));
     match nearest(&canonical(name), names) {
-        Some(near) => format!("no stage `{name}`: did you mean `{near}`?"),
+        Some(near) => format!("no stage {}: did you mean `{near}`?", quoted(name)),
         None => {
             let all: Vec<_> = stages().iter().map(|s| s.name).collect();
-            format!("no stage `{name}`: there are {}", all.join(", "))
+            format!("no stage {}: there are {}", quoted(name), all.join(", "))
         }
     }
 }

@@ -23,6 +23,11 @@ impl BulkPrefix {
     }
 }
 
+/// The first token weighs 1; the sum of f32 weights may be rounded to less.
+fn at_least_one(above: PrefixSum) -> PrefixSum {
+    PrefixSum { weight: above.weight.max(1.0), ..above }
+}
+
 impl Distribution<'_> {
     /// Whether a truncation may make it a bulk. (In a candidate array ties go by ids that are not the places.)
     pub(super) fn can_be_bulk(&self) -> bool {
@@ -34,11 +39,12 @@ impl Distribution<'_> {
         if let Support::Bulk { prefix: BulkPrefix { last, above }, first_scale } = self.support {
             self.head.restart();
             self.head.take_all(last.logit(), above.count);
-            self.support = Support::List { first_scale, offset: None };
+            self.support = Support::List { first_scale, first_logit: None };
         }
     }
 
     fn keep_bulk(&mut self, last: RankedToken, above: PrefixSum) {
+        let above = at_least_one(above);
         self.support = Support::Bulk { prefix: BulkPrefix { last, above }, first_scale: self.first_scale() };
     }
 
@@ -128,7 +134,7 @@ impl Distribution<'_> {
         }
         let larger = vocab.bulk_at_least(last.logit().next_up());
         let weight = larger.weight + (above.count - larger.count) as f64 * exp(x);
-        let prefix = BulkPrefix { last, above: PrefixSum { weight, count: above.count } };
+        let prefix = BulkPrefix { last, above: at_least_one(PrefixSum { weight, count: above.count }) };
         self.support = Support::Bulk { prefix, first_scale };
         self.head.set_scale(scale);
         true

@@ -16,10 +16,10 @@ impl<'r> Distribution<'r> {
             return list.edit(edits);
         }
         let list = self.next_row_edits()?;
-        let (row, scale) = (self.head.vocab().row(), self.scale());
+        let (row, scale, offset) = (self.head.vocab().row(), self.scale(), self.offset);
         let edited = |index: u32, edit: &Edit| {
             let before = row.unmasked(index);
-            let after = (edit.apply(f64::from(before) * scale) / scale) as f32;
+            let after = ((edit.apply(f64::from(before) * scale + offset) - offset) / scale) as f32;
             // Only a ban bans, and a logit that was not finite stays as it was.
             let stays = before.is_finite() && edit.subtract != f64::INFINITY;
             (index, if stays { after.clamp(f32::MIN, f32::MAX) } else { after })

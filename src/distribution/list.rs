@@ -4,17 +4,20 @@ use super::head::{Entry, HeadScratch, LOWEST_LOG_WEIGHT};
 use super::{Distribution, Support, logit_of};
 use crate::error::{Error, Result};
 use crate::history::{Edit, find_edit};
-use crate::math::{ListMath, ln};
+use crate::math::ln;
 use std::cmp::Ordering;
+
+/// An edited logit is at most this large.
+const LARGEST_EDITED: f64 = 1e300;
 
 /// The entries of a distribution that has no other tokens.
 pub(super) struct List<'a> {
     scratch: &'a mut HeadScratch,
-    math: &'static ListMath,
     ids: Option<&'a [i32]>,
     scale: f64,
-    /// The first entry's logit (ln p), once a stage gave the entries logits (probabilities) of its own.
-    offset: &'a mut Option<f64>,
+    offset: f64,
+    /// The first entry's logit, once a stage gave the entries logits of its own.
+    first_logit: &'a mut Option<f64>,
 }
 
 impl Distribution<'_> {
@@ -22,10 +25,10 @@ impl Distribution<'_> {
     /// vocabulary.
     pub(super) fn list(&mut self) -> Option<List<'_>> {
         self.sort_bulk();
-        let Support::List { offset, .. } = &mut self.support else { return None };
-        let (scale, math) = (self.head.scale(), self.head.math());
+        let Support::List { first_logit, .. } = &mut self.support else { return None };
+        let scale = self.head.scale();
         let (scratch, ids) = self.head.scratch();
-        Some(List { scratch, math, ids, scale, offset })
+        Some(List { scratch, ids, scale, offset: self.offset, first_logit })
     }
 }
 
@@ -34,7 +37,7 @@ impl List<'_> {
     pub(super) fn scale_by(&mut self, factor: f64) {
         self.scratch.entries_mut().iter_mut().for_each(|e| e.x *= factor);
         self.drop_ineligible();
-        *self.offset = self.offset.map(|offset| offset * factor);
+        *self.first_logit = self.first_logit.map(|logit| logit * factor);
     }
 
     /// Gives the entries these probabilities, in descending order, one each.
@@ -43,12 +46,12 @@ impl List<'_> {
         for (e, &p) in self.scratch.entries_mut().iter_mut().zip(p_hat) {
             e.x = ln(p) - first;
         }
-        *self.offset = Some(first);
+        *self.first_logit = Some(first);
     }
 
     /// Edits the logits of single tokens.
     pub(super) fn edit(&mut self, edits: &[Edit]) -> Result<()> {
-        let (ids, logit) = (self.ids, logit_of(*self.offset, self.scale));
+        let (ids, logit) = (self.ids, logit_of(*self.first_logit, self.scale, self.offset));
         let edit = |e: &Entry| find_edit(edits, id_of(ids, e));
         let entries = self.scratch.entries_mut();
         if entries.iter().all(|e| edit(e).is_none()) {
@@ -56,7 +59,12 @@ impl List<'_> {
         }
         for e in &mut *entries {
             let before = logit(e);
-            e.x = edit(e).map_or(before, |edit| edit.apply(before));
+            // An edited logit stays finite, unless it is a ban's, so that differences of logits are numbers.
+            let edited = |edit: &Edit| match edit.apply(before) {
+                f64::NEG_INFINITY if edit.subtract == f64::INFINITY => f64::NEG_INFINITY,
+                logit => logit.clamp(-LARGEST_EDITED, LARGEST_EDITED),
+            };
+            e.x = edit(e).map_or(before, edited);
         }
         self.sort();
         let entries = self.scratch.entries_mut();
@@ -66,19 +74,25 @@ impl List<'_> {
         }
         entries.iter_mut().for_each(|e| e.x -= first);
         self.drop_ineligible();
-        *self.offset = Some(first);
+        *self.first_logit = Some(first);
         Ok(())
     }
 
-    /// Gives every entry another log-weight; the logits that an engine sees are ln p from now on.
-    pub(super) fn reweigh(&mut self, log_weight: impl Fn(usize, f64) -> f64) {
+    /// The logit of the first entry.
+    pub(super) fn first_logit(&mut self) -> f64 {
+        let logit = logit_of(*self.first_logit, self.scale, self.offset);
+        self.scratch.entries_mut().first().map_or(0.0, logit)
+    }
+
+    /// Gives every entry the logit `base + relative(place, x)`.
+    pub(super) fn set_logits(&mut self, base: f64, relative: impl Fn(usize, f64) -> f64) {
         for (at, e) in self.scratch.entries_mut().iter_mut().enumerate() {
-            e.x = log_weight(at, e.x);
+            e.x = relative(at, e.x);
         }
         self.sort();
+        *self.first_logit = Some(base);
         self.rebase();
         self.drop_ineligible();
-        *self.offset = Some(-ln(self.scratch.weighted(self.math).1.iter().sum()));
     }
 
     /// Drops the first `n` entries.
@@ -102,7 +116,7 @@ impl List<'_> {
         let entries = self.scratch.entries_mut();
         let first = entries[0].x;
         entries.iter_mut().for_each(|e| e.x -= first);
-        *self.offset = self.offset.map(|offset| offset + first);
+        *self.first_logit = self.first_logit.map(|logit| logit + first);
     }
 
     fn drop_ineligible(&mut self) {

@@ -92,8 +92,8 @@ enum Support {
     List {
         /// The scale (1/T) that the first truncating stage saw.
         first_scale: f64,
-        /// The first entry's logit (ln p), once a stage gave the entries logits (probabilities) of its own.
-        offset: Option<f64>,
+        /// The first entry's logit, once a stage gave the entries logits of its own.
+        first_logit: Option<f64>,
     },
 }
 
@@ -101,6 +101,8 @@ enum Support {
 pub(crate) struct Distribution<'r> {
     head: Head<'r>,
     support: Support,
+    /// What a stage's definition adds to every logit of the row, at the present scale.
+    offset: f64,
     spare: &'r mut Spare,
     rows: &'r mut [Vec<f32>],
     row_edits: &'r mut [Vec<(u32, f32)>],
@@ -126,6 +128,7 @@ impl<'r> Distribution<'r> {
         Self {
             head: Head::new(Vocabulary::new(row, kernels, vocab), head, ids),
             support: Support::Whole { is_read: false },
+            offset: 0.0,
             spare,
             rows,
             row_edits,
@@ -202,13 +205,13 @@ impl<'r> Distribution<'r> {
     /// products stay finite.
     pub(crate) fn scale_by(&mut self, factor: f64) {
         let scale = (self.scale() * factor).clamp(1e-100, 1e100);
-        if self.reweigh_bulk(scale) {
-            return;
+        if !self.reweigh_bulk(scale) {
+            if let Some(mut list) = self.list() {
+                list.scale_by(factor);
+            }
+            self.head.set_scale(scale);
         }
-        if let Some(mut list) = self.list() {
-            list.scale_by(factor);
-        }
-        self.head.set_scale(scale);
+        self.offset *= factor;
         if let Support::Whole { is_read: true } = self.support {
             self.head.restart();
         }
@@ -224,7 +227,7 @@ impl<'r> Distribution<'r> {
     fn close(&mut self) {
         self.sort_bulk();
         if let Support::Whole { .. } = self.support {
-            self.support = Support::List { first_scale: self.scale(), offset: None };
+            self.support = Support::List { first_scale: self.scale(), first_logit: None };
         }
     }
 
@@ -292,11 +295,21 @@ impl<'r> Distribution<'r> {
         self.head.weighted()
     }
 
-    /// An entry's logit as an engine should see it: the model's own, scaled by 1/T; or ln p̂ after a stage that gave
-    /// probabilities of its own.
-    pub(crate) fn to_logit(&self) -> impl Fn(&Entry) -> f64 + use<> {
-        let offset = if let Support::List { offset, .. } = self.support { offset } else { None };
-        logit_of(offset, self.scale())
+    /// The entries' logits as an engine should see them: by the definitions of the stages that made them. Where they are so
+    /// large that an f32 would lose their differences, they are taken relative to the first entry's.
+    pub(crate) fn to_logit(&mut self) -> impl Fn(&Entry) -> f64 + use<> {
+        self.sort_bulk();
+        let first_logit = if let Support::List { first_logit, .. } = self.support { first_logit } else { None };
+        let logit = logit_of(first_logit, self.scale(), self.offset);
+        let is_large = self.head.entries().first().is_some_and(|first| logit(first).abs() > LARGE_LOGIT);
+        move |e| if is_large { e.x } else { logit(e) }
+    }
+
+    /// The logits of the whole vocabulary, in the same way: (pivot, base) of `(raw - pivot) * scale + base`.
+    pub(crate) fn logit_transform(&self) -> (f64, f64) {
+        let max = f64::from(self.head.vocab().max());
+        let largest = max * self.scale() + self.offset;
+        if largest.abs() > LARGE_LOGIT { (max, 0.0) } else { (0.0, self.offset) }
     }
 
     /// Calls `write(index, ln p)` for every token of the support.
@@ -338,7 +351,10 @@ impl<'r> Distribution<'r> {
     }
 }
 
-/// A logit from an entry: the row's own at a scale, or the entry's log-weight above `offset`.
-fn logit_of(offset: Option<f64>, scale: f64) -> impl Fn(&Entry) -> f64 {
-    move |e| offset.map_or_else(|| f64::from(e.raw) * scale, |offset| e.x + offset)
+/// A logit beyond it has less than 14 bits after the point in f32.
+const LARGE_LOGIT: f64 = 1024.0;
+
+/// The logit of an entry: the row's own at a scale and an offset, or counted from the first entry's.
+fn logit_of(first_logit: Option<f64>, scale: f64, offset: f64) -> impl Fn(&Entry) -> f64 {
+    move |e| first_logit.map_or_else(|| f64::from(e.raw) * scale + offset, |first| e.x + first)
 }

@@ -24,28 +24,32 @@ pub(super) enum Remembered<'r> {
 }
 
 impl<'r> Distribution<'r> {
-    /// Gives every token the log-weight `powers.of(x)` for its log-weight x, which is 0 for the first token.
+    /// Gives every token the logit m + `powers.of(x)` for its log-weight x, which is 0 for the first token; m is the largest
+    /// logit.
     pub(crate) fn bend(&mut self, powers: SmoothingCurve) -> Result<()> {
         if let Some(mut list) = self.list() {
-            list.reweigh(|_, x| powers.of(x));
+            let largest = list.first_logit();
+            list.set_logits(largest, |_, x| powers.of(x));
             return Ok(());
         }
         let (row, scale, lowest) = (self.next_row()?, self.scale(), self.head.lowest());
+        self.offset += f64::from(self.head.vocab().max()) * scale;
         self.head.vocab_mut().smooth(scale, lowest, powers, row);
         self.go_on_with(Row::from_f32(row)?, 1.0);
         Ok(())
     }
 
-    /// Gives every token the log-weight `bell.of(p)` for its probability p; `total` is [`Distribution::total`].
+    /// Gives every token the logit `bell.of(p)` for its probability p; `total` is [`Distribution::total`].
     pub(crate) fn ring(&mut self, bell: AdaptivePCurve, total: f64) -> Result<()> {
         /// Below it a probability is 0 for every distance that it could change.
         const NOTHING: f64 = -60.0;
         if let Some(mut list) = self.list() {
             let p = |x: f64| if x < NOTHING { 0.0 } else { exp(x) / total };
-            list.reweigh(|_, x| bell.of(p(x)));
+            list.set_logits(0.0, |_, x| bell.of(p(x)));
             return Ok(());
         }
         let (row, scale, lowest) = (self.next_row()?, self.scale(), self.head.lowest());
+        self.offset = 0.0;
         self.head.vocab_mut().adaptive_p(scale, lowest, total, bell, row);
         self.go_on_with(Row::from_f32(row)?, 1.0);
         Ok(())
@@ -102,7 +106,8 @@ impl<'r> Distribution<'r> {
     /// Adds `less` (negative) to the log-weights of the first `n` of the entries.
     pub(crate) fn demote_first(&mut self, n: usize, less: f64) -> Result<()> {
         if let Some(mut list) = self.list() {
-            list.reweigh(|at, x| if at < n { x + less } else { x });
+            let largest = list.first_logit();
+            list.set_logits(largest, |at, x| if at < n { x + less } else { x });
             return Ok(());
         }
         self.demote_in_row(n, less)

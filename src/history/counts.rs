@@ -9,30 +9,41 @@ pub(crate) struct TokenCount {
     pub(crate) count: u32,
 }
 
-/// From so many tokens at a time on, sorting them is cheaper than finding the place of each.
+/// From so many changes on, merging them in order is cheaper than finding the place of each.
 const MANY: usize = 32;
+
+/// Changes that wait at the most, and no fewer than there are distinct tokens: then merging them costs little for each.
+const MOST_PENDING: usize = 4096;
 
 #[derive(Clone)]
 pub(super) struct Counts {
     scope: Scope,
+    /// In ascending order of token.
     seen: Vec<TokenCount>,
+    /// Tokens that came (1) or went (-1) since `seen` was brought up to date, in order.
+    pending: Vec<(u32, i32)>,
+    /// Memory for a merge.
+    merged: Vec<TokenCount>,
 }
 
 impl Counts {
     pub(super) fn new(scope: Scope) -> Self {
-        Self { scope, seen: Vec::new() }
+        Self { scope, seen: Vec::new(), pending: Vec::new(), merged: Vec::new() }
     }
 
     pub(super) fn scope(&self) -> Scope {
         self.scope
     }
 
+    /// The tokens with their counts, as [`Counts::settle`] left them.
     pub(super) fn seen(&self) -> &[TokenCount] {
+        debug_assert!(self.pending.is_empty(), "counts are settled before a row");
         &self.seen
     }
 
     pub(super) fn clear(&mut self) {
         self.seen.clear();
+        self.pending.clear();
     }
 
     /// The last `n` of `tokens` are new; the first `prompt` are the prompt.
@@ -42,44 +53,68 @@ impl Counts {
             Scope::All => self.add(&tokens[known..]),
             Scope::Output => self.add(&tokens[known.max(prompt)..]),
             Scope::Window(size) if n >= size => {
-                self.seen.clear();
+                self.clear();
                 self.add(&tokens[tokens.len() - size..]);
             }
             Scope::Window(size) => {
                 self.add(&tokens[known..]);
                 let (before, now) = (known.saturating_sub(size), tokens.len().saturating_sub(size));
-                tokens[before..now].iter().for_each(|&token| self.remove(token as u32));
+                self.pending.extend(tokens[before..now].iter().map(|&token| (token as u32, -1)));
             }
+        }
+        if self.pending.len() > MOST_PENDING.max(self.seen.len()) {
+            self.settle();
         }
     }
 
     fn add(&mut self, tokens: &[i32]) {
-        if tokens.len() < MANY {
-            tokens.iter().for_each(|&token| self.add_one(token as u32));
-            return;
-        }
-        self.seen.extend(tokens.iter().map(|&token| TokenCount { token: token as u32, count: 1 }));
-        self.seen.sort_unstable_by_key(|s| s.token);
-        self.seen.dedup_by(|next, kept| {
-            let same = next.token == kept.token;
-            kept.count += if same { next.count } else { 0 };
-            same
-        });
+        self.pending.extend(tokens.iter().map(|&token| (token as u32, 1)));
     }
 
-    fn add_one(&mut self, token: u32) {
-        match self.seen.binary_search_by_key(&token, |s| s.token) {
-            Ok(at) => self.seen[at].count += 1,
-            Err(at) => self.seen.insert(at, TokenCount { token, count: 1 }),
+    /// Brings the counts up to date.
+    pub(super) fn settle(&mut self) {
+        if self.pending.len() < MANY {
+            let Self { seen, pending, .. } = self;
+            pending.drain(..).for_each(|(token, change)| count_one(seen, token, change));
+        } else {
+            self.merge();
         }
     }
 
-    fn remove(&mut self, token: u32) {
-        if let Ok(at) = self.seen.binary_search_by_key(&token, |s| s.token) {
-            self.seen[at].count -= 1;
-            if self.seen[at].count == 0 {
-                self.seen.remove(at);
+    /// All pending changes at once, in time linear in the number of distinct tokens.
+    fn merge(&mut self) {
+        let Self { seen, pending, merged, .. } = self;
+        pending.sort_unstable_by_key(|change| change.0);
+        merged.clear();
+        let mut rest = &seen[..];
+        for changes in pending.chunk_by(|a, b| a.0 == b.0) {
+            let token = changes[0].0;
+            let before = rest.partition_point(|s| s.token < token);
+            merged.extend_from_slice(&rest[..before]);
+            rest = &rest[before..];
+            let mut count: i64 = changes.iter().map(|change| i64::from(change.1)).sum();
+            if rest.first().is_some_and(|s| s.token == token) {
+                count += i64::from(rest[0].count);
+                rest = &rest[1..];
+            }
+            if count > 0 {
+                merged.push(TokenCount { token, count: count as u32 });
             }
         }
+        merged.extend_from_slice(rest);
+        pending.clear();
+        std::mem::swap(seen, merged);
+    }
+}
+
+/// Counts one token that came or went.
+fn count_one(seen: &mut Vec<TokenCount>, token: u32, change: i32) {
+    match seen.binary_search_by_key(&token, |s| s.token) {
+        Ok(at) if change < 0 && seen[at].count == 1 => {
+            seen.remove(at);
+        }
+        Ok(at) => seen[at].count = seen[at].count.saturating_add_signed(change),
+        Err(at) if change > 0 => seen.insert(at, TokenCount { token, count: 1 }),
+        Err(_) => {}
     }
 }

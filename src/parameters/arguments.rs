@@ -1,6 +1,6 @@
 //! The values given to one stage, checked against its parameters.
 
-use super::{Kind, ParameterInfo, lists, nearest};
+use super::{Kind, ParameterInfo, lists, nearest, quoted};
 use crate::error::{Error, Result};
 use std::fmt;
 
@@ -8,7 +8,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     Number(f64),
-    Count(u64),
+    Count(i64),
     Choice(&'static str),
     Name(String),
     Tokens(Vec<u32>),
@@ -23,8 +23,8 @@ impl Value {
                 Ok(v) if v <= max && (v > min || (!open && v == min)) => Ok(Value::Number(v)),
                 Ok(_) | Err(_) => Err(format!("must be a number in {}{min}, {max}]", if open { '(' } else { '[' })),
             },
-            Kind::Count { min } => match text.parse::<u64>() {
-                Ok(v) if v >= min && v <= u64::from(u32::MAX) => Ok(Value::Count(v)),
+            Kind::Count { min } => match text.parse::<i64>() {
+                Ok(v) if v >= min && v <= i64::from(u32::MAX) => Ok(Value::Count(v)),
                 Ok(_) | Err(_) => Err(format!("must be a whole number from {min} to {}", u32::MAX)),
             },
             Kind::Choice(words) => match words.iter().find(|w| **w == text) {
@@ -82,8 +82,9 @@ impl Arguments {
         if self.given[at].is_some() {
             return Err(format!("parameter `{}` is given twice", parameter.name));
         }
-        let value = Value::parse(text, parameter.kind)
-            .map_err(|why| format!("parameter `{}` {why}, got `{text}`", parameter.name))?;
+        let value = Value::parse(text, parameter.kind).map_err(|why| {
+            format!("parameter `{}` {why}, got {} ({})", parameter.name, quoted(text), parameter.summary)
+        })?;
         self.given[at] = Some(value);
         Ok(())
     }
@@ -103,7 +104,7 @@ impl Arguments {
             None if self.parameters.is_empty() => "it takes none".into(),
             None => format!("it takes {}", names().collect::<Vec<_>>().join(", ")),
         };
-        format!("no parameter `{name}`: {hint}")
+        format!("no parameter {}: {hint}", quoted(name))
     }
 
     fn position(&self, name: &str) -> usize {

@@ -25,7 +25,7 @@ pub enum Kind {
     /// A whole number, at least `min`.
     Count {
         /// Smallest value.
-        min: u64,
+        min: i64,
     },
     /// One of some words.
     Choice(&'static [&'static str]),
@@ -56,8 +56,20 @@ pub struct ParameterInfo {
     pub required: bool,
 }
 
+/// A user's text as a message shows it: control characters escaped, cut after some.
+pub(crate) fn quoted(text: &str) -> String {
+    const MOST: usize = 64;
+    let start: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();
+    format!("`{start}{}`", if text.chars().nth(MOST).is_some() { "..." } else { "" })
+}
+
 /// The known name nearest to a word, if one is near enough to have been meant.
 pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    /// The distance takes quadratic time, and no name is as long.
+    const LONGEST: usize = 64;
+    if word.len() > LONGEST {
+        return None;
+    }
     known
         .map(|name| (strsim::damerau_levenshtein(word, name), name))
         .min_by_key(|&(distance, _)| distance)

@@ -52,6 +52,7 @@ impl Sampler {
                 i32::MAX
             )));
         }
+        self.sequence.history.settle();
         // Reserve for both ways: a later array may take the other one, and must not allocate.
         make_room(&mut self.memory.row, candidates.len());
         make_room(&mut self.memory.ids, candidates.len());
@@ -118,9 +119,13 @@ impl Sampler {
         }
         let theirs = sequence.mask.is_none() && dist.has_model_logits();
         let whole = Whole::of(&mut dist, drawn, if theirs { Order::AsBefore } else { Order::Unsorted });
+        let has_dropped = dist.dropped_from().is_some();
         let (vocab, _) = dist.vocabulary();
         let new_logits = (!theirs).then(|| (vocab.row(), copied));
-        let applied = whole.write(candidates, kernels, |tile| vocab.tile_scale(tile), new_logits);
+        let mut applied = whole.write(candidates, kernels, |tile| vocab.tile_scale(tile), new_logits);
+        if has_dropped {
+            drop_banned(candidates, &mut applied);
+        }
         Ok((applied, learnt, in_order && theirs))
     }
 }
@@ -147,9 +152,27 @@ fn move_to_front(kept: &[Candidate], drawn: Option<Drawn>, candidates: &mut [Can
     Applied { size: kept.len(), selected: drawn.map(|d| d.rank), order: Order::Sorted }
 }
 
-/// What is written into candidates that are all kept where they are.
+/// Moves the candidates that can be sampled to the front, in their order.
+fn drop_banned(candidates: &mut [Candidate], applied: &mut Applied) {
+    let mut n = 0;
+    for at in 0..candidates.len() {
+        if candidates[at].logit > f32::NEG_INFINITY {
+            if applied.selected == Some(at) {
+                applied.selected = Some(n);
+            }
+            candidates[n] = candidates[at];
+            n += 1;
+        }
+    }
+    applied.size = n;
+}
+
+/// What is written into candidates that stay where they are.
 struct Whole {
     scale: f64,
+    /// A logit becomes (logit - pivot) * scale + base.
+    pivot: f64,
+    base: f64,
     /// What the first token's weight of 1 is worth; none if no token was taken: then no probabilities are written.
     unit: Option<f64>,
     selected: Option<usize>,
@@ -159,10 +182,11 @@ struct Whole {
 impl Whole {
     fn of(dist: &mut Distribution<'_>, drawn: Option<Drawn>, order: Order) -> Self {
         let unit = drawn.map(|_| 1.0 / dist.rough_total());
-        Self { scale: dist.scale(), unit, selected: drawn.map(|d| d.index as usize), order }
+        let (pivot, base) = dist.logit_transform();
+        Self { scale: dist.scale(), pivot, base, unit, selected: drawn.map(|d| d.index as usize), order }
     }
 
-    /// Block by block, so that an array larger than a cache is gone through once; with the logits of a row instead of
+    /// Block by block, so that an array larger than a cache is read from memory once; with the logits of a row instead of
     /// the candidates' own, if there is one.
     fn write(
         &self,
@@ -171,14 +195,24 @@ impl Whole {
         tile_scale: impl Fn(usize) -> TileScale,
         mut row: Option<(Row<'_>, &mut BlockBuffer)>,
     ) -> Applied {
+        // The kernel multiplies by the scale; other transforms are rare.
+        let only_scales = (self.pivot, self.base) == (0.0, 0.0);
+        let scale = if only_scales { self.scale } else { 1.0 };
         for (tile, candidates) in candidates.chunks_mut(TILE).enumerate() {
             let probability = self.unit.map(|unit| ProbabilityScale::new(tile_scale(tile), unit));
             for (block, candidates) in (tile * TILE / BLOCK..).zip(candidates.chunks_mut(BLOCK)) {
                 let logits = row.as_mut().map(|(row, copied)| &*row.copied_block(block, copied));
-                (kernels.update_candidates)(candidates, CandidateUpdate { logits, scale: self.scale, probability });
+                (kernels.update_candidates)(candidates, CandidateUpdate { logits, scale, probability });
+                if !only_scales {
+                    candidates.iter_mut().for_each(|c| c.logit = self.transformed(c.logit));
+                }
             }
         }
         Applied { size: candidates.len(), selected: self.selected, order: self.order }
+    }
+
+    fn transformed(&self, logit: f32) -> f32 {
+        ((f64::from(logit) - self.pivot) * self.scale + self.base) as f32
     }
 }
 

@@ -181,14 +181,13 @@ impl Sampler {
         Ok(self)
     }
 
-    /// Back to as created: seed, position 0, no history, no bias, no mask, and nothing learnt from the tokens so far.
+    /// Starts another sequence: the seed of creation, position 0, no history, nothing learnt. The logit bias and the mask
+    /// stay: what the host banned is not allowed by a reset.
     pub fn reset(&mut self) {
         let Self { chain, created_with, sequence, .. } = self;
         sequence.learnt = chain.initial();
         (sequence.seed, sequence.position) = (*created_with, 0);
         sequence.history.clear();
-        sequence.bias.clear();
-        sequence.mask = None;
     }
 
     /// Continues with the random numbers of `seed` at `position`: the number of rows decoded or applied so far.
@@ -265,14 +264,16 @@ impl Sampler {
         self.with_distribution(row, |dist, _| Ok(probabilities(dist).collect()))
     }
 
-    /// The same into a caller's buffers; returns the number of entries. Nothing is written if they are too small.
+    /// The same into a caller's buffers, in f32; returns the number of entries. Tokens whose probability is 0 in f32 (below
+    /// 1e-45) are left out. Nothing is written if the buffers are too small.
     pub fn distribution_into(&mut self, row: Row<'_>, ids: &mut [i32], probs: &mut [f32]) -> Result<usize> {
         self.with_distribution(row, |dist, _| {
-            let (needed, capacity) = (dist.deepen(usize::MAX), ids.len().min(probs.len()));
+            let listed = |dist: &mut Distribution<'_>| probabilities(dist).take_while(|e| e.1 as f32 > 0.0).count();
+            let (needed, capacity) = (listed(dist), ids.len().min(probs.len()));
             if needed > capacity {
                 return Err(Error::BufferTooSmall { needed, capacity });
             }
-            for (at, (token, p)) in probabilities(dist).enumerate() {
+            for (at, (token, p)) in probabilities(dist).take(needed).enumerate() {
                 (ids[at], probs[at]) = (token as i32, p as f32);
             }
             Ok(needed)
@@ -303,6 +304,7 @@ impl Sampler {
         f: impl FnOnce(&mut Distribution<'_>, &mut RowContext<'_>) -> Result<T>,
     ) -> Result<T> {
         let Self { chain, kernels, sequence, memory, .. } = self;
+        sequence.history.settle();
         let Memory { run, model, gumbel_top, mask: both, .. } = &mut **memory;
         let masked = match &sequence.mask {
             Some(words) => row.with_mask(and(row.mask(), words, both)),

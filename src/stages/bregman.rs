@@ -5,7 +5,7 @@ use crate::bregman::{Decoder, Family, Generators, Limits, Mode, Problem, Size};
 use crate::distribution::{Distribution, Ties};
 use crate::error::{Error, Result};
 use crate::math::ln;
-use crate::parameters::{Arguments, Kind, ParameterInfo, nearest};
+use crate::parameters::{Arguments, Kind, ParameterInfo, nearest, quoted};
 use crate::vocab::FirstPass;
 
 pub(super) const INFO: StageInfo = StageInfo {
@@ -115,7 +115,7 @@ fn build(arguments: &Arguments, generators: Generators<'_>) -> Built {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "generators are given when the sampler is created".into(),
                 };
-                return Err(Error::InvalidChain(format!("no generator `{name}`: {hint}")));
+                return Err(Error::InvalidChain(format!("no generator {}: {hint}", quoted(name))));
             }
         },
     };

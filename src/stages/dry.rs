@@ -45,7 +45,7 @@ pub(super) const INFO: StageInfo = StageInfo {
             name: "last_n",
             aliases: &["dry_penalty_last_n", "range"],
             summary: "how many of the last tokens are searched for repetitions; 0 switches the stage off; only with \
-                      scope=window",
+                      scope=window (scope=all has no window)",
             kind: Kind::Count { min: 0 },
             default: "64",
             required: false,
@@ -70,8 +70,8 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
-/// Above this an f32 is infinite: its natural logarithm.
-const LARGEST: f64 = 88.722_839_1;
+/// Above this an f32 is infinite: its natural logarithm. In f32, as llama.cpp has it: 128 at base 2.
+const LARGEST: f32 = 88.722_84;
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     let (multiplier, base) = (arguments.number("multiplier"), arguments.number("base"));
@@ -83,9 +83,9 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
         multiplier,
         base,
         // No bound where the power does not grow.
-        most: if base > 1.000_001 { (LARGEST / ln(base)) as usize } else { usize::MAX },
+        most: if base > 1.000_001 { (LARGEST / ln(base) as f32) as usize } else { usize::MAX },
         allowed: arguments.count("allowed"),
-        breakers: arguments.sequences("breakers"),
+        breakers: Breakers::new(&arguments.sequences("breakers")),
         scope,
     })
 }
@@ -96,19 +96,32 @@ struct Dry {
     /// The largest exponent.
     most: usize,
     allowed: usize,
-    breakers: Vec<Vec<u32>>,
+    breakers: Breakers,
     scope: Scope,
 }
 
 impl Editor for Dry {
     fn edit(&self, history: &History, EditScratch { edits, lengths }: &mut EditScratch) {
-        let tokens = history.tokens_in(self.scope);
-        repetitions(tokens, &Breakers(&self.breakers), self.allowed, lengths, |token, length| {
-            let exponent = (length - self.allowed).min(self.most) as f64;
-            edits.push(Edit::subtract(token, self.multiplier * pow(self.base, exponent)));
+        /// Repetitions that are gathered before all but the longest of each token are dropped.
+        const MANY: usize = 4096;
+        let mut most = MANY;
+        repetitions(history.tokens_in(self.scope), &self.breakers, self.allowed, lengths, |token, length| {
+            if edits.len() >= most {
+                keep_longest(edits);
+                most = MANY.max(2 * edits.len());
+            }
+            edits.push(Edit::subtract(token, length as f64));
         });
-        // Of several repetitions the longest counts.
-        edits.sort_unstable_by(|a, b| a.token.cmp(&b.token).then(b.subtract.total_cmp(&a.subtract)));
-        edits.dedup_by_key(|edit| edit.token);
+        keep_longest(edits);
+        for edit in edits {
+            let exponent = (edit.subtract - self.allowed as f64).min(self.most as f64);
+            edit.subtract = self.multiplier * pow(self.base, exponent);
+        }
     }
+}
+
+/// Keeps the longest repetition of each token, whose length stands in the place of what is subtracted.
+fn keep_longest(edits: &mut Vec<Edit>) {
+    edits.sort_unstable_by(|a, b| a.token.cmp(&b.token).then(b.subtract.total_cmp(&a.subtract)));
+    edits.dedup_by_key(|edit| edit.token);
 }

@@ -3,7 +3,7 @@
 use super::{Built, Context, Stage, StageInfo, on, temperature};
 use crate::bregman::Generators;
 use crate::distribution::Distribution;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::math::{ln, pow};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 use crate::vocab::FirstPass;
@@ -14,7 +14,7 @@ pub(super) const INFO: StageInfo = StageInfo {
     summary: "a temperature between t - delta and t + delta that grows with the entropy",
     definition: "T = low + (high - low) (H / ln n)^exponent, low = max(0, t - delta), high = t + delta, H the \
                  entropy, n the number of candidates (of a whole row its length, banned tokens included); logits are \
-                 divided by T, at 0 only the most likely token is left",
+                 divided by T, below 1e-6 only the most likely token is left",
     source: "llama.cpp, llama_sampler_init_temp_ext; koboldcpp, dynamic temperature",
     agrees: "llama.cpp, koboldcpp",
     draws: false,
@@ -52,7 +52,13 @@ pub(super) const INFO: StageInfo = StageInfo {
 fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     let (t, delta, exponent) = (arguments.number("t"), arguments.number("delta"), arguments.number("exponent"));
     if delta == 0.0 {
-        return temperature::of(t);
+        return temperature::checked(t);
+    }
+    if t + delta < temperature::LOWEST {
+        return Err(Error::InvalidChain(format!(
+            "parameters `t` and `delta` must add up to at least {}, or both be 0",
+            temperature::LOWEST
+        )));
     }
     on(DynamicTemperature { low: (t - delta).max(0.0), high: t + delta, t, exponent })
 }
@@ -83,7 +89,7 @@ impl Stage for DynamicTemperature {
 
     fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         match self.temperature(dist) {
-            t if t > 0.0 => dist.scale_by(1.0 / t),
+            t if t >= temperature::LOWEST => dist.scale_by(1.0 / t),
             _ => dist.keep_first(),
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Mirostat: draws with a truncation that learns, so that the surprise stays at a target.
 
-use super::{Built, Context, Learnt, Stage, StageInfo, on};
+use super::{Built, Context, Learnt, Stage, StageInfo, on, threshold};
 use crate::bregman::Generators;
 use crate::distribution::{Distribution, Drawn, Edge, Least, Ties};
 use crate::error::Result;
@@ -177,7 +177,7 @@ impl Stage for V2Stage {
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
         let total = dist.total();
         let x = ln(total) - context.learnt.level * LN_2;
-        dist.keep_down_to(x, Edge::Inside, Least { tokens: 1, ties: Ties::Exact });
+        dist.keep_down_to(x - threshold::SLACK, Edge::Inside, Least { tokens: 1, ties: Ties::Exact });
         Ok(())
     }
 

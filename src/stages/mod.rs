@@ -36,6 +36,7 @@ pub use info::{StageInfo, stages};
 
 pub(crate) use info::find;
 pub(crate) use learnt::Learnt;
+pub(crate) use temperature::LOWEST as LOWEST_TEMPERATURE;
 
 use crate::bregman::Problem;
 use crate::distribution::{Distribution, Drawn};

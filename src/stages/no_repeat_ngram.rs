@@ -43,9 +43,9 @@ struct NoRepeatNgram {
 }
 
 impl Editor for NoRepeatNgram {
-    fn edit(&self, history: &History, scratch: &mut EditScratch) {
-        let ban = |token| scratch.edits.push(Edit::ban(token));
-        continuations(history.tokens_in(self.scope), self.before, ban);
-        sort_by_token(&mut scratch.edits);
+    fn edit(&self, history: &History, EditScratch { edits, lengths }: &mut EditScratch) {
+        let ban = |token| edits.push(Edit::ban(token));
+        continuations(history.tokens_in(self.scope), self.before, lengths, ban);
+        sort_by_token(edits);
     }
 }

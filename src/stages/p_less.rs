@@ -33,8 +33,6 @@ pub(super) const INFO: StageInfo = StageInfo {
 };
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
-    /// Equal tokens are exactly at the threshold, which is a sum in f32 while the support is the whole vocabulary.
-    const SLACK: f64 = 1.0 - 1e-6;
     let is_norm = arguments.is("form", "norm");
     threshold(arguments, FirstPass::Total, (Edge::Inside, Ties::Exact), move |dist| {
         // First, because the collision's pass replaces the sums at this scale.
@@ -42,6 +40,6 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
         let (collision, v) = (dist.collision(), dist.size() as f64);
         let threshold = if is_norm && v > 1.0 { (v * collision - 1.0) / (v - 1.0) } else { collision };
         // The second form is 0, up to rounding, where all tokens are equal: all are kept.
-        ln((threshold * total * SLACK).max(0.0))
+        ln((threshold * total).max(0.0))
     })
 }

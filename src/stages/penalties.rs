@@ -45,7 +45,7 @@ pub(super) const INFO: StageInfo = StageInfo {
         ParameterInfo {
             name: "last_n",
             aliases: &["repeat_last_n", "penalty_last_n"],
-            summary: "the length of the window; 0 switches the stage off; only with scope=window",
+            summary: "the length of the window; 0 switches the stage off; only with scope=window (scope=all has no window)",
             kind: Kind::Count { min: 0 },
             default: "64",
             required: false,

@@ -29,15 +29,17 @@ pub(super) const INFO: StageInfo = StageInfo {
 };
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
-    let t = arguments.number("t");
-    if t > 0.0 && t < 1e-6 {
-        return Err(Error::InvalidChain(format!("parameter `t` must be 0 or at least 1e-6, got `{t}`")));
-    }
-    of(t)
+    checked(arguments.number("t"))
 }
 
-/// The stage for a temperature of 0 or more.
-pub(super) fn of(t: f64) -> Built {
+/// The lowest temperature but 0.
+pub(crate) const LOWEST: f64 = 1e-6;
+
+/// The stage for a temperature, which is refused between 0 and the lowest one.
+pub(super) fn checked(t: f64) -> Built {
+    if t > 0.0 && t < LOWEST {
+        return Err(Error::InvalidChain(format!("parameter `t` must be 0 or at least {LOWEST}, got `{t}`")));
+    }
     if t == 1.0 {
         OFF
     } else if t == 0.0 {

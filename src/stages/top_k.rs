@@ -49,7 +49,10 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     match (arguments.optional_count("k"), arguments.exactly_one(&bregman::SIZES)) {
         // Engines write this for no top-k at all.
         (Some(0), Ok(_)) => OFF,
-        (Some(k), Ok(_)) if keeps_ties => on(WithTies { k }),
+        (Some(k), Ok(_)) if keeps_ties => {
+            let k_max = arguments.optional_count("k_max").unwrap_or(usize::MAX);
+            on(WithTies { k: k.max(arguments.count("k_min")).min(k_max), k_max })
+        }
         (None, Ok(size)) if keeps_ties => {
             Err(Error::InvalidChain(format!("ties=keep goes with k: {size} decides about equals by the objective")))
         }
@@ -57,9 +60,10 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     }
 }
 
-/// The k largest and the equals of the last of them.
+/// The k largest and the equals of the last of them, but no more than `k_max`.
 struct WithTies {
     k: usize,
+    k_max: usize,
 }
 
 impl Stage for WithTies {
@@ -69,6 +73,9 @@ impl Stage for WithTies {
 
     fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         dist.keep_largest(self.k, Ties::Keep);
+        if dist.support() > self.k_max {
+            dist.truncate(self.k_max);
+        }
         Ok(())
     }
 }

@@ -72,10 +72,13 @@ struct TopP {
 impl TopP {
     /// Whether a token stays, from the mass before it and with it.
     fn keeps(&self, before: f64, with: f64, target: f64) -> bool {
+        /// Masses this close to the target are equal to it: of equal tokens some prefix often is, and sums are rounded in
+        /// another way for every order of the candidates.
+        const SLACK: f64 = 2e-7;
         match self.rule {
-            PrefixRule::Below | PrefixRule::Ties => before < target,
-            PrefixRule::Reach => before <= target,
-            PrefixRule::Within => with <= target,
+            PrefixRule::Below | PrefixRule::Ties => before < target * (1.0 - SLACK),
+            PrefixRule::Reach => before <= target * (1.0 + SLACK),
+            PrefixRule::Within => with <= target * (1.0 + SLACK),
         }
     }
 }

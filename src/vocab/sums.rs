@@ -125,11 +125,12 @@ impl Vocabulary<'_> {
         self.scratch.tile_scale(tile)
     }
 
-    /// The sum of `exp((l - max) * scale)` over the row.
+    /// The sum of `exp((l - max) * scale)` over the row: at least 1, the largest token's own weight, however the f32
+    /// weights are rounded.
     pub(crate) fn total(&mut self, scale: f64) -> f64 {
         self.weigh(scale);
         let sums = &self.scratch.sums;
-        sums.in_tiles().sum::<f64>() * sums.unit
+        (sums.in_tiles().sum::<f64>() * sums.unit).max(1.0)
     }
 
     /// The sum of `exp((l - max) * scale)` over the tokens that are not among `excluded`.

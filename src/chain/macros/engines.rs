@@ -1,6 +1,6 @@
 //! The engines: their stages in their order, and what switches each on.
 
-use super::ValueSource::{Always, Parameter};
+use super::ValueSource::{Always, AtLeast, Parameter, Temperature};
 use super::{MacroInfo, Part, parameters};
 use crate::parameters::Arguments;
 
@@ -81,17 +81,21 @@ const LLAMA_CPP: MacroInfo = MacroInfo {
         Part {
             stage: "typical",
             is_on: |a| truncates(a) && is_below_one(a, "typical_p"),
-            values: &[("p", Parameter("typical_p")), ("rule", Always("exceed")), ("min_keep", Parameter("min_keep"))],
+            values: &[
+                ("p", Parameter("typical_p")),
+                ("rule", Always("exceed")),
+                ("min_keep", AtLeast("min_keep", 1.0)),
+            ],
         },
         Part {
             stage: "top_p",
             is_on: |a| truncates(a) && is_below_one(a, "top_p"),
-            values: &[("p", Parameter("top_p")), ("min_keep", Parameter("min_keep"))],
+            values: &[("p", Parameter("top_p")), ("min_keep", AtLeast("min_keep", 1.0))],
         },
         Part {
             stage: "min_p",
             is_on: |a| truncates(a) && is_positive(a, "min_p"),
-            values: &[("p", Parameter("min_p")), ("min_keep", Parameter("min_keep"))],
+            values: &[("p", Parameter("min_p")), ("min_keep", AtLeast("min_keep", 1.0))],
         },
         Part {
             stage: "xtc",
@@ -99,14 +103,14 @@ const LLAMA_CPP: MacroInfo = MacroInfo {
             values: &[
                 ("probability", Parameter("xtc_probability")),
                 ("threshold", Parameter("xtc_threshold")),
-                ("min_keep", Parameter("min_keep")),
+                ("min_keep", AtLeast("min_keep", 1.0)),
             ],
         },
         Part {
             stage: "dynamic_temperature",
             is_on: |a| is_positive(a, "dynatemp_range") && truncates(a),
             values: &[
-                ("t", Parameter("temperature")),
+                ("t", AtLeast("temperature", 0.0)),
                 ("delta", Parameter("dynatemp_range")),
                 ("exponent", Parameter("dynatemp_exponent")),
             ],
@@ -114,7 +118,7 @@ const LLAMA_CPP: MacroInfo = MacroInfo {
         Part {
             stage: "temperature",
             is_on: |a| number(a, "temperature") != 1.0 && !(is_positive(a, "dynatemp_range") && truncates(a)),
-            values: &[("t", Parameter("temperature"))],
+            values: &[("t", Temperature("temperature"))],
         },
         Part {
             stage: "mirostat",
@@ -209,9 +213,9 @@ const TRANSFORMERS: MacroInfo = MacroInfo {
     ],
 };
 
-/// vLLM takes a smaller temperature for greedy.
+/// vLLM takes 0 for greedy, and raises other temperatures to 0.01.
 fn is_warm(a: &Arguments) -> bool {
-    number(a, "temperature") >= 1e-5
+    number(a, "temperature") > 0.0
 }
 
 const VLLM: MacroInfo = MacroInfo {
@@ -254,7 +258,7 @@ const VLLM: MacroInfo = MacroInfo {
         Part {
             stage: "temperature",
             is_on: |a| is_warm(a) && number(a, "temperature") != 1.0,
-            values: &[("t", Parameter("temperature"))],
+            values: &[("t", AtLeast("temperature", 0.01))],
         },
         Part { stage: "min_p", is_on: |a| is_warm(a) && is_positive(a, "min_p"), values: &[("p", Parameter("min_p"))] },
         Part {

@@ -10,7 +10,7 @@ mod engines;
 mod parameters;
 
 use crate::parameters::{Arguments, ParameterInfo};
-use crate::stages;
+use crate::stages::{self, LOWEST_TEMPERATURE};
 
 /// A name that stands for several stages.
 #[derive(Clone, Copy)]
@@ -43,6 +43,10 @@ struct Part {
 enum ValueSource {
     /// A parameter of the macro; left out if that has no value.
     Parameter(&'static str),
+    /// The same, but at least this number, as the engine takes it.
+    AtLeast(&'static str, f64),
+    /// The same for a temperature: those too low to divide by are 0.
+    Temperature(&'static str),
     /// The engine's convention.
     Always(&'static str),
 }
@@ -75,6 +79,11 @@ impl Part {
             let value = match source {
                 ValueSource::Always(word) => Some((*word).to_owned()),
                 ValueSource::Parameter(parameter) => arguments.text(parameter),
+                ValueSource::AtLeast(parameter, least) => Some(arguments.as_number(parameter).max(*least).to_string()),
+                ValueSource::Temperature(parameter) => match arguments.as_number(parameter) {
+                    t if t < LOWEST_TEMPERATURE => Some("0".into()),
+                    t => Some(t.to_string()),
+                },
             };
             value.map(|value| format!("{name}={value}"))
         });
@@ -95,9 +104,11 @@ mod tests {
                 let stage = stages::find(part.stage).unwrap_or_else(|| panic!("{}: no stage `{}`", m.name, part.stage));
                 for (name, source) in part.values {
                     assert!(stage.parameters.iter().any(|p| p.name == *name), "{}: `{name}` of {}", m.name, part.stage);
-                    if let ValueSource::Parameter(parameter) = source {
-                        assert!(known(parameter), "{}: no parameter `{parameter}`", m.name);
-                    }
+                    let parameter = match source {
+                        ValueSource::Always(_) => continue,
+                        ValueSource::Parameter(p) | ValueSource::AtLeast(p, _) | ValueSource::Temperature(p) => p,
+                    };
+                    assert!(known(parameter), "{}: no parameter `{parameter}`", m.name);
                 }
             }
         }

@@ -22,16 +22,22 @@ const fn positive(max: f64) -> Kind {
     Kind::Number { min: 0.0, max, open: true }
 }
 
-const fn count(min: u64) -> Kind {
+const fn count(min: i64) -> Kind {
     Kind::Count { min }
 }
 
 pub(super) const LLAMA_CPP: [ParameterInfo; 26] = [
-    optional("temperature", &["temp"], number(0.0, 1e6), "0.8", "0 leaves only the most likely token"),
-    optional("top_k", &[], count(0), "40", "keep this many tokens; 0 switches it off"),
+    optional(
+        "temperature",
+        &["temp"],
+        number(-1e6, 1e6),
+        "0.8",
+        "0 or less leaves only the most likely token, and so does less than 1e-6",
+    ),
+    optional("top_k", &[], count(-1), "40", "keep this many tokens; 0 or -1 switches it off"),
     optional("top_p", &[], number(0.0, 1.0), "0.95", "the mass to reach; 1 switches it off"),
     optional("min_p", &[], number(0.0, 1.0), "0.05", "the fraction of the largest probability; 0 switches it off"),
-    optional("min_keep", &[], count(1), "1", "keep at least this many tokens"),
+    optional("min_keep", &[], count(0), "0", "keep at least this many tokens; 0 is 1"),
     optional("typical_p", &["typical", "typ_p"], number(0.0, 1.0), "1", "locally typical sampling; 1 switches it off"),
     optional(
         "top_n_sigma",
@@ -170,9 +176,9 @@ pub(super) const TRANSFORMERS: [ParameterInfo; 15] = [
 ];
 
 pub(super) const VLLM: [ParameterInfo; 11] = [
-    optional("temperature", &["temp"], number(0.0, 1e6), "1", "below 1e-5 is greedy"),
-    optional("top_p", &[], number(0.0, 1.0), "1", "the mass to reach; 1 switches it off"),
-    optional("top_k", &[], count(0), "0", "keep this many tokens and their ties; 0 switches it off"),
+    optional("temperature", &["temp"], number(0.0, 1e6), "1", "0 is greedy; from there to 0.01 it is 0.01"),
+    optional("top_p", &[], positive(1.0), "1", "the mass to reach; 1 switches it off"),
+    optional("top_k", &[], count(-1), "0", "keep this many tokens and their ties; 0 or -1 switches it off"),
     optional("min_p", &[], number(0.0, 1.0), "0", "the fraction of the largest probability; 0 switches it off"),
     optional("presence_penalty", &[], number(-2.0, 2.0), "0", "subtracted once from a token of the output"),
     optional(

@@ -112,9 +112,10 @@ fn rewrite_group<L: Lanes, const NEW: bool, const LOGIT: bool, const P: bool>(
     share: ProbabilityScale,
 ) {
     let weigh = ExpKernel::<L>::new(share.params);
-    // A product of a weight's factors is negative, and so is the first factor of its share.
+    // A product of a weight's factors is negative; it is subtracted from 0, so that a weight of 0 becomes 0 and not -0.
     let (shift, least) = (L::splat(share.shift), L::splat(-share.least));
-    let factors = [L::splat(-share.factor[0]), L::splat(share.factor[1])];
+    let (zero, one) = (L::splat(0.0), L::splat(1.0));
+    let factors = [L::splat(share.factor[0]), L::splat(share.factor[1])];
     let (vectors, _) = candidates.as_chunks_mut::<LANES>();
     let (new, _) = logits.as_chunks::<LANES>();
     let (mut logits, mut p) = ([L::splat(0.0); UNROLL], [L::splat(0.0); UNROLL]);
@@ -123,7 +124,8 @@ fn rewrite_group<L: Lanes, const NEW: bool, const LOGIT: bool, const P: bool>(
         if P {
             let (weight, power) = weigh.factors(logits[i].sub(shift));
             let weight = weight.mul(power);
-            p[i] = weight.keep(least.ge(weight)).mul(factors[0]).mul(factors[1]);
+            // Rounding may bring the largest share above 1.
+            p[i] = zero.sub(weight.keep(least.ge(weight)).mul(factors[0]).mul(factors[1])).min(one);
         }
     }
     for i in 0..UNROLL {
