@@ -1,10 +1,10 @@
 #!/bin/sh
-# The ABI gate: holds the library and its header against what was promised (ci/abi/, docs/abi.md).
+# The ABI gate: compares the library and its header with the baseline in ci/abi/ (docs/abi.md).
 # usage: ci/abi.sh [HEADER LIBRARY]   compares; default: include/bregman.h and target/release/libbregman.so, built first
-#        ci/abi.sh --list             writes ci/abi/bregman.exports: after functions were added
-#        ci/abi.sh --baseline         writes the list and the baseline: at a release, and when the ABI's number changes
-#        ci/abi.sh --stub HEADER OUT  writes what describe() below compares: for ci/abi_test.sh
-# Functions, constants and fields at the end of structs that can grow may be added; everything else is a failure.
+#        ci/abi.sh --list             writes ci/abi/bregman.exports, after functions were added
+#        ci/abi.sh --baseline         writes the list and the baseline, at a release and when the version of the ABI changes
+#        ci/abi.sh --stub HEADER OUT  writes a stub library of the header, for ci/abi_test.sh
+# Functions, constants, and fields at the end of structs that can grow may be added; any other change is a failure.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 committed=$root/ci/abi
@@ -14,7 +14,7 @@ fail() {
     exit 1
 }
 
-# The functions that a library exports.
+# The exported functions of a library.
 exports() {
     nm -D --defined-only "$1" | awk '{ print $NF }' | LC_ALL=C sort
 }
@@ -24,13 +24,13 @@ constants() {
     awk '$1 == "#define" && NF == 3 { print $2, $3 }' "$1" | LC_ALL=C sort
 }
 
-# The number of the ABI in a list of constants.
+# The version of the ABI in a list of constants.
 version() {
     awk '$1 == "BREGMAN_ABI_VERSION" { print $2 }' "$1"
 }
 
-# The structs of the baseline that may get fields at their end, and how many they have: "name=number ...". A host says
-# how large its own is (struct_size comes first), or is told the library's (docs/abi.md).
+# The structs of the baseline that may grow at their end, with their number of fields: "name=number ...". They begin with
+# struct_size, or the library states their size (docs/abi.md).
 baseline_fields() {
     awk -F "'" '
         /<class-decl name=/ { name = $2; n = 0; grows = name == "bregman_parameter" }
@@ -39,9 +39,9 @@ baseline_fields() {
         /<\/class-decl>/ { if (grows) printf "%s=%d ", name, n; grows = 0 }' "$committed/bregman.abi"
 }
 
-# Library $2, in C, with every function of header $1 and debugging information: the types as a C host sees them, free of
-# what is private to the Rust sources and of what differs from compiler to compiler. Its bodies are never run.
-# Of the structs in $3 ("name=number ...") only so many fields are left.
+# Compiles a C library $2 with a stub for every function of header $1, with debugging information: the types as a C host
+# sees them, without those private to the Rust sources. Of the structs in $3 ("name=number ...") only that number of fields
+# is kept.
 stub() {
     constants "$1" >"$work/stub.constants"
     ${CC:-cc} -E -P -x c "$1" >"$work/header.i"
@@ -51,7 +51,7 @@ stub() {
             split(limits, list, " ")
             for (i in list) { split(list[i], pair, "="); most[pair[1]] = pair[2] }
         }
-        # The record with a struct that begins has its first field, too.
+        # The record in which a struct begins contains its first field, too.
         match($0, /typedef struct [a-z0-9_]+ *\{/) {
             struct = substr($0, RSTART + length("typedef struct "), RLENGTH)
             sub(/ *\{.*/, "", struct)
@@ -61,12 +61,12 @@ stub() {
         struct != "" && (struct in most) && ++field > most[struct] { next }
         /[ *]bregman_[a-z0-9_]+\(/ && !/typedef/ { print $0 " { __builtin_trap(); }"; next }
         /[^ \n]/ { print $0 ";" }' "$work/header.i" >"$work/stub.c"
-    # From inside the folder: the name of the source goes into the description.
+    # In the directory, because the path of the source is part of the description.
     (cd "$work" && ${CC:-cc} -g -shared -fPIC -w "-Wl,-soname,libbregman.so.$(version stub.constants)" stub.c -o stub.so)
     [ "$2" = "$work/stub.so" ] || cp "$work/stub.so" "$2"
 }
 
-# The types of every function of header $1, as libabigail writes them down, in file $2; $3 as for stub().
+# Writes libabigail's description of the types of header $1 to file $2; $3 as for stub().
 describe() {
     stub "$1" "$work/stub.so" "${3:-}"
     abidw --no-corpus-path --no-comp-dir-path --no-show-locs --out-file "$2" "$work/stub.so"
@@ -75,7 +75,7 @@ describe() {
 check_exports() {
     exports "$library" >"$work/exports"
     foreign=$(grep -v '^bregman_' "$work/exports" || true)
-    [ -z "$foreign" ] || fail "exported, but not ours:
+    [ -z "$foreign" ] || fail "exported, but without the prefix bregman_:
 $foreign"
     removed=$(LC_ALL=C comm -23 "$committed/bregman.exports" "$work/exports")
     [ -z "$removed" ] || fail "no longer exported:
@@ -86,13 +86,13 @@ $removed"
     [ -z "$undeclared" ] || fail "in the header but not exported, or exported but not in the header:
 $undeclared"
     added=$(LC_ALL=C comm -13 "$committed/bregman.exports" "$work/exports" | tr '\n' ' ')
-    [ -z "$added" ] || echo "abi: added (ci/abi.sh --list takes note): $added"
+    [ -z "$added" ] || echo "abi: added since the last ci/abi.sh --list: $added"
 }
 
 check_constants() {
     constants "$header" >"$work/constants"
     changed=$(LC_ALL=C comm -23 "$committed/bregman.constants" "$work/constants")
-    [ -z "$changed" ] || fail "constants that are gone or have another value; they were:
+    [ -z "$changed" ] || fail "constants that were removed or have another value; they were:
 $changed"
 }
 
@@ -104,7 +104,7 @@ check_soname() {
 check_types() {
     describe "$header" "$work/bregman.abi" "$(baseline_fields)"
     abidiff --harmless --no-added-syms "$committed/bregman.abi" "$work/bregman.abi" ||
-        fail "the types are not those of the baseline (abidiff's status $?)"
+        fail "the types differ from the baseline (abidiff's status $?)"
 }
 
 tools() {
@@ -135,7 +135,7 @@ case ${1:-} in
         exports "$library" >"$committed/bregman.exports"
         constants "$header" >"$committed/bregman.constants"
         describe "$header" "$committed/bregman.abi"
-        echo "abi: the baseline is version $(version "$committed/bregman.constants") as it is now"
+        echo "abi: wrote the baseline of version $(version "$committed/bregman.constants")"
         exit 0
         ;;
     --stub)
@@ -151,8 +151,8 @@ case ${1:-} in
 esac
 
 if [ "$(uname -s)-$(uname -m)" != Linux-x86_64 ]; then
-    [ -z "${CI:-}" ] || fail "CI runs on x86-64 Linux, where the baseline was made"
-    echo "skipped: the ABI gate compares with a baseline made on x86-64 Linux"
+    [ -z "${CI:-}" ] || fail "CI must run on x86-64 Linux, the platform of the baseline"
+    echo "skipped: the baseline of the ABI gate is for x86-64 Linux"
     exit 0
 fi
 check_exports

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Proof that the ABI gate bites: changes the header in ways that hosts would suffer from, and in ways that they would not.
+# Tests the ABI gate: it must refuse edits of the header that break hosts, and accept those that do not.
 # usage: ci/abi_test.sh
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -8,8 +8,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0
 
-# gate MESSAGE SED [LIBRARY]: what the gate says of the header after the edit, with a library that has the edited
-# functions unless one is given. MESSAGE is what it must say; `ok` if it must pass.
+# gate MESSAGE SED [LIBRARY]: runs the gate on the header after the edit, and on LIBRARY or a stub of the edited header. It
+# must fail with MESSAGE, or pass if that is `ok`.
 gate() {
     sed "$2" "$root/include/bregman.h" >"$work/bregman.h"
     [ "$1" = unchanged ] || ! cmp -s "$root/include/bregman.h" "$work/bregman.h" || refuse "$2" "the edit changed nothing"
@@ -35,9 +35,9 @@ refuse() {
     exit 1
 }
 
-types='the types are not those of the baseline'
+types='the types differ from the baseline'
 
-# What hosts do not notice.
+# Compatible edits.
 gate unchanged ''
 gate ok 's/^uint32_t bregman_abi_version(void);/&\nuint32_t bregman_something_new(const char *text);/'
 gate ok 's/^uint32_t bregman_process(struct bregman_sampler \*sampler,/uint32_t bregman_process(struct bregman_sampler *handle,/'
@@ -48,7 +48,7 @@ gate ok 's/^} bregman_generator;/    bregman_vector_fn something_new;\n&/'
 gate ok 's/^} bregman_parameter;/    const char *something_new;\n&/'
 gate ok 's/^} bregman_stage;/    size_t something_new;\n&/'
 
-# What breaks them.
+# Edits that break hosts.
 gate "$types" 's/^    float kept_mass;/    double kept_mass;/'
 gate "$types" 's/^    float kept_mass;/    uint32_t kept_mass;/'
 gate "$types" 's/^    float kept_mass;/    float mass_kept;/'
@@ -63,18 +63,18 @@ gate "$types" 's/^size_t bregman_stage_count(void);/uint32_t bregman_stage_count
 gate "$types" 's/bregman_process(struct bregman_sampler \*sampler, float \*logits/bregman_process(struct bregman_sampler *sampler, double *logits/'
 gate "$types" 's/^void bregman_sampler_free(struct bregman_sampler \*sampler)/void bregman_sampler_free(struct bregman_sampler *sampler, uint32_t how)/'
 gate 'no longer exported' '/^void bregman_sampler_free(/d'
-gate 'constants that are gone' 's/^#define BREGMAN_EMPTY_SUPPORT 4/#define BREGMAN_EMPTY_SUPPORT 9/'
-gate 'constants that are gone' '/^#define BREGMAN_BF16 /d'
-gate 'constants that are gone' 's/^#define BREGMAN_ABI_VERSION 1/#define BREGMAN_ABI_VERSION 2/'
+gate 'constants that were removed' 's/^#define BREGMAN_EMPTY_SUPPORT 4/#define BREGMAN_EMPTY_SUPPORT 9/'
+gate 'constants that were removed' '/^#define BREGMAN_BF16 /d'
+gate 'constants that were removed' 's/^#define BREGMAN_ABI_VERSION 1/#define BREGMAN_ABI_VERSION 2/'
 
-# A library that is not the header's.
+# A library that does not fit the header.
 "$root/ci/abi.sh" --stub "$root/include/bregman.h" "$work/good.so"
 gate 'but not exported' 's/^uint32_t bregman_abi_version(void);/&\nuint32_t bregman_something_new(void);/' "$work/good.so"
 echo 'void leaked(void) {}' | cat "$root/include/bregman.h" - >"$work/leaking.c"
 ${CC:-cc} -shared -fPIC -x c "$work/leaking.c" -o "$work/leaking.so"
-gate 'exported, but not ours' 's/^#define BREGMAN_ACCEPT 8/& /' "$work/leaking.so"
+gate 'exported, but without the prefix' 's/^#define BREGMAN_ACCEPT 8/& /' "$work/leaking.so"
 sed 's/^#define BREGMAN_ABI_VERSION 1/#define BREGMAN_ABI_VERSION 7/' "$root/include/bregman.h" >"$work/seven.h"
 "$root/ci/abi.sh" --stub "$work/seven.h" "$work/seven.so"
 gate 'the SONAME of' 's/^#define BREGMAN_ACCEPT 8/& /' "$work/seven.so"
 
-echo "abi: $passed headers judged, all as they should be"
+echo "abi: $passed headers tested"

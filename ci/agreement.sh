@@ -1,6 +1,6 @@
 #!/bin/sh
-# The cross-language agreement test: every language decodes the same rows, and what they write is compared byte for byte.
-# A language that cannot run here is skipped with a line, and an error if CI is set. tests/agreement/README.md has the rules.
+# The cross-language agreement test: every language decodes the same rows, and their outputs are compared byte for byte. A
+# language that cannot run here is skipped with a message, or fails if CI is set. See tests/agreement/README.md.
 # usage: ci/agreement.sh
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -10,7 +10,7 @@ dir=$target/agreement
 warnings='-O2 -Wall -Wextra -Wpedantic -Werror'
 
 cargo build --release --quiet
-# With the profile of the tests, for which its dependencies are built anyway.
+# With the profile of the tests, whose dependencies are built already.
 cargo build --profile test --quiet --example agreement
 
 mkdir -p "$dir/lib"
@@ -21,9 +21,9 @@ ${CC:-cc} -std=c11 $warnings -Iinclude tests/agreement/drivers/agreement.c tests
     "$BREGMAN_LIBRARY"
 ${CXX:-c++} -std=c++17 $warnings -Iinclude tests/agreement/drivers/agreement.cpp -o "$dir/cpp" "$BREGMAN_LIBRARY"
 
-# The portable passes run too: the instruction set changes nothing either.
+# Once more on the scalar level: results do not depend on the instruction set.
 set -- "c=$dir/c" "c-portable=env BREGMAN_SIMD=scalar $dir/c" "cpp=$dir/cpp"
-# The bindings bring their drivers as scripts.
+# The drivers of the bindings are scripts.
 for driver in go csharp-mono csharp-coreclr python; do
     folder=${driver%%-*}
     script=bindings/$folder/agreement${driver#"$folder"}.sh
@@ -37,9 +37,9 @@ for driver in go csharp-mono csharp-coreclr python; do
     fi
 done
 
-# A comparison that finds nothing wrong with a driver that writes anything else would be worth nothing.
+# The comparison must detect a driver whose output differs.
 if tests/agreement/compare.sh tests/agreement/boundary.txt "c=$dir/c" wrong=cat >"$dir/wrong" 2>&1; then
-    echo "ci/agreement.sh: a driver that differs was not noticed" >&2
+    echo "ci/agreement.sh: a driver whose output differs was not detected" >&2
     exit 1
 fi
 tests/agreement/compare.sh tests/agreement/cases.txt "rust=$target/debug/examples/agreement" "$@"

@@ -1,10 +1,10 @@
 #!/bin/sh
-# What a decode costs: against one read of the row and against llama.cpp's own samplers, measured in turn in one run.
+# The time of a decode, relative to one read of the row and to llama.cpp's own samplers, measured alternately in one run.
 # usage: ci/bench.sh [--quick] [--levels avx2,avx512] [--faces raw,chain,llama.cpp] [--csv FILE]
 #        ci/bench.sh --table RECORD.csv [--into README.md]      the README's table from a record
 # BREGMAN_REAL_ROWS=FILE adds real rows: 32 000 little-endian f32 each.
-# BENCH_FILTER="top_p 128256" measures only what has all these words in its name. Without --csv the record is
-# target/bench.csv; one that is to be kept goes to benches/record/MACHINE-DATE.csv.
+# BENCH_FILTER="top_p 128256" selects the work whose name has all these words. Without --csv the record is
+# target/bench.csv; records to keep go to benches/record/MACHINE-DATE.csv.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -12,7 +12,7 @@ cd "$root"
 case " $* " in
     *" --table "*) ;;
     *)
-        # The library of the comparison is there for one platform; elsewhere the figures lack a column.
+        # llama.cpp is available for one platform only; elsewhere its column is missing.
         case $(uname -s)-$(uname -m) in
             Linux-x86_64) ci/llama.sh ;;
         esac

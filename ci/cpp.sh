@@ -1,7 +1,7 @@
 #!/bin/sh
-# The C and C++ faces: headers, llama.cpp of several generations, examples; then the same programs under the sanitizers.
-# usage: ci/cpp.sh [sanitize]        (with the word: only the sanitizers)
-# Installs what is missing first (ci/setup.sh says what) and fetches pinned packages into target/.
+# The C and C++ headers, several versions of llama.cpp, and the examples; then the same programs under the sanitizers.
+# usage: ci/cpp.sh [sanitize]        (only the sanitizers)
+# First installs missing tools (ci/setup.sh) and fetches pinned packages into target/.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -23,7 +23,7 @@ if [ "${1:-}" != sanitize ]; then
 fi
 
 echo "== AddressSanitizer and UndefinedBehaviorSanitizer"
-# rustc's instrumentation is gcc's: one runtime, gcc's own, serves the library and the programs.
+# rustc's instrumentation is compatible with gcc's: gcc's runtime serves the library and the programs.
 RUSTC_BOOTSTRAP=1 RUSTFLAGS='-Zsanitizer=address -Zexternal-clangrt' \
     cargo build --quiet --lib --target x86_64-unknown-linux-gnu --target-dir "$target/asan"
 library=$target/asan/x86_64-unknown-linux-gnu/debug/libbregman.a
@@ -32,7 +32,7 @@ mkdir -p "$out"
 llama=$root/target/llama
 flags="-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -I$root/include"
 
-# Program $1 with the compiler and flags $2, from the rest: built, shown to be instrumented, run; the last line is its report.
+# Builds program $1 with the compiler and flags $2 from the other arguments, checks that it is instrumented, and runs it.
 sanitized() {
     name=$1
     compiler=$2
@@ -60,11 +60,11 @@ sanitized llama_stage "cc -std=c11 -isystem $llama/include" tests/c/llama_stage.
     tests/c/llama_compare.c tests/c/llama_stages.c tests/c/llama_history.c tests/c/llama_generate.c \
     tests/c/llama_truncate.c tests/c/llama_speculate.c tests/c/llama_threads.c $link
 
-# The proof that it is on where it matters: a read beyond the host's row, inside the library, is caught.
+# The sanitizer must detect a read beyond the host's row inside the library.
 $(command -v cc) $flags -std=c11 -o "$out/astray" tests/c/astray.c "$library" -lpthread -ldl -lm
 if "$out/astray" >"$out/astray.log" 2>&1; then
-    fail "a read beyond a row was not noticed"
+    fail "a read beyond a row was not detected"
 fi
 grep -q 'heap-buffer-overflow' "$out/astray.log" && grep -q 'in bregman' "$out/astray.log" ||
     fail "a read beyond a row was reported as something else: $(cat "$out/astray.log")"
-echo "astray: a read beyond a row, inside the library, was caught, as it must be"
+echo "astray: a read beyond a row inside the library was detected"

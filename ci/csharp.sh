@@ -1,6 +1,6 @@
 #!/bin/sh
-# The C# binding: builds it and runs its tests on Mono and on CoreCLR. Gets what is missing into target/.
-# usage: ci/csharp.sh [bench]        (bench: what a call costs from C, on Mono and on CoreCLR)
+# The C# binding: builds it and runs its tests on Mono and on CoreCLR. Fetches missing tools into target/.
+# usage: ci/csharp.sh [bench]        (bench: the time of a call from C, on Mono and on CoreCLR)
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -22,7 +22,7 @@ expect() {
     [ "$1" = "$2" ] || fail "expected \`$1\`, got \`$2\`"
 }
 
-# The program that says which library it found, in a directory of its own with what was put there before.
+# Runs the program that prints which library it found, in the directory that app() made.
 loading() {
     case $1 in
         mono) mono "$work/app/loading.exe" ;;
@@ -30,14 +30,14 @@ loading() {
     esac
 }
 
-# app RUNTIME: the directory without any native library.
+# app RUNTIME: makes the directory of the program, without a native library.
 app() {
     rm -rf "$work/app"
     mkdir -p "$work/app"
     cp "$out/$1/loading.exe" "$out/$1/loading.runtimeconfig.json" "$out/$1/Bregman.dll" "$work/app"
 }
 
-# Where the native library is found, and what happens when it is not, or is another.
+# Where the native library is found, and the errors if it is missing or another.
 test_loading() {
     app "$1"
     expect DllNotFoundException "$(loading "$1")"
@@ -58,7 +58,7 @@ test_loading() {
     expect "token 1" "$(LD_LIBRARY_PATH=$work/system loading "$1")"
 }
 
-# Everything about one runtime.
+# All tests of one runtime.
 test_runtime() {
     step "tests on $1"
     "$binding/run.sh" "$1" tests
@@ -74,7 +74,7 @@ test_runtime() {
     test_loading "$1"
 }
 
-# The project files cannot be built without an SDK: that they are XML and say what the sources need.
+# The project files, which need an SDK to build: checks that they are XML and agree with the sources.
 test_projects() {
     version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
     python3 - "$binding" "$version" <<'PYTHON'
@@ -137,7 +137,7 @@ case ${1:-test} in
         cc -Iinclude -Itests/c "$binding/tests/layout.c" tests/c/layout.c -o "$work/layout"
         "$work/layout" >"$work/layout.txt"
         export BREGMAN_TEST_ROOT="$root" BREGMAN_TEST_LAYOUT="$work/layout.txt"
-        # A library of another binary interface.
+        # A library with another version of the ABI.
         echo 'unsigned bregman_abi_version(void) { return 99; }' >"$work/other.c"
         cc -shared -fPIC "$work/other.c" -o "$work/libother.so"
         step "project files"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Shows what the decoders do: one prompt, one model, three adaptive chains side by side.
+# The demo: one prompt, one model, three adaptive chains side by side.
 # usage: ci/demo.sh [options of examples/generate]      e.g. ci/demo.sh --model FILE.gguf --prompt "Once upon a time"
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -11,7 +11,7 @@ mkdir -p "$root/target"
 "$root/examples/generate/build.sh" "$root/target/generate"
 echo
 
-# The three differ in alpha alone: adaptive top-k (alpha = 1), and two members of the family beyond it.
+# The three differ in alpha only: adaptive top-k (alpha = 1), and two other members of the family.
 exec "$root/target/generate" --columns --seed 6 \
     --chain 'temperature(0.8) | top_k(floor=0.02) | draw' \
     --chain 'temperature(0.8) | bregman(alpha=1.5, floor=0.02) | draw' \

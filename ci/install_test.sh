@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the library into empty folders and builds C and C++ programs against it, as hosts do: with pkg-config, with
-# CMake's find_package, and with the source tree inside a CMake project; shared and static. Runs them.
+# Installs the library into empty directories, and builds and runs C and C++ programs with it: with pkg-config, with CMake's
+# find_package, and with the source tree as part of a CMake project; shared and static.
 # usage: ci/install_test.sh
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -15,7 +15,7 @@ fail() {
     exit 1
 }
 
-# Runs quietly; says everything if it fails.
+# Runs a command; prints its output only if it fails.
 quiet() {
     "$@" >"$work/log" 2>&1 || {
         cat "$work/log" >&2
@@ -23,7 +23,7 @@ quiet() {
     }
 }
 
-# refused MESSAGE COMMAND...: it must fail, and say why.
+# refused MESSAGE COMMAND...: the command must fail with the message.
 refused() {
     message=$1
     shift
@@ -34,7 +34,7 @@ refused() {
     }
 }
 
-# Program $1 draws the token that every build draws; $2 is `bregman` if it must need the shared library, else `static`.
+# Program $1 must draw the same token as every build; $2 is `bregman` if it must need the shared library, or `static`.
 runs() {
     said=$("$1") || fail "$1 does not run"
     [ "${expected:=$said}" = "$said" ] || fail "$1 says '$said', others '$expected'"
@@ -48,7 +48,7 @@ runs() {
     programs=$((programs + 1))
 }
 
-# The paths in a tree.
+# Prints the paths of a tree.
 tree() {
     (cd "$1" && find . ! -type d | LC_ALL=C sort)
 }
@@ -59,10 +59,10 @@ with_pkg_config() {
     for language in c cpp; do
         compiler="${CC:-cc} -std=c99" source=$root/examples/hello.c
         [ "$language" = c ] || { compiler="${CXX:-c++} -std=c++17" source=$root/tests/install/consumer.cpp; }
-        # The compiler, the warnings and what pkg-config says are lists of words.
+        # The compiler, the warnings and the output of pkg-config are lists of words.
         quiet $compiler $warnings "$source" $(pkg-config --cflags --libs bregman) -o "$work/$language-shared"
         LD_LIBRARY_PATH=$(pkg-config --variable=libdir bregman) runs "$work/$language-shared" bregman
-        # All of the program without a shared library, libc's included, and ours alone.
+        # Everything static, libc included, and only bregman static.
         quiet $compiler $warnings -static "$source" $(pkg-config --cflags --libs --static bregman) -o "$work/$language-static"
         runs "$work/$language-static" static
         libs=$(pkg-config --libs --static bregman | sed 's/-lbregman/-l:libbregman.a/')
@@ -72,7 +72,7 @@ with_pkg_config() {
     unset PKG_CONFIG_PATH
 }
 
-# configure NAME OPTION...: a build tree of tests/install.
+# configure NAME OPTION...: makes a build tree of tests/install.
 configure() {
     build=$work/cmake-$1
     shift
@@ -96,16 +96,16 @@ export PREFIX="$work/prefix"
 quiet "$root/ci/install.sh"
 quiet env PREFIX=/usr DESTDIR="$work/stage" "$root/ci/install.sh"
 quiet env PREFIX="$work/multi" LIBDIR="$work/multi/lib/x86_64-linux-gnu" INCLUDEDIR="$work/multi/include/bregman-1" "$root/ci/install.sh"
-diff -r "$work/prefix" "$work/stage/usr" || fail "the prefix is written into what is installed"
+diff -r "$work/prefix" "$work/stage/usr" || fail "the installed files depend on the prefix"
 if grep -rlIF "$work" "$work/prefix" "$work/multi"; then
-    fail "these know where they were installed"
+    fail "these files contain the prefix"
 fi
 tree "$work/prefix" >"$work/installed"
 for header in "$root"/include/*; do
     grep -qx "./include/${header##*/}" "$work/installed" || fail "${header##*/} is not installed"
 done
 foreign=$(nm -D --defined-only "$work/prefix/lib/libbregman.so" | awk '$NF !~ /^bregman_/ { print $NF }')
-[ -z "$foreign" ] || fail "exported, but not ours: $foreign"
+[ -z "$foreign" ] || fail "exported, but without the prefix bregman_: $foreign"
 
 echo "== the moved tree: pkg-config"
 mkdir "$work/elsewhere"
@@ -127,19 +127,19 @@ done
 refused 'no component `python`' configure wanted -DBREGMAN_FROM=package -DCMAKE_PREFIX_PATH="$moved" '-DBREGMAN_WANTED=COMPONENTS;python'
 
 echo "== the source tree in a CMake project"
-# cargo's own folder is shared with what was built above; by default it is inside the build tree.
+# Shares cargo's target directory with the builds above; by default it is in the build tree.
 cargo_dir=${CARGO_TARGET_DIR:-$root/target}
 with_cmake subdirectory -DBREGMAN_FROM=subdirectory -DBREGMAN_SOURCE="$root" -DBREGMAN_CARGO_DIR="$cargo_dir"
-[ ! -e "$build/lib" ] || fail "a part of a project put its files into the project's own folder"
+[ ! -e "$build/lib" ] || fail "the subproject wrote into the build directory of the project"
 with_cmake fetch -DBREGMAN_FROM=fetch -DBREGMAN_SOURCE="$root" -DBREGMAN_CARGO_DIR="$cargo_dir"
 
-echo "== CMake alone, which installs the same"
+echo "== CMake alone installs the same files"
 quiet cmake -S "$root" -B "$work/alone" -DBREGMAN_CARGO_DIR="$cargo_dir" -DCMAKE_INSTALL_LIBDIR=lib
 quiet cmake --build "$work/alone"
 quiet env DESTDIR="$work/alone-stage" cmake --install "$work/alone" --prefix /opt/bregman
-diff -r "$moved" "$work/alone-stage/opt/bregman" || fail "CMake installs something else"
+diff -r "$moved" "$work/alone-stage/opt/bregman" || fail "CMake installs other files"
 
-echo "== what cannot be, and removal"
+echo "== errors, and removal"
 refused 'PREFIX must be an absolute path' env PREFIX=relative "$root/ci/install.sh"
 refused 'LIBDIR must be below PREFIX' env PREFIX=/usr LIBDIR=/lib "$root/ci/install.sh"
 refused 'no libbregman.so in' env PREFIX="$work/none" BREGMAN_LIB_DIR="$root/ci" "$root/ci/install.sh"
@@ -149,6 +149,6 @@ quiet env PREFIX="$moved" "$root/ci/install.sh" --uninstall
 quiet env PREFIX="$moved" "$root/ci/install.sh" --uninstall
 left=$(tree "$moved")
 [ "$left" = ./lib/not-ours.so ] || fail "left after the removal: $left"
-[ ! -e "$moved/lib/cmake/bregman" ] || fail "an empty folder is left"
+[ ! -e "$moved/lib/cmake/bregman" ] || fail "an empty directory is left"
 
 echo "install: $(wc -l <"$work/installed") files installed; $programs programs built against them, each: $expected"

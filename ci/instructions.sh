@@ -1,8 +1,8 @@
 #!/bin/sh
-# Instructions per decode, counted by valgrind's callgrind on the AVX2 level (valgrind knows no AVX-512): the same on
-# every run of the same build, so that a small change shows. V = 128 256, rows of the generator at gain 1.5.
-# usage: ci/instructions.sh [-o RECORD] [OLD_RECORD]       (default: -o target/instructions.txt; with an old record: the change)
-# BENCH_WORK="top_k alpha_1.5" counts only these.
+# Instructions per decode, counted by valgrind's callgrind on the avx2 level (valgrind does not support AVX-512): the same
+# on every run of a build, so that small changes are visible. V = 128 256, rows of the generator at gain 1.5.
+# usage: ci/instructions.sh [-o RECORD] [OLD_RECORD]       (default: -o target/instructions.txt; with an old record, prints the change)
+# BENCH_WORK="top_k alpha_1.5" selects the work.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -39,7 +39,7 @@ for key in ${BENCH_WORK:-greedy top_k default min_p adaptive alpha_1.5 alpha_2 d
         cat "$work/log" >&2
         exit 1
     }
-    # The program says which level ran and how many decodes were counted.
+    # The program prints the level and the number of decodes that were counted.
     calls=$(sed -n "s/^$level \([0-9]*\)$/\1/p" "$work/said")
     total=$(sed -n 's/^\(summary\|totals\): \([0-9]*\).*/\2/p' "$work/out" | head -n 1)
     if [ -z "$calls" ] || [ "${total:-0}" -eq 0 ]; then

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the unit tests, the whole-pipeline comparison and the golden vectors on every instruction set: natively, on x86
-# processors without AVX and with AVX2 alone, and on 64-bit ARM, these three under QEMU. The level that ran is asserted
-# each time, and all processors' answers must be the same bit for bit.
+# processors without AVX and with AVX2 only, and on 64-bit ARM, these three under QEMU. Each run asserts its level, and the
+# results on all processors must be the same bit for bit.
 # usage: ci/levels.sh [native|nehalem|qemu64|haswell|aarch64]...        (default: all)
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -11,7 +11,7 @@ emulators=$root/target/emulators
 digests=$root/target/levels
 mkdir -p "$digests"
 
-# Tests on processor $1 which must have the levels $2; the rest is cargo's environment.
+# Runs the tests on processor $1, which must have the levels $2; the other arguments are cargo's environment.
 check() {
     name=$1 expect=$2
     shift 2
@@ -25,7 +25,7 @@ check() {
     }
     cmp "$digests/$first" "$digests/$name" || {
         diff "$digests/$first" "$digests/$name" >&2 || true
-        echo "ci/levels.sh: $first and $name do not give the same answers" >&2
+        echo "ci/levels.sh: $first and $name have different results" >&2
         exit 1
     }
 }
@@ -34,7 +34,7 @@ emulated_x86() {
     check "$1" "$2" "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$emulators/qemu-x86_64 -cpu $3"
 }
 
-# Without what QEMU would say on every start that it does not emulate.
+# Without QEMU's warnings about features that it does not emulate.
 haswell=Haswell-v4,-pcid,-x2apic,-tsc-deadline,-invpcid,-spec-ctrl
 compared=
 [ $# -gt 0 ] || set -- native nehalem haswell aarch64
@@ -65,4 +65,4 @@ for processor in "$@"; do
     esac
     compared="$compared $processor"
 done
-echo "the same answers, bit for bit:$compared"
+echo "the same results, bit for bit:$compared"

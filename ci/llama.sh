@@ -1,7 +1,7 @@
 #!/bin/sh
-# Fetches a prebuilt llama.cpp (x86-64 Linux, CPU): the libraries into DIR/lib, the headers that belong to them into DIR/include.
+# Fetches a prebuilt llama.cpp (x86-64 Linux, CPU): its libraries into DIR/lib, its headers into DIR/include.
 # usage: ci/llama.sh [DIR]        (default: target/llama)
-# The version is pinned and every archive is checked against its sha256. Nothing is done when DIR already holds this version.
+# The version is pinned, and every archive is checked against its sha256. Does nothing if DIR has this version.
 set -eu
 
 version=3.22.1
@@ -30,7 +30,7 @@ say_current() {
     echo "llama.cpp: already in $dir ($binaries $version)"
 }
 
-# The archive of package $1 at the pinned version, checked against sha256 $2, becomes $work/$3.tgz.
+# Fetches package $1 at the pinned version, checks its sha256 $2, and writes it to $work/$3.tgz.
 fetch() {
     mkdir "$work/$3"
     (cd "$work/$3" && npm pack --silent "$1@$version") >"$work/npm.log" 2>&1 || {
@@ -55,7 +55,7 @@ for tool in npm git sha256sum flock; do
     command -v "$tool" >/dev/null || fail "$tool is missing (ci/setup.sh installs what is needed)"
 done
 
-# Two runs at once: the second waits here, and then finds the work done.
+# If two runs start at once, the second waits here.
 mkdir -p "$(dirname "$dir")"
 exec 9>"$dir.lock"
 flock 9
@@ -63,12 +63,12 @@ if is_current; then
     say_current
     exit 0
 fi
-# Only replace what this script made: a mistyped DIR must not cost anybody their files.
+# Replaces only a directory that this script made, so that a wrong DIR deletes no files.
 if [ -e "$dir" ] && [ ! -f "$dir/stamp" ]; then
     rmdir "$dir" 2>/dev/null || fail "$dir exists and is not a llama.cpp that this script fetched"
 fi
 
-# All work is done beside DIR, so that one rename at the end brings the whole of it into place.
+# Works in a directory beside DIR, and renames it at the end, so that DIR is never incomplete.
 work=$(mktemp -d "$dir.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
@@ -81,7 +81,7 @@ new=$work/new
 mkdir -p "$new/lib" "$new/include"
 tar -xzf "$work/binaries.tgz" -C "$work/binaries"
 mv "$work"/binaries/package/bins/linux-x64/*.so "$new/lib/"
-# The file names carry the release; these links let a build say -lllama -lggml whatever it is.
+# The file names contain the release; with these links -lllama and -lggml work for any.
 for name in llama ggml; do
     (cd "$new/lib" && ln -s "lib$name".v*.so "lib$name.so")
 done

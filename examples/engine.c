@@ -1,5 +1,5 @@
 /*
- * A bare C engine: raw logits in, tokens out; with a grammar's mask, a draft that is checked and rolled back, and a
+ * A minimal C engine: raw logits to tokens, with the mask of a grammar, a draft that is verified and rolled back, and a
  * sequence that is resumed elsewhere. Its "model" is a formula, so that it runs without one.
  */
 #include <bregman.h>
@@ -11,7 +11,7 @@ enum { VOCAB = 512, WORDS = (VOCAB + 31) / 32, TOKENS = 32, DRAFT = 4 };
 
 static const char CHAIN[] = "temperature(0.8) | bregman(alpha=1.5, floor=0.02) | draw";
 
-/* What follows `token` at a position: the engine's forward pass. */
+/* The logits after `token` at a position: the engine's forward pass. */
 static void forward(int32_t token, size_t position, float *logits)
 {
     for (uint32_t i = 0; i < VOCAB; i++)
@@ -24,7 +24,7 @@ static int fail(const bregman_sampler *sampler, uint32_t status)
     return 1;
 }
 
-/* The decode loop: one sampler a sequence, one call a token. */
+/* The decode loop: one sampler per sequence, one call per token. */
 static int plain(bregman_sampler *sampler, const int32_t *prompt, size_t n, int32_t *text)
 {
     float logits[VOCAB];
@@ -42,7 +42,7 @@ static int plain(bregman_sampler *sampler, const int32_t *prompt, size_t n, int3
     return status == BREGMAN_OK ? 0 : fail(sampler, status);
 }
 
-/* One row with the tokens that a grammar allows: a bit for each. */
+/* One row with the mask of a grammar: a bit for each token. */
 static uint32_t decode_masked(bregman_sampler *sampler, const float *logits, const uint32_t *mask, bregman_result *r)
 {
     bregman_batch batch = {0};
@@ -58,8 +58,8 @@ static uint32_t decode_masked(bregman_sampler *sampler, const float *logits, con
 }
 
 /*
- * One round of speculation: the draft's tokens are checked in order, by a clone that may run ahead. Returns how many
- * tokens the round brought (those of the draft that held, and one of the sampler's own), 0 on failure.
+ * One round of speculative decoding: a clone verifies the tokens of the draft in order. Returns the number of new tokens
+ * (the accepted ones of the draft, and one of the sampler's own), 0 on failure.
  */
 static size_t speculate(bregman_sampler **sampler, int32_t last, size_t position, const int32_t *draft, int32_t *out)
 {
@@ -73,13 +73,13 @@ static size_t speculate(bregman_sampler **sampler, int32_t last, size_t position
         forward(last, position + n, logits);
         if (bregman_decode(ahead, logits, VOCAB, &r) != BREGMAN_OK ||
             bregman_sampler_accept(ahead, &r.token, 1) != BREGMAN_OK) {
-            bregman_sampler_free(ahead); /* rolled back: the sampler never moved */
+            bregman_sampler_free(ahead); /* rolled back: the sampler itself did not advance */
             return 0;
         }
         last = out[n] = r.token;
     } while (n < DRAFT && out[n] == draft[n] && ++n);
     bregman_sampler_free(*sampler);
-    *sampler = ahead; /* as far as the draft held, and one further */
+    *sampler = ahead; /* after the accepted tokens and the one after them */
     return n + 1;
 }
 
@@ -92,7 +92,7 @@ static int check_speculation(const int32_t *prompt, size_t n, const int32_t *tex
         return 1;
     bregman_sampler_accept(sampler, prompt, n);
     while (done < TOKENS) {
-        int32_t draft[DRAFT] = {0}; /* right for two tokens, then wrong */
+        int32_t draft[DRAFT] = {0}; /* correct for two tokens */
         memcpy(draft, text + done, sizeof *draft * (TOKENS - done < 2 ? TOKENS - done : 2));
         size_t brought = speculate(&sampler, last, done, draft, out);
         for (size_t i = 0; i < brought && done < TOKENS; i++)
@@ -108,7 +108,7 @@ static int check_speculation(const int32_t *prompt, size_t n, const int32_t *tex
     return 0;
 }
 
-/* Another machine takes the sequence over after `at` tokens: seed, position and history are all there is to send. */
+/* Another machine resumes the sequence after `at` tokens: it needs chain, seed, position and history. */
 static int check_resumption(const int32_t *prompt, size_t n, const int32_t *text, size_t at)
 {
     bregman_sampler *sampler = NULL;
@@ -119,7 +119,7 @@ static int check_resumption(const int32_t *prompt, size_t n, const int32_t *text
         return 1;
     bregman_sampler_accept(sampler, prompt, n);
     bregman_sampler_accept(sampler, text, at);
-    bregman_sampler_set_prompt_length(sampler, n); /* all that was accepted before the first row would be the prompt */
+    bregman_sampler_set_prompt_length(sampler, n); /* without this the whole history would be the prompt */
     bregman_sampler_reseed(sampler, 42, at);
     for (size_t i = at; i < TOKENS; i++) {
         forward(text[i - 1], i, logits);

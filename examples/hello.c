@@ -1,4 +1,4 @@
-/* The smallest host: one row of logits, one token, and what it was drawn from. */
+/* The smallest host: one row of logits, one token, and the size of its support. */
 #include <bregman.h>
 #include <stdio.h>
 

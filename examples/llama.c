@@ -17,7 +17,7 @@ static void quiet(enum ggml_log_level level, const char *text, void *user)
         fputs(text, stderr);
 }
 
-/* The chain of one request; NULL and a message if its text is wrong. */
+/* The chain of one request; NULL, with a message, if its text is invalid. */
 static struct llama_sampler *request_chain(const char *text, uint64_t seed)
 {
     char error[512];
@@ -27,7 +27,7 @@ static struct llama_sampler *request_chain(const char *text, uint64_t seed)
         return NULL;
     }
     struct llama_sampler *chain = llama_sampler_chain_init(llama_sampler_chain_default_params());
-    llama_sampler_chain_add(chain, stage); /* the chain owns it now */
+    llama_sampler_chain_add(chain, stage); /* the chain owns the stage now */
     return chain;
 }
 
@@ -39,7 +39,7 @@ static int generate(struct llama_context *context, const struct llama_vocab *voc
     if (n <= 0 || llama_decode(context, llama_batch_get_one(tokens, n)) != 0)
         return 1;
     for (int32_t i = 0; i < n; i++)
-        llama_sampler_accept(chain, tokens[i]); /* stages about repetition look at the prompt, too */
+        llama_sampler_accept(chain, tokens[i]); /* penalties look at the prompt, too */
     for (int i = 0; i < TOKENS; i++) {
         char piece[64];
         token = llama_sampler_sample(chain, context, -1); /* applies and accepts */

@@ -1,5 +1,5 @@
-// A server with continuous batching: requests come and go between steps, each with a chain, a seed and a state of its
-// own, and one call decodes all rows of a step. Its "model" is a formula, so that it runs without one.
+// A server with continuous batching: requests start and end between steps, each with its own chain, seed and state, and one
+// call decodes all rows of a step. Its "model" is a formula, so that it runs without one.
 #include <bregman.hpp>
 
 #include <cmath>
@@ -10,7 +10,7 @@
 
 constexpr std::size_t vocab = 1000;
 
-// One request: what it was asked, and what it has so far.
+// One request and its tokens so far.
 struct sequence {
     int id;
     bregman::sampler sampler;
@@ -27,14 +27,14 @@ static void forward(const sequence &s, float *logits) {
     for (std::size_t t = 0; t < vocab; t++)
         logits[t] = static_cast<float>((t * 7919 + last * 31337 + s.tokens.size() * 104729) % 1009) / 100.0f;
     if (s.id == 13 && s.tokens.size() == 5)
-        logits[7] = std::nanf(""); // a model that goes wrong, for one of its sequences
+        logits[7] = std::nanf(""); // a model that fails for one sequence
 }
 
 class server {
   public:
     explicit server(std::uint32_t threads) { how_.accept = true, how_.threads = threads; }
 
-    // A request whose chain is wrong is refused with the reason, and the server goes on.
+    // A request with an invalid chain is refused with the reason, and the server continues.
     std::string submit(int id, const std::string &chain, std::uint64_t seed, std::size_t wanted) {
         auto sampler = bregman::sampler::create(chain, seed);
         if (!sampler)
@@ -43,7 +43,7 @@ class server {
         return {};
     }
 
-    // One token for every running sequence.
+    // Decodes one token for every running sequence.
     void step() {
         logits_.resize(running_.size() * vocab);
         batch_.clear();
@@ -51,7 +51,7 @@ class server {
             forward(running_[r], &logits_[r * vocab]);
             batch_.add(running_[r].sampler);
         }
-        // Rows fail one by one; the status of each is with its result, so this one is not needed.
+        // Each result has the status of its row, so the batch's is not needed.
         (void)batch_.try_decode(bregman::rows::f32(logits_, vocab), how_);
         for (std::size_t r = 0; r < running_.size(); r++) {
             const bregman_result &result = batch_.results()[r];
@@ -67,7 +67,7 @@ class server {
     const std::vector<sequence> &finished() const { return finished_; }
 
   private:
-    // Whoever is done leaves; the others may move, as samplers can.
+    // Removes the sequences that have ended; samplers may be moved.
     void retire() {
         for (std::size_t r = 0; r < running_.size();)
             if (running_[r].is_done()) {
@@ -80,7 +80,7 @@ class server {
 
     std::vector<sequence> running_, finished_;
     std::vector<float> logits_;
-    bregman::batch batch_; // keeps its memory from step to step
+    bregman::batch batch_; // reused from step to step
     bregman::options how_;
 };
 
@@ -90,7 +90,7 @@ static const char *chain_of(int id) {
     return chains[id % 3];
 }
 
-// The tokens of one request that is served all alone.
+// The tokens of a request that is served alone.
 static std::vector<std::int32_t> alone(int id, std::size_t wanted) {
     server s(1);
     s.submit(id, chain_of(id), static_cast<std::uint64_t>(id), wanted);
@@ -109,7 +109,7 @@ int main() {
             s.submit(next, chain_of(next), static_cast<std::uint64_t>(next), static_cast<std::size_t>(5 + next));
         s.step();
     }
-    // No request's tokens depend on the company it was in.
+    // The tokens of a request do not depend on the others in its batches.
     int same = 0, failed = 0;
     for (const sequence &f : s.finished()) {
         same += f.tokens == alone(f.id, f.wanted);

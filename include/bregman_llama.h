@@ -1,31 +1,30 @@
 /*
  * bregman as a sampler of llama.cpp. SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * For programs that include llama.h: one call makes a `struct llama_sampler *` for llama_sampler_chain_add. C99 or
- * later, C++11 or later; any llama.h since llama_sampler_init came (2025-02). Link libbregman and libllama. Nothing
- * but this header is needed, and any number of files may include it: the stage's table of callbacks is the library's
- * (bregman_llama_iface), so that stages of all files are of one kind for llama_sampler_copy.
+ * For programs that include llama.h: one call makes a `struct llama_sampler *` for llama_sampler_chain_add. Needs C99 or
+ * C++11 and any llama.h with llama_sampler_init (from 2025-02 on). Link libbregman and libllama. Several files may include
+ * this header: all stages use the library's table of callbacks (bregman_llama_iface), as llama_sampler_copy requires.
  *
  *     struct llama_sampler * chain = llama_sampler_chain_init(llama_sampler_chain_default_params());
  *     llama_sampler_chain_add(chain, bregman_llama_init("temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", 42));
  *     llama_token token = llama_sampler_sample(chain, ctx, -1);
  *
- * The stage obeys llama.cpp's rules: it works on the candidates in place, in any order and any subset of the vocabulary,
- * never leaves none, never moves `data`, sets `sorted` only when that is so, and `selected` to -1 or to the position of
- * the token that it took. It can be cloned, copied and reset, with its random position and its history.
- * - A chain that ends with a drawing stage (draw, greedy) selects: put it last in llama.cpp's chain. Any other only
- *   transforms: put a drawing sampler of llama.cpp's own, such as llama_sampler_init_dist, behind it.
- * - A stage that transforms says what it decided through the logits. After a bregman stage with alpha other than 1 they
- *   are ln p, so that a temperature behind it is one of the decoded distribution.
- * - llama.cpp accepts tokens into stages by itself (llama_sampler_sample, llama_sampler_accept).
- * - llama_sampler_apply cannot report an error: a failed one leaves the candidates as they were, and
- *   bregman_llama_error says why. If that was a selecting stage, llama_sampler_sample aborts for want of a selection;
- *   hosts that must survive NaN logits apply the chain themselves, and look at `selected`.
- * - llama_sampler_get_seed knows llama.cpp's own samplers only, and reports LLAMA_DEFAULT_SEED. A seed that means
- *   "random" there is an ordinary seed here.
+ * The stage follows llama.cpp's rules: it changes the candidates in place, accepts them in any order and any subset of the
+ * vocabulary, keeps at least one, does not move `data`, sets `sorted` only if they are sorted, and `selected` to -1 or to
+ * the position of its token (bregman_apply). Clone, copy and reset include its random position and history.
+ * - A chain that ends with a drawing stage (draw, greedy) selects a token: put it last in llama.cpp's chain. Any other chain
+ *   only transforms: put a sampler of llama.cpp that draws, such as llama_sampler_init_dist, behind it.
+ * - Stages behind it see its result in the logits. After a bregman stage with alpha other than 1 these are ln p, so that a
+ *   temperature behind it acts on the decoded distribution.
+ * - llama_sampler_sample and llama_sampler_accept add the token to the history of the stage.
+ * - llama_sampler_apply cannot report an error: if it fails, the candidates are unchanged, and bregman_llama_error returns
+ *   the reason. If the stage was to select a token, llama_sampler_sample then aborts. Hosts that must survive NaN logits
+ *   apply the chain themselves and check `selected`.
+ * - llama_sampler_get_seed returns LLAMA_DEFAULT_SEED: it reads the seeds of llama.cpp's own samplers only. That value,
+ *   "random" in llama.cpp, is an ordinary seed here.
  *
- * Threads: a stage belongs to one thread at a time, as all of llama.cpp's samplers; different stages are independent,
- * also clones of each other. It starts no threads.
+ * Threads: one thread at a time may use a stage, as with all samplers of llama.cpp. Different stages are independent,
+ * clones too. No threads are started.
  */
 #ifndef BREGMAN_LLAMA_H
 #define BREGMAN_LLAMA_H
@@ -38,8 +37,8 @@
 #include <string.h>
 
 /*
- * The parts of llama.h on which the library relies; an error here is a llama.h that this version cannot serve. The
- * variables are for sizeof alone: there are none.
+ * The layouts in llama.h that the library relies on; an error here means that this version does not support that llama.h.
+ * The variables are declared for sizeof only, and not defined.
  */
 extern const llama_token_data bregman_llama_no_candidate;
 extern const llama_token_data_array bregman_llama_no_array;
@@ -69,9 +68,9 @@ typedef char bregman_llama_has_its_table_layout[
     offsetof(struct llama_sampler, iface) == 0 && sizeof(struct llama_sampler) == 2 * sizeof(void *) ? 1 : -1];
 
 /*
- * Makes a sampler into a stage: for samplers that have generators, a logit bias or a history already. `sampler` then
- * belongs to the stage, and llama_sampler_free (or the chain that the stage is in) frees it. NULL if it cannot be made
- * (`sampler` is NULL, memory is short); then `sampler` still belongs to the caller.
+ * Makes a stage from a sampler, for samplers with generators, a logit bias or a history. The stage then owns `sampler`, and
+ * llama_sampler_free of the stage or of its chain frees it. Returns NULL on failure (`sampler` is NULL, no memory); then the
+ * caller still owns `sampler`.
  */
 static inline struct llama_sampler * bregman_llama_wrap(bregman_sampler * sampler) {
     struct llama_sampler_i * table = NULL;
@@ -83,19 +82,19 @@ static inline struct llama_sampler * bregman_llama_wrap(bregman_sampler * sample
 #else
     void (*init)(void) = (void (*)(void)) &llama_sampler_init;
 #endif
-    /* Compiled, not called: what the library calls takes a table, const or not, and a context. */
+    /* Not evaluated: checks at compile time that llama_sampler_init takes a table, const or not, and a context. */
     (void) sizeof(made = llama_sampler_init(table, stage));
-    memcpy(&address, &init, sizeof address); /* no cast leads from a function to an object */
+    memcpy(&address, &init, sizeof address); /* ISO C has no cast from a function to a void pointer */
     if (bregman_llama_attach(address, sampler, &stage) == BREGMAN_OK) {
-        memcpy(&made, &stage, sizeof made); /* C++ has no implicit conversion, C no other cast */
+        memcpy(&made, &stage, sizeof made); /* valid in C and in C++ */
     }
     return made;
 }
 
 /*
- * Makes a stage from a chain and a seed, as bregman_sampler_new does. The caller owns it until llama_sampler_chain_add
- * takes it; llama_sampler_free frees it. `error`: NULL, or `error_size` bytes that receive the message of a failure, cut
- * to fit, and "" on success. NULL on failure: the chain is wrong, or `chain` is NULL.
+ * Makes a stage from a chain and a seed, as bregman_sampler_new does. The caller owns it, and frees it with
+ * llama_sampler_free, until llama_sampler_chain_add takes ownership. `error`: NULL, or a buffer of `error_size` bytes for
+ * the message of a failure, cut to fit; "" on success. Returns NULL on failure (`chain` is NULL or invalid, no memory).
  */
 static inline struct llama_sampler * bregman_llama_try_init(const char * chain, uint64_t seed, char * error, size_t error_size) {
     static const char message[] = "llama_sampler_init made no sampler";
@@ -125,9 +124,9 @@ static inline struct llama_sampler * bregman_llama_init(const char * chain, uint
 }
 
 /*
- * Why the last call that failed on this stage failed, such as an apply on candidates with NaN: a text that lives until
- * the next call on the stage; "" if none has failed. For a sampler that is no stage of bregman's, a fixed text that
- * says so. bregman_llama_sampler gives the sampler inside, for bregman_sampler_reseed and bregman_sampler_set_logit_bias.
+ * The message of the last call on this stage that failed, such as an apply on candidates with NaN; "" if none has. Valid
+ * until the next call on the stage. For a sampler that is not a bregman stage, a static text. bregman_llama_sampler returns
+ * the sampler of a stage, for bregman_sampler_reseed and bregman_sampler_set_logit_bias.
  */
 static inline const char * bregman_llama_error(const struct llama_sampler * stage) {
     return bregman_sampler_error(bregman_llama_sampler(stage));

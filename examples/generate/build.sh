@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the host program.
 # usage: examples/generate/build.sh OUT
-# Needs libbregman.so (cargo build --release) and llama.cpp (ci/llama.sh); BREGMAN_LIB_DIR and LLAMA_DIR say where, if not in target/.
+# Needs libbregman.so (cargo build --release) and llama.cpp (ci/llama.sh), in target/ or in BREGMAN_LIB_DIR and LLAMA_DIR.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 out=${1:?usage: examples/generate/build.sh OUT}
@@ -15,13 +15,13 @@ absolute() {
 llama=$(absolute "${LLAMA_DIR:-$root/target/llama}" ci/llama.sh)
 lib=$(absolute "${BREGMAN_LIB_DIR:-${CARGO_TARGET_DIR:-$root/target}/release}" "cargo build --release")
 
-# At run time the library is looked up by its SONAME, which names the ABI; cargo writes only the plain name.
+# At run time the library is looked up by its SONAME, which has the version of the ABI; cargo writes only the plain name.
 soname=$(readelf -d "$lib/libbregman.so" | sed -n 's/.*(SONAME).*\[\(.*\)\].*/\1/p')
 if [ -n "$soname" ] && [ ! -e "$lib/$soname" ]; then
     ln -sf libbregman.so "$lib/$soname"
 fi
 
-# llama.cpp's headers are not ours to keep free of warnings: -isystem.
+# -isystem, so that llama.cpp's headers give no warnings.
 ${CC:-cc} -std=c11 -O2 -Wall -Wextra -Wpedantic -Werror ${CFLAGS:-} \
     -DDEFAULT_MODEL="\"$root/models/kjv-1.4m/kjv-1.4m-q8_0.gguf\"" \
     -I"$root/include" -isystem "$llama/include" \

@@ -1,4 +1,4 @@
-/* bregman's side: a row of logits in, a token out, through either of two faces. */
+/* Decoding with bregman: a row of logits to a token, in either of two ways. */
 #define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include "decode.h"
 
@@ -16,7 +16,7 @@ struct decoder {
     enum face face;
     size_t n_vocab;
     bregman_sampler *sampler; /* raw only */
-    /* Stage only: the chain owns the stage, and the stage its bregman_sampler. */
+    /* Stage only: the chain owns the stage, which owns its bregman_sampler. */
     struct llama_sampler *chain;
     void *stage;
     llama_token_data *candidates;
@@ -46,8 +46,8 @@ static bregman_sampler *sampler_new(const char *chain, uint64_t seed)
     return NULL;
 }
 
-/* Whether the chain draws by itself: asked of a sampler of its own, so that no state of the real one moves.
- * -1 on failure. */
+/* Whether the chain draws by itself, tried with a second sampler so that the state of the first does not change. -1 on
+ * failure. */
 static int chain_draws(const char *chain)
 {
     bregman_sampler *probe = sampler_new(chain, 0);
@@ -63,7 +63,7 @@ static int chain_draws(const char *chain)
     return draws;
 }
 
-/* Builds llama.cpp's chain: our stage and, when that does not draw, llama.cpp's own draw after it. */
+/* Builds llama.cpp's chain: the stage and, if it does not draw, llama.cpp's own draw after it. */
 static int stage_open(decoder *d, const char *text, uint64_t seed, int draws)
 {
     d->candidates = must_alloc(NULL, d->n_vocab, sizeof *d->candidates);
@@ -77,7 +77,7 @@ static int stage_open(decoder *d, const char *text, uint64_t seed, int draws)
     memcpy(&address, &init, sizeof address); /* ISO C has no cast from a function to a void pointer */
     uint32_t status = bregman_llama_attach(address, sampler, &d->stage);
     if (status != BREGMAN_OK) {
-        bregman_sampler_free(sampler); /* it would have gone to the stage */
+        bregman_sampler_free(sampler); /* no stage owns it */
         return fail("bregman_llama_attach", bregman_status_text(status));
     }
     llama_sampler_chain_add(d->chain, d->stage);
@@ -153,7 +153,7 @@ static int raw_next(decoder *d, const float *logits, decision *out)
     return 0;
 }
 
-/* Counts what the chain left over, and sums its probability under the softmax of the untouched row. */
+/* Counts the candidates that the chain kept, and sums their probability under the softmax of the untouched row. */
 static void measure(const llama_token_data_array *left, const float *logits, size_t n_vocab, decision *out)
 {
     float top = -INFINITY;
@@ -164,7 +164,7 @@ static void measure(const llama_token_data_array *left, const float *logits, siz
         all += exp((double)logits[i] - (double)top);
     out->support = 0;
     for (size_t i = 0; i < left->size; i++) {
-        if (left->data[i].logit == -INFINITY) /* struck out in place */
+        if (left->data[i].logit == -INFINITY) /* dropped in place */
             continue;
         out->support++;
         kept += exp((double)logits[left->data[i].id] - (double)top);
@@ -180,7 +180,7 @@ static int stage_next(decoder *d, const float *logits, decision *out)
     llama_token_data_array left = {.data = d->candidates, .size = d->n_vocab, .selected = -1, .sorted = false};
     llama_sampler_apply(d->chain, &left);
     double spent = now() - start;
-    /* A stage has no way to report failure but to leave all as it was; its handle knows why. */
+    /* A stage that fails leaves the candidates unchanged; the message is on its handle. */
     const char *why = bregman_sampler_error(bregman_llama_sampler(d->stage));
     if (left.selected < 0 || (size_t)left.selected >= left.size || *why)
         return fail("bregman", *why ? why : "llama.cpp's chain selected no token");

@@ -1,4 +1,4 @@
-/* llama.cpp's side: a model in, a row of logits out. */
+/* Evaluation with llama.cpp: a model to rows of logits. */
 #define _GNU_SOURCE /* dladdr, _SC_NPROCESSORS_ONLN */
 #include "engine.h"
 
@@ -12,7 +12,7 @@
 
 enum { MOST_CTX = 2048, MOST_THREADS = 4, TINY = 20000000 /* parameters */ };
 
-/* llama.cpp's log is silent, but when something fails its first complaint is the best explanation there is. */
+/* llama.cpp's log is not printed; its first error is kept for the message of a failure. */
 static char complaint[512];
 
 static void keep_complaint(enum ggml_log_level level, const char *text, void *unused)
@@ -35,7 +35,7 @@ static int llama_failed(const char *what)
     return -1;
 }
 
-/* The prebuilt llama.cpp has its backends (one for each kind of processor) as libraries beside libllama. */
+/* The prebuilt llama.cpp has its backends, one for each kind of processor, as libraries beside libllama. */
 static int load_backends(void)
 {
     void (*function)(void) = llama_backend_init;
@@ -54,7 +54,7 @@ static int load_backends(void)
     return ggml_backend_dev_count() > 0 ? 0 : llama_failed("found no backend beside its library");
 }
 
-/* Threads that wait for each other cost a tiny model more than they save. */
+/* For a tiny model synchronising threads costs more than they save. */
 static int32_t default_threads(const struct llama_model *model)
 {
     long n = llama_model_n_params(model) < TINY ? 1 : sysconf(_SC_NPROCESSORS_ONLN);
@@ -70,7 +70,7 @@ int engine_open(engine *e, const char *model, uint32_t n_ctx, uint32_t threads, 
         return -1;
     llama_backend_init();
 
-    *complaint = '\0'; /* a backend that does not fit this machine is no news */
+    *complaint = '\0'; /* backends for other machines log errors */
     e->model = llama_model_load_from_file(model, llama_model_default_params());
     if (!e->model) {
         fprintf(stderr, "generate: model %s\n", model);
@@ -92,7 +92,7 @@ int engine_open(engine *e, const char *model, uint32_t n_ctx, uint32_t threads, 
     e->context = llama_init_from_model(e->model, params);
     if (!e->context)
         return llama_failed("cannot create a context");
-    /* llama.cpp rounds the size up; what was asked for is the limit all the same. */
+    /* llama.cpp rounds the size up; the requested size is the limit. */
     e->n_ctx = n_ctx < llama_n_ctx(e->context) ? n_ctx : llama_n_ctx(e->context);
     return 0;
 }
@@ -112,7 +112,7 @@ static int tokenize(engine *e, const char *text)
     size_t length = strlen(text);
     if (length > INT32_MAX / 2)
         return fail("the prompt is too long");
-    /* A token has at least one byte, save for the few that a vocabulary puts around the text. */
+    /* Every token has at least one byte, except for the few around the text. */
     int32_t room = (int32_t)length + 8;
     e->prompt = must_alloc(e->prompt, (size_t)room, sizeof *e->prompt);
     int32_t n = llama_tokenize(e->vocab, text, (int32_t)length, e->prompt, room, true, true);
@@ -134,7 +134,7 @@ static enum fed decode(engine *e, llama_token *tokens, size_t n)
     if (e->position + n > e->n_ctx)
         return FED_FULL;
     int32_t status = llama_decode(e->context, llama_batch_get_one(tokens, (int32_t)n));
-    if (status == 1) /* no room found in the cache */
+    if (status == 1) /* no room in the cache */
         return FED_FULL;
     if (status != 0) {
         llama_failed("cannot evaluate the model");
@@ -173,7 +173,7 @@ enum fed engine_feed(engine *e, llama_token token)
 
 const float *engine_logits(engine *e)
 {
-    const float *row = llama_get_logits_ith(e->context, -1); /* waits until they are computed */
+    const float *row = llama_get_logits_ith(e->context, -1); /* waits for the computation */
     if (!row)
         llama_failed("has no logits");
     return row;

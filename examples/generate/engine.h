@@ -1,4 +1,4 @@
-/* llama.cpp's side: a model in, a row of logits out. Failures are reported on standard error where they happen. */
+/* Evaluation with llama.cpp: a model to rows of logits. Failures are reported on standard error. */
 #ifndef ENGINE_H
 #define ENGINE_H
 
@@ -22,20 +22,20 @@ typedef struct engine {
 
 enum fed { FED_OK, FED_FULL, FED_FAILED };
 
-/* engine_close in any case. n_ctx 0: what the model was trained with, at most 2048. threads 0: one a processor, at most 4,
- * and one in all for a tiny model. */
+/* Call engine_close in any case. n_ctx 0: the training length of the model, at most 2048. threads 0: one per processor, at
+ * most 4, and 1 for a tiny model. */
 int engine_open(engine *e, const char *model, uint32_t n_ctx, uint32_t threads, bool verbose);
 void engine_close(engine *e);
 
-/* Forgets all and reads the prompt; its tokens are then in e->prompt. */
+/* Clears the context and evaluates the prompt; its tokens are then in e->prompt. */
 int engine_start(engine *e, const char *prompt);
-/* Reads one more token. */
+/* Evaluates one more token. */
 enum fed engine_feed(engine *e, llama_token token);
 /* The row for the next token: n_vocab logits, valid until the next engine_start or engine_feed. NULL on failure. */
 const float *engine_logits(engine *e);
 
 bool engine_is_end(const engine *e, llama_token token);
-/* Appends the token's bytes, which need not be whole characters. */
+/* Appends the bytes of the token, which may end in the middle of a character. */
 int engine_piece(const engine *e, llama_token token, str *out);
 
 #endif

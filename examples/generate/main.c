@@ -1,9 +1,9 @@
-/* generate: continues a prompt with llama.cpp, the tokens chosen by bregman, once for each sampler chain that is given.
+/* generate: continues a prompt with llama.cpp and bregman, once for each chain on the command line.
  *
- *   options  what the command line asks for
- *   engine   llama.cpp: a model in, rows of logits out
- *   decode   bregman: a row in, a token out, as a raw decoder or as a stage of llama.cpp's chain
- *   report   what the user sees
+ *   options  the command line
+ *   engine   llama.cpp: a model to rows of logits
+ *   decode   bregman: a row to a token, as a raw decoder or as a stage of llama.cpp's chain
+ *   report   output
  *   text     UTF-8, widths, wrapping
  */
 #include <locale.h>
@@ -15,8 +15,8 @@
 #include "options.h"
 #include "report.h"
 
-/* The row after the last token, which is read only now: the very last one of a run never needs to be.
- * The prompt has been read, so its row costs nothing here. */
+/* The row after the last token. The token is evaluated here, so that the last one of a run is not; the prompt has been
+ * evaluated before. */
 static enum fed next_row(engine *e, run *r, llama_token last, const float **row)
 {
     double start = now();
@@ -31,7 +31,7 @@ static enum fed next_row(engine *e, run *r, llama_token last, const float **row)
     return *row ? FED_OK : FED_FAILED;
 }
 
-/* One token: drawn, recorded, spelled. 1 when generation has ended, -1 on failure. */
+/* Draws one token and appends its text. 1 when generation has ended, -1 on failure. */
 static int step(engine *e, decoder *d, run *r, decision *chosen, utf8 *partial)
 {
     const float *row = NULL;
@@ -86,7 +86,7 @@ static int generate(engine *e, const options *o, run *r)
 
 int main(int argc, char **argv)
 {
-    setlocale(LC_CTYPE, "C.UTF-8"); /* for the widths of characters; the text is UTF-8 whatever the user's locale is */
+    setlocale(LC_CTYPE, "C.UTF-8"); /* for the widths of characters: the text is UTF-8 in every locale */
     options o;
     enum parsed parsed = options_parse(&o, argc, argv);
     if (parsed != PARSED_RUN) {

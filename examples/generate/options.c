@@ -1,4 +1,4 @@
-/* What the command line asks for. */
+/* The command line. */
 #include "options.h"
 
 #include <errno.h>
@@ -45,7 +45,7 @@ static int parse_number(const char *option, const char *text, uint64_t most, uin
     char *end;
     errno = 0;
     unsigned long long n = strtoull(text, &end, 10);
-    /* strtoull accepts a sign and turns -1 into a very large number. */
+    /* strtoull accepts a sign, and converts -1 to a very large number. */
     if (errno != 0 || end == text || *end != '\0' || strchr(text, '-') || n > most)
         return wrong(option, text, "a number in range");
     *out = n;
@@ -86,7 +86,7 @@ enum parsed options_parse(options *o, int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     *o = (options){
-        .model = DEFAULT_MODEL, /* from the build */
+        .model = DEFAULT_MODEL, /* set by the build */
         .prompt = DEFAULT_PROMPT,
         .chains = must_alloc(NULL, (size_t)argc, sizeof *o->chains),
         .face = FACE_RAW,
@@ -108,7 +108,7 @@ enum parsed options_parse(options *o, int argc, char **argv)
         case OPT_COLUMNS: o->columns = true; break;
         case OPT_VERBOSE: o->verbose = true; break;
         case 'h': print_help(); return PARSED_HELP;
-        default: bad = -1; /* getopt_long has said why */
+        default: bad = -1; /* getopt_long has printed why */
         }
     }
     if (!bad && optind < argc)

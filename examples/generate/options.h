@@ -1,4 +1,4 @@
-/* What the command line asks for. */
+/* The command line. */
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
@@ -16,8 +16,8 @@ typedef struct options {
     enum face face;
     uint64_t seed;
     uint32_t tokens; /* 0: until the context is full */
-    uint32_t ctx;    /* 0: what the model was trained with, at most 2048 */
-    uint32_t threads; /* 0: by the machine and the model */
+    uint32_t ctx;    /* 0: the training length of the model, at most 2048 */
+    uint32_t threads; /* 0: chosen by machine and model */
     bool show_support;
     bool columns;
     bool verbose;
@@ -25,7 +25,7 @@ typedef struct options {
 
 enum parsed { PARSED_RUN, PARSED_HELP, PARSED_WRONG };
 
-/* After PARSED_HELP and PARSED_WRONG everything has been said. options_free in any case. */
+/* With PARSED_HELP and PARSED_WRONG the message has been printed. Call options_free in any case. */
 enum parsed options_parse(options *o, int argc, char **argv);
 void options_free(options *o);
 

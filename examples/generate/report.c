@@ -1,4 +1,4 @@
-/* What the user sees: the text as it comes, the supports under it, continuations side by side, and the figures. */
+/* Output: the text as it is generated, the supports under it, continuations side by side, and the figures. */
 #include "report.h"
 
 #include <math.h>
@@ -23,7 +23,7 @@ void run_free(run *r)
     free(r->token);
 }
 
-/* Two lines that grow together: tokens above, their supports beneath, each number under its token's first letter. */
+/* A pair of lines: tokens above, their supports below, each number under the first letter of its token. */
 typedef struct pair {
     str above, beneath;
     size_t width;
@@ -48,7 +48,7 @@ static void pair_add(pair *p, const char *text, size_t n, uint32_t support, line
 
     for (;;) {
         size_t at = text_width(p->above.data, p->above.len);
-        /* Numbers keep a space between them: if that moves this one, its token moves along. */
+        /* Numbers need a space between them: if that moves this one, its token moves, too. */
         size_t room = p->beneath.len > 0 ? p->beneath.len + 1 : 0;
         size_t moved = room > at + lead ? room - (at + lead) : 0;
         size_t right = at + moved + (wide > lead + number.len ? wide : lead + number.len);
@@ -56,7 +56,7 @@ static void pair_add(pair *p, const char *text, size_t n, uint32_t support, line
             pair_flush(p, out);
             continue;
         }
-        /* Inside a word the gap is dotted, so that it does not look like the end of the word. */
+        /* Inside a word the gap is dotted, so that it does not look like a space. */
         for (size_t i = 0; i < moved; i++)
             str_add(&p->above, lead || at == 0 ? " " : "·", lead || at == 0 ? 1 : strlen("·"));
         str_add(&p->above, cell.data, cell.len);
@@ -112,8 +112,8 @@ static figures figures_of(const run *r)
     return f;
 }
 
-/* The law under which the kept mass was measured: see decision.kept_mass. */
-static const char *law(const run *r)
+/* The distribution in which the kept mass was measured: see decision.kept_mass. */
+static const char *measured_in(const run *r)
 {
     return r->face == FACE_RAW ? "tempered" : "untempered";
 }
@@ -130,7 +130,7 @@ static void print_figures(const run *r)
     figures f = figures_of(r);
     str text = {0};
     str_format(&text, "%zu tokens (%s); support: mean %.1f, median %.0f, max %u; kept mass: mean %.3f (%s); ", r->n, r->ended, f.mean,
-               f.median, f.most, f.kept_mass, law(r));
+               f.median, f.most, f.kept_mass, measured_in(r));
     str_format(&text, "per token: %.1f µs in the model, %.1f µs in the sampler", f.model, f.sampler);
     lines wrapped = {0};
     lines_wrap(&wrapped, text.data, terminal_width());
@@ -265,7 +265,7 @@ void report_columns(const run *runs, size_t n, const char *prompt, bool show_sup
 {
     size_t total = terminal_width(), gap = text_width(BETWEEN, strlen(BETWEEN));
     size_t fit = (total + gap) / (LEAST_COLUMN + gap);
-    size_t most = fit < 1 ? 1 : fit < n ? fit : n; /* columns beside each other; the others come below */
+    size_t most = fit < 1 ? 1 : fit < n ? fit : n; /* columns side by side; the others go below */
     size_t width = (total + gap) / most - gap;
     lines *block = must_alloc(NULL, most, sizeof *block);
 

@@ -1,4 +1,4 @@
-/* What the user sees: the text as it comes, the supports under it, continuations side by side, and the figures. */
+/* Output: the text as it is generated, the supports under it, continuations side by side, and the figures. */
 #ifndef REPORT_H
 #define REPORT_H
 
@@ -10,7 +10,7 @@
 #include "text.h"
 
 typedef struct token_record {
-    size_t end; /* of the token's text in run.text; text of half a character appears with the other half */
+    size_t end; /* of the token's text in run.text; part of a character is added with the rest of it */
     uint32_t support;
 } token_record;
 
@@ -18,12 +18,12 @@ typedef struct token_record {
 typedef struct run {
     const char *chain; /* borrowed */
     enum face face;
-    const char *ended; /* why: a static text */
+    const char *ended; /* the reason; static */
     str text;
     token_record *token;
     size_t n, cap;
     double kept_mass, sampler_microseconds; /* sums over the tokens */
-    double model_microseconds;              /* sum over the n_model evaluations, the prompt's not among them */
+    double model_microseconds;              /* sum over the n_model evaluations without the prompt's */
     size_t n_model;
 } run;
 
@@ -31,13 +31,13 @@ typedef struct run {
 void run_add(run *r, const decision *d);
 void run_free(run *r);
 
-/* Streaming: the heading, then after each token (and once more at the end) what is new, then the figures. */
+/* Streaming: the heading, then the new text after each token and at the end, then the figures. */
 typedef struct stream stream;
 stream *stream_begin(const run *r, const char *prompt, bool show_support);
 void stream_token(stream *s, const run *r);
 void stream_end(stream *s, const run *r);
 
-/* All continuations side by side, each over its figures. */
+/* All continuations side by side, each above its figures. */
 void report_columns(const run *runs, size_t n, const char *prompt, bool show_support);
 
 #endif

@@ -1,4 +1,4 @@
-/* Text on its way to a terminal: growable strings, UTF-8 that arrives in pieces, widths and wrapping. */
+/* Text for a terminal: growable strings, UTF-8 in pieces, widths and wrapping. */
 #define _GNU_SOURCE /* wcwidth, TIOCGWINSZ */
 #include "text.h"
 
@@ -61,7 +61,7 @@ void str_pad(str *s, size_t spaces)
         str_add(s, " ", 1);
 }
 
-/* The length of the character at p, of which n bytes are here; 0 when more are needed, -1 when it is not UTF-8. */
+/* The length of the character at p, of which n bytes are available; 0 if more are needed, -1 if it is not UTF-8. */
 static int utf8_length(const unsigned char *p, size_t n, uint32_t *code)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* below it: overlong */
@@ -104,7 +104,7 @@ void utf8_push(utf8 *u, const char *bytes, size_t n, str *out)
                 add_replacement(out);
             else
                 str_add(out, (const char *)u->pending, (size_t)length);
-            /* After a false start its first byte is spent, and the others are looked at again. */
+            /* Of an invalid character only the first byte is dropped. */
             size_t spent = length < 0 ? 1 : (size_t)length;
             u->n -= spent;
             memmove(u->pending, u->pending + spent, u->n);
@@ -128,7 +128,7 @@ static size_t character(const char *p, size_t n, size_t *columns)
         *columns = 1;
         return 1;
     }
-    int w = wcwidth((wchar_t)code); /* -1 for what the locale does not know */
+    int w = wcwidth((wchar_t)code); /* -1 for characters that the locale does not have */
     *columns = w < 0 ? 1 : (size_t)w;
     return (size_t)length;
 }
@@ -179,7 +179,7 @@ void lines_wrap(lines *l, const char *text, size_t width)
     const char *p = text;
     while (*p) {
         p += strspn(p, " ");
-        /* Take characters until the line is full, remembering the last place where it may break. */
+        /* Take characters until the line is full, and remember the last place where it may break. */
         size_t taken = 0, used = 0, columns, breakable = 0;
         while (p[taken] && p[taken] != '\n') {
             size_t length = character(p + taken, strlen(p + taken), &columns);

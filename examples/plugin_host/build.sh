@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the host program: from the header alone, without the library.
+# Builds the host program. It needs the header only, not the library.
 # usage: examples/plugin_host/build.sh OUT
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -43,7 +43,7 @@ template <typename T> T number(const std::string &name, const std::string &value
     return v;
 }
 
-// The samplers that --samplers names, without their options.
+// The samplers named by --samplers, without their options.
 std::vector<Use> samplers(const std::string &list, const Registry &registry) {
     std::vector<Use> uses;
     std::istringstream in(list);
@@ -58,7 +58,7 @@ std::vector<Use> samplers(const std::string &list, const Registry &registry) {
     return uses;
 }
 
-// Gives --STAGE-OPTION to the stage that it belongs to; false if it belongs to none of the request.
+// Adds --STAGE-OPTION to its stage; false if the request has no such stage.
 bool give(std::vector<Use> &uses, const std::string &name, const std::string &value) {
     for (Use &use : uses) {
         const std::string start = use.stage->name + "-";
@@ -74,7 +74,7 @@ bool give(std::vector<Use> &uses, const std::string &name, const std::string &va
     return false;
 }
 
-// Options of the engine itself; false if it has none of this name.
+// Sets an option of the engine itself; false if it has none of this name.
 bool take(Request &request, const std::string &name, const std::string &value) {
     if (name == "sequences")
         request.sequences = number<uint32_t>(name, value, 1, 1024);
@@ -87,7 +87,7 @@ bool take(Request &request, const std::string &name, const std::string &value) {
     else if (name == "seed")
         request.seed = number<uint64_t>(name, value, 0, std::numeric_limits<uint64_t>::max());
     else
-        return name == "plugin" || name == "samplers"; // looked at before
+        return name == "plugin" || name == "samplers"; // handled before
     return true;
 }
 

@@ -1,4 +1,4 @@
-// What the command line asks for.
+// The command line.
 #pragma once
 
 #include "plugin.h"
@@ -20,7 +20,7 @@ struct Request {
     uint64_t seed = 1;
 };
 
-// The plug-in's path, which must be known before its options are.
+// The path of the plug-in, which is needed before its options are known.
 std::string plugin_path(const std::vector<std::string> &arguments);
 
 // Throws Refused.

@@ -1,4 +1,4 @@
-// An engine that has a registry of samplers, and takes bregman in as a plug-in: no link-time dependency, one symbol.
+// An engine with a registry of samplers that loads bregman as a plug-in: no link-time dependency, one symbol.
 #include "command_line.h"
 #include "plugin.h"
 #include "registry.h"
@@ -13,7 +13,7 @@ using namespace engine;
 
 namespace {
 
-// The engine's own sampler: bans what was drawn last.
+// The engine's own sampler: bans the last token.
 Stage no_repeat() {
     Stage stage;
     stage.name = "no-repeat";
@@ -36,7 +36,7 @@ void ban_last(float *logits, const std::vector<int32_t> &tokens, size_t window) 
         logits[tokens[i]] = -INFINITY;
 }
 
-// The stand-in for a model: logits from -8 to 8 that depend on the sequence, the position and the last token.
+// In place of a model: logits from -8 to 8 that depend on the sequence, the position and the last token.
 void forward(float *logits, size_t vocab, size_t sequence, const std::vector<int32_t> &tokens) {
     const uint64_t last = tokens.empty() ? 0 : static_cast<uint64_t>(tokens.back()) + 1;
     uint64_t state = (sequence << 40) ^ (static_cast<uint64_t>(tokens.size()) << 20) ^ last;
@@ -49,7 +49,7 @@ void forward(float *logits, size_t vocab, size_t sequence, const std::vector<int
     }
 }
 
-// The engine's own samplers come first: they work on the logits, the plug-in's chain takes the token.
+// The engine's own samplers run first, on the logits; the plug-in's chain draws the token.
 std::vector<Use> plugin_part(const Request &request, const Plugin &plugin, size_t &window) {
     std::vector<Use> uses;
     for (const Use &use : request.samplers) {

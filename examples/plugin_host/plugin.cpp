@@ -10,7 +10,7 @@ namespace engine {
 
 namespace {
 
-// The engine's names are in kebab case, and a plug-in's begin with a mark of its own.
+// Names in the engine are in kebab case, and those of a plug-in have a prefix.
 std::string kebab(std::string name) {
     std::replace(name.begin(), name.end(), '_', '-');
     return name;
@@ -35,7 +35,7 @@ Option option(const bregman_parameter &p) {
                                                    {BREGMAN_KIND_COUNT, Type::whole},
                                                    {BREGMAN_KIND_CHOICE, Type::choice},
                                                    {BREGMAN_KIND_NAME, Type::name}};
-    // What a later library's kind of value must look like, only the library knows: it checks its chain itself.
+    // A kind of value of a later library: the library itself checks it.
     const auto known = types.find(p.kind);
     o.type = known == types.end() ? Type::name : known->second;
     o.min = p.min;
@@ -60,7 +60,7 @@ Plugin::Plugin(const std::string &path) {
     if (api_ == nullptr)
         throw std::runtime_error(path + " does not serve version " + std::to_string(BREGMAN_ABI_VERSION) +
                                  " of the interface");
-    // The last function that this engine calls: an older library's table may end before it.
+    // decode_batch is the last function that this engine calls: the table of an older library may end before it.
     if (api_->struct_size <= offsetof(bregman_api, decode_batch))
         throw std::runtime_error(path + " is too old for this engine");
 }
@@ -80,7 +80,7 @@ void Plugin::add_to(Registry &registry) {
         stage.source = info.source;
         stage.draws = info.draws != 0;
         for (size_t i = 0; i < info.parameter_count; i++) {
-            // A later library's structs are larger than this header's.
+            // The structs of a later library may be larger than those of this header.
             const char *at = reinterpret_cast<const char *>(info.parameters) + i * info.parameter_size;
             const auto &parameter = *reinterpret_cast<const bregman_parameter *>(at);
             stage.options.push_back(option(parameter));

@@ -1,4 +1,4 @@
-// bregman as a plug-in of the engine: found at run time, through one symbol.
+// bregman as a plug-in of the engine: loaded at run time, through one symbol.
 #pragma once
 
 #include "registry.h"
@@ -19,12 +19,12 @@ public:
 
     const bregman_api *operator->() const { return api_; }
 
-    // Puts every stage of the library's catalogue into the registry, under a name in the engine's own style.
+    // Adds every stage of the library's catalogue to the registry, under a name in the engine's style.
     void add_to(Registry &registry);
 
     bool owns(const Stage &stage) const { return origins_.count(&stage) != 0; }
 
-    // The stages as the library's chain has them.
+    // The text of the library's chain for these stages.
     std::string chain(const std::vector<Use> &uses) const;
 
     struct Free {
@@ -39,7 +39,7 @@ public:
 private:
     struct Origin {
         std::string name;
-        std::map<std::string, std::string> parameters; // the engine's name, the library's
+        std::map<std::string, std::string> parameters; // name in the engine, name in the library
     };
 
     const bregman_api *api_;

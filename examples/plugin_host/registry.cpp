@@ -30,7 +30,7 @@ template <typename T> bool parse(const std::string &value, T &out) {
     return error == std::errc() && rest == end;
 }
 
-// The options of a group, as the command line has them.
+// The options of a group, as on the command line.
 std::vector<std::string> group(const Stage &stage, unsigned number) {
     std::vector<std::string> names;
     for (const Option &option : stage.options)
@@ -76,7 +76,7 @@ std::string Option::range() const {
     case Type::number:
         if (std::isinf(min) && std::isinf(max))
             return "number";
-        // The largest number there is means that there is no limit, infinity aside.
+        // The largest finite number stands for no limit; infinity is excluded.
         return (min_excluded ? "(" : "[") + text(min) + ", " +
                (max == std::numeric_limits<double>::max() ? "inf)" : text(max) + "]");
     case Type::whole:

@@ -1,4 +1,4 @@
-// The engine's registry of samplers: names, options and their values. It knows nothing of who implements them.
+// The engine's registry of samplers: names, options and their values, independent of the implementation.
 #pragma once
 
 #include <map>
@@ -13,16 +13,16 @@ enum class Type { number, whole, choice, name };
 struct Option {
     std::string name;
     std::string summary;
-    std::string fallback; // what it is if it is not given; empty for none
+    std::string fallback; // the default; empty for none
     Type type = Type::number;
     double min = 0.0;
     double max = 0.0;
     bool min_excluded = false;
     std::vector<std::string> choices;
     bool required = false;
-    unsigned group = 0; // options with the same number, 0 aside, exclude each other
+    unsigned group = 0; // options with the same number other than 0 exclude each other
 
-    // Its values in words, such as "(0, 1]".
+    // Its range as text, such as "(0, 1]".
     std::string range() const;
     bool takes(const std::string &value) const;
 };
@@ -38,23 +38,23 @@ struct Stage {
     const Option *option(const std::string &name) const;
 };
 
-// What was given to a stage: name of the option, value.
+// The options of a stage: name and value.
 using Values = std::map<std::string, std::string>;
 
-// A stage as the user wants it.
+// A stage of a request.
 struct Use {
     const Stage *stage;
     Values values;
 };
 
-// The user asked for something that is not there or not allowed.
+// The request names something that does not exist or is not allowed.
 struct Refused : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
 class Registry {
 public:
-    // Throws std::logic_error if a name is taken.
+    // Throws std::logic_error if a name is in use.
     void add(Stage stage);
     // By name or alias; nullptr if there is none.
     const Stage *find(const std::string &name) const;

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds the preload library: one file, with bregman inside.
+# Builds the preload library: one file that contains bregman.
 # usage: examples/preload/build.sh OUT.so
-# Needs libbregman.a (cargo build --release); BREGMAN_LIB_DIR says where, if not in target/release.
+# Needs libbregman.a (cargo build --release), in target/release or in BREGMAN_LIB_DIR.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 out=${1:?usage: examples/preload/build.sh OUT.so}
@@ -11,7 +11,7 @@ if [ ! -f "$lib/libbregman.a" ]; then
     exit 1
 fi
 
-# Only what takes llama.cpp's place is seen from outside: a program with a bregman of its own keeps it.
+# Exports only the function that replaces llama.cpp's, so that a program with its own bregman keeps using that.
 ${CC:-cc} -std=c11 -O2 -fPIC -shared -fvisibility=hidden -Wall -Wextra -Wpedantic -Werror ${CFLAGS:-} \
     -I"$root/include" "$root/examples/preload/preload.c" -o "$out" \
     "$lib/libbregman.a" -Wl,--exclude-libs,ALL -lpthread -ldl -lm

@@ -1,17 +1,17 @@
 /*
- * Puts a bregman chain into an unmodified llama.cpp program: LD_PRELOAD this library, and the last sampler of every
- * chain that the program makes, llama.cpp's own draw ("dist"), becomes the chain in BREGMAN_CHAIN.
+ * Adds a bregman chain to an unmodified llama.cpp program: LD_PRELOAD this library, and the chain in BREGMAN_CHAIN replaces
+ * the last sampler, llama.cpp's own draw ("dist"), of every chain that the program makes.
  *
  *     BREGMAN_CHAIN='bregman(alpha=1.5, floor=0.01) | draw' LD_PRELOAD=libbregman_preload.so llama-server -m model.gguf
  *
- * What the program's own samplers do, they do before: name those that are to stay, such as `--samplers temperature`, or
- * none with `--samplers ""`. A chain that takes no token has the program's own draw behind it. Seeds are the
- * program's: its "random" (0xFFFFFFFF) is random here, too. Without BREGMAN_CHAIN, nothing is changed.
+ * The program's other samplers run before it: select them with `--samplers temperature`, or none with `--samplers ""`. If
+ * the chain does not draw, the program's own draw follows it. Seeds are the program's; its "random" seed (0xFFFFFFFF) is
+ * random here, too. Without BREGMAN_CHAIN nothing changes.
  *
- * Limits: the program must load libllama as a shared library, for all to see (not in a namespace of its own, as Python
- * and Node do); mirostat and adaptive-p draw by themselves, and greedy programs never draw, so there bregman is not
- * asked; a draft model's samplers get the chain as well; sampling on the GPU ends where the chain begins; the program
- * reports the seed of a chain as unknown. A chain that is wrong ends the program as it starts, with the reason.
+ * Limits: the program must load libllama as a shared library with global symbols (Python and Node do not). With mirostat,
+ * adaptive-p or greedy sampling the program makes no "dist", so the chain is not used. The samplers of a draft model get
+ * the chain as well. Sampling on the GPU ends before the chain. The program reports the seed of a chain as unknown. An
+ * invalid chain ends the program at its start, with the reason.
  */
 #define _GNU_SOURCE
 #include <bregman.h>
@@ -24,7 +24,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* llama.h's: the same in every version since 2025-02. */
+/* As in llama.h, the same in every version since 2025-02. */
 struct llama_sampler;
 struct llama_sampler_chain_params {
     bool no_perf;
@@ -39,7 +39,7 @@ static void fail(const char *what, const char *why)
     _exit(2);
 }
 
-/* A function of the libllama behind this library, into a pointer to it. */
+/* Looks up a function of the libllama that is loaded after this library. */
 static void find(const char *name, void *function)
 {
     void *address = dlsym(RTLD_NEXT, name);
@@ -63,14 +63,14 @@ static bregman_sampler *make(uint64_t seed)
     return sampler;
 }
 
-/* A chain that cannot be made is no reason to go on without it. */
+/* An invalid chain ends the program: it must not run without it. */
 __attribute__((constructor)) static void check_chain(void)
 {
     if (chain_text() != NULL)
         bregman_sampler_free(make(0));
 }
 
-/* Whether the chain takes a token by itself. */
+/* Whether the chain draws. */
 static bool draws(bregman_sampler *sampler)
 {
     const float logit = 0.0f;
@@ -91,7 +91,7 @@ static uint64_t seed_of(uint32_t seed)
     return random;
 }
 
-/* Takes the place of llama.cpp's: the program calls this one. */
+/* Replaces llama.cpp's function: the program calls this one. */
 __attribute__((visibility("default"))) struct llama_sampler *llama_sampler_init_dist(uint32_t seed)
 {
     dist_fn dist;

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs the drivers of the agreement test on one case file and compares what they write, byte for byte, with the first one's.
-# usage: compare.sh CASES NAME=COMMAND...          (a command is one or more words; CASES is added to it)
-# A driver that exits 77 cannot run here: it is skipped, or an error if CI is set.
+# Runs the drivers of the agreement test on one case file and compares their outputs, byte for byte, with the first one's.
+# usage: compare.sh CASES NAME=COMMAND...          (a command is one or more words; CASES is appended)
+# A driver that exits 77 cannot run here: it is skipped, or fails if CI is set.
 set -u
 
 if [ $# -lt 3 ]; then
@@ -21,7 +21,7 @@ fail() {
     failed=1
 }
 
-# Where driver $1 and the reference first differ: the line of the case file, and what each wrote.
+# Prints where driver $1 and the reference first differ: the outputs, and the line of the case file.
 report() {
     fail "$1 differs from $reference on $(basename "$cases"): $(diff "$work/$reference" "$work/$1" | grep -c '^[<>]') lines"
     diff "$work/$reference" "$work/$1" | grep '^[<>]' | cut -c1-300 | head -6 >&2
@@ -41,7 +41,7 @@ for driver in "$@"; do
         tail -n 20 "$work/errors" >&2
     elif [ -z "$reference" ]; then
         reference=$name
-        # A case file always has something to say.
+        # Every case file has output.
         [ -s "$work/$name" ] || fail "the $name driver wrote nothing"
     elif cmp -s "$work/$reference" "$work/$name"; then
         compared=$((compared + 1))

@@ -1,4 +1,4 @@
-// A C++ program that was built against an installed library: says the version, and draws what examples/hello.c draws.
+// A C++ program built with an installed library: checks the version, and draws the token of examples/hello.c.
 #include <bregman.h>
 #if __has_include(<bregman.hpp>)
 #include <bregman.hpp>

@@ -13,7 +13,7 @@
 
 enum { MOST_NAMES = 64, LONGEST_TEXT = 8192 };
 
-/* What the lines so far have made: named things, in a list a kind. */
+/* The sets, masks and samplers so far, by name. */
 typedef struct name {
     char text[24];
 } name;
@@ -28,7 +28,7 @@ static mask masks[MOST_NAMES];
 static bregman_sampler *samplers[MOST_NAMES];
 static int line_number;
 
-/* The place of a name, or n if it has none. */
+/* The index of a name, or n if it is unknown. */
 static size_t find(const names *all, const char *text) {
     size_t i = 0;
     while (i < all->n && strcmp(all->list[i].text, text) != 0) {
@@ -45,7 +45,7 @@ static size_t known(const names *all, const char *text) {
     return i;
 }
 
-/* The place of a name, made if it has none. */
+/* The index of a name, which is added if it is unknown. */
 static size_t place(names *all, const char *text) {
     const size_t i = find(all, text);
     if (i == MOST_NAMES || strlen(text) >= sizeof all->list[0].text) {
@@ -70,7 +70,7 @@ static const set *rows(const words *w, size_t i) { return &sets[known(&set_names
 /* Begins a line of output. */
 static void begin(void) { printf("%d", line_number); }
 
-/* Ends it with the outcome of a call: "ok", or its status and message. */
+/* Ends it with the result of a call: "ok", or its status and message. */
 static void outcome(uint32_t status, const char *message) {
     if (status == BREGMAN_OK) {
         puts(" ok");
@@ -102,7 +102,7 @@ static void answer(size_t row, const bregman_result *r, const bregman_sampler *s
     putchar('\n');
 }
 
-/* A sampler's new name; the one that had it is freed. */
+/* Gives a sampler a name, and frees the one that had it. */
 static void adopt(const char *text, bregman_sampler *made) {
     const size_t i = place(&sampler_names, text);
     bregman_sampler_free(samplers[i]);
@@ -271,7 +271,7 @@ static void keep_set(const words *w, set made) {
     sets[i] = made;
 }
 
-/* Whether this was a command that makes or changes rows or masks. */
+/* Runs a command that makes or changes rows or masks; whether it was one. */
 static int run_data(const words *w, const char *dir) {
     const char *command = word(w, 0);
     if (strcmp(command, "rows") == 0) {

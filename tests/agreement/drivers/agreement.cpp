@@ -28,7 +28,7 @@ struct Free {
 };
 using Sampler = std::unique_ptr<bregman_sampler, Free>;
 
-/// Logits of one number format, row after row; in `half` if they have 16 bits.
+/// Consecutive rows of logits in one format; in `half` if they have 16 bits.
 struct Set {
     std::uint32_t dtype = BREGMAN_F32;
     std::size_t width = 0;
@@ -119,7 +119,7 @@ std::uint32_t dtype_of(const std::string &name) {
     return names.at(name);
 }
 
-/// What the lines so far have made.
+/// The sets, masks and samplers so far, by name.
 class Driver {
   public:
     explicit Driver(std::string directory) : dir(std::move(directory)) {}

@@ -10,7 +10,7 @@ use std::io::{BufWriter, Stdout, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Logits of one number format, row after row.
+/// Consecutive rows of logits in one format.
 enum Numbers {
     F32(Vec<f32>),
     F16(Vec<u16>),
@@ -59,7 +59,7 @@ struct Mask {
     bits: Vec<u32>,
 }
 
-/// What the lines so far have made.
+/// The sets, masks and samplers so far, by name.
 struct Driver {
     dir: PathBuf,
     sets: HashMap<String, Set>,

@@ -1,11 +1,11 @@
-/* What the C driver reads from a case file, and how it writes numbers. */
+/* Reading a case file, and writing numbers. */
 #ifndef AGREEMENT_CASES_H
 #define AGREEMENT_CASES_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Logits of one number format, row after row. */
+/* Consecutive rows of logits in one format. */
 typedef struct set {
     uint32_t dtype; /* BREGMAN_F32, BREGMAN_F16 or BREGMAN_BF16 */
     size_t width, count;
@@ -17,7 +17,7 @@ typedef struct mask {
     uint32_t *bits;
 } mask;
 
-/* The words of a line. Asking for one that is not there ends the program. */
+/* The words of a line. Reading one that is missing ends the program. */
 typedef struct words {
     char *word[64];
     size_t n;
