@@ -45,4 +45,11 @@ export HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1
 # A small cache, and no threads: the tensors are small.
 export VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=nobind OMP_NUM_THREADS=1
 export VLLM_LOGGING_LEVEL=WARNING
-"$venv/bin/python" -m pytest --quiet -rs --capture=no -p no:cacheprovider -c tests_vllm/pytest.ini tests_vllm "$@"
+run() {
+    "$venv/bin/python" -m pytest --quiet -rs --capture=no -p no:cacheprovider -c tests_vllm/pytest.ini "$@"
+}
+run tests_vllm "$@"
+# The binding's own tests of the processors, with vLLM's classes in the place of their stand-ins.
+run tests/test_vllm.py
+echo "== vllm: Model Runner V2, in Triton's interpreter"
+VLLM_USE_V2_MODEL_RUNNER=1 TRITON_INTERPRET=1 run tests_vllm/test_engine.py "$@"

@@ -1,7 +1,8 @@
-"""The processor inside a real `generate`, with a small model that was never trained."""
+"""The processor inside a real `generate`, with a small model that was never trained, against transformers' own."""
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -92,40 +93,39 @@ def test_several_sequences_of_a_prompt(model: Any) -> None:
 
 
 @pytest.mark.parametrize("options", [{"do_sample": False}, OFF])
-def test_beams_are_followed(model: Any, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]) -> None:
+def test_beams_have_the_history_of_their_sequence(
+    model: Any, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
     histories: dict[int, list[int]] = {}
-    monkeypatch.setattr(bregman.Sampler, "accept", lambda s, tokens: histories.setdefault(id(s), []).extend(tokens))
-    monkeypatch.setattr(bregman.Sampler, "reset", lambda s: histories.__setitem__(id(s), []))
+    accept, reset = bregman.Sampler.accept, bregman.Sampler.reset
+
+    def record(sampler: bregman.Sampler, tokens: Any) -> None:
+        histories.setdefault(id(sampler), []).extend(tokens.tolist())
+        accept(sampler, tokens)
+
+    def forget(sampler: bregman.Sampler) -> None:
+        histories[id(sampler)] = []
+        reset(sampler)
+
+    monkeypatch.setattr(bregman.Sampler, "accept", record)
+    monkeypatch.setattr(bregman.Sampler, "reset", forget)
     call = BregmanLogitsProcessor.__call__
+    calls = 0
 
     def check(processor: BregmanLogitsProcessor, input_ids: Any, scores: Any) -> Any:
+        nonlocal calls
+        calls += 1
         processed = call(processor, input_ids, scores)
         assert [histories[id(row.sampler)] for row in processor._rows] == input_ids.tolist()
+        assert [row.outputs for row in processor._rows] == [input_ids.shape[1] - PROMPT.shape[1]] * len(input_ids)
         return processed
 
     monkeypatch.setattr(BregmanLogitsProcessor, "__call__", check)
     assert generate(model, "top_k(50)", num_beams=3, **options).sequences.shape == (3, 24)
+    assert calls == 20
 
 
-def test_each_row_has_the_history_of_its_sequence(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    accepted: dict[int, list[int]] = {}
-    accept = bregman.Sampler.accept
-
-    def record(sampler: bregman.Sampler, tokens: Any) -> None:
-        accepted.setdefault(id(sampler), []).extend(tokens.tolist())
-        accept(sampler, tokens)
-
-    monkeypatch.setattr(bregman.Sampler, "accept", record)
-    processor = BregmanLogitsProcessor("top_k(50)")
-    torch.manual_seed(3)
-    out = model.generate(
-        PROMPT, logits_processor=LogitsProcessorList([processor]), do_sample=True, max_new_tokens=8, **OFF
-    )
-    # The last token is drawn after the last call.
-    assert list(accepted.values()) == out[:, :-1].tolist()
-
-
-def test_what_cannot_be_decoded_is_an_exception() -> None:
+def test_scores_that_cannot_be_decoded_raise() -> None:
     processor = BregmanLogitsProcessor("top_k(3)")
     scores = torch.zeros(2, 8)
     ids = torch.zeros(2, 1, dtype=torch.long)
@@ -136,11 +136,37 @@ def test_what_cannot_be_decoded_is_an_exception() -> None:
             processor(ids, torch.full((2, 8), value))
     with pytest.raises(bregman.EmptySupportError):
         processor(ids, torch.full((2, 8), -torch.inf))
-    with pytest.raises(TypeError, match="float16"):
-        processor(ids, scores.half())
+
+
+@pytest.mark.parametrize(
+    ("ids", "scores", "raised", "says"),
+    [
+        ((2, 1), torch.zeros(2, 8).half(), TypeError, r"scores has dtype float16: it must be float32 .*scores.float\(\)"),
+        ((2, 1), torch.zeros(2, 8).bfloat16(), TypeError, "scores has dtype bfloat16: it must be float32"),
+        ((2, 1), torch.zeros(8), ValueError, r"scores has 1 dimensions, not 2: its shape is \(8,\)"),
+        ((2,), torch.zeros(2, 8), ValueError, r"input_ids has 1 dimensions, not 2: its shape is \(2,\)"),
+        ((3, 1), torch.zeros(2, 8), ValueError, "input_ids has 3 rows, scores has 2"),
+    ],
+)
+def test_wrong_tensors_are_refused(ids: tuple[int, ...], scores: Any, raised: type[Exception], says: str) -> None:
+    with pytest.raises(raised, match=says):
+        BregmanLogitsProcessor("top_k(3)")(torch.zeros(ids, dtype=torch.long), scores)
+
+
+def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(bregman.InvalidChainError, match="did you mean"):
         BregmanLogitsProcessor("topk3(3)")
-    assert repr(processor) == "BregmanLogitsProcessor('top_k(3)')"
+    for chain in ("mirostat(5)", "temperature(0.8) | mirostat_v2(5)", "adaptive_p(0.3)", "llama_cpp(mirostat=2)"):
+        with pytest.raises(bregman.UnsupportedError, match="adapts to the tokens that it draws itself"):
+            BregmanLogitsProcessor(chain)
+    for seed in (-1, 2**64):
+        with pytest.raises(ValueError, match="seed"):
+            BregmanLogitsProcessor("top_k(3)", seed)
+    with pytest.raises(ValueError, match="attention_mask has 1 dimensions"):
+        BregmanLogitsProcessor("top_k(3)", attention_mask=torch.ones(4))
+    with pytest.raises(TypeError, match="attention_mask is a list"):
+        BregmanLogitsProcessor("top_k(3)", attention_mask=[[1]])
+    assert repr(BregmanLogitsProcessor("top_k(3)", 7)) == "BregmanLogitsProcessor('top_k(3)', seed=7)"
 
 
 def test_an_instance_serves_one_generation_after_another(model: Any) -> None:
@@ -155,3 +181,20 @@ def test_an_instance_serves_one_generation_after_another(model: Any) -> None:
             )
         )
     assert torch.equal(texts[0], texts[3])
+
+
+@pytest.mark.parametrize(
+    ("chain", "theirs"),
+    [
+        ("temperature(0.7) | top_k(20)", {"temperature": 0.7, "top_k": 20, "top_p": 1.0}),
+        ("temperature(0.8) | top_k(30) | top_p(0.9)", {"temperature": 0.8, "top_k": 30, "top_p": 0.9}),
+        ("penalties(1.3, scope=all)", {"repetition_penalty": 1.3, **OFF}),
+    ],
+)
+def test_a_bfloat16_model_has_the_text_of_transformers_own_stages(
+    model: Any, chain: str, theirs: dict[str, Any]
+) -> None:
+    half = copy.deepcopy(model).to(torch.bfloat16)
+    ours = generate(half, chain, **OFF).sequences
+    assert torch.equal(ours, generate(half, None, **theirs).sequences)
+    assert not torch.equal(ours, generate(model, chain, **OFF).sequences)

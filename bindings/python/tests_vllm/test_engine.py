@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -166,12 +167,12 @@ def coins(seed: int, n: int) -> list[bool]:
 
 def test_xtc_acts_in_half_of_the_steps_by_the_seed(engine: Any) -> None:
     n, tokens = REQUESTS, 60
-    seeded = [params(XTC, seed=1000 + i, tokens=tokens, logprobs=0) for i in range(n)]
+    seeded = [params(XTC, seed=i, tokens=tokens, logprobs=0) for i in range(n)]
     before = preemptions(engine)
     seen = acts(engine, seeded, n)
     print(f"\nxtc acts in {np.sum(seen)} of {n * tokens} steps, with {preemptions(engine) - before} preemptions")
     assert abs(np.mean(seen) - 0.5) < 5 * np.sqrt(0.25 / (n * tokens))
-    assert seen == [coins(1000 + i, tokens) for i in range(n)]
+    assert seen == [coins(i, tokens) for i in range(n)]
     assert acts(engine, seeded, n) == seen
 
 
@@ -185,6 +186,29 @@ def test_requests_without_a_seed_have_different_ones(engine: Any) -> None:
         [step[token].rank > 1 for step, token in zip(o.logprobs, o.token_ids)] for o in output[0].outputs
     ]
     assert len(set(map(tuple, children))) == 3
+
+
+def test_placeholders_are_filled_in_before_a_row_is_decoded(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    if V2 or not engine.llm_engine.vllm_config.scheduler_config.async_scheduling:
+        pytest.skip("only the asynchronous scheduler of V1 writes placeholders")
+    processor = import_module("bregman.vllm._v1").LogitsProcessor
+    counts = {"update_state": 0, "apply": 0}
+
+    def count(method: str) -> None:
+        call = getattr(processor, method)
+
+        def counted(self: Any, argument: Any) -> Any:
+            counts[method] += sum(-1 in output for _, output in self._rows.values())
+            return call(self, argument)
+
+        monkeypatch.setattr(processor, method, counted)
+
+    count("update_state")
+    count("apply")
+    run(engine, PROMPTS, params(CHAINS[0], temperature=0))
+    print(f"\nplaceholders: {counts}")
+    assert counts["update_state"] > TOKENS
+    assert counts["apply"] == 0
 
 
 @pytest.mark.parametrize(

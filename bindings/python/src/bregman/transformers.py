@@ -81,8 +81,8 @@ class BregmanLogitsProcessor(transformers.LogitsProcessor):
         self._rows: list[HostSequence] = []
         #: Generations begun so far.
         self._generations = 0
-        #: Length of the prompt, padding included.
-        self._prompt = 0
+        #: `input_ids` of the first call of the generation.
+        self._prompts: _Ids = np.empty((0, 0), np.int64)
         #: `input_ids` of the last call; None before the first call of a generation that `begin` has announced.
         self._last: _Ids | None = None
         self._mask: npt.NDArray[np.bool_] | None = None
@@ -134,32 +134,32 @@ class BregmanLogitsProcessor(transformers.LogitsProcessor):
         last = self._last
         if last is None or not self._continues(tokens, last):
             self._start(tokens)
-            last = tokens[:, : self._prompt]
-        length = tokens.shape[1]
+            last = tokens
+        begin, length = self._prompts.shape[1], tokens.shape[1]
         for row, sequence, before in zip(self._rows, tokens, last):
-            known = min(self._prompt + row.outputs, length)
-            if row.outputs > length - self._prompt or not np.array_equal(sequence[:known], before[:known]):
+            accepted = begin + row.outputs
+            if accepted > length or not np.array_equal(sequence[begin:accepted], before[begin:accepted]):
                 row.rewind()
-            row.accept(sequence[self._prompt + row.outputs :])
-            row.move_to(length - self._prompt)
+            row.accept(sequence[begin + row.outputs :])
+            row.move_to(length - begin)
         self._last = tokens.copy()
 
     def _continues(self, tokens: _Ids, last: _Ids) -> bool:
         """Whether this call belongs to the same generation as the last."""
         length = tokens.shape[1]
-        if len(tokens) != len(last) or not self._prompt < length <= last.shape[1] + 1:
+        if len(tokens) != len(last) or not self._prompts.shape[1] < length <= last.shape[1] + 1:
             return False
         begun = {row.tobytes() for row in last[:, : length - 1]}
         return all(row.tobytes() in begun for row in tokens[:, : length - 1])
 
-    def _start(self, tokens: _Ids) -> None:
+    def _start(self, prompts: _Ids) -> None:
         """Begins a generation with these prompts."""
-        kept = self._not_padding(tokens)
-        self._prompt = tokens.shape[1]
-        while len(self._rows) < len(tokens):
+        kept = self._not_padding(prompts)
+        self._prompts = prompts.copy()
+        while len(self._rows) < len(prompts):
             self._rows.append(HostSequence(self._prototype.clone()))
-        del self._rows[len(tokens) :]
-        for index, (row, prompt, keep) in enumerate(zip(self._rows, tokens, kept)):
+        del self._rows[len(prompts) :]
+        for index, (row, prompt, keep) in enumerate(zip(self._rows, prompts, kept)):
             row.begin(prompt[keep], derived_seed(self._seed, self._generations, index))
         self._generations += 1
 
@@ -170,7 +170,8 @@ class BregmanLogitsProcessor(transformers.LogitsProcessor):
             if self._pad is None:
                 return np.ones(prompts.shape, np.bool_)
             return np.logical_or.accumulate(prompts != self._pad, axis=1)
-        if self._last is not None:
+        # Prompt lookup calls several times with the prompt before the first row.
+        if self._last is not None and not np.array_equal(prompts, self._prompts):
             raise InvalidArgumentError("attention_mask is that of the last generation: call begin(attention_mask)")
         if mask.shape[1] != prompts.shape[1] or len(mask) == 0 or rows % len(mask):
             raise InvalidArgumentError(
