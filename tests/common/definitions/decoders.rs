@@ -146,6 +146,8 @@ fn decode(given: &Given, distribution: &mut Distribution, moved: f64) {
         None => by_definition(&Power::new(alpha), mode, as_lambda(size, mode, alpha), &p, limited),
     };
     let p_hat = definition().unwrap_or_else(|| by_the_library(own, alpha, mode, size, Limits { k_min, k_max }, &p));
+    // A generator's own functions are as exact as 1 is: smaller shares have no digits, and what depends on them is open.
+    distribution.undecided_if(own.is_some() && p_hat.last().is_some_and(|&p| p < 1e-11));
     distribution.give(&p_hat);
 }
 

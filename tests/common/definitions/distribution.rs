@@ -199,9 +199,13 @@ impl Distribution {
         }
     }
 
-    /// A sum over some tokens of the row is wanted, the first token's weight being 1: the library's f32 has none so small.
-    pub fn sum_below_f32(&mut self, sum: f64) {
-        self.is_undecided |= self.whole.is_some() && sum < 1e-35;
+    /// Leaves it open what is right where rounding decides.
+    pub fn undecided_if(&mut self, rounding_decides: bool) {
+        self.is_undecided |= rounding_decides;
+    }
+
+    pub fn is_whole(&self) -> bool {
+        self.whole.is_some()
     }
 
     /// Takes the first `n` tokens away.

@@ -19,7 +19,7 @@ pub mod decoders;
 mod distribution;
 mod draws;
 mod edits;
-mod parameters;
+pub mod parameters;
 mod shapes;
 mod truncations;
 

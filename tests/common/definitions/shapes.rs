@@ -83,7 +83,8 @@ pub static SHAPES: &[Definition] = &[
             }
             if is_average && probability < 1.0 {
                 let (taken, left) = (p[..n].iter().sum::<f64>(), p[n..].iter().rev().sum::<f64>());
-                distribution.sum_below_f32(left);
+                // The row's sums are in f32, which has no weight so small.
+                distribution.undecided_if(distribution.is_whole() && left < 1e-35);
                 distribution.demote_first(n, ((1.0 - probability) / (1.0 + probability * taken / left)).ln());
             } else {
                 distribution.drop_first(n);

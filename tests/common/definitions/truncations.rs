@@ -99,6 +99,8 @@ pub static TRUNCATIONS: &[Definition] = &[
                 (distribution.p().iter().map(|p| p * p).sum::<f64>(), distribution.candidates() as f64);
             let is_norm = given.text("form") == "norm" && v > 1.0;
             let s = if is_norm { (v * collision - 1.0) / (v - 1.0) } else { collision };
+            // Of equal tokens it is 0, and nothing is dropped.
+            distribution.undecided_if(is_norm && s.abs() < 1e-9);
             let threshold = s.max(0.0) * (1.0 - 1e-6) * moment.moved;
             distribution.keep_down_to((threshold * distribution.total()).ln(), given.count("min_keep"));
         },
