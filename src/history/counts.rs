@@ -1,48 +1,48 @@
-//! How often each token was seen: a list in ascending order of token, changed where a token comes or goes.
+//! Token counts: a list in ascending order of token, updated as tokens enter and leave a scope.
 
 use super::Scope;
 
-/// A token and how often it was seen, at least once.
+/// A token that occurs, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TokenCount {
     pub(crate) token: u32,
     pub(crate) count: u32,
 }
 
-/// From so many tokens at a time on, sorting them is cheaper than finding the place of each.
+/// From this many new tokens on, sorting is cheaper than a binary search for each.
 const MANY: usize = 32;
 
 #[derive(Clone)]
 pub(super) struct Counts {
     scope: Scope,
-    seen: Vec<TokenCount>,
+    tokens: Vec<TokenCount>,
 }
 
 impl Counts {
     pub(super) fn new(scope: Scope) -> Self {
-        Self { scope, seen: Vec::new() }
+        Self { scope, tokens: Vec::new() }
     }
 
     pub(super) fn scope(&self) -> Scope {
         self.scope
     }
 
-    pub(super) fn seen(&self) -> &[TokenCount] {
-        &self.seen
+    pub(super) fn tokens(&self) -> &[TokenCount] {
+        &self.tokens
     }
 
     pub(super) fn clear(&mut self) {
-        self.seen.clear();
+        self.tokens.clear();
     }
 
-    /// The last `n` of `tokens` are new; the first `prompt` are the prompt.
-    pub(super) fn follow(&mut self, tokens: &[i32], n: usize, prompt: usize) {
+    /// Counts the last `n` of `tokens`, which are new; the first `prompt` are the prompt.
+    pub(super) fn update(&mut self, tokens: &[i32], n: usize, prompt: usize) {
         let known = tokens.len() - n;
         match self.scope {
             Scope::All => self.add(&tokens[known..]),
             Scope::Output => self.add(&tokens[known.max(prompt)..]),
             Scope::Window(size) if n >= size => {
-                self.seen.clear();
+                self.tokens.clear();
                 self.add(&tokens[tokens.len() - size..]);
             }
             Scope::Window(size) => {
@@ -58,9 +58,9 @@ impl Counts {
             tokens.iter().for_each(|&token| self.add_one(token as u32));
             return;
         }
-        self.seen.extend(tokens.iter().map(|&token| TokenCount { token: token as u32, count: 1 }));
-        self.seen.sort_unstable_by_key(|s| s.token);
-        self.seen.dedup_by(|next, kept| {
+        self.tokens.extend(tokens.iter().map(|&token| TokenCount { token: token as u32, count: 1 }));
+        self.tokens.sort_unstable_by_key(|s| s.token);
+        self.tokens.dedup_by(|next, kept| {
             let same = next.token == kept.token;
             kept.count += if same { next.count } else { 0 };
             same
@@ -68,17 +68,17 @@ impl Counts {
     }
 
     fn add_one(&mut self, token: u32) {
-        match self.seen.binary_search_by_key(&token, |s| s.token) {
-            Ok(at) => self.seen[at].count += 1,
-            Err(at) => self.seen.insert(at, TokenCount { token, count: 1 }),
+        match self.tokens.binary_search_by_key(&token, |s| s.token) {
+            Ok(at) => self.tokens[at].count += 1,
+            Err(at) => self.tokens.insert(at, TokenCount { token, count: 1 }),
         }
     }
 
     fn remove(&mut self, token: u32) {
-        if let Ok(at) = self.seen.binary_search_by_key(&token, |s| s.token) {
-            self.seen[at].count -= 1;
-            if self.seen[at].count == 0 {
-                self.seen.remove(at);
+        if let Ok(at) = self.tokens.binary_search_by_key(&token, |s| s.token) {
+            self.tokens[at].count -= 1;
+            if self.tokens[at].count == 0 {
+                self.tokens.remove(at);
             }
         }
     }

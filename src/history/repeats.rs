@@ -1,7 +1,7 @@
-//! Where the end of the history has stood before, and what followed it there.
+//! Earlier occurrences of the end of the history, and the tokens that followed them.
 
-/// Calls `visit` with the token after each place, before the end, where the last `n` tokens stand: the tokens that
-/// would complete an (n + 1)-gram which the history has already.
+/// Calls `visit` with the token after each earlier occurrence of the last `n` tokens: the tokens that would complete an
+/// (n + 1)-gram that the history already has.
 pub(crate) fn continuations(tokens: &[i32], n: usize, mut visit: impl FnMut(u32)) {
     let Some(start) = tokens.len().checked_sub(n) else { return };
     let suffix = &tokens[start..];
@@ -9,7 +9,7 @@ pub(crate) fn continuations(tokens: &[i32], n: usize, mut visit: impl FnMut(u32)
         tokens.iter().for_each(|&token| visit(token as u32));
         return;
     };
-    // Position `end` is the one after a place; the last token is compared first, and differs nearly always.
+    // `end` is the position after an occurrence. The last token is compared first: it nearly always differs.
     for end in n..tokens.len() {
         if tokens[end - 1] == last && tokens[end - n..end] == *suffix {
             visit(tokens[end] as u32);
@@ -17,48 +17,48 @@ pub(crate) fn continuations(tokens: &[i32], n: usize, mut visit: impl FnMut(u32)
     }
 }
 
-/// The sequences at which a repetition is broken off.
+/// The sequences that a repetition may not extend across (sequence breakers).
 pub(crate) struct Breakers<'a>(pub(crate) &'a [Vec<u32>]);
 
 impl Breakers<'_> {
-    /// Tokens at the end of the history that a repetition may have: those after the last breaker in it. Going back, the
-    /// first token that begins breakers decides, and of its breakers the longest (llama.cpp's rule).
+    /// The longest repetition that the history's end may have: the tokens after its last breaker. The last position at
+    /// which a breaker begins decides; of several that begin there, the longest (llama.cpp's rule).
     fn limit(&self, tokens: &[i32]) -> usize {
         for (back, start) in (0..tokens.len()).rev().enumerate() {
-            let stands = |breaker: &&Vec<u32>| {
+            let begins_here = |breaker: &&Vec<u32>| {
                 breaker.len() <= back + 1
                     && breaker.iter().zip(&tokens[start..]).all(|(&b, &t)| i64::from(b) == t.into())
             };
-            if let Some(longest) = self.0.iter().filter(stands).map(Vec::len).max() {
+            if let Some(longest) = self.0.iter().filter(begins_here).map(Vec::len).max() {
                 return back + 1 - longest;
             }
         }
         tokens.len()
     }
 
-    /// Whether this token alone is a breaker.
+    /// Whether this single token is a breaker.
     fn has(&self, token: u32) -> bool {
         self.0.iter().any(|breaker| breaker[..] == [token])
     }
 }
 
 /// Calls `visit(token, length)` for every token that would continue a repetition of at least `least` tokens of the
-/// history's end, with the repetition's length; several times for a token that would continue several.
+/// history's end, once for each such repetition.
 ///
-/// `z` is memory. Time is linear in the history's length: the Z-algorithm on the reversed history.
+/// `z` is scratch space. Linear time in the history's length: the Z-algorithm on the reversed history.
 pub(crate) fn repetitions(
     tokens: &[i32],
-    broken: &Breakers<'_>,
+    breakers: &Breakers<'_>,
     least: usize,
     z: &mut Vec<u32>,
     mut visit: impl FnMut(u32, usize),
 ) {
     let n = tokens.len();
-    let limit = broken.limit(tokens);
+    let limit = breakers.limit(tokens);
     if n <= least || limit < least {
         return;
     }
-    // z[k]: how many tokens before and at position n - 1 - k equal the last ones.
+    // z[k]: how many tokens up to position n - 1 - k equal those at the end.
     z.clear();
     z.resize(n, 0);
     let back = |k: usize| tokens[n - 1 - k];
@@ -73,7 +73,7 @@ pub(crate) fn repetitions(
         }
         z[k] = length as u32;
         let (length, next) = (length.min(limit), back(k - 1) as u32);
-        if length >= least && !broken.has(next) {
+        if length >= least && !breakers.has(next) {
             visit(next, length);
         }
     }
@@ -82,14 +82,10 @@ pub(crate) fn repetitions(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn next(state: &mut u64) -> usize {
-        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (*state >> 33) as usize
-    }
+    use crate::testing::Lcg;
 
     #[test]
-    fn an_n_gram_is_completed_where_it_stood() {
+    fn continuations_are_the_tokens_after_earlier_occurrences() {
         let follows = |tokens: &[i32], n| {
             let mut all = vec![];
             continuations(tokens, n, |t| all.push(t));
@@ -97,33 +93,32 @@ mod tests {
         };
         assert_eq!(follows(&[1, 2, 3, 1, 2, 4, 1, 2], 2), [3, 4]);
         assert_eq!(follows(&[1, 2, 3, 1, 2, 4, 1, 2], 1), [3, 4]);
-        assert_eq!(follows(&[5, 5, 5], 1), [5, 5], "places may overlap the end");
+        assert_eq!(follows(&[5, 5, 5], 1), [5, 5], "an occurrence may overlap the end");
         assert_eq!(follows(&[1, 2], 0), [1, 2]);
-        assert_eq!(follows(&[1, 2], 3), [], "a history that is too short");
+        assert_eq!(follows(&[1, 2], 3), [], "the history is too short");
         assert_eq!(follows(&[], 0), []);
     }
 
-    /// The lengths by their definition, on random sequences over few tokens.
     #[test]
-    fn repetitions_are_those_of_the_definition() {
-        let mut state = 7;
+    fn repetitions_match_the_definition_on_random_sequences() {
+        let mut random = Lcg::new(7);
         for round in 0..2000 {
-            let tokens: Vec<i32> = (0..next(&mut state) % 40).map(|_| (next(&mut state) % 3) as i32).collect();
-            let least = 1 + next(&mut state) % 3;
-            let (mut found, mut plain) = (vec![], vec![]);
+            let tokens: Vec<i32> = (0..random.below(40)).map(|_| random.below(3) as i32).collect();
+            let least = 1 + random.below(3);
+            let (mut found, mut expected) = (vec![], vec![]);
             repetitions(&tokens, &Breakers(&[]), least, &mut Vec::new(), |t, l| found.push((t, l)));
             for end in (1..tokens.len()).rev() {
                 let length = (0..end).take_while(|&i| tokens[end - 1 - i] == tokens[tokens.len() - 1 - i]).count();
                 if length >= least {
-                    plain.push((tokens[end] as u32, length));
+                    expected.push((tokens[end] as u32, length));
                 }
             }
-            assert_eq!(found, plain, "round {round}: {tokens:?}");
+            assert_eq!(found, expected, "round {round}: {tokens:?}");
         }
     }
 
     #[test]
-    fn a_repetition_ends_at_a_breaker() {
+    fn repetitions_end_at_a_breaker() {
         let longest = |tokens: &[i32], breakers: &[Vec<u32>]| {
             let mut longest = None;
             repetitions(tokens, &Breakers(breakers), 1, &mut Vec::new(), |t, l| longest = longest.max(Some((l, t))));
