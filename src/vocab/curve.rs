@@ -1,30 +1,39 @@
-//! A row with other logits: a function of each token's log-weight, or of its probability.
+//! The row with new logits: a function of each token's log-weight or probability.
 
 use super::Vocabulary;
 use super::kernels::BLOCK;
-use super::kernels::elementwise::{AdaptivePCurve, Origin, SmoothingCurve};
+use super::kernels::curve::{AdaptivePCurve, Curve, SmoothingCurve};
 use super::kernels::exponential::TileScale;
 
 impl Vocabulary<'_> {
-    /// Writes the row as a polynomial of its log-weights. Tokens below the logit `lowest` become -infinity.
-    pub(crate) fn smooth(&mut self, scale: f64, lowest: f32, powers: SmoothingCurve, out: &mut Vec<f32>) {
+    /// Writes the smoothed row: the curve of each token's log-weight. Tokens with a logit below `lowest` become
+    /// -infinity.
+    pub(crate) fn smooth(&mut self, scale: f64, lowest: f32, curve: SmoothingCurve, out: &mut Vec<f32>) {
         let Self { row, kernels, scratch, max, .. } = self;
-        let origin = Origin { max: *max, scale, lowest };
+        let curve = Curve::Smoothing { curve, max: *max, scale };
         out.resize(row.vocab(), 0.0);
-        row.for_each_run(0..row.blocks(), &mut scratch.copied, |block, run| {
-            (kernels.bend)(run, origin, powers, &mut out[block * BLOCK..]);
+        row.for_each_run(0..row.blocks(), &mut scratch.block, |block, run| {
+            (kernels.reshape)(run, curve, lowest, &mut out[block * BLOCK..]);
         });
     }
 
-    /// Writes the row as a bell over its probabilities, `exp((l - max) * scale) / total` each, to f32's precision.
-    /// Tokens below the logit `lowest` become -infinity.
-    pub(crate) fn adaptive_p(&mut self, scale: f64, lowest: f32, total: f64, bell: AdaptivePCurve, out: &mut Vec<f32>) {
-        self.weigh(scale);
+    /// Writes the row of adaptive-p: the curve of each token's probability, `exp((l - max) * scale) / total`, to f32's
+    /// precision. Tokens with a logit below `lowest` become -infinity.
+    pub(crate) fn adaptive_p(
+        &mut self,
+        scale: f64,
+        lowest: f32,
+        total: f64,
+        curve: AdaptivePCurve,
+        out: &mut Vec<f32>,
+    ) {
+        self.ensure_sums(scale);
         let Self { row, kernels, scratch, .. } = self;
-        let (sums, copied) = (&scratch.sums, &mut scratch.copied);
+        let (sums, buffer) = (&scratch.sums, &mut scratch.block);
         out.resize(row.vocab(), 0.0);
-        sums.for_each_tile(row, copied, |block, run, TileScale { params, unit, shift }| {
-            (kernels.ring)(run, params, unit / total, lowest - shift, bell, &mut out[block * BLOCK..]);
+        sums.for_each_tile(row, buffer, |block, run, TileScale { params, unit, shift }| {
+            let curve = Curve::AdaptiveP { curve, params, factor: unit / total };
+            (kernels.reshape)(run, curve, lowest - shift, &mut out[block * BLOCK..]);
         });
     }
 }

@@ -1,37 +1,36 @@
-//! How far the logits spread: their standard deviation, which top-nσ needs.
+//! The standard deviation of the logits (top-nσ).
 
 use super::Vocabulary;
-use super::kernels::spread::{Measure, Spread};
+use super::kernels::deviation::{CentredSums, Centring};
 
 impl Vocabulary<'_> {
-    /// The standard deviation of the finite logits, the sum of squares divided by their number less `ddof`; 0 where
-    /// that is none.
+    /// The standard deviation of the finite logits, with n - `ddof` as divisor; 0 if that is not positive.
     ///
-    /// One pass around the mean of a sample. Only if the mean turns out to be further from there than the logits
-    /// spread, there is another around it, so that a small deviation far from zero keeps its digits; and logits whose
-    /// squares would not fit f32 are looked at again in a unit of their own.
+    /// One pass, centred at the mean of a sample. Only if the mean turns out to be further from there than the logits
+    /// spread is there a second pass, centred at the mean, so that a small deviation far from zero keeps its digits.
+    /// Logits whose squares would overflow f32 are summed again in smaller units.
     pub(crate) fn deviation(&mut self, ddof: u32) -> f64 {
         /// Squares below it leave room for a block's sum.
         const FITS: f64 = 1e30;
         /// 2^-80.
         const SMALL: f32 = f32::from_bits((127 - 80) << 23);
-        let mut measure = Measure { centre: self.sampled_mean(), factor: 1.0 };
-        let mut around = self.spread(measure);
-        if around.squares >= FITS || !around.squares.is_finite() {
-            measure.factor = SMALL;
-            around = self.spread(measure);
+        let mut centring = Centring { centre: self.sampled_mean(), factor: 1.0 };
+        let mut sums = self.centred_sums(centring);
+        if sums.squares >= FITS || !sums.squares.is_finite() {
+            centring.factor = SMALL;
+            sums = self.centred_sums(centring);
         }
-        let (factor, n) = (f64::from(measure.factor), around.count as f64);
-        // Squares around the mean are what is left of these without the mean's own share: half of them at the least.
-        if around.sum * around.sum > 0.5 * around.squares * n {
-            let mean = f64::from(measure.centre) + around.sum / n / factor;
-            around = self.spread(Measure { centre: mean as f32, ..measure });
+        let (factor, n) = (f64::from(centring.factor), sums.count as f64);
+        // The squares around the mean are these less sum^2 / n; if that is more than half, centre at the mean.
+        if sums.sum * sums.sum > 0.5 * sums.squares * n {
+            let mean = f64::from(centring.centre) + sums.sum / n / factor;
+            sums = self.centred_sums(Centring { centre: mean as f32, ..centring });
         }
         let divisor = n - f64::from(ddof);
         if divisor <= 0.0 {
             return 0.0;
         }
-        let variance = (around.squares - around.sum * around.sum / n).max(0.0) / divisor;
+        let variance = (sums.squares - sums.sum * sums.sum / n).max(0.0) / divisor;
         variance.sqrt() / factor
     }
 
@@ -43,11 +42,11 @@ impl Vocabulary<'_> {
         if n > 0.0 { (sum / n) as f32 } else { self.max() }
     }
 
-    fn spread(&mut self, measure: Measure) -> Spread {
-        let mut total = Spread::default();
+    fn centred_sums(&mut self, centring: Centring) -> CentredSums {
+        let mut total = CentredSums::default();
         let Self { row, kernels, scratch, .. } = self;
-        row.for_each_run(0..row.blocks(), &mut scratch.copied, |_, run| {
-            let part = (kernels.spread)(run, measure);
+        row.for_each_run(0..row.blocks(), &mut scratch.block, |_, run| {
+            let part = (kernels.centred_sums)(run, centring);
             total.count += part.count;
             total.sum += part.sum;
             total.squares += part.squares;
@@ -58,20 +57,27 @@ impl Vocabulary<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FirstPass, LANES, Scratch, kernels};
+    use super::super::kernels::lanes::LANES;
+    use super::super::{FirstPass, Scratch, kernels};
     use super::*;
     use crate::logits::Row;
 
     #[test]
-    fn the_deviation_is_right_whatever_the_sample_says() {
-        // A sample takes the first of every few vectors.
-        let first = |i: u16| (i / LANES as u16).is_multiple_of(10);
+    fn deviation_is_exact_even_if_the_sample_is_not_representative() {
+        // Whether token `i` is in the sample, which takes every tenth vector.
+        let is_sampled = |i: u16| (i / LANES as u16).is_multiple_of(10);
         let tokens = || (0..40_000u16).map(|i| (i, f32::from(i % 7)));
         for (name, logits) in [
-            ("even", (0..40_000u16).map(|i| f32::from(i % 997) / 100.0).collect::<Vec<_>>()),
-            ("far and narrow", tokens().map(|(_, l)| 1000.0 + l / 1024.0).collect()),
-            ("a sample far off", tokens().map(|(i, l)| if first(i) { 5000.0 } else { l / 1024.0 }).collect()),
-            ("a sample of nothing", tokens().map(|(i, l)| if first(i) { f32::NEG_INFINITY } else { l }).collect()),
+            ("uniform", (0..40_000u16).map(|i| f32::from(i % 997) / 100.0).collect::<Vec<_>>()),
+            ("narrow, far from zero", tokens().map(|(_, l)| 1000.0 + l / 1024.0).collect()),
+            (
+                "outliers in the sample",
+                tokens().map(|(i, l)| if is_sampled(i) { 5000.0 } else { l / 1024.0 }).collect(),
+            ),
+            (
+                "sample without finite logits",
+                tokens().map(|(i, l)| if is_sampled(i) { f32::NEG_INFINITY } else { l }).collect(),
+            ),
             ("large", tokens().map(|(_, l)| l * 1e30).collect()),
         ] {
             let finite: Vec<f64> = logits.iter().filter(|l| l.is_finite()).map(|&l| f64::from(l)).collect();

@@ -1,12 +1,12 @@
-//! A row with other logits: a function of each token's log-weight, or of its probability, in f64.
+//! A row of new logits: a function of each token's log-weight or probability, in f64.
 
-use super::BLOCK;
-use super::ROWS;
 use super::exponential::{ExpKernel, ExpParams};
+use super::format::Format;
 use super::lanes::{LANES, Lanes};
-use super::run::{Allowed, Format, TypedRun, for_each_block};
+use super::run::{Mask, TypedRun, for_each_block};
+use super::{BLOCK, ROWS};
 
-/// A polynomial of the log-weight x = (logit - max) * scale: (cube * x - square) * x^2.
+/// Quadratic smoothing: a polynomial of the log-weight x, (cube * x - square) * x^2.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct SmoothingCurve {
     pub(crate) square: f64,
@@ -20,11 +20,11 @@ impl SmoothingCurve {
     }
 }
 
-/// A bell over the probability: peak - sharpness * d^2 / (1 + d), d the distance from its centre in units of a width.
+/// Adaptive-p: peak - sharpness * d^2 / (1 + d), where d is the distance of the probability from the target in units of
+/// the width.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct AdaptivePCurve {
     pub(crate) target: f64,
-    /// 1 over the width.
     pub(crate) inverse_width: f64,
     pub(crate) peak: f64,
     pub(crate) sharpness: f64,
@@ -38,70 +38,116 @@ impl AdaptivePCurve {
     }
 }
 
-/// What a log-weight is measured from, and what is eligible.
+/// What [`reshape`] applies to each token.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin {
-    pub(crate) max: f32,
-    pub(crate) scale: f64,
-    /// The smallest logit that is eligible; those below become -infinity.
-    pub(crate) lowest: f32,
+pub(crate) enum Curve {
+    /// Of the log-weight (logit - max) * scale.
+    Smoothing { curve: SmoothingCurve, max: f32, scale: f64 },
+    /// Of the probability: the token's weight by `params`, times `factor`.
+    AdaptiveP { curve: AdaptivePCurve, params: ExpParams, factor: f64 },
 }
 
-/// Writes the polynomial of each token's log-weight.
+/// Writes the curve of each token; tokens with a logit below `lowest` become -infinity.
 #[inline(always)]
-pub(crate) fn bend<L: Lanes, F: Format, A: Allowed>(
-    run: TypedRun<'_, F, A>,
-    origin: Origin,
-    powers: SmoothingCurve,
+pub(crate) fn reshape<L: Lanes, F: Format, M: Mask>(
+    run: TypedRun<'_, F, M>,
+    curve: Curve,
+    lowest: f32,
     out: &mut [f32],
 ) {
-    // Mostly there is no cube: made a constant.
-    if powers.cube == 0.0 {
-        bend_by::<L, F, A, false>(run, origin, powers, out);
-    } else {
-        bend_by::<L, F, A, true>(run, origin, powers, out);
+    match curve {
+        // Usually there is no cubic term: an instance of its own.
+        Curve::Smoothing { curve: SmoothingCurve { square, cube: 0.0 }, max, scale } => {
+            apply::<L, F, M, _>(run, Quadratic { square, max: f64::from(max), scale }, lowest, out);
+        }
+        Curve::Smoothing { curve, max, scale } => {
+            apply::<L, F, M, _>(run, Cubic { curve, max: f64::from(max), scale }, lowest, out);
+        }
+        Curve::AdaptiveP { curve, params, factor } => {
+            apply::<L, F, M, _>(run, AdaptiveP { curve, params, factor }, lowest, out);
+        }
+    }
+}
+
+/// A function of a token's logit and weight.
+trait Pointwise: Copy {
+    /// How weights are computed; none if the function does not use them.
+    fn params(self) -> Option<ExpParams>;
+    fn of(self, logit: f32, weight: f32) -> f64;
+}
+
+#[derive(Clone, Copy)]
+struct Quadratic {
+    square: f64,
+    max: f64,
+    scale: f64,
+}
+
+impl Pointwise for Quadratic {
+    #[inline(always)]
+    fn params(self) -> Option<ExpParams> {
+        None
+    }
+
+    #[inline(always)]
+    fn of(self, logit: f32, _: f32) -> f64 {
+        let x = (f64::from(logit) - self.max) * self.scale;
+        -self.square * x * x
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Cubic {
+    curve: SmoothingCurve,
+    max: f64,
+    scale: f64,
+}
+
+impl Pointwise for Cubic {
+    #[inline(always)]
+    fn params(self) -> Option<ExpParams> {
+        None
+    }
+
+    #[inline(always)]
+    fn of(self, logit: f32, _: f32) -> f64 {
+        self.curve.of((f64::from(logit) - self.max) * self.scale)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct AdaptiveP {
+    curve: AdaptivePCurve,
+    params: ExpParams,
+    factor: f64,
+}
+
+impl Pointwise for AdaptiveP {
+    #[inline(always)]
+    fn params(self) -> Option<ExpParams> {
+        Some(self.params)
+    }
+
+    #[inline(always)]
+    fn of(self, _: f32, weight: f32) -> f64 {
+        self.curve.of(f64::from(weight) * self.factor)
     }
 }
 
 #[inline(always)]
-fn bend_by<L: Lanes, F: Format, A: Allowed, const CUBE: bool>(
-    run: TypedRun<'_, F, A>,
-    Origin { max, scale, lowest }: Origin,
-    powers: SmoothingCurve,
-    out: &mut [f32],
-) {
-    let (mut memory, max) = ([[0.0; LANES]; ROWS], f64::from(max));
+fn apply<L: Lanes, F: Format, M: Mask, C: Pointwise>(run: TypedRun<'_, F, M>, curve: C, lowest: f32, out: &mut [f32]) {
+    let exp = curve.params().map(ExpKernel::<L>::new);
+    let (mut buffer, mut weights) = ([[0.0; LANES]; ROWS], [[0.0; LANES]; ROWS]);
     for_each_block!(run, |b, block| {
-        let logits = run.floats::<L>(block, b, &mut memory).as_flattened();
-        for (out, &l) in out[b * BLOCK..].iter_mut().zip(logits) {
-            let x = (f64::from(l) - max) * scale;
-            let bent = if CUBE { powers.of(x) } else { -powers.square * x * x };
-            *out = if l >= lowest { bent as f32 } else { f32::NEG_INFINITY };
+        if let Some(exp) = exp {
+            for (v, weights) in weights.iter_mut().enumerate() {
+                exp.weights(run.vector::<L>(block, b, v)).store(weights);
+            }
         }
-    });
-}
-
-/// Writes the bell over each token's probability, which is its weight times `share`; tokens below `lowest` become
-/// -infinity.
-#[inline(always)]
-pub(crate) fn ring<L: Lanes, F: Format, A: Allowed>(
-    run: TypedRun<'_, F, A>,
-    params: ExpParams,
-    share: f64,
-    lowest: f32,
-    bell: AdaptivePCurve,
-    out: &mut [f32],
-) {
-    let weigh = ExpKernel::<L>::new(params);
-    let (mut memory, mut weights) = ([[0.0; LANES]; ROWS], [[0.0; LANES]; ROWS]);
-    for_each_block!(run, |b, block| {
-        for (v, weights) in weights.iter_mut().enumerate() {
-            weigh.weights(run.vector::<L>(block, b, v)).store(weights);
-        }
-        let logits = run.floats::<L>(block, b, &mut memory).as_flattened();
-        for (out, (&weight, &l)) in out[b * BLOCK..].iter_mut().zip(weights.as_flattened().iter().zip(logits)) {
-            let y = bell.of(f64::from(weight) * share) as f32;
-            *out = if l >= lowest { y } else { f32::NEG_INFINITY };
+        let logits = run.floats::<L>(block, b, &mut buffer).as_flattened();
+        for (out, (&logit, &weight)) in out[b * BLOCK..].iter_mut().zip(logits.iter().zip(weights.as_flattened())) {
+            let y = curve.of(logit, weight) as f32;
+            *out = if logit >= lowest { y } else { f32::NEG_INFINITY };
         }
     });
 }

@@ -1,13 +1,21 @@
-//! How far the logits spread: their standard deviation, which top-nσ needs.
+//! The sums behind the standard deviation of the logits (top-nσ).
 
-use super::BLOCK;
-use super::ROWS;
+use super::format::Format;
 use super::lanes::{LANES, Lanes};
-use super::run::{Allowed, Format, TypedRun, for_each_block};
+use super::run::{Mask, TypedRun, for_each_block};
+use super::{BLOCK, ROWS};
 
-/// Sums over the finite logits of a run, each taken as u = (logit - centre) * factor.
+/// The origin and unit of [`CentredSums`]: u = (logit - centre) * factor.
+#[derive(Clone, Copy)]
+pub(crate) struct Centring {
+    pub(crate) centre: f32,
+    /// A power of two, so that multiplying by it is exact.
+    pub(crate) factor: f32,
+}
+
+/// Sums over the finite logits of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Spread {
+pub(crate) struct CentredSums {
     /// How many are finite.
     pub(crate) count: u64,
     /// Σ u.
@@ -16,19 +24,11 @@ pub(crate) struct Spread {
     pub(crate) squares: f64,
 }
 
-/// Where [`spread`] measures from, and in what unit.
-#[derive(Clone, Copy)]
-pub(crate) struct Measure {
-    pub(crate) centre: f32,
-    /// A power of two, so that it costs no precision.
-    pub(crate) factor: f32,
-}
-
 #[inline(always)]
-pub(crate) fn spread<L: Lanes, F: Format, A: Allowed>(run: TypedRun<'_, F, A>, measure: Measure) -> Spread {
-    let (factor, centre) = (L::splat(measure.factor), L::splat(measure.centre * measure.factor));
+pub(crate) fn centred_sums<L: Lanes, F: Format, M: Mask>(run: TypedRun<'_, F, M>, centring: Centring) -> CentredSums {
+    let (factor, centre) = (L::splat(centring.factor), L::splat(centring.centre * centring.factor));
     let lowest = L::splat(f32::MIN);
-    let (mut count, mut sums, mut squares) = (0, L::no_sums(), L::no_sums());
+    let (mut count, mut sums, mut squares) = (0, L::zero_sums(), L::zero_sums());
     for_each_block!(run, |b, block| {
         let (mut sum, mut square) = (L::splat(0.0), L::splat(0.0));
         for v in 0..ROWS {
@@ -42,8 +42,8 @@ pub(crate) fn spread<L: Lanes, F: Format, A: Allowed>(run: TypedRun<'_, F, A>, m
         sum.add_to(&mut sums);
         square.add_to(&mut squares);
     });
-    Spread { count, sum: L::sum(sums), squares: L::sum(squares) }
+    CentredSums { count, sum: L::reduce_sums(sums), squares: L::reduce_sums(squares) }
 }
 
-// A lane adds up at most this many squares of a block: below 1e30 each, they stay finite.
+// A lane adds at most this many squares of a block: if each is below 1e30, the sum is finite.
 const _: () = assert!(BLOCK / LANES <= 64);
