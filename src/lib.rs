@@ -34,6 +34,8 @@ mod parameters;
 mod random;
 mod sampler;
 mod stages;
+#[cfg(test)]
+mod testing;
 mod vocab;
 
 pub use answers::{Answers, Source, TokenRank};

@@ -1,7 +1,7 @@
-//! A borrowed row of logits as the model left it: its number format, its mask, its edits.
+//! A borrowed row of logits: its number format, its mask, its edits.
 //!
-//! The passes over the vocabulary read a row in place, in its own format and through its mask. Only a block with an
-//! edited token is copied first.
+//! Kernels read a row in place, in its own format and through its mask. Only a block with an edited token is copied
+//! first.
 
 use crate::error::{Error, Result};
 
@@ -14,7 +14,8 @@ pub enum Values<'a> {
     F16(&'a [u16]),
     /// bfloat16, as bits.
     Bf16(&'a [u16]),
-    /// The logits of an engine's candidates. The i-th is token i's, whatever its id; probabilities are not read.
+    /// The logits of an engine's candidates. Index `i` stands for the i-th candidate whatever its id; probabilities are
+    /// not read.
     Candidates(&'a [Candidate]),
 }
 
@@ -37,31 +38,37 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// One logit as `f32`.
     fn get(&self, i: usize) -> f32 {
         match self {
             Values::F32(v) => v[i],
-            Values::F16(v) => half::f16::from_bits(v[i]).to_f32(),
-            Values::Bf16(v) => half::bf16::from_bits(v[i]).to_f32(),
+            Values::F16(v) => f16_to_f32(v[i]),
+            Values::Bf16(v) => bf16_to_f32(v[i]),
             Values::Candidates(v) => v[i].logit,
         }
     }
 
-    fn widen(&self, start: usize, out: &mut [f32]) {
+    /// The logits from `start` on as `f32`.
+    fn copy_to(&self, start: usize, out: &mut [f32]) {
         match self {
             Values::F32(v) => out.copy_from_slice(&v[start..start + out.len()]),
-            Values::F16(v) => {
-                for (o, &h) in out.iter_mut().zip(&v[start..]) {
-                    *o = half::f16::from_bits(h).to_f32();
-                }
-            }
-            Values::Bf16(v) => {
-                for (o, &h) in out.iter_mut().zip(&v[start..]) {
-                    *o = half::bf16::from_bits(h).to_f32();
-                }
-            }
-            Values::Candidates(v) => out.iter_mut().zip(&v[start..]).for_each(|(o, c)| *o = c.logit),
+            Values::F16(v) => out.iter_mut().zip(&v[start..]).for_each(|(out, &bits)| *out = f16_to_f32(bits)),
+            Values::Bf16(v) => out.iter_mut().zip(&v[start..]).for_each(|(out, &bits)| *out = bf16_to_f32(bits)),
+            Values::Candidates(v) => out.iter_mut().zip(&v[start..]).for_each(|(out, c)| *out = c.logit),
         }
     }
+}
+
+/// Half precision, as bits.
+#[inline(always)]
+pub(crate) fn f16_to_f32(bits: u16) -> f32 {
+    half::f16::from_bits(bits).to_f32()
+}
+
+/// bfloat16, as bits: the upper half of an `f32`.
+#[inline(always)]
+pub(crate) fn bf16_to_f32(bits: u16) -> f32 {
+    f32::from_bits(u32::from(bits) << 16)
 }
 
 /// One candidate of an engine's own array, laid out as llama.cpp's `llama_token_data`.
@@ -108,7 +115,7 @@ impl<'a> Row<'a> {
         self
     }
 
-    /// The numbers, as they are before edits and mask.
+    /// The logits before edits and mask.
     pub(crate) fn values(&self) -> Values<'a> {
         self.values
     }
@@ -118,24 +125,24 @@ impl<'a> Row<'a> {
         self.mask
     }
 
-    /// Replaces the logits of some tokens, instead of those replaced before; `edits` is sorted by token and names none
-    /// twice. Tokens beyond the row are ignored.
+    /// Replaces the logits of some tokens, and drops earlier edits. `edits` is sorted by token and has no token twice;
+    /// tokens beyond the row are ignored.
     pub(crate) fn with_edits(mut self, edits: &'a [(u32, f32)]) -> Self {
         self.edits = edits;
         self
     }
 
-    /// The logits that are replaced, sorted by token.
+    /// The replaced logits, sorted by token.
     pub(crate) fn edits(&self) -> &'a [(u32, f32)] {
         self.edits
     }
 
-    /// The row as the model left it, without mask and edits.
+    /// The row without mask and edits.
     pub(crate) fn untouched(self) -> Self {
         Self { mask: None, edits: &[], ..self }
     }
 
-    /// Whether mask or edits may make the row differ from the model's.
+    /// Whether there is a mask or an edit.
     pub(crate) fn is_touched(&self) -> bool {
         self.mask.is_some() || !self.edits.is_empty()
     }
@@ -160,18 +167,18 @@ impl<'a> Row<'a> {
         edit.map_or_else(|_| self.values.get(token as usize), |at| self.edits[at].1)
     }
 
-    /// Writes the logits from `start` on, after edits and mask.
+    /// Copies the logits from `start` on, after edits and mask.
     pub(crate) fn write(&self, start: usize, out: &mut [f32]) {
-        self.values.widen(start, out);
-        let first = self.edits.partition_point(|&(id, _)| (id as usize) < start);
+        self.values.copy_to(start, out);
+        let first = self.edits.partition_point(|&(token, _)| (token as usize) < start);
         let end = start + out.len();
-        for &(id, logit) in self.edits[first..].iter().take_while(|&&(id, _)| (id as usize) < end) {
-            out[id as usize - start] = logit;
+        for &(token, logit) in self.edits[first..].iter().take_while(|&&(token, _)| (token as usize) < end) {
+            out[token as usize - start] = logit;
         }
         if let Some(words) = self.mask {
-            for (i, o) in out.iter_mut().enumerate() {
+            for (i, out) in out.iter_mut().enumerate() {
                 if !is_allowed(words, start + i) {
-                    *o = f32::NEG_INFINITY;
+                    *out = f32::NEG_INFINITY;
                 }
             }
         }

@@ -1,14 +1,15 @@
-//! Random numbers that depend on nothing but (seed, position, purpose): no state hides in the order of calls.
+//! Random numbers as a function of (seed, position, purpose): there is no generator state, and the order of calls does
+//! not matter.
 //!
 //! Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): the key is the seed, the
-//! counter is the position in the sequence and what the number is for; for noise, the token too.
+//! counter is the position in the sequence and the purpose of the number; for noise, the token as well.
 
 use crate::math::{ln, log1p};
 
 /// Words in a block of the generator.
 pub(crate) const WORDS: usize = 4;
 
-/// Philox's multipliers, and what is added to its keys from round to round.
+/// Philox's multipliers, and the increments of its keys from round to round.
 pub(crate) const MULTIPLIERS: [u32; 2] = [0xd251_1f53, 0xcd9e_8d57];
 const WEYL: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
 const ROUNDS: usize = 10;
@@ -33,10 +34,10 @@ fn philox(mut words: [u32; WORDS], key: [u32; 2]) -> [u32; WORDS] {
     words
 }
 
-/// Counters that differ in their first word alone, for kernels that make many blocks at once.
+/// Counters that differ only in their first word, for kernels that compute many blocks at once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stream {
-    /// The counters' other words.
+    /// The other words of the counters.
     pub(crate) counter: [u32; WORDS - 1],
     /// The key of each round.
     pub(crate) keys: [[u32; 2]; ROUNDS],
@@ -48,27 +49,27 @@ impl Stream {
     }
 }
 
-/// The two halves of a number, the lower one first.
+/// The two halves of an integer, the lower one first.
 fn halves(x: u64) -> [u32; 2] {
     [x as u32, (x >> 32) as u32]
 }
 
-/// What a number is drawn for: two purposes at one position are independent of each other.
+/// The purpose of a random number. Numbers of different purposes at one position are independent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Purpose {
     /// The token, by inverting the cumulative distribution.
     Token = 0,
-    /// Whether a stage acts at all.
+    /// Whether a stage acts.
     Coin = 1,
 }
 
-/// A uniform number in the open interval (0, 1), on a grid of 2^-52: never 0, never 1.
+/// A uniform number in the open interval (0, 1), on a grid of 2^-52.
 pub(crate) fn uniform(seed: u64, position: u64, purpose: Purpose) -> f64 {
     uniform_of(seed, position, purpose, 0)
 }
 
-/// The same, one for each of several that have the same purpose.
+/// The same; `which` tells apart several numbers of one purpose.
 pub(crate) fn uniform_of(seed: u64, position: u64, purpose: Purpose, which: u32) -> f64 {
     let [low, high] = halves(position);
     let [first, second, ..] = philox([low, high, purpose as u32, which], halves(seed));
@@ -76,10 +77,10 @@ pub(crate) fn uniform_of(seed: u64, position: u64, purpose: Purpose, which: u32)
     ((bits >> 12) as f64 + 0.5) * f64::EPSILON
 }
 
-/// The noise of every token at one position: for each id 64 bits, made of a high and a low word that can be had apart.
+/// The noise of every token at one position: 64 bits for each id, as a high and a low word that are computed separately.
 ///
-/// The words of four tokens lie in one block of the generator. The counter ends with what the word is, which is not 0,
-/// as it is for [`Purpose`]: no number is used twice.
+/// Four tokens share a block of the generator. The counter's last word tells high words from low ones, and both from the
+/// token draw, which has 0 there.
 #[derive(Clone, Copy)]
 pub(crate) struct Noise {
     key: [u32; 2],
@@ -94,12 +95,12 @@ impl Noise {
         Self { key: halves(seed), position: halves(position) }
     }
 
-    /// The high word of a token's noise. What is left of [`Noise::gumbel`] is at most that of a low word 0.
+    /// The high word of a token's noise. [`Noise::gumbel`] is largest for a low word of 0.
     pub(crate) fn high(&self, token: u32) -> u32 {
         self.word(token, HIGH)
     }
 
-    /// The high words of all tokens.
+    /// The high words of all tokens, for the kernels.
     pub(crate) fn high_words(&self) -> Stream {
         let [low, high] = self.position;
         Stream::new(self.key, [low, high, HIGH])
@@ -110,8 +111,8 @@ impl Noise {
         philox([token / 4, low, high, which], self.key)[token as usize % WORDS]
     }
 
-    /// Standard Gumbel noise, -ln(-ln u) with u = 1 - (h + 1/2) / 2^64 and h the token's 64 bits: between -3.81 and
-    /// 45.06, never infinite. Where u is near 1, the noise is taken from 1 - u, so that nothing caps it.
+    /// Standard Gumbel noise -ln(-ln u), where u = 1 - (h + 1/2) / 2^64 and h is the token's 64 bits: between -3.81 and
+    /// 45.06. For u near 1 it is computed from 1 - u, so that rounding does not cap it.
     pub(crate) fn gumbel(&self, token: u32, high: u32) -> f64 {
         let h = u64::from(high) << 32 | u64::from(self.word(token, LOW));
         let grid = |h: u64| (h as f64 + 0.5) * 2f64.powi(-64);
@@ -120,16 +121,15 @@ impl Noise {
     }
 }
 
-/// No noise is larger.
+/// An upper bound of [`Noise::gumbel`].
 pub(crate) const MAX_NOISE: f64 = 45.06;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vocab::{NoiseWords, levels};
 
     #[test]
-    fn noise_has_a_standard_gumbel_distribution() {
+    fn gumbel_noise_has_the_standard_gumbel_distribution() {
         let n = 200_000;
         let g: Vec<f64> = (0..n)
             .map(|i| {
@@ -149,24 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn words_in_bulk_are_the_words() {
-        for (seed, position) in [(0, 0), (u64::MAX, u64::MAX), (5, 1 << 40)] {
-            let noise = Noise::new(seed, position);
-            for (first, level) in [0, 1024, 0x7fff_ff00].into_iter().flat_map(|f| levels().iter().map(move |l| (f, l)))
-            {
-                let mut words = NoiseWords::default();
-                (level.noise_words)(&noise.high_words(), first, &mut words);
-                assert!((first..).zip(words.as_flattened()).all(|(token, &w)| w == noise.high(token)));
-            }
-        }
-        // A position or a token further is another block, and no block is a token draw's.
+    fn noise_words_of_different_tokens_and_positions_differ() {
         let some: std::collections::HashSet<u32> =
             (0..64).flat_map(|p| (0..64).map(move |t| Noise::new(1, p).high(t))).collect();
         assert_eq!(some.len(), 64 * 64);
     }
 
     #[test]
-    fn noise_is_finite_at_both_ends_of_the_grid() {
+    fn gumbel_noise_is_finite_at_both_ends_of_the_grid() {
         let noise = Noise::new(1, 1);
         let (most, least) = (noise.gumbel(3, 0), noise.gumbel(3, u32::MAX));
         assert!(most > 21.0 && most < MAX_NOISE && least > -3.82 && least < -3.0, "{most} {least}");
@@ -200,13 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_is_open() {
+    fn uniform_excludes_0_and_1() {
         assert!((0u64 as f64 + 0.5) * f64::EPSILON > 0.0);
         assert!(((u64::MAX >> 12) as f64 + 0.5) * f64::EPSILON < 1.0);
     }
 
     #[test]
-    fn seed_and_position_both_matter() {
+    fn uniform_depends_on_seed_and_position() {
         let draws: std::collections::HashSet<u64> = (0..64u64)
             .flat_map(|seed| (0..64u64).map(move |position| uniform(seed, position, Purpose::Token).to_bits()))
             .collect();

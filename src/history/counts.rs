@@ -1,8 +1,8 @@
-//! How often each token was seen: a list in ascending order of token, changed where a token comes or goes.
+//! Token counts: a list in ascending order of token, updated as tokens enter and leave a scope.
 
 use super::Scope;
 
-/// A token and how often it was seen, at least once.
+/// A token that occurs, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TokenCount {
     pub(crate) token: u32,
@@ -36,7 +36,7 @@ impl Counts {
     }
 
     /// The tokens with their counts, as [`Counts::settle`] left them.
-    pub(super) fn seen(&self) -> &[TokenCount] {
+    pub(super) fn tokens(&self) -> &[TokenCount] {
         debug_assert!(self.pending.is_empty(), "counts are settled before a row");
         &self.seen
     }
@@ -46,8 +46,8 @@ impl Counts {
         self.pending.clear();
     }
 
-    /// The last `n` of `tokens` are new; the first `prompt` are the prompt.
-    pub(super) fn follow(&mut self, tokens: &[i32], n: usize, prompt: usize) {
+    /// Counts the last `n` of `tokens`, which are new; the first `prompt` are the prompt.
+    pub(super) fn update(&mut self, tokens: &[i32], n: usize, prompt: usize) {
         let known = tokens.len() - n;
         match self.scope {
             Scope::All => self.add(&tokens[known..]),

@@ -1,17 +1,17 @@
-//! What a stage does to single tokens: a change of each one's logit.
+//! Changes of single tokens' logits.
 
 /// A change of one token's logit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Edit {
     pub(crate) token: u32,
-    /// A positive logit is divided by it, another multiplied.
+    /// The repetition penalty: a positive logit is divided by it, any other multiplied.
     pub(crate) repetition: f64,
-    /// Subtracted afterwards; infinity bans the token.
+    /// Subtracted after that; infinity bans the token.
     pub(crate) subtract: f64,
 }
 
 impl Edit {
-    /// The token may not be sampled.
+    /// Bans the token.
     pub(crate) fn ban(token: u32) -> Self {
         Self::subtract(token, f64::INFINITY)
     }
@@ -20,7 +20,7 @@ impl Edit {
         Self { token, repetition: 1.0, subtract }
     }
 
-    /// The logit afterwards. A ban is a ban whatever the logit is, even NaN.
+    /// The new logit. A banned token gets -infinity, even from NaN.
     pub(crate) fn apply(&self, logit: f64) -> f64 {
         if self.subtract == f64::INFINITY {
             return f64::NEG_INFINITY;
@@ -29,21 +29,21 @@ impl Edit {
     }
 }
 
-/// The change of a token in a list sorted by token.
+/// A token's edit in a list sorted by token.
 pub(crate) fn find_edit(edits: &[Edit], token: i32) -> Option<&Edit> {
     let token = u32::try_from(token).ok()?;
-    edits.binary_search_by_key(&token, |c| c.token).ok().map(|at| &edits[at])
+    edits.binary_search_by_key(&token, |edit| edit.token).ok().map(|at| &edits[at])
 }
 
-/// Merges two lists sorted by their first element into `out`; where both have one, `new` has it.
+/// Merges two lists sorted by token into `out`. If both have a token, `new` wins.
 pub(crate) fn merge(old: &[(u32, f32)], new: impl Iterator<Item = (u32, f32)>, out: &mut Vec<(u32, f32)>) {
     out.clear();
     let mut rest = old;
     for edit in new {
-        let before = rest.partition_point(|&(index, _)| index < edit.0);
+        let before = rest.partition_point(|&(token, _)| token < edit.0);
         out.extend_from_slice(&rest[..before]);
         rest = &rest[before..];
-        if rest.first().is_some_and(|&(index, _)| index == edit.0) {
+        if rest.first().is_some_and(|&(token, _)| token == edit.0) {
             rest = &rest[1..];
         }
         out.push(edit);
@@ -56,15 +56,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_penalty_pushes_down_on_both_sides_of_zero() {
-        let change = Edit { token: 0, repetition: 2.0, subtract: 0.5 };
-        assert_eq!([4.0, -4.0, 0.0].map(|l| change.apply(l)), [1.5, -8.5, -0.5]);
-        assert_eq!(change.apply(f64::NEG_INFINITY), f64::NEG_INFINITY);
+    fn repetition_penalty_lowers_positive_and_negative_logits() {
+        let edit = Edit { token: 0, repetition: 2.0, subtract: 0.5 };
+        assert_eq!([4.0, -4.0, 0.0].map(|l| edit.apply(l)), [1.5, -8.5, -0.5]);
+        assert_eq!(edit.apply(f64::NEG_INFINITY), f64::NEG_INFINITY);
         assert_eq!([f64::NAN, f64::INFINITY, 1.0].map(|l| Edit::ban(0).apply(l)), [f64::NEG_INFINITY; 3]);
     }
 
     #[test]
-    fn a_merged_list_is_sorted_and_new_wins() {
+    fn merge_sorts_and_prefers_the_new_edit() {
         let mut out = vec![(9, 9.0)];
         merge(&[(1, 1.0), (4, 1.0), (7, 1.0)], [(0, 2.0), (4, 2.0), (9, 2.0)].into_iter(), &mut out);
         assert_eq!(out, [(0, 2.0), (1, 1.0), (4, 2.0), (7, 1.0), (9, 2.0)]);

@@ -1,10 +1,10 @@
-//! The tokens of a sequence so far, and how often each was seen: what the stages about repetition look at.
+//! The tokens of a sequence so far and their counts: the input of the stages that act on repetition.
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `counts.rs` | tokens and how often each was seen, kept up to date as tokens are accepted |
-//! | `edit.rs` | what such a stage does: changes of single tokens' logits |
-//! | `repeats.rs` | where the end of the history has stood before |
+//! | `counts.rs` | how often each token occurs, kept up to date as tokens are accepted |
+//! | `edit.rs` | changes of single tokens' logits, the output of those stages |
+//! | `repeats.rs` | earlier occurrences of the end of the history |
 
 mod counts;
 mod edit;
@@ -20,27 +20,27 @@ use counts::Counts;
 /// Which tokens of the history count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// The last so many, prompt and output alike.
+    /// The last n tokens, prompt and output alike.
     Window(usize),
     /// Prompt and output.
     All,
-    /// What came after the prompt.
+    /// The tokens after the prompt.
     Output,
 }
 
 /// The tokens accepted so far.
 ///
-/// The prompt is what was accepted before the first row was looked at; [`History::set_prompt`] says otherwise.
+/// The prompt is what was accepted before the first row was decoded, unless [`History::set_prompt`] sets its length.
 #[derive(Clone)]
 pub(crate) struct History {
     tokens: Vec<i32>,
-    /// The length of the prompt; none while every token is the prompt's.
+    /// The length of the prompt; none while all tokens belong to it.
     prompt: Option<usize>,
     counts: Vec<Counts>,
 }
 
 impl History {
-    /// An empty history that keeps counts over these scopes.
+    /// An empty history that keeps counts for these scopes.
     pub(crate) fn new(scopes: impl Iterator<Item = Scope>) -> Self {
         let mut counts: Vec<Counts> = Vec::new();
         for scope in scopes {
@@ -61,15 +61,15 @@ impl History {
     pub(crate) fn extend(&mut self, tokens: &[i32]) {
         self.tokens.extend_from_slice(tokens);
         let prompt = self.prompt();
-        self.counts.iter_mut().for_each(|counts| counts.follow(&self.tokens, tokens.len(), prompt));
+        self.counts.iter_mut().for_each(|counts| counts.update(&self.tokens, tokens.len(), prompt));
     }
 
-    /// The first row is looked at: what follows is output.
+    /// Ends the prompt when the first row is decoded: later tokens are output.
     pub(crate) fn begin(&mut self) {
         self.prompt.get_or_insert(self.tokens.len());
     }
 
-    /// Says how many of the tokens are the prompt.
+    /// Sets the length of the prompt.
     pub(crate) fn set_prompt(&mut self, n: usize) -> Result<()> {
         if n > self.tokens.len() {
             return Err(Error::InvalidArgument(format!(
@@ -80,7 +80,7 @@ impl History {
         self.prompt = Some(n);
         for counts in self.counts.iter_mut().filter(|c| c.scope() == Scope::Output) {
             counts.clear();
-            counts.follow(&self.tokens, self.tokens.len() - n, n);
+            counts.update(&self.tokens, self.tokens.len() - n, n);
         }
         Ok(())
     }
@@ -111,39 +111,36 @@ impl History {
     /// The distinct tokens of a scope in ascending order, with how often each was seen. A scope that was not named at
     /// creation has none.
     pub(crate) fn counts(&self, scope: Scope) -> &[TokenCount] {
-        self.counts.iter().find(|c| c.scope() == scope).map_or(&[], Counts::seen)
+        self.counts.iter().find(|c| c.scope() == scope).map_or(&[], Counts::tokens)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Lcg;
 
-    /// Counted anew, the plain way.
-    fn plain(tokens: &[i32]) -> Vec<TokenCount> {
-        let mut seen = std::collections::BTreeMap::<u32, u32>::new();
-        tokens.iter().for_each(|&t| *seen.entry(t as u32).or_default() += 1);
-        seen.into_iter().map(|(token, count)| TokenCount { token, count }).collect()
+    /// The counts from scratch.
+    fn counted(tokens: &[i32]) -> Vec<TokenCount> {
+        let mut counts = std::collections::BTreeMap::<u32, u32>::new();
+        tokens.iter().for_each(|&t| *counts.entry(t as u32).or_default() += 1);
+        counts.into_iter().map(|(token, count)| TokenCount { token, count }).collect()
     }
 
     #[test]
-    fn counts_follow_the_history_however_it_grows() {
+    fn counts_stay_equal_to_a_recount_as_the_history_grows() {
         let scopes = [Scope::All, Scope::Output, Scope::Window(5), Scope::Window(64), Scope::Window(1)];
-        let (mut history, mut state) = (History::new(scopes.into_iter()), 1u64);
-        let mut next = move || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as usize
-        };
+        let (mut history, mut random) = (History::new(scopes.into_iter()), Lcg::new(1));
         for step in 0..400 {
-            // One token at a time mostly, now and then a few or very many.
-            let n = if step % 7 == 0 { next() % 200 } else { step % 3 };
-            let tokens: Vec<i32> = (0..n).map(|_| (next() % 40) as i32).collect();
+            // Mostly one token at a time, sometimes a few or very many.
+            let n = if step % 7 == 0 { random.below(200) } else { step % 3 };
+            let tokens: Vec<i32> = (0..n).map(|_| random.below(40) as i32).collect();
             history.extend(&tokens);
             if step == 20 {
                 history.begin();
             }
             if step % 50 == 49 {
-                let n = next() % (history.tokens().len() + 1);
+                let n = random.below(history.tokens().len() + 1);
                 history.set_prompt(n).unwrap();
             }
             if step % 3 == 0 {
@@ -151,7 +148,7 @@ mod tests {
             }
             history.settle();
             for scope in scopes {
-                assert_eq!(history.counts(scope), plain(history.tokens_in(scope)), "step {step}, {scope:?}");
+                assert_eq!(history.counts(scope), counted(history.tokens_in(scope)), "step {step}, {scope:?}");
             }
         }
         assert!(history.set_prompt(history.tokens().len() + 1).is_err());

@@ -1,4 +1,4 @@
-//! Where the end of the history has stood before, and what followed it there.
+//! Earlier occurrences of the end of the history, and the tokens that followed them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -127,29 +127,29 @@ impl Breakers {
         tokens.len()
     }
 
-    /// Whether this token alone is a breaker.
+    /// Whether this single token is a breaker.
     fn has(&self, token: u32) -> bool {
         self.single.contains(&token)
     }
 }
 
 /// Calls `visit(token, length)` for every token that would continue a repetition of at least `least` tokens of the
-/// history's end, with the repetition's length; several times for a token that would continue several.
+/// history's end, once for each such repetition.
 ///
-/// `z` is memory. Time is linear in the history's length: the Z-algorithm on the reversed history.
+/// `z` is scratch space. Linear time in the history's length: the Z-algorithm on the reversed history.
 pub(crate) fn repetitions(
     tokens: &[i32],
-    broken: &Breakers,
+    breakers: &Breakers,
     least: usize,
     z: &mut Vec<u32>,
     mut visit: impl FnMut(u32, usize),
 ) {
     let n = tokens.len();
-    let limit = broken.limit(tokens);
+    let limit = breakers.limit(tokens);
     if n <= least || limit < least {
         return;
     }
-    // z[k]: how many tokens before and at position n - 1 - k equal the last ones.
+    // z[k]: how many tokens up to position n - 1 - k equal those at the end.
     z.clear();
     z.resize(n, 0);
     let back = |k: usize| tokens[n - 1 - k];
@@ -164,7 +164,7 @@ pub(crate) fn repetitions(
         }
         z[k] = length as u32;
         let (length, next) = (length.min(limit), back(k - 1) as u32);
-        if length >= least && !broken.has(next) {
+        if length >= least && !breakers.has(next) {
             visit(next, length);
         }
     }
@@ -173,14 +173,10 @@ pub(crate) fn repetitions(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn next(state: &mut u64) -> usize {
-        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (*state >> 33) as usize
-    }
+    use crate::testing::Lcg;
 
     #[test]
-    fn an_n_gram_is_completed_where_it_stood() {
+    fn continuations_are_the_tokens_after_earlier_occurrences() {
         let follows = |tokens: &[i32], n| {
             let mut all = vec![];
             continuations(tokens, n, &mut Vec::new(), |t| all.push(t));
@@ -188,19 +184,19 @@ mod tests {
         };
         assert_eq!(follows(&[1, 2, 3, 1, 2, 4, 1, 2], 2), [3, 4]);
         assert_eq!(follows(&[1, 2, 3, 1, 2, 4, 1, 2], 1), [3, 4]);
-        assert_eq!(follows(&[5, 5, 5], 1), [5, 5], "places may overlap the end");
+        assert_eq!(follows(&[5, 5, 5], 1), [5, 5], "an occurrence may overlap the end");
         assert_eq!(follows(&[1, 2], 0), [1, 2]);
-        assert_eq!(follows(&[1, 2], 3), [], "a history that is too short");
+        assert_eq!(follows(&[1, 2], 3), [], "the history is too short");
         assert_eq!(follows(&[], 0), []);
     }
 
     #[test]
     fn continuations_of_long_suffixes_equal_the_definition() {
-        let mut state = 3;
+        let mut random = Lcg::new(3);
         for round in 0..3000 {
-            let values = 1 + next(&mut state) % 2;
-            let tokens: Vec<i32> = (0..next(&mut state) % 90).map(|_| (next(&mut state) % values) as i32).collect();
-            let n = 15 + next(&mut state) % 12;
+            let values = 1 + random.below(2);
+            let tokens: Vec<i32> = (0..random.below(90)).map(|_| random.below(values) as i32).collect();
+            let n = 15 + random.below(12);
             let mut found = vec![];
             continuations(&tokens, n, &mut Vec::new(), |t| found.push(t));
             let suffix = &tokens[tokens.len().saturating_sub(n)..];
@@ -212,11 +208,11 @@ mod tests {
     /// llama.cpp's rule as it is defined: for every place from the end, every breaker.
     #[test]
     fn breakers_limit_as_the_definition_says() {
-        let mut state = 5;
+        let mut random = Lcg::new(5);
         for round in 0..4000 {
-            let tokens: Vec<i32> = (0..next(&mut state) % 30).map(|_| (next(&mut state) % 3) as i32).collect();
-            let breakers: Vec<Vec<u32>> = (0..next(&mut state) % 5)
-                .map(|_| (0..1 + next(&mut state) % 5).map(|_| (next(&mut state) % 3) as u32).collect())
+            let tokens: Vec<i32> = (0..random.below(30)).map(|_| random.below(3) as i32).collect();
+            let breakers: Vec<Vec<u32>> = (0..random.below(5))
+                .map(|_| (0..1 + random.below(5)).map(|_| random.below(3) as u32).collect())
                 .collect();
             let limit = (0..tokens.len()).rev().find_map(|start| {
                 let rest: Vec<u32> = tokens[start..].iter().map(|&t| t as u32).collect();
@@ -230,25 +226,25 @@ mod tests {
 
     /// The lengths by their definition, on random sequences over few tokens.
     #[test]
-    fn repetitions_are_those_of_the_definition() {
-        let mut state = 7;
+    fn repetitions_match_the_definition_on_random_sequences() {
+        let mut random = Lcg::new(7);
         for round in 0..2000 {
-            let tokens: Vec<i32> = (0..next(&mut state) % 40).map(|_| (next(&mut state) % 3) as i32).collect();
-            let least = 1 + next(&mut state) % 3;
-            let (mut found, mut plain) = (vec![], vec![]);
+            let tokens: Vec<i32> = (0..random.below(40)).map(|_| random.below(3) as i32).collect();
+            let least = 1 + random.below(3);
+            let (mut found, mut expected) = (vec![], vec![]);
             repetitions(&tokens, &Breakers::default(), least, &mut Vec::new(), |t, l| found.push((t, l)));
             for end in (1..tokens.len()).rev() {
                 let length = (0..end).take_while(|&i| tokens[end - 1 - i] == tokens[tokens.len() - 1 - i]).count();
                 if length >= least {
-                    plain.push((tokens[end] as u32, length));
+                    expected.push((tokens[end] as u32, length));
                 }
             }
-            assert_eq!(found, plain, "round {round}: {tokens:?}");
+            assert_eq!(found, expected, "round {round}: {tokens:?}");
         }
     }
 
     #[test]
-    fn a_repetition_ends_at_a_breaker() {
+    fn repetitions_end_at_a_breaker() {
         let longest = |tokens: &[i32], breakers: &[Vec<u32>]| {
             let mut longest = None;
             repetitions(tokens, &Breakers::new(breakers), 1, &mut Vec::new(), |t, l| {

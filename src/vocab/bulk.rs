@@ -1,44 +1,43 @@
-//! The bulk: the tokens that reach a floor, where they are too many to sort.
+//! The bulk: the tokens above a floor where they are too many to sort.
 //!
-//! Their logits and weights stand side by side, without gaps, in order of index. What a prefix of the descending order
-//! weighs, how many it has and where it ends are then questions of a few passes over them, and only the tokens around
-//! the end are sorted.
+//! Their logits and weights are stored side by side, without gaps, in order of index. The weight and the number of a
+//! prefix of the descending order, and where it ends, then take a few passes over these lists; only the tokens around the
+//! end are sorted.
 
 use super::kernels::BLOCK;
-use super::kernels::CollectRange;
-use super::kernels::prefix::PrefixSum;
-use super::weighed::{Bracket, SearchTarget, WeightedLogits};
-use super::{COLLECT_SPARE, RankedToken, Scratch, USUAL_HEAD, Vocabulary, make_room};
+use super::kernels::collect::CollectRange;
+use super::weighted::{Bracket, SearchTarget, WeightedLogits};
+use super::{COLLECT_SPARE, PrefixSum, RankedToken, Scratch, USUAL_HEAD, Vocabulary, make_room};
 use crate::logits::Row;
 use crate::math::exp;
 
-/// Tokens around an end that are sorted.
+/// The search narrows to this many tokens before it sorts them.
 const FEW: usize = 128;
 
 /// The end of a prefix of the descending order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PrefixEnd {
-    /// Every token of the bulk from here up is in the prefix; its index is its place in the bulk.
+    /// The last token of the prefix, with its position in the bulk as index.
     pub(crate) last: RankedToken,
-    /// What the prefix has.
+    /// The whole prefix.
     pub(crate) above: PrefixSum,
-    /// The first token that is not in it.
+    /// The first token after the prefix.
     pub(crate) next: Option<RankedToken>,
 }
 
-/// A bulk, and its memory.
+/// A bulk and its buffers.
 #[derive(Default)]
 pub(super) struct Bulk {
     tokens: WeightedLogits,
     floor: f32,
-    /// The blocks that the tokens come from, and how many stand before each.
+    /// The blocks that the tokens come from, and the position at which each begins.
     blocks: Vec<u32>,
     starts: Vec<u32>,
     near: Vec<RankedToken>,
 }
 
 impl Bulk {
-    /// Room for as many tokens as the row has.
+    /// Reserves room for all tokens of the row.
     pub(super) fn reserve(&mut self, row: &Row<'_>) {
         self.tokens.reserve(row.blocks() * BLOCK);
         make_room(&mut self.blocks, row.blocks());
@@ -48,43 +47,44 @@ impl Bulk {
 }
 
 impl Vocabulary<'_> {
-    /// Gathers the tokens with `logit >= floor`, weighed at this scale; none if the logits are too large for weights.
+    /// Fills the bulk with the tokens with `logit >= floor`, weighted at this scale; none if the logits are too large for
+    /// weights.
     pub(crate) fn gather(&mut self, floor: f32, scale: f64) -> Option<PrefixSum> {
         let Self { row, kernels, scratch, .. } = self;
-        let Scratch { bulk, copied, maxima, columns, .. } = &mut **scratch;
+        let Scratch { bulk, block, maxima, columns, .. } = &mut **scratch;
         let Bulk { tokens, blocks, starts, .. } = bulk;
         blocks.clear();
         starts.clear();
         (kernels.blocks_at_least)(maxima, columns, floor, blocks);
         let mut len = 0;
-        row.for_each_run_with(blocks, copied, |first, run, blocks| {
-            let wanted = CollectRange { blocks, first, low: floor, high: f32::INFINITY };
-            len = (kernels.compress)(run, wanted, &mut tokens.logits, len, starts);
+        row.for_each_run_with(blocks, block, |first, run, blocks| {
+            let range = CollectRange { blocks, first, low: floor, high: f32::INFINITY };
+            len = (kernels.compress)(run, range, &mut tokens.logits, len, starts);
         });
         tokens.len = len;
         bulk.floor = floor;
         self.reweigh_bulk(scale)
     }
 
-    /// Weighs the bulk, again, at a scale.
+    /// Computes the bulk's weights again at another scale; none if the logits are too large for weights.
     pub(crate) fn reweigh_bulk(&mut self, scale: f64) -> Option<PrefixSum> {
         let Bulk { tokens, floor, .. } = &mut self.scratch.bulk;
-        tokens.weigh(self.kernels, self.max, scale).then(|| tokens.above(self.kernels, *floor))
+        tokens.compute_weights(self.kernels, self.max, scale).then(|| tokens.prefix_sum(self.kernels, *floor))
     }
 
-    /// What of the bulk stands at or above a logit.
+    /// The tokens of the bulk with `logit >= low`.
     pub(crate) fn bulk_at_least(&self, low: f32) -> PrefixSum {
-        self.scratch.bulk.tokens.above(self.kernels, low)
+        self.scratch.bulk.tokens.prefix_sum(self.kernels, low)
     }
 
-    /// The longest prefix of the descending order of all that is `from` or above, `all` in sum, whose tokens all are
-    /// kept: `keeps(before, with)` says it of a token, from what stands before it and with it, and once it says no it
-    /// says so of all that follow. `aim` is where that will be.
+    /// The longest prefix of the descending order in which every token is kept, within the tokens from `from` up, which
+    /// are `all` together. `keeps(before, with)` is whether a token is kept, given the prefix before it and the prefix
+    /// that ends with it; once it is false it stays false. `target` is where the prefix is expected to end.
     pub(crate) fn end_of_prefix(
         &mut self,
         (from, all): (RankedToken, PrefixSum),
         scale: f64,
-        aim: SearchTarget,
+        target: SearchTarget,
         keeps: impl Fn(PrefixSum, PrefixSum) -> bool,
     ) -> PrefixEnd {
         let Self { kernels, scratch, max, .. } = self;
@@ -92,34 +92,34 @@ impl Vocabulary<'_> {
         let (low, high) = (from.logit(), max.next_up());
         let mut bracket = Bracket { low, at_low: all, high, at_high: PrefixSum::default() };
         if keeps(all, all) {
-            // All of them: the end is the last.
+            // All tokens are kept: the prefix ends with the last one.
             bracket = tokens.between(kernels, low, low.next_up());
         }
-        bracket = tokens.narrow(kernels, bracket, aim, FEW, |at| keeps(at, at));
+        bracket = tokens.narrow(kernels, bracket, target, FEW, |at| keeps(at, at));
         near.clear();
         tokens.collect(kernels, &bracket, blocks, near);
-        near.retain(|&hit| hit >= from);
+        near.retain(|&token| token >= from);
         near.sort_unstable();
         let (mut last, mut above) = (RankedToken::new(u32::MAX, bracket.high), bracket.at_high);
-        for &hit in near.iter().rev() {
-            let weight = exp((f64::from(hit.logit()) - f64::from(*max)) * scale);
+        for &token in near.iter().rev() {
+            let weight = exp((f64::from(token.logit()) - f64::from(*max)) * scale);
             let with = PrefixSum { weight: above.weight + weight, count: above.count + 1 };
             if !keeps(above, with) {
-                return PrefixEnd { last, above, next: Some(hit) };
+                return PrefixEnd { last, above, next: Some(token) };
             }
-            (last, above) = (hit, with);
+            (last, above) = (token, with);
         }
         PrefixEnd { last, above, next: None }
     }
 
-    /// The token at a place in the bulk.
-    pub(crate) fn bulk_token(&mut self, place: u32) -> u32 {
-        let Scratch { bulk, copied, .. } = &mut *self.scratch;
-        let at = bulk.starts.partition_point(|&start| start <= place).saturating_sub(1);
+    /// The token at a position in the bulk.
+    pub(crate) fn bulk_token(&mut self, position: u32) -> u32 {
+        let Scratch { bulk, block: buffer, .. } = &mut *self.scratch;
+        let at = bulk.starts.partition_point(|&start| start <= position).saturating_sub(1);
         let (block, start) = (bulk.blocks[at] as usize, bulk.starts[at]);
-        let logits = self.row.copied_block(block, copied);
-        let inside = (0u32..).zip(logits).filter(|(_, logit)| **logit >= bulk.floor);
-        let in_block = inside.map(|(i, _)| i).nth((place - start) as usize).unwrap_or(0);
+        let logits = self.row.copied_block(block, buffer);
+        let in_bulk = (0u32..).zip(logits).filter(|(_, logit)| **logit >= bulk.floor);
+        let in_block = in_bulk.map(|(i, _)| i).nth((position - start) as usize).unwrap_or(0);
         (block * BLOCK) as u32 + in_block
     }
 }

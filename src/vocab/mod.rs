@@ -1,68 +1,72 @@
-//! The vocabulary room: what a handful of passes over a row of logits can tell.
+//! What is computed over a whole row of logits: maxima, sums, short lists. It knows nothing of decoders.
 //!
-//! It knows nothing of decoders. It answers with maxima, sums and short lists, and reads the row only when asked
-//! something that it does not know yet. Nothing here sorts the vocabulary.
+//! A [`Vocabulary`] reads the row only for what it does not know yet, and never sorts it.
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `kernels/` | the passes, one job each, written once over vectors of sixteen lanes |
+//! | `kernels/` | the loops over a row, written once over vectors of sixteen lanes |
 //! | `levels/` | the vector on each instruction set |
 //! | `dispatch.rs` | which instruction set runs: the table of kernels |
-//! | `row.rs` | reads a row in blocks |
-//! | `sums.rs` | weights added up: totals, tails, the draw from the whole vocabulary |
-//! | `noise.rs` | the tokens that could win with noise of their own |
-//! | `reshape.rs` | a row with other logits |
-//! | `spread.rs` | the standard deviation of the logits |
-//! | `weighed.rs` | logits with their weights: where a prefix of the descending order ends |
-//! | `sample.rs` | a sample of the row: what to expect |
+//! | `row.rs` | a row read in blocks |
+//! | `sums.rs` | sums of weights: totals, tails, the draw from the whole vocabulary |
+//! | `select.rs` | the largest tokens: bounds that certify a selection, and the collection above them |
 //! | `bulk.rs` | the tokens above a floor where they are too many to sort |
-//! | `select.rs` | the largest: bounds that certify a selection, and the collection above them |
+//! | `weighted.rs` | a list of logits with their weights, and the search for the end of a prefix in it |
+//! | `sample.rs` | a sample of the row, for estimates |
+//! | `noise.rs` | the tokens that can win with Gumbel noise |
+//! | `curve.rs` | the row with new logits |
+//! | `deviation.rs` | the standard deviation of the logits |
+//!
+//! Files import downwards only: kernels and levels, then `dispatch.rs` and `row.rs`, then the others.
 
 mod bulk;
+mod curve;
+mod deviation;
 mod dispatch;
 mod kernels;
+#[cfg(test)]
+mod level_tests;
 mod levels;
 mod noise;
-mod reshape;
 mod row;
 mod sample;
 mod select;
-mod spread;
 mod sums;
-mod weighed;
+mod weighted;
 
 pub(crate) use dispatch::{Kernels, by_name, kernels, levels};
+pub(crate) use kernels::BLOCK;
 pub(crate) use kernels::candidates::{CandidateUpdate, ProbabilityScale};
-pub(crate) use kernels::elementwise::{AdaptivePCurve, SmoothingCurve};
+pub(crate) use kernels::collect::COLLECT_SPARE;
+pub(crate) use kernels::curve::{AdaptivePCurve, SmoothingCurve};
 pub(crate) use kernels::exponential::TileScale;
-pub(crate) use kernels::lanes::{LANES, Vector};
-pub(crate) use kernels::noise::NoiseWords;
 pub(crate) use kernels::prefix::PrefixSum;
-pub(crate) use kernels::run::Run;
-pub(crate) use kernels::{BLOCK, COLLECT_SPARE, RankedToken};
+pub(crate) use kernels::ranked::RankedToken;
+pub(crate) use kernels::words::NoiseWords;
 pub(crate) use row::BlockBuffer;
 pub(crate) use sums::TILE;
-pub(crate) use weighed::SearchTarget;
+pub(crate) use weighted::SearchTarget;
 
 use crate::error::{Error, Result};
 use crate::logits::{Candidate, Row};
 use crate::math::ListMath;
 use bulk::Bulk;
-use kernels::exp_sums::Besides;
-use kernels::{Extent, Maxima};
+use kernels::lanes::{LANES, Vector};
+use kernels::maxima::{Extent, Maxima};
+use kernels::sums::SumsExtra;
 use std::ops::Range;
 use sums::Sums;
-use weighed::WeightedLogits;
+use weighted::WeightedLogits;
 
-/// More tokens than most heads have: room for as many is made at once.
+/// More tokens than most heads have: lists are reserved for as many up front.
 pub(crate) const USUAL_HEAD: usize = 4096;
 
-/// The memory that the passes work in, kept from call to call so that none is allocated.
+/// The buffers of a [`Vocabulary`], kept from call to call so that none is allocated.
 pub(crate) struct Scratch {
-    copied: BlockBuffer,
+    block: BlockBuffer,
     /// The maximum of each lane of each block.
     maxima: Vec<Vector>,
-    /// Those of each lane of sixteen blocks.
+    /// The maximum of each lane of every sixteen blocks.
     columns: Vec<Vector>,
     sums: Sums,
     bulk: Bulk,
@@ -73,7 +77,7 @@ pub(crate) struct Scratch {
 impl Scratch {
     pub(crate) fn new() -> Self {
         Self {
-            copied: BlockBuffer::new(),
+            block: BlockBuffer::new(),
             maxima: Vec::new(),
             columns: Vec::new(),
             sums: Sums::default(),
@@ -83,7 +87,7 @@ impl Scratch {
         }
     }
 
-    /// Makes room for what the usual question about such a row needs, so that none asked later has to ask for memory.
+    /// Reserves what any question about such a row usually needs, so that later calls do not allocate.
     fn reserve(&mut self, row: &Row<'_>) {
         self.maxima.resize(row.blocks(), [0.0; LANES]);
         self.columns.clear();
@@ -95,7 +99,7 @@ impl Scratch {
     }
 }
 
-/// What the first pass over a row computes, besides the maxima.
+/// What the first pass over a row computes besides the maxima.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum FirstPass {
     /// Nothing.
@@ -108,42 +112,42 @@ pub(crate) enum FirstPass {
     TotalAndMoment,
 }
 
-/// A row of logits with what is known of it so far.
+/// A row of logits with what is known about it so far.
 pub(crate) struct Vocabulary<'r> {
     row: Row<'r>,
     kernels: &'static Kernels,
     scratch: &'r mut Scratch,
     max: f32,
-    /// No logit is smaller; -infinity where nobody looked.
+    /// A lower bound of all logits; -infinity if the smallest was not computed.
     min: f32,
-    /// Whether no candidate was seen whose id is not its place.
+    /// Whether every candidate read so far has its position as id.
     in_order: bool,
-    /// The scale (1/T) that the sums in `scratch` were made with.
+    /// The scale (1/T) of the sums in `scratch`.
     summed_at: Option<f64>,
 }
 
 impl<'r> Vocabulary<'r> {
-    /// The row, which [`Vocabulary::read`] has to read before anything is asked.
+    /// [`Vocabulary::read`] must be called before anything else.
     pub(crate) fn new(row: Row<'r>, kernels: &'static Kernels, scratch: &'r mut Scratch) -> Self {
         Self { row, kernels, scratch, max: f32::NEG_INFINITY, min: f32::NEG_INFINITY, in_order: true, summed_at: None }
     }
 
-    /// Makes `row` the row; it has to be read, again.
+    /// Replaces the row, which must be read again.
     pub(crate) fn replace(&mut self, row: Row<'r>) {
         self.row = row;
     }
 
-    /// One pass, with weights at this scale (1/T). Refuses NaN and +infinity, and a row without any finite logit.
+    /// The first pass, with weights at this scale (1/T). An error for a NaN, +infinity, or a row without a finite logit.
     pub(crate) fn read(&mut self, pass: FirstPass, scale: f64) -> Result<()> {
         self.scratch.reserve(&self.row);
         self.summed_at = None;
-        // These are copied, without their ids, before a pass sees them.
-        self.in_order &= self.row.edited_candidates().all(|(first, block)| counts_up(block, first as i32));
+        // Kernels read blocks with an edit as copies without ids.
+        self.in_order &= self.row.edited_candidates().all(|(first, block)| has_ids_from(block, first as i32));
         match pass {
             FirstPass::Maxima => self.find_maxima()?,
-            FirstPass::Total => self.sum_at(scale, Besides::Nothing)?,
-            FirstPass::TotalAndMin => self.sum_at(scale, Besides::Smallest)?,
-            FirstPass::TotalAndMoment => self.sum_at(scale, Besides::Moment { from: 0.0 })?,
+            FirstPass::Total => self.sum_at(scale, SumsExtra::None)?,
+            FirstPass::TotalAndMin => self.sum_at(scale, SumsExtra::Min)?,
+            FirstPass::TotalAndMoment => self.sum_at(scale, SumsExtra::Moment { from: 0.0 })?,
         }
         if self.max == f32::NEG_INFINITY {
             return Err(Error::EmptySupport);
@@ -160,7 +164,7 @@ impl<'r> Vocabulary<'r> {
         &self.kernels.math
     }
 
-    /// Whether the id of every candidate is its place, as far as the row was read; of other rows there are no ids.
+    /// Whether every candidate read so far has its position as id; true for rows without ids.
     pub(crate) fn is_in_order(&self) -> bool {
         self.in_order
     }
@@ -177,32 +181,32 @@ impl<'r> Vocabulary<'r> {
         }
         let Self { row, kernels, scratch, .. } = self;
         let mut n = 0;
-        row.for_each_run(0..row.blocks(), &mut scratch.copied, |_, run| n += (kernels.count)(run, low));
+        row.for_each_run(0..row.blocks(), &mut scratch.block, |_, run| n += (kernels.count)(run, low));
         n
     }
 
     fn find_maxima(&mut self) -> Result<()> {
-        let seen = self.maxima_of(0..self.row.blocks());
-        self.see(seen)
+        let extent = self.maxima_of(0..self.row.blocks());
+        self.set_extent(extent)
     }
 
-    /// Finds the maxima of some blocks.
+    /// Computes the maxima of some blocks.
     fn maxima_of(&mut self, blocks: Range<usize>) -> Extent {
         let Self { row, kernels, scratch, .. } = self;
-        let Scratch { copied, maxima, columns, .. } = &mut **scratch;
-        let mut seen = Extent::NOTHING;
-        row.for_each_run(blocks, copied, |first, run| {
+        let Scratch { block, maxima, columns, .. } = &mut **scratch;
+        let mut extent = Extent::EMPTY;
+        row.for_each_run(blocks, block, |first, run| {
             let maxima = Maxima { blocks: &mut maxima[first..], columns, first };
-            seen = seen.and((kernels.maxima)(run, maxima));
+            extent = extent.and((kernels.maxima)(run, maxima));
         });
-        seen
+        extent
     }
 
-    /// Takes note of the row's extent, unless it shows what is no logit.
-    fn see(&mut self, seen: Extent) -> Result<()> {
-        if seen.ordered && seen.max < f32::INFINITY {
-            (self.max, self.min) = (seen.max, seen.min);
-            self.in_order &= seen.in_order;
+    /// Records the row's extent; an error if it shows a NaN or +infinity.
+    fn set_extent(&mut self, extent: Extent) -> Result<()> {
+        if extent.ordered && extent.max < f32::INFINITY {
+            (self.max, self.min) = (extent.max, extent.min);
+            self.in_order &= extent.in_order;
             return Ok(());
         }
         let (index, value) = (0..self.row.vocab())
@@ -213,17 +217,12 @@ impl<'r> Vocabulary<'r> {
     }
 }
 
-/// Room for `n` elements in all.
+/// Reserves room for `n` elements in all.
 pub(crate) fn make_room<T>(list: &mut Vec<T>, n: usize) {
     list.reserve(n.saturating_sub(list.len()));
 }
 
-/// Whether the ids count up from `first` by one.
-fn counts_up(candidates: &[Candidate], first: i32) -> bool {
+/// Whether the ids count up by one from `first`.
+fn has_ids_from(candidates: &[Candidate], first: i32) -> bool {
     candidates.iter().zip(first..).all(|(c, id)| c.id == id)
-}
-
-/// The block and the lane of a token.
-fn place(token: u32) -> (usize, usize) {
-    (token as usize / BLOCK, token as usize % LANES)
 }

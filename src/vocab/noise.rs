@@ -1,14 +1,15 @@
-//! The noise of a whole vocabulary's tokens, and the search for those that can win with it.
+//! The search for the tokens of a whole vocabulary that can win with Gumbel noise.
 
 use super::Vocabulary;
 use super::kernels::lanes::LANES;
-use super::kernels::noise::{NoiseMatch, NoiseWords};
+use super::kernels::noise::NoiseMatch;
+use super::kernels::words::NoiseWords;
 use super::kernels::{BLOCK, ROWS};
 use crate::random::Stream;
 use std::ops::Range;
 
 impl Vocabulary<'_> {
-    /// A block with the largest logit.
+    /// The first block that has the largest logit.
     pub(crate) fn block_of_max(&mut self) -> usize {
         let Self { kernels, scratch, max, .. } = self;
         scratch.blocks.clear();
@@ -16,14 +17,15 @@ impl Vocabulary<'_> {
         scratch.blocks.first().map_or(0, |&block| block as usize)
     }
 
-    /// The words of a block's tokens.
+    /// Writes the random words of a block's tokens.
     pub(crate) fn noise_words(&self, block: usize, stream: &Stream, out: &mut NoiseWords) {
         (self.kernels.noise_words)(stream, (block * BLOCK) as u32, out);
     }
 
-    /// Calls `visit(token, word)` for the tokens of some block whose word is at most `exp((l - max) * scale)` times
-    /// `limit`, and for some others; returns where to go on. There are none in the blocks before that one, but for
-    /// tokens whose weight is too small for f32. The limit has to leave room for the rounding of weights: 1e-4 of it.
+    /// Searches blocks, up to the first that has a token whose random word is at most `exp((l - max) * scale)` times
+    /// `limit`; calls `visit(token, word)` for the block's tokens for which that may hold. Returns the block after it, or
+    /// the end of `blocks`. Tokens whose weight underflows in f32 may be missed. `limit` must include 1e-4 of slack for
+    /// the rounding of weights.
     pub(crate) fn search_noise(
         &mut self,
         blocks: Range<usize>,
@@ -32,13 +34,13 @@ impl Vocabulary<'_> {
         limit: f64,
         mut visit: impl FnMut(u32, u32),
     ) -> usize {
-        self.weigh(scale);
+        self.ensure_sums(scale);
         let mut words = [[0; LANES]; ROWS];
         let mut from = blocks.start;
         while from < blocks.end {
             let (sums, unit) = self.scratch.sums.lanes_from(from);
             let sums = &sums[..sums.len().min(blocks.end - from)];
-            // Too small for f32 it is too small for any word but 0, which is at most what it becomes.
+            // If the product underflows to 0, only a word of 0 passes, as it should.
             let limit = (limit * unit) as f32;
             let first = (from * BLOCK) as u32;
             match (self.kernels.search_noise)(stream, first, sums, limit, &mut words) {
@@ -62,13 +64,28 @@ impl Vocabulary<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Vector, levels};
+    use super::super::kernels::lanes::Vector;
+    use super::super::levels;
     use super::*;
+    use crate::random::Noise;
 
-    /// Sums of which a word is below its bound in every fourth block or so, and some blocks without any.
     #[test]
-    fn a_search_ends_where_it_should() {
+    fn noise_words_equal_the_scalar_generator() {
+        for (seed, position) in [(0, 0), (u64::MAX, u64::MAX), (5, 1 << 40)] {
+            let noise = Noise::new(seed, position);
+            for (first, level) in [0, 1024, 0x7fff_ff00].into_iter().flat_map(|f| levels().iter().map(move |l| (f, l)))
+            {
+                let mut words = NoiseWords::default();
+                (level.noise_words)(&noise.high_words(), first, &mut words);
+                assert!((first..).zip(words.as_flattened()).all(|(token, &w)| w == noise.high(token)));
+            }
+        }
+    }
+
+    #[test]
+    fn search_noise_finds_exactly_the_lanes_below_their_bound() {
         let (stream, limit) = (Stream::new([7, 1], [2, 0, 1]), 2f32.powi(21));
+        // About every fourth block has a word below its bound; some blocks have no positive sum.
         let sums: Vec<Vector> = (0..90u32)
             .map(|block| {
                 std::array::from_fn(|lane| if block % 7 == 3 { 0.0 } else { (lane as u32 * block % 5) as f32 })

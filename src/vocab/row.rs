@@ -1,4 +1,4 @@
-//! Reads a row in blocks: in place where it can be, as a copy where a token was edited.
+//! A row read in blocks: in place, but for blocks with an edited token, which are copied.
 
 use super::kernels::BLOCK;
 use super::kernels::lanes::{LANES, Vector};
@@ -6,7 +6,7 @@ use super::kernels::run::Run;
 use crate::logits::{Candidate, Row, Values};
 use std::ops::Range;
 
-/// The memory that holds a block that has to be copied.
+/// Room for the copy of a block.
 pub(crate) struct BlockBuffer(Box<[f32; BLOCK]>);
 
 impl BlockBuffer {
@@ -16,8 +16,8 @@ impl BlockBuffer {
 }
 
 impl<'a> Row<'a> {
-    /// The blocks of candidates that have an edit: the place of the first, and all of them. None in a row of another
-    /// kind.
+    /// The blocks of candidates that have an edited token, each with its first position; none if the row is not one of
+    /// candidates.
     pub(crate) fn edited_candidates(&self) -> impl Iterator<Item = (usize, &'a [Candidate])> + use<'a> {
         let candidates = if let Values::Candidates(candidates) = self.values() { candidates } else { &[] };
         let block = |&(token, _): &(u32, f32)| token as usize / BLOCK;
@@ -27,13 +27,14 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// Number of blocks, the last one perhaps shorter.
+    /// The number of blocks; the last one may be short.
     pub(crate) fn blocks(&self) -> usize {
         self.vocab().div_ceil(BLOCK)
     }
 
-    /// A run from `block` on, of at most `most` blocks: as long as it can be read in place, else one block, copied.
-    pub(crate) fn run<'t>(&'t self, block: usize, most: usize, memory: &'t mut BlockBuffer) -> Run<'t> {
+    /// The run from `block` on, of at most `most` blocks: up to the next block with an edit, which is a run of its own,
+    /// copied.
+    pub(crate) fn run<'t>(&'t self, block: usize, most: usize, buffer: &'t mut BlockBuffer) -> Run<'t> {
         let start = block * BLOCK;
         let mut end = (start + most * BLOCK).min(self.vocab());
         let next = self.edits().partition_point(|&(id, _)| (id as usize) < start);
@@ -41,74 +42,73 @@ impl<'a> Row<'a> {
             end = end.min(id as usize / BLOCK * BLOCK);
         }
         if end <= start {
-            return Run::plain(self.copied_block(block, memory));
+            return Run::plain(self.copied_block(block, buffer));
         }
         let mask = self.mask().map(|words| words.get(start / 32..).unwrap_or(&[]));
         Run { values: self.values().slice(start, end), mask }
     }
 
-    /// Calls `visit(first block, run)` for runs that cover some blocks, in order.
+    /// Calls `visit(first block, run)` for the runs of some blocks, in order.
     pub(crate) fn for_each_run(
         &self,
         blocks: Range<usize>,
-        memory: &mut BlockBuffer,
+        buffer: &mut BlockBuffer,
         mut visit: impl FnMut(usize, Run<'_>),
     ) {
         let mut block = blocks.start;
         while block < blocks.end {
-            let run = self.run(block, blocks.end - block, memory);
+            let run = self.run(block, blocks.end - block, buffer);
             visit(block, run);
             block += run.blocks();
         }
     }
 
-    /// Calls `visit(first block, run, those of the blocks that are in it)` for runs that hold some blocks, which
-    /// ascend.
+    /// Calls `visit(first block, run, blocks in it)` for the runs that contain the given blocks, which ascend.
     pub(crate) fn for_each_run_with(
         &self,
         mut blocks: &[u32],
-        memory: &mut BlockBuffer,
+        buffer: &mut BlockBuffer,
         mut visit: impl FnMut(usize, Run<'_>, &[u32]),
     ) {
         while let Some(&first) = blocks.first() {
             let first = first as usize;
-            let run = self.run(first, self.blocks() - first, memory);
+            let run = self.run(first, self.blocks() - first, buffer);
             let here = blocks.partition_point(|&block| (block as usize) < first + run.blocks());
             visit(first, run, &blocks[..here]);
             blocks = &blocks[here..];
         }
     }
 
-    /// One block as a copy, after edits and mask.
-    pub(crate) fn copied_block<'t>(&self, block: usize, memory: &'t mut BlockBuffer) -> &'t mut [f32] {
+    /// A copy of a block, after edits and mask.
+    pub(crate) fn copied_block<'t>(&self, block: usize, buffer: &'t mut BlockBuffer) -> &'t mut [f32] {
         let start = block * BLOCK;
-        let out = &mut memory.0[..BLOCK.min(self.vocab() - start)];
+        let out = &mut buffer.0[..BLOCK.min(self.vocab() - start)];
         self.write(start, out);
         out
     }
 
-    /// The same less `shift`.
-    pub(crate) fn shifted_block<'t>(&self, block: usize, shift: f32, memory: &'t mut BlockBuffer) -> Run<'t> {
-        let out = self.copied_block(block, memory);
+    /// The same with `shift` subtracted.
+    pub(crate) fn shifted_block<'t>(&self, block: usize, shift: f32, buffer: &'t mut BlockBuffer) -> Run<'t> {
+        let out = self.copied_block(block, buffer);
         out.iter_mut().for_each(|l| *l -= shift);
         Run::plain(out)
     }
 
-    /// The logits of one lane of a block, after edits and mask, -infinity beyond the row's end.
+    /// The logits of one lane of a block, after edits and mask; -infinity beyond the row's end.
     pub(crate) fn column(&self, block: usize, lane: usize) -> Vector {
-        let (start, place) = (block * BLOCK, |v: usize| v * LANES + lane % LANES);
+        let (start, at) = (block * BLOCK, |v: usize| v * LANES + lane % LANES);
         let is_plain = !self.is_touched() && start + BLOCK <= self.vocab();
         match self.values() {
             Values::F32(v) if is_plain => {
                 let block = &v[start..start + BLOCK];
-                std::array::from_fn(|v| block[place(v)])
+                std::array::from_fn(|v| block[at(v)])
             }
             Values::Candidates(v) if is_plain => {
                 let block = &v[start..start + BLOCK];
-                std::array::from_fn(|v| block[place(v)].logit)
+                std::array::from_fn(|v| block[at(v)].logit)
             }
             _ => std::array::from_fn(|v| {
-                let token = start + place(v);
+                let token = start + at(v);
                 if token < self.vocab() { self.logit(token as u32) } else { f32::NEG_INFINITY }
             }),
         }

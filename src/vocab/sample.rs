@@ -1,29 +1,30 @@
-//! A sample of the row: what an answer will be about, before it is looked for.
+//! A sample of the row, for estimates of where a prefix of the descending order ends.
 
+use super::kernels::lanes::LANES;
 use super::kernels::prefix::PrefixSum;
-use super::weighed::{Bracket, SearchTarget};
-use super::{LANES, Scratch, Vocabulary};
+use super::weighted::{Bracket, SearchTarget};
+use super::{Scratch, Vocabulary};
 
 /// Vectors in a sample.
 pub(super) const VECTORS: usize = 256;
 
-/// Tokens of the sample that an estimate may be wrong by.
+/// Tokens of the sample by which an estimate may be off.
 const FEW: usize = 32;
 
-/// How far down the first look goes, in nats.
+/// How far down the first bracket goes, in nats.
 const FIRST_STEP: f64 = 4.0;
 
-/// What a sample says of the tokens below some logit.
+/// An estimate of the tokens that have a given share of the weight below some logit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PrefixEstimate {
-    /// How many it takes for a share of their weight.
+    /// How many tokens.
     pub(crate) tokens: usize,
-    /// Above it that share most probably lies.
+    /// A logit that these tokens are above with high probability.
     pub(crate) floor: f32,
 }
 
 impl Vocabulary<'_> {
-    /// Fills the sample: vectors of the row at even distances, or all of a short one. Returns the logits in it.
+    /// Fills the sample: evenly spaced vectors of the row, or all vectors of a short row. Returns its length in logits.
     pub(super) fn sample(&mut self) -> usize {
         let Self { row, scratch, .. } = self;
         let Scratch { sample, .. } = &mut **scratch;
@@ -40,8 +41,8 @@ impl Vocabulary<'_> {
         sample.len
     }
 
-    /// What it takes for a share of the weight of the tokens below `high`, down to `lowest`. None if the sample has no
-    /// such tokens.
+    /// Estimates which tokens have a share of the weight of the tokens in [lowest, high), from the largest down. None if
+    /// the sample has no such tokens.
     pub(crate) fn estimate_prefix(
         &mut self,
         share: f64,
@@ -51,16 +52,16 @@ impl Vocabulary<'_> {
         let sampled = self.sample();
         let Self { row, kernels, scratch, max, .. } = self;
         let sample = &mut scratch.sample;
-        if !sample.weigh(kernels, *max, scale) {
+        if !sample.compute_weights(kernels, *max, scale) {
             return None;
         }
-        let before = sample.above(kernels, high);
-        let all = sample.above(kernels, lowest).weight - before.weight;
+        let before = sample.prefix_sum(kernels, high);
+        let all = sample.prefix_sum(kernels, lowest).weight - before.weight;
         if all <= 0.0 {
             return None;
         }
-        // Where a share is reached, at or below a logit.
-        let reached = |mut high: f32, share: f64| {
+        // A bracket of the logit at which a share is complete, below `high`.
+        let bracket_of = |mut high: f32, share: f64| {
             let weight = before.weight + share * all;
             let keeps = |at: PrefixSum| at.weight < weight;
             let mut step = (FIRST_STEP / scale) as f32;
@@ -69,7 +70,7 @@ impl Vocabulary<'_> {
             while keeps(bracket.at_low) && low > lowest {
                 step *= 2.0;
                 (high, low) = (low, (low - step).max(lowest));
-                bracket = Bracket { low, at_low: sample.above(kernels, low), high, at_high: bracket.at_low };
+                bracket = Bracket { low, at_low: sample.prefix_sum(kernels, low), high, at_high: bracket.at_low };
             }
             if keeps(bracket.at_low) {
                 bracket
@@ -77,12 +78,12 @@ impl Vocabulary<'_> {
                 sample.narrow(kernels, bracket, SearchTarget::Weight(weight), FEW, keeps)
             }
         };
-        let here = reached(high, share);
-        let of_row = row.vocab() as f64 / sampled as f64;
-        let count = here.at_low.count.saturating_sub(before.count);
-        // Two standard deviations of a share: tokens that carry as much weight each.
+        let end = bracket_of(high, share);
+        let per_sampled = row.vocab() as f64 / sampled as f64;
+        let count = end.at_low.count.saturating_sub(before.count);
+        // Two standard deviations above the share, as if each token had the same weight.
         let sure = share + 2.0 * (share * (1.0 - share) / count.max(1) as f64).sqrt();
-        let floor = if sure < 1.0 { reached(here.high, sure).low } else { lowest };
-        Some(PrefixEstimate { tokens: (count as f64 * of_row) as usize, floor })
+        let floor = if sure < 1.0 { bracket_of(end.high, sure).low } else { lowest };
+        Some(PrefixEstimate { tokens: (count as f64 * per_sampled) as usize, floor })
     }
 }

@@ -1,23 +1,26 @@
-//! Weights added up: totals, tails, the draw from the whole vocabulary.
+//! Sums of weights: totals, tails, the draw from the whole vocabulary.
 //!
-//! A row is weighed tile by tile, in the pass that finds its maxima, against the largest logit seen so far; a tile that
-//! brings a much larger one is weighed again. Sums of different tiles then differ in their unit by a power of two,
-//! exactly. Only a row with logits so large that t would lose its fraction is weighed in a second pass, less its
-//! maximum.
+//! A row is weighted tile by tile, in the pass that finds its maxima, relative to the largest logit so far. A tile with a
+//! much larger logit is weighted again. The units of two tiles then differ by an exact power of two. Only a row whose
+//! logits are so large that t would lose its fraction (`exponential.rs`) takes a second pass, with its maximum
+//! subtracted.
 
-use super::kernels::exp_sums::Besides;
+use super::kernels::BLOCK;
 use super::kernels::exponential::{ExpParams, TileScale, binary_scale, power};
-use super::kernels::{BLOCK, Extent, Maxima};
+use super::kernels::lanes::{LANES, Vector};
+use super::kernels::maxima::{Extent, Maxima};
+use super::kernels::run::Run;
+use super::kernels::sums::SumsExtra;
 use super::row::BlockBuffer;
-use super::{LANES, Run, Scratch, USUAL_HEAD, Vector, Vocabulary, make_room, place};
+use super::{Scratch, USUAL_HEAD, Vocabulary, make_room};
 use crate::error::Result;
 use crate::logits::Row;
 use std::ops::Range;
 
-/// Blocks in a tile: the part of a row that is weighed with one exponent.
+/// Blocks in a tile, the part of a row that is weighted with one exponent.
 const TILE_BLOCKS: usize = 32;
 
-/// Its tokens.
+/// Tokens in a tile.
 pub(crate) const TILE: usize = TILE_BLOCKS * BLOCK;
 
 /// The sums of a row at one scale.
@@ -26,95 +29,94 @@ pub(super) struct Sums {
     /// The sum of the weights of each lane of each block.
     lanes: Vec<Vector>,
     tiles: Vec<TileSum>,
-    /// What is subtracted from every logit: the maximum of a row whose logits are too large, else 0.
+    /// Subtracted from every logit: the maximum if the logits are too large, else 0.
     shift: f32,
-    /// Brings the last tile's unit to exp((l - max) * scale).
+    /// The factor from the last tile's unit to exp((l - max) * scale).
     unit: f64,
-    /// Whether the tiles know their moments.
+    /// Whether the tiles have moments.
     with_moments: bool,
-    /// The lanes as they were, while tokens are left out.
+    /// The original lanes of blocks from which tokens are excluded.
     saved: Vec<(usize, Vector)>,
-    left_out: Vec<u32>,
+    excluded: Vec<u32>,
     weights: Vec<f32>,
 }
 
-/// A tile's total, in the unit of its parameters; 0 where no token has a weight.
+/// A tile's sums in the unit of its parameters.
 #[derive(Clone, Copy)]
 struct TileSum {
     params: ExpParams,
     total: f64,
-    /// The sum of weight times (logit - from), no logit being above `from`, in the same unit; 0 where nobody asked.
+    /// The sum of weight * (logit - from), where no logit is above `from`; 0 if it was not computed.
     moment: f64,
     from: f32,
 }
 
 impl Scratch {
-    /// How a tile of the row that was summed last was weighed.
+    /// How a tile of the row that was summed last was weighted.
     pub(crate) fn tile_scale(&self, tile: usize) -> TileScale {
         self.sums.tile_scale(tile)
     }
 }
 
 impl Sums {
-    /// Room for the usual row.
+    /// Reserves what the usual row needs.
     pub(super) fn reserve(&mut self, row: &Row<'_>) {
         make_room(&mut self.lanes, row.blocks());
         make_room(&mut self.tiles, row.blocks().div_ceil(TILE_BLOCKS));
         make_room(&mut self.saved, row.blocks());
-        make_room(&mut self.left_out, USUAL_HEAD.min(row.vocab()));
+        make_room(&mut self.excluded, USUAL_HEAD.min(row.vocab()));
         make_room(&mut self.weights, BLOCK);
     }
 
-    /// What brings a tile's unit to the last tile's.
+    /// The factor from a tile's unit to the last tile's.
     fn factor(&self, tile: usize) -> f64 {
         let last = self.tiles.last().map_or(0, |t| t.params.exponent());
-        // Never negative but for a tile without weight.
+        // Exponents do not decrease, but for tiles without a weight.
         let below = last.saturating_sub(self.tiles[tile].params.exponent()).max(0);
         if below < 1000 { power(-below) } else { 0.0 }
     }
 
-    /// The lanes from a block to the end of its tile, and what brings their sums to exp((l - max) * scale).
+    /// The lanes from a block to the end of its tile, and the factor from their unit to exp((l - max) * scale).
     pub(super) fn lanes_from(&self, block: usize) -> (&[Vector], f64) {
         let tile = block / TILE_BLOCKS;
         let end = self.lanes.len().min((tile + 1) * TILE_BLOCKS);
         (&self.lanes[block..end], self.factor(tile) * self.unit)
     }
 
-    /// How a tile was weighed.
     fn tile_scale(&self, tile: usize) -> TileScale {
         let params = self.tiles[tile].params;
         TileScale { params, unit: self.factor(tile) * self.unit, shift: self.shift }
     }
 
-    /// The tiles' totals, in the last one's unit.
-    fn in_tiles(&self) -> impl Iterator<Item = f64> + Clone + '_ {
+    /// The tiles' totals in the last tile's unit.
+    fn totals(&self) -> impl Iterator<Item = f64> + Clone + '_ {
         (0..self.tiles.len()).map(|tile| self.tiles[tile].total * self.factor(tile))
     }
 
-    /// Calls `visit(first block, run)` for the logits of some blocks as they are weighed.
+    /// Calls `visit(first block, run)` for the logits of some blocks as they were weighted.
     fn for_each_run(
         &self,
         row: &Row<'_>,
         blocks: Range<usize>,
-        memory: &mut BlockBuffer,
+        buffer: &mut BlockBuffer,
         mut visit: impl FnMut(usize, Run<'_>),
     ) {
         if self.shift == 0.0 {
-            return row.for_each_run(blocks, memory, visit);
+            return row.for_each_run(blocks, buffer, visit);
         }
-        blocks.for_each(|block| visit(block, row.shifted_block(block, self.shift, memory)));
+        blocks.for_each(|block| visit(block, row.shifted_block(block, self.shift, buffer)));
     }
 
-    /// Calls `visit(first block, run, how)` for all logits as they are weighed.
+    /// Calls `visit(first block, run, tile's scale)` for all logits as they were weighted.
     pub(super) fn for_each_tile(
         &self,
         row: &Row<'_>,
-        memory: &mut BlockBuffer,
+        buffer: &mut BlockBuffer,
         mut visit: impl FnMut(usize, Run<'_>, TileScale),
     ) {
         for tile in 0..self.tiles.len() {
-            let weighed = self.tile_scale(tile);
-            self.for_each_run(row, blocks_of(row, tile), memory, |block, run| visit(block, run, weighed));
+            let scale = self.tile_scale(tile);
+            self.for_each_run(row, blocks_of(row, tile), buffer, |block, run| visit(block, run, scale));
         }
     }
 }
@@ -128,19 +130,19 @@ impl Vocabulary<'_> {
     /// The sum of `exp((l - max) * scale)` over the row: at least 1, the largest token's own weight, however the f32
     /// weights are rounded.
     pub(crate) fn total(&mut self, scale: f64) -> f64 {
-        self.weigh(scale);
+        self.ensure_sums(scale);
         let sums = &self.scratch.sums;
-        (sums.in_tiles().sum::<f64>() * sums.unit).max(1.0)
+        (sums.totals().sum::<f64>() * sums.unit).max(1.0)
     }
 
     /// The sum of `exp((l - max) * scale)` over the tokens that are not among `excluded`.
     ///
-    /// docs/mathematics.md, 8: a tail taken as 1 minus the head would carry the rounding of the whole sum. Here the
-    /// lanes that hold an excluded token, sixteen tokens each, are summed again without it, and the others are taken as
+    /// The total minus the head would have the rounding error of the total (docs/mathematics.md, 8). Instead each lane of
+    /// a block that has an excluded token, sixteen tokens, is summed again without it, and all other lanes are used as
     /// they are: nothing cancels.
     pub(crate) fn total_without(&mut self, excluded: impl Iterator<Item = u32>, scale: f64) -> f64 {
-        self.weigh(scale);
-        self.leave_out(excluded);
+        self.ensure_sums(scale);
+        self.exclude(excluded);
         let (kernels, sums) = (self.kernels, &mut self.scratch.sums);
         let mut total = 0.0;
         let mut touched = sums.saved.iter().map(|&(block, _)| block / TILE_BLOCKS).peekable();
@@ -158,14 +160,14 @@ impl Vocabulary<'_> {
         total * sums.unit
     }
 
-    /// Sums the lanes of some tokens without them, and saves what they were.
-    fn leave_out(&mut self, tokens: impl Iterator<Item = u32>) {
+    /// Sums the lanes of some tokens again without the tokens, and saves the original lanes.
+    fn exclude(&mut self, tokens: impl Iterator<Item = u32>) {
         let (row, kernels, sums) = (&self.row, self.kernels, &mut self.scratch.sums);
-        sums.left_out.clear();
-        sums.left_out.extend(tokens);
-        // Tokens of one lane of a block stand beside each other.
-        sums.left_out.sort_unstable_by_key(|&token| place(token));
-        for tokens in sums.left_out.chunk_by(|&a, &b| place(a) == place(b)) {
+        sums.excluded.clear();
+        sums.excluded.extend(tokens);
+        // Groups the tokens of one lane of a block.
+        sums.excluded.sort_unstable_by_key(|&token| place(token));
+        for tokens in sums.excluded.chunk_by(|&a, &b| place(a) == place(b)) {
             let (block, lane) = place(tokens[0]);
             if sums.saved.last().is_none_or(|&(last, _)| last != block) {
                 sums.saved.push((block, sums.lanes[block]));
@@ -176,31 +178,31 @@ impl Vocabulary<'_> {
                 column[token as usize % BLOCK / LANES] = f32::NEG_INFINITY;
             }
             let params = sums.tiles[block / TILE_BLOCKS].params;
-            sums.lanes[block][lane] = (kernels.column)(&column, params) as f32;
+            sums.lanes[block][lane] = (kernels.column_weight)(&column, params) as f32;
         }
     }
 
     /// The sum of `exp((l - max) * scale) * (l - max)` over the row.
     pub(crate) fn moment(&mut self, scale: f64) -> f64 {
         if self.summed_at != Some(scale) || !self.scratch.sums.with_moments {
-            self.sum_at(scale, Besides::Moment { from: 0.0 }).expect(VALID);
+            self.sum_at(scale, SumsExtra::Moment { from: 0.0 }).expect(VALID);
         }
         let sums = &self.scratch.sums;
         let max = f64::from(self.max - sums.shift);
-        let in_tiles = sums.tiles.iter().enumerate().map(|(tile, sum)| {
+        let moments = sums.tiles.iter().enumerate().map(|(tile, sum)| {
             // Both terms are at most zero: nothing cancels.
             (sum.moment + (f64::from(sum.from) - max) * sum.total) * sums.factor(tile)
         });
-        in_tiles.sum::<f64>() * sums.unit
+        moments.sum::<f64>() * sums.unit
     }
 
     /// The token at which the running sum of `exp((l - max) * scale)`, in order of index, first exceeds `u` times the
-    /// total; `u` in (0, 1). No array of probabilities is built: the sums lead to the tile and the block.
+    /// total; `u` in (0, 1). The cumulative sum is searched by tile, then block, then token.
     pub(crate) fn quantile(&mut self, scale: f64, u: f64) -> u32 {
-        self.weigh(scale);
+        self.ensure_sums(scale);
         let sums = &self.scratch.sums;
-        let target = u * sums.in_tiles().sum::<f64>();
-        let (tile, before) = find_in_cumulative(sums.in_tiles(), target);
+        let target = u * sums.totals().sum::<f64>();
+        let (tile, before) = find_in_cumulative(sums.totals(), target);
         // From here on in the tile's own unit.
         let target = (target - before) / sums.factor(tile);
         let first = tile * TILE_BLOCKS;
@@ -208,121 +210,120 @@ impl Vocabulary<'_> {
         let (block, before) =
             find_in_cumulative(blocks.map(|lanes| (self.kernels.total)(std::slice::from_ref(lanes))), target);
         let block = first + block;
-        self.weigh_block(block);
+        self.compute_block_weights(block);
         let weights = self.scratch.sums.weights.iter().map(|&w| f64::from(w));
         let (token, _) = find_in_cumulative(weights, target - before);
         (block * BLOCK + token) as u32
     }
 
-    /// The weights of a block, and the unit that brings them to `exp((l - max) * scale)`.
+    /// The weights of a block, and the factor from their unit to `exp((l - max) * scale)`.
     pub(crate) fn block_weights(&mut self, block: usize, scale: f64) -> (&[f32], f64) {
-        self.weigh(scale);
-        self.weigh_block(block);
+        self.ensure_sums(scale);
+        self.compute_block_weights(block);
         let sums = &self.scratch.sums;
         (&sums.weights, sums.factor(block / TILE_BLOCKS) * sums.unit)
     }
 
-    /// The weights of a block, in its tile's unit.
-    fn weigh_block(&mut self, block: usize) {
+    /// Computes the weights of a block in its tile's unit.
+    fn compute_block_weights(&mut self, block: usize) {
         let Self { row, kernels, scratch, .. } = self;
         let mut weights = std::mem::take(&mut scratch.sums.weights);
         let params = scratch.sums.tiles[block / TILE_BLOCKS].params;
-        scratch.sums.for_each_run(row, block..block + 1, &mut scratch.copied, |_, run| {
+        scratch.sums.for_each_run(row, block..block + 1, &mut scratch.block, |_, run| {
             weights.resize(run.len(), 0.0);
             (kernels.weights)(run, params, &mut weights);
         });
         scratch.sums.weights = weights;
     }
 
-    /// Makes sure of the sums at a scale.
-    pub(super) fn weigh(&mut self, scale: f64) {
+    /// Computes the sums at a scale, unless they are those of the last pass.
+    pub(super) fn ensure_sums(&mut self, scale: f64) {
         if self.summed_at != Some(scale) {
-            self.sum_at(scale, Besides::Nothing).expect(VALID);
+            self.sum_at(scale, SumsExtra::None).expect(VALID);
         }
     }
 
-    /// The pass that finds maxima and sums together, and what is asked besides; a moment is taken from wherever is
-    /// best.
-    pub(super) fn sum_at(&mut self, scale: f64, besides: Besides) -> Result<()> {
+    /// Computes maxima, sums and `extra` in one pass. (Where a moment is taken from is chosen for each tile.)
+    pub(super) fn sum_at(&mut self, scale: f64, extra: SumsExtra) -> Result<()> {
         let c = binary_scale(scale);
         self.scratch.sums.lanes.resize(self.row.blocks(), [0.0; LANES]);
         self.scratch.sums.tiles.clear();
-        self.scratch.sums.with_moments = matches!(besides, Besides::Moment { .. });
-        if self.sum_tiles(c, besides)? {
+        self.scratch.sums.with_moments = matches!(extra, SumsExtra::Moment { .. });
+        if self.sum_tiles(c, extra)? {
             let sums = &mut self.scratch.sums;
             sums.shift = 0.0;
             sums.unit = sums.tiles.last().map_or(0.0, |t| t.params.unit(self.max, c));
         } else {
             self.find_maxima()?;
-            self.sum_shifted(c, besides);
+            self.sum_shifted(c, extra);
         }
         self.summed_at = Some(scale);
         Ok(())
     }
 
-    /// False if a logit is too large for it.
-    fn sum_tiles(&mut self, c: f32, besides: Besides) -> Result<bool> {
-        let (mut seen, mut params) = (Extent::NOTHING, None);
+    /// False if a logit is too large to be weighted as it is.
+    fn sum_tiles(&mut self, c: f32, extra: SumsExtra) -> Result<bool> {
+        let (mut so_far, mut last_params) = (Extent::EMPTY, None);
         for tile in 0..self.row.blocks().div_ceil(TILE_BLOCKS) {
-            let (mut used, mut from) = match params {
-                Some(params) => (params, seen.max),
+            let (mut params, mut from) = match last_params {
+                Some(params) => (params, so_far.max),
                 None => {
                     let max = self.maxima_of(blocks_of(&self.row, tile)).max;
-                    // Without a logit that weighs anything, any exponent will do.
+                    // Any exponent will do for a tile without a finite logit.
                     (ExpParams::new(if ExpParams::fits(max, c) { max } else { 0.0 }, c), max.max(f32::MIN))
                 }
             };
-            let mut extent = self.sum_tile(tile, used, besides, from);
-            let max = seen.max.max(extent.max);
+            let mut extent = self.sum_tile(tile, params, extra, from);
+            let max = so_far.max.max(extent.max);
             if max > f32::NEG_INFINITY {
                 if !ExpParams::fits(max, c) {
                     return Ok(false);
                 }
-                let has_room = used.has_room_for(max, c);
+                let has_room = params.has_room_for(max, c);
                 if !has_room {
-                    used = ExpParams::new(max, c);
+                    params = ExpParams::new(max, c);
                 }
-                if !has_room || (max > from && matches!(besides, Besides::Moment { .. })) {
+                if !has_room || (max > from && matches!(extra, SumsExtra::Moment { .. })) {
                     from = max;
-                    extent = self.sum_tile(tile, used, besides, from);
+                    extent = self.sum_tile(tile, params, extra, from);
                 }
-                params = Some(used);
+                last_params = Some(params);
             }
-            seen = seen.and(extent);
+            so_far = so_far.and(extent);
             let sums = &mut self.scratch.sums;
             let total = (self.kernels.total)(&sums.lanes[blocks_of(&self.row, tile)]);
-            sums.tiles.push(TileSum { params: used, total, moment: extent.moment, from });
+            sums.tiles.push(TileSum { params, total, moment: extent.moment, from });
         }
-        self.see(seen)?;
+        self.set_extent(so_far)?;
         Ok(true)
     }
 
-    fn sum_tile(&mut self, tile: usize, params: ExpParams, besides: Besides, from: f32) -> Extent {
+    fn sum_tile(&mut self, tile: usize, params: ExpParams, extra: SumsExtra, from: f32) -> Extent {
         let Self { row, kernels, scratch, .. } = self;
-        let Scratch { copied, maxima, columns, sums, .. } = &mut **scratch;
-        let (besides, mut seen) = (besides.from(from), Extent::NOTHING);
-        row.for_each_run(blocks_of(row, tile), copied, |first, run| {
+        let Scratch { block, maxima, columns, sums, .. } = &mut **scratch;
+        let (extra, mut extent) = (extra.from(from), Extent::EMPTY);
+        row.for_each_run(blocks_of(row, tile), block, |first, run| {
             let maxima = Maxima { blocks: &mut maxima[first..], columns, first };
-            seen = seen.and((kernels.sums)(run, params, besides, maxima, &mut sums.lanes[first..]));
+            extent = extent.and((kernels.sums)(run, params, extra, maxima, &mut sums.lanes[first..]));
         });
-        seen
+        extent
     }
 
-    /// With every logit less the maximum, which is known.
-    fn sum_shifted(&mut self, c: f32, besides: Besides) {
+    /// With the maximum, which must be known, subtracted from every logit.
+    fn sum_shifted(&mut self, c: f32, extra: SumsExtra) {
         let Self { row, kernels, scratch, max, .. } = self;
         let Sums { lanes, tiles, .. } = &mut scratch.sums;
-        let (params, besides) = (ExpParams::new(0.0, c), besides.from(0.0));
+        let (params, extra) = (ExpParams::new(0.0, c), extra.from(0.0));
         tiles.clear();
         for (tile, lanes) in lanes.chunks_mut(TILE_BLOCKS).enumerate() {
             let mut moment = 0.0;
             for (block, lanes) in (tile * TILE_BLOCKS..).zip(&mut *lanes) {
-                let run = row.shifted_block(block, *max, &mut scratch.copied);
+                let run = row.shifted_block(block, *max, &mut scratch.block);
                 let lanes = std::slice::from_mut(lanes);
-                // The maxima are known, and they are not these.
+                // The maxima of the shifted logits are not used.
                 let (mut block, mut column) = ([[0.0; LANES]], [[0.0; LANES]]);
-                let nowhere = Maxima { blocks: &mut block, columns: &mut column, first: 0 };
-                moment += (kernels.sums)(run, params, besides, nowhere, lanes).moment;
+                let unused = Maxima { blocks: &mut block, columns: &mut column, first: 0 };
+                moment += (kernels.sums)(run, params, extra, unused, lanes).moment;
             }
             tiles.push(TileSum { params, total: (kernels.total)(lanes), moment, from: 0.0 });
         }
@@ -330,15 +331,20 @@ impl Vocabulary<'_> {
     }
 }
 
-const VALID: &str = "the row was valid when it was opened";
+const VALID: &str = "the row was valid when it was first read";
 
 /// The blocks of a tile.
 fn blocks_of(row: &Row<'_>, tile: usize) -> Range<usize> {
     tile * TILE_BLOCKS..((tile + 1) * TILE_BLOCKS).min(row.blocks())
 }
 
-/// The first part at which the running sum exceeds the target, and the sum before it. Rounding may leave the target at
-/// the total: then the last part with any weight has it.
+/// The block and the lane of a token.
+fn place(token: u32) -> (usize, usize) {
+    (token as usize / BLOCK, token as usize % LANES)
+}
+
+/// The first part at which the running sum exceeds the target, and the sum before it. If rounding puts the target at the
+/// total, the last positive part.
 fn find_in_cumulative(parts: impl Iterator<Item = f64>, target: f64) -> (usize, f64) {
     let (mut found, mut before, mut after) = (0, 0.0, 0.0);
     for (i, part) in parts.enumerate().filter(|&(_, part)| part > 0.0) {

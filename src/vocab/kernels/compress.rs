@@ -1,22 +1,25 @@
 //! The logits of some blocks above a floor, without gaps.
 
+use super::ROWS;
+use super::collect::CollectRange;
+use super::format::Format;
 use super::lanes::Lanes;
-use super::run::{Allowed, Format, TypedRun};
-use super::{CollectRange, ROWS};
+use super::run::{Mask, TypedRun};
 
-/// Writes the logits of some blocks that reach `wanted.low` one behind the other into `out`, from place `len` on, and
-/// to `starts` how many stand before each block; returns how many there are in all. `out` has room for a vector more.
+/// Writes the logits of some blocks with `logit >= range.low` to `out` from position `len` on, without gaps, and
+/// appends to `starts` the position at which each block begins; returns the new length. `range.high` is not used. `out`
+/// needs room for one vector beyond the result.
 #[inline(always)]
-pub(crate) fn compress<L: Lanes, F: Format, A: Allowed>(
-    run: TypedRun<'_, F, A>,
-    wanted: CollectRange<'_>,
+pub(crate) fn compress<L: Lanes, F: Format, M: Mask>(
+    run: TypedRun<'_, F, M>,
+    range: CollectRange<'_>,
     out: &mut [f32],
     mut len: usize,
     starts: &mut Vec<u32>,
 ) -> usize {
-    let (low, last) = (L::splat(wanted.low), run.last());
-    for &number in wanted.blocks {
-        let b = number as usize - wanted.first;
+    let (low, last) = (L::splat(range.low), run.last());
+    for &number in range.blocks {
+        let b = number as usize - range.first;
         let Some(block) = run.whole().get(b).or(last.as_ref()) else { break };
         starts.push(len as u32);
         for v in 0..ROWS {

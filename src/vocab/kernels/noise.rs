@@ -1,50 +1,28 @@
-//! Noise for a whole vocabulary: the words of a counter-based generator, and the tokens that could win with them.
+//! Gumbel noise for a whole vocabulary: random words for every token, and the search for tokens that can win with them.
 //!
-//! The generator is Philox4x32-10, whose counter begins with a quarter of the token's index: four tokens share a block
-//! of four words. Ten rounds of two multiplications, two shifts and two exclusive-ors make the words of as many
-//! counters as there are 64-bit lanes, so that sixteen words take about 31 instructions. Nothing saves a token its
-//! word: with a word of 0 any weight may win.
+//! The generator is Philox4x32-10. Its counter starts with a quarter of the token's index, so four tokens share a block
+//! of four words. Ten rounds of two multiplications, two shifts and two exclusive-ors give the words of as many
+//! counters as there are 64-bit lanes: about 31 instructions for sixteen words. Every token needs its word, since with
+//! a word of 0 any weight can win.
 //!
-//! But no weight is looked at again. A word that is too large for the sum of the weights of its lane, which the first
-//! pass left behind, is too large for the token's own weight; so one bound for each lane of a block, compared with the
-//! least word in it, is all that most blocks take.
+//! Weights are not computed again. A word too large for the sum of its lane's weights, which the first pass stored, is
+//! too large for the token's own weight. One bound per lane of a block, compared with the smallest word in the lane, is
+//! enough for most blocks.
 
+use super::BLOCK;
 use super::lanes::{LANES, Lanes, Vector};
-use super::{BLOCK, ROWS};
+use super::words::{NoiseWords, Words};
 use crate::random::{MULTIPLIERS, Stream, WORDS};
 
-/// A word for each token of a block.
-pub(crate) type NoiseWords = [[u32; LANES]; ROWS];
-
-/// Numbers of 32 bits, side by side: the same word of the generator's block for so many counters.
-pub(crate) trait Words: Copy {
-    /// How many: as many as are worked on at once, so that none waits for another. A multiple of 4.
-    const COUNTERS: usize;
-
-    fn splat(x: u32) -> Self;
-    /// The numbers from `first` on.
-    fn consecutive(first: u32) -> Self;
-    /// The upper and the lower half of the product.
-    fn multiply(self, factor: u32) -> (Self, Self);
-    /// `self ^ key`.
-    fn xor(self, key: u32) -> Self;
-    /// `self ^ other ^ key`.
-    fn mix(self, other: Self, key: u32) -> Self;
-    /// Writes the words of each counter beside each other, counter by counter.
-    fn store(words: [Self; WORDS], out: &mut [[u32; LANES]]);
-    /// The least word of each lane.
-    fn least(words: &NoiseWords) -> [u32; LANES];
-}
-
-/// The block of the generator for each of the counters.
+/// The generator's block for each of the counters.
 #[inline(always)]
-fn blocks<W: Words>(stream: &Stream, counters: W) -> [W; WORDS] {
+fn philox<W: Words>(stream: &Stream, counters: W) -> [W; WORDS] {
     let ([low, high, which], [first, second, rest @ ..]) = (stream.counter, &stream.keys);
     let halves = |x: u32, i: usize| {
         let product = u64::from(x) * u64::from(MULTIPLIERS[i]);
         ((product >> 32) as u32, product as u32)
     };
-    // Three of the counter's words are the same for all, and so is half of what two rounds do with them.
+    // Three of the counter's words are the same for all counters, and with them half of the first two rounds.
     let (upper, same_1) = halves(high, 1);
     let (same_upper, same_3) = halves(upper ^ low ^ first[0], 0);
     let (upper, lower) = counters.multiply(MULTIPLIERS[0]);
@@ -59,25 +37,25 @@ fn blocks<W: Words>(stream: &Stream, counters: W) -> [W; WORDS] {
     words
 }
 
-/// The words of a block of tokens, the first of which is `first`.
+/// The words of the block of tokens that begins with `first`.
 #[inline(always)]
 pub(crate) fn noise_words<L: Lanes>(stream: &Stream, first: u32, out: &mut NoiseWords) {
     let mut counter = first / WORDS as u32;
     for out in out.chunks_exact_mut(L::Words::COUNTERS * WORDS / LANES) {
-        L::Words::store(blocks(stream, L::Words::consecutive(counter)), out);
+        L::Words::store(philox(stream, L::Words::consecutive(counter)), out);
         counter += L::Words::COUNTERS as u32;
     }
 }
 
-/// Where a search ended: in this block, because of these lanes, one bit each.
+/// Where a search stopped: the block, and the lanes in which a token can win, one bit each.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct NoiseMatch {
     pub(crate) block: usize,
     pub(crate) lanes: u32,
 }
 
-/// The first of the blocks with a lane of which a word is at most its sum times `limit`, and the words of that block;
-/// a block of which no sum is positive is passed over. `first` is the first block's first token.
+/// Finds the first block with a lane in which some word is at most the lane's sum times `limit`, and writes that
+/// block's words to `out`. Blocks without a positive sum are skipped. `first` is the first token of the first block.
 #[inline(always)]
 pub(crate) fn search_noise<L: Lanes>(
     stream: &Stream,
@@ -86,10 +64,10 @@ pub(crate) fn search_noise<L: Lanes>(
     limit: f32,
     out: &mut NoiseWords,
 ) -> Option<NoiseMatch> {
-    let (nothing, limit) = (L::splat(0.0), L::splat(limit));
+    let (zero, limit) = (L::splat(0.0), L::splat(limit));
     for (block, sums) in sums.iter().enumerate() {
         let sums = L::load(sums);
-        if L::bits(nothing.lt(sums)) == 0 {
+        if L::bits(zero.lt(sums)) == 0 {
             continue;
         }
         noise_words::<L>(stream, first + (block * BLOCK) as u32, out);

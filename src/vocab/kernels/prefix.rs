@@ -3,21 +3,21 @@
 use super::lanes::{LANES, Lanes};
 use super::{ROWS, UNROLL};
 
-/// What stands at or above a logit.
+/// The tokens of a prefix of the descending order: their total weight and their number.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct PrefixSum {
-    /// The row's first token weighs 1.
+    /// In units of the weight of the row's largest logit.
     pub(crate) weight: f64,
     pub(crate) count: usize,
 }
 
-/// Tokens in a chunk, of which there is a whole number.
+/// Tokens in a chunk: the lists that [`prefix_sum`] takes have whole chunks.
 pub(crate) const CHUNK: usize = UNROLL * LANES;
 
-/// The weight, in the weights' own unit, and the number of the tokens that reach `low`; of whole chunks.
+/// The sum of the weights, in their own unit, and the number of the tokens with `logit >= low`.
 #[inline(always)]
-pub(crate) fn above<L: Lanes>(logits: &[f32], weights: &[f32], low: f32) -> PrefixSum {
-    let (low, mut total, mut count) = (L::splat(low), L::no_sums(), 0);
+pub(crate) fn prefix_sum<L: Lanes>(logits: &[f32], weights: &[f32], low: f32) -> PrefixSum {
+    let (low, mut total, mut count) = (L::splat(low), L::zero_sums(), 0);
     let logits = logits.as_chunks::<LANES>().0.as_chunks::<UNROLL>().0;
     let weights = weights.as_chunks::<LANES>().0.as_chunks::<UNROLL>().0;
     for (logits, weights) in logits.chunks(ROWS / UNROLL).zip(weights.chunks(ROWS / UNROLL)) {
@@ -31,5 +31,5 @@ pub(crate) fn above<L: Lanes>(logits: &[f32], weights: &[f32], low: f32) -> Pref
         }
         sums[0].add(sums[1]).add(sums[2].add(sums[3])).add_to(&mut total);
     }
-    PrefixSum { weight: L::sum(total), count }
+    PrefixSum { weight: L::reduce_sums(total), count }
 }

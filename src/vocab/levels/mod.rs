@@ -1,4 +1,5 @@
-//! The instruction sets: one file each, and one for the whole numbers of both x86-64 levels.
+//! The instruction sets: an implementation of [`Lanes`](super::kernels::lanes::Lanes) each, and one file for the 32-bit
+//! integers of both x86-64 levels.
 
 pub(super) mod scalar;
 
@@ -11,6 +12,22 @@ pub(super) mod neon;
 #[cfg(target_arch = "x86_64")]
 mod x86_words;
 
-/// Bytes in a line of the cache.
+/// Bytes in a cache line.
 #[cfg(target_arch = "x86_64")]
-const LINE: usize = 64;
+const CACHE_LINE: usize = 64;
+
+/// Evaluates an expression of instructions on registers.
+///
+/// Such an instruction is unsafe for one reason only: the processor must have it. It has: every method of a level is
+/// inlined into the kernels of `dispatch.rs`, whose table `levels()` hands out only on a processor with all features of
+/// the level. Instructions that access memory do not belong in here; they stand in an `unsafe` block that says why the
+/// access is valid.
+#[cfg(target_arch = "x86_64")]
+macro_rules! simd {
+    ($instructions:expr) => {
+        // SAFETY: the processor has the instructions, see above.
+        unsafe { $instructions }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+use simd;

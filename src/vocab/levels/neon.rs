@@ -1,7 +1,8 @@
-//! Sixteen lanes in four 128-bit registers: NEON, which every 64-bit Arm processor has.
+//! Sixteen lanes in four 128-bit registers: NEON, which every 64-bit Arm processor has. It is part of the target, so
+//! instructions on registers are safe to call.
 
-use super::super::kernels::lanes::{FRACTION, LANES, Lanes, UNIT, Vector, WideArray, sum_by_halves};
-use super::super::kernels::noise::{NoiseWords, Words};
+use super::super::kernels::lanes::{FRACTION, IdCheck, LANES, Lanes, SumArray, UNIT, Vector, sum_by_halves};
+use super::super::kernels::words::{NoiseWords, Words};
 use crate::logits::Candidate;
 use std::arch::aarch64::*;
 
@@ -21,271 +22,232 @@ impl Neon {
     }
 }
 
-/// The next four ids, and any bits in which some were not what was expected.
-pub(crate) struct Expected {
-    next: int32x4_t,
-    wrong: int32x4_t,
-}
-
-// SAFETY, for every block below: NEON is part of the architecture.
 impl Lanes for Neon {
     type Mask = [uint32x4_t; 4];
-    type Sums = WideArray;
+    type Sums = SumArray;
     type Words = NeonWords;
-    type IdCheck = Expected;
+    type IdCheck = Ids;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
-        // SAFETY: NEON is there.
-        Self([unsafe { vdupq_n_f32(x) }; 4])
+        Self([vdupq_n_f32(x); 4])
     }
 
     #[inline(always)]
     fn load(x: &Vector) -> Self {
-        // SAFETY: NEON is there, and four floats can be read from each quarter.
+        // SAFETY: each quarter of `x` has four floats.
         Self(std::array::from_fn(|i| unsafe { vld1q_f32(x[4 * i..].as_ptr()) }))
     }
 
     #[inline(always)]
     fn store(self, out: &mut Vector) {
         for (quarter, lanes) in out.as_chunks_mut::<4>().0.iter_mut().zip(self.0) {
-            // SAFETY: NEON is there, and four floats can be written.
+            // SAFETY: `quarter` has four floats.
             unsafe { vst1q_f32(quarter.as_mut_ptr(), lanes) };
         }
     }
 
     #[inline(always)]
     fn load_f16(x: &[u16; LANES]) -> Self {
-        Self(std::array::from_fn(|i| {
-            // SAFETY: NEON is there, and four halves can be read from each quarter.
-            unsafe { widen_f16(vmovl_u16(vld1_u16(x[4 * i..].as_ptr()))) }
-        }))
+        // SAFETY: each quarter of `x` has four halves.
+        Self(std::array::from_fn(|i| widen_f16(vmovl_u16(unsafe { vld1_u16(x[4 * i..].as_ptr()) }))))
     }
 
     #[inline(always)]
     fn load_bf16(x: &[u16; LANES]) -> Self {
         Self(std::array::from_fn(|i| {
-            // SAFETY: NEON is there, and four halves can be read from each quarter.
-            unsafe { vreinterpretq_f32_u32(vshlq_n_u32::<16>(vmovl_u16(vld1_u16(x[4 * i..].as_ptr())))) }
+            // SAFETY: each quarter of `x` has four halves.
+            let halves = unsafe { vld1_u16(x[4 * i..].as_ptr()) };
+            vreinterpretq_f32_u32(vshlq_n_u32::<16>(vmovl_u16(halves)))
         }))
     }
 
-    /// By comparison: the instruction for the maximum would pass a NaN on.
+    /// By comparison: the maximum instruction would return a NaN in either operand.
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        // SAFETY: NEON is there.
-        self.zip(other, |a, b| unsafe { vbslq_f32(vcgtq_f32(a, b), a, b) })
+        self.zip(other, |a, b| vbslq_f32(vcgtq_f32(a, b), a, b))
     }
 
     #[inline(always)]
     fn min(self, other: Self) -> Self {
-        // SAFETY: NEON is there.
-        self.zip(other, |a, b| unsafe { vbslq_f32(vcltq_f32(a, b), a, b) })
+        self.zip(other, |a, b| vbslq_f32(vcltq_f32(a, b), a, b))
     }
 
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        // SAFETY: NEON is there.
-        self.zip(other, |a, b| unsafe { vaddq_f32(a, b) })
+        self.zip(other, |a, b| vaddq_f32(a, b))
     }
 
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
-        // SAFETY: NEON is there.
-        self.zip(other, |a, b| unsafe { vsubq_f32(a, b) })
+        self.zip(other, |a, b| vsubq_f32(a, b))
     }
 
     #[inline(always)]
     fn fma(self, b: Self, c: Self) -> Self {
-        // SAFETY: NEON is there.
-        Self(std::array::from_fn(|i| unsafe { vfmaq_f32(c.0[i], self.0[i], b.0[i]) }))
+        Self(std::array::from_fn(|i| vfmaq_f32(c.0[i], self.0[i], b.0[i])))
     }
 
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
-        // SAFETY: NEON is there.
-        self.zip(other, |a, b| unsafe { vmulq_f32(a, b) })
+        self.zip(other, |a, b| vmulq_f32(a, b))
     }
 
-    /// The conversion saturates below, where x86 has -2^31 too; a NaN becomes 0, whose weight nobody asks for.
+    /// The conversion saturates at -2^31, as on x86. A NaN becomes 0; a row with NaN is refused, so its weight is unused.
     #[inline(always)]
     fn split(self) -> (Self, Self) {
-        let whole = self.0.map(|x| {
-            // SAFETY: NEON is there.
-            unsafe { vreinterpretq_u32_s32(vcvtnq_s32_f32(x)) }
-        });
-        (
-            Self(whole.map(|i| {
-                // SAFETY: NEON is there.
-                unsafe { vreinterpretq_f32_u32(vorrq_u32(vandq_u32(i, vdupq_n_u32(FRACTION)), vdupq_n_u32(UNIT))) }
-            })),
-            Self(whole.map(|i| {
-                // SAFETY: NEON is there.
-                unsafe { vreinterpretq_f32_u32(vandq_u32(i, vdupq_n_u32(!FRACTION))) }
-            })),
-        )
+        let whole = self.0.map(|x| vreinterpretq_u32_s32(vcvtnq_s32_f32(x)));
+        let mantissa = |i| vreinterpretq_f32_u32(vorrq_u32(vandq_u32(i, vdupq_n_u32(FRACTION)), vdupq_n_u32(UNIT)));
+        let power = |i| vreinterpretq_f32_u32(vandq_u32(i, vdupq_n_u32(!FRACTION)));
+        (Self(whole.map(mantissa)), Self(whole.map(power)))
     }
 
     #[inline(always)]
     fn ge(self, other: Self) -> Self::Mask {
-        // SAFETY: NEON is there.
-        self.compare(other, |a, b| unsafe { vcgeq_f32(a, b) })
+        self.compare(other, |a, b| vcgeq_f32(a, b))
     }
 
     #[inline(always)]
     fn lt(self, other: Self) -> Self::Mask {
-        // SAFETY: NEON is there.
-        self.compare(other, |a, b| unsafe { vcltq_f32(a, b) })
+        self.compare(other, |a, b| vcltq_f32(a, b))
     }
 
     #[inline(always)]
     fn ordered(self, other: Self) -> Self::Mask {
-        // SAFETY: NEON is there.
-        self.compare(other, |a, b| unsafe { vandq_u32(vceqq_f32(a, a), vceqq_f32(b, b)) })
+        self.compare(other, |a, b| vandq_u32(vceqq_f32(a, a), vceqq_f32(b, b)))
     }
 
     #[inline(always)]
     fn keep(self, mask: Self::Mask) -> Self {
-        Self(std::array::from_fn(|i| {
-            // SAFETY: NEON is there.
-            unsafe { vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(self.0[i]), mask[i])) }
-        }))
+        Self(std::array::from_fn(|i| vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(self.0[i]), mask[i]))))
     }
 
     #[inline(always)]
-    fn only(self, bits: u16) -> Self {
-        const LANE: [u32; 4] = [1, 2, 4, 8];
+    fn allow(self, bits: u16) -> Self {
         Self(std::array::from_fn(|i| {
-            // SAFETY: NEON is there, and four words can be read.
-            unsafe {
-                let set = vtstq_u32(vdupq_n_u32(u32::from(bits) >> (4 * i)), vld1q_u32(LANE.as_ptr()));
-                vbslq_f32(set, self.0[i], vdupq_n_f32(f32::NEG_INFINITY))
-            }
+            let set = vtstq_u32(vdupq_n_u32(u32::from(bits) >> (4 * i)), lane_bits());
+            vbslq_f32(set, self.0[i], vdupq_n_f32(f32::NEG_INFINITY))
         }))
     }
 
     #[inline(always)]
     fn load_logits(candidates: &[Candidate; LANES]) -> Self {
         Self(std::array::from_fn(|i| {
-            // SAFETY: NEON is there, and four candidates can be read, whose words it takes apart.
+            // SAFETY: four candidates have twelve words.
             unsafe { vld3q_f32(candidates[4 * i..][..4].as_ptr().cast()).1 }
         }))
     }
 
     #[inline(always)]
-    fn new_id_check(first: i32) -> Expected {
-        const COUNT: [i32; 4] = [0, 1, 2, 3];
-        // SAFETY: NEON is there, and four words can be read.
-        unsafe { Expected { next: vaddq_s32(vdupq_n_s32(first), vld1q_s32(COUNT.as_ptr())), wrong: vdupq_n_s32(0) } }
-    }
-
-    #[inline(always)]
-    fn update_id_check(Expected { next, wrong }: &mut Expected, candidates: &[Candidate; LANES]) {
-        for four in candidates.as_chunks::<4>().0 {
-            // SAFETY: NEON is there, and four candidates can be read.
-            unsafe {
-                *wrong = vorrq_s32(*wrong, veorq_s32(vld3q_s32(four.as_ptr().cast()).0, *next));
-                *next = vaddq_s32(*next, vdupq_n_s32(4));
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn id_check_passed(ids: Expected) -> bool {
-        // SAFETY: NEON is there.
-        unsafe { vmaxvq_u32(vreinterpretq_u32_s32(ids.wrong)) == 0 }
-    }
-
-    #[inline(always)]
     fn and(a: Self::Mask, b: Self::Mask) -> Self::Mask {
-        // SAFETY: NEON is there.
-        std::array::from_fn(|i| unsafe { vandq_u32(a[i], b[i]) })
+        std::array::from_fn(|i| vandq_u32(a[i], b[i]))
     }
 
     #[inline(always)]
     fn bits(mask: Self::Mask) -> u32 {
-        const WEIGHTS: [u32; 4] = [1, 2, 4, 8];
-        (0..4).fold(0, |bits, i| {
-            // SAFETY: NEON is there, and four words can be read.
-            bits | unsafe { vaddvq_u32(vandq_u32(mask[i], vld1q_u32(WEIGHTS.as_ptr()))) } << (4 * i)
-        })
+        (0..4).fold(0, |bits, i| bits | vaddvq_u32(vandq_u32(mask[i], lane_bits())) << (4 * i))
     }
 
     #[inline(always)]
-    fn no_sums() -> WideArray {
+    fn zero_sums() -> SumArray {
         [0.0; LANES]
     }
 
     #[inline(always)]
-    fn add_to(self, sums: &mut WideArray) {
+    fn add_to(self, sums: &mut SumArray) {
         let mut lanes = [0.0; LANES];
         self.store(&mut lanes);
         sums.iter_mut().zip(lanes).for_each(|(sum, x)| *sum += f64::from(x));
     }
 
     #[inline(always)]
-    fn sum(sums: WideArray) -> f64 {
+    fn reduce_sums(sums: SumArray) -> f64 {
         sum_by_halves(sums)
     }
 }
 
-/// The numbers of sixteen counters, in order.
+/// One bit for each of four lanes.
+#[inline(always)]
+fn lane_bits() -> uint32x4_t {
+    const BITS: [u32; 4] = [1, 2, 4, 8];
+    // SAFETY: `BITS` has four words.
+    unsafe { vld1q_u32(BITS.as_ptr()) }
+}
+
+/// The next four ids, and the bits in which any id so far differed.
+pub(crate) struct Ids {
+    next: int32x4_t,
+    wrong: int32x4_t,
+}
+
+impl IdCheck for Ids {
+    #[inline(always)]
+    fn new(first: i32) -> Self {
+        const COUNT: [i32; 4] = [0, 1, 2, 3];
+        // SAFETY: `COUNT` has four words.
+        let count = unsafe { vld1q_s32(COUNT.as_ptr()) };
+        Self { next: vaddq_s32(vdupq_n_s32(first), count), wrong: vdupq_n_s32(0) }
+    }
+
+    #[inline(always)]
+    fn update(&mut self, candidates: &[Candidate; LANES]) {
+        for four in candidates.as_chunks::<4>().0 {
+            // SAFETY: four candidates have twelve words.
+            let ids = unsafe { vld3q_s32(four.as_ptr().cast()).0 };
+            self.wrong = vorrq_s32(self.wrong, veorq_s32(ids, self.next));
+            self.next = vaddq_s32(self.next, vdupq_n_s32(4));
+        }
+    }
+
+    #[inline(always)]
+    fn ok(self) -> bool {
+        vmaxvq_u32(vreinterpretq_u32_s32(self.wrong)) == 0
+    }
+}
+
+/// The integers of sixteen counters, in order.
 #[derive(Clone, Copy)]
 pub(crate) struct NeonWords([uint32x4_t; 4]);
 
-// SAFETY, for every block below: NEON is part of the architecture.
 impl Words for NeonWords {
     const COUNTERS: usize = 16;
 
     #[inline(always)]
     fn splat(x: u32) -> Self {
-        // SAFETY: NEON is there.
-        Self([unsafe { vdupq_n_u32(x) }; 4])
+        Self([vdupq_n_u32(x); 4])
     }
 
     #[inline(always)]
     fn consecutive(first: u32) -> Self {
         const COUNT: [u32; 4] = [0, 1, 2, 3];
-        Self(std::array::from_fn(|i| {
-            // SAFETY: NEON is there, and four words can be read.
-            unsafe { vaddq_u32(vld1q_u32(COUNT.as_ptr()), vdupq_n_u32(first + 4 * i as u32)) }
-        }))
+        // SAFETY: `COUNT` has four words.
+        let count = unsafe { vld1q_u32(COUNT.as_ptr()) };
+        Self(std::array::from_fn(|i| vaddq_u32(count, vdupq_n_u32(first + 4 * i as u32))))
     }
 
     #[inline(always)]
     fn multiply(self, factor: u32) -> (Self, Self) {
         let product = self.0.map(|x| {
-            // SAFETY: NEON is there.
-            unsafe {
-                let low = vmull_u32(vget_low_u32(x), vdup_n_u32(factor));
-                (vreinterpretq_u32_u64(low), vreinterpretq_u32_u64(vmull_high_u32(x, vdupq_n_u32(factor))))
-            }
+            let low = vmull_u32(vget_low_u32(x), vdup_n_u32(factor));
+            (vreinterpretq_u32_u64(low), vreinterpretq_u32_u64(vmull_high_u32(x, vdupq_n_u32(factor))))
         });
-        // SAFETY: NEON is there.
-        (
-            Self(product.map(|(a, b)| unsafe { vuzp2q_u32(a, b) })),
-            Self(product.map(|(a, b)| unsafe { vuzp1q_u32(a, b) })),
-        )
+        (Self(product.map(|(a, b)| vuzp2q_u32(a, b))), Self(product.map(|(a, b)| vuzp1q_u32(a, b))))
     }
 
     #[inline(always)]
     fn xor(self, key: u32) -> Self {
-        // SAFETY: NEON is there.
-        Self(self.0.map(|x| unsafe { veorq_u32(x, vdupq_n_u32(key)) }))
+        Self(self.0.map(|x| veorq_u32(x, vdupq_n_u32(key))))
     }
 
     #[inline(always)]
     fn mix(self, other: Self, key: u32) -> Self {
-        Self(std::array::from_fn(|i| {
-            // SAFETY: NEON is there.
-            unsafe { veorq_u32(veorq_u32(other.0[i], vdupq_n_u32(key)), self.0[i]) }
-        }))
+        Self(std::array::from_fn(|i| veorq_u32(veorq_u32(other.0[i], vdupq_n_u32(key)), self.0[i])))
     }
 
     #[inline(always)]
     fn store([a, b, c, d]: [Self; 4], out: &mut [[u32; LANES]]) {
         for (i, out) in out.iter_mut().enumerate() {
-            // SAFETY: NEON is there, and sixteen words can be written.
+            // SAFETY: `out` has sixteen words.
             unsafe { vst4q_u32(out.as_mut_ptr(), uint32x4x4_t(a.0[i], b.0[i], c.0[i], d.0[i])) };
         }
     }
@@ -294,7 +256,7 @@ impl Words for NeonWords {
     fn least(words: &NoiseWords) -> [u32; LANES] {
         let mut least = [u32::MAX; LANES];
         for (i, least) in least.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-            // SAFETY: NEON is there, and four words can be read from each quarter of a row and written.
+            // SAFETY: `least` and each quarter of a row of `words` have four words.
             unsafe {
                 let min =
                     words.iter().fold(vdupq_n_u32(u32::MAX), |min, x| vminq_u32(min, vld1q_u32(x[4 * i..].as_ptr())));
@@ -305,18 +267,15 @@ impl Words for NeonWords {
     }
 }
 
-/// Half precision in the low halves of four words: the magnitude's bits, moved under a float's exponent, are the number
-/// times 2^-112; infinities and NaN get an exponent of their own.
+/// Half precision in the low halves of four words. Shifted under a float's exponent, the bits of the magnitude are the
+/// number times 2^-112; infinity and NaN get an exponent of their own.
 #[inline(always)]
 fn widen_f16(bits: uint32x4_t) -> float32x4_t {
     const INFINITY: u32 = 0x7c00 << 13;
-    // SAFETY: NEON is there.
-    unsafe {
-        let magnitude = vshlq_n_u32::<13>(vandq_u32(bits, vdupq_n_u32(0x7fff)));
-        let finite = vmulq_n_f32(vreinterpretq_f32_u32(magnitude), f32::from_bits((127 + 112) << 23));
-        let special = vorrq_u32(magnitude, vdupq_n_u32(0x7f80_0000));
-        let is_special = vcgeq_u32(magnitude, vdupq_n_u32(INFINITY));
-        let sign = vshlq_n_u32::<16>(vandq_u32(bits, vdupq_n_u32(0x8000)));
-        vreinterpretq_f32_u32(vorrq_u32(sign, vbslq_u32(is_special, special, vreinterpretq_u32_f32(finite))))
-    }
+    let magnitude = vshlq_n_u32::<13>(vandq_u32(bits, vdupq_n_u32(0x7fff)));
+    let finite = vmulq_n_f32(vreinterpretq_f32_u32(magnitude), f32::from_bits((127 + 112) << 23));
+    let special = vorrq_u32(magnitude, vdupq_n_u32(0x7f80_0000));
+    let is_special = vcgeq_u32(magnitude, vdupq_n_u32(INFINITY));
+    let sign = vshlq_n_u32::<16>(vandq_u32(bits, vdupq_n_u32(0x8000)));
+    vreinterpretq_f32_u32(vorrq_u32(sign, vbslq_u32(is_special, special, vreinterpretq_u32_f32(finite))))
 }

@@ -1,7 +1,7 @@
-//! Sixteen lanes as an array: the path for machines without vectors, and the reference for those with them.
+//! Sixteen lanes as an array: the level of processors without vectors, and the reference for all others.
 
-use super::super::kernels::lanes::{FRACTION, LANES, Lanes, UNIT, Vector, WideArray, sum_by_halves};
-use super::super::kernels::noise::{NoiseWords, Words};
+use super::super::kernels::lanes::{FRACTION, IdCheck, LANES, Lanes, SumArray, UNIT, Vector, sum_by_halves};
+use super::super::kernels::words::{NoiseWords, Words};
 use crate::logits::Candidate;
 
 /// Sixteen lanes as an array.
@@ -20,17 +20,11 @@ impl Scalar {
     }
 }
 
-/// The next id, and any bit in which one was not what was expected.
-pub(crate) struct Expected {
-    next: i32,
-    wrong: i32,
-}
-
 impl Lanes for Scalar {
     type Mask = u16;
-    type Sums = WideArray;
+    type Sums = SumArray;
     type Words = ScalarWords;
-    type IdCheck = Expected;
+    type IdCheck = Ids;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -93,24 +87,6 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn new_id_check(first: i32) -> Expected {
-        Expected { next: first, wrong: 0 }
-    }
-
-    #[inline(always)]
-    fn update_id_check(ids: &mut Expected, candidates: &[Candidate; LANES]) {
-        for c in candidates {
-            ids.wrong |= c.id ^ ids.next;
-            ids.next = ids.next.wrapping_add(1);
-        }
-    }
-
-    #[inline(always)]
-    fn id_check_passed(ids: Expected) -> bool {
-        ids.wrong == 0
-    }
-
-    #[inline(always)]
     fn and(a: u16, b: u16) -> u16 {
         a & b
     }
@@ -126,7 +102,7 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn only(self, bits: u16) -> Self {
+    fn allow(self, bits: u16) -> Self {
         Self(std::array::from_fn(|i| if bits >> i & 1 == 1 { self.0[i] } else { f32::NEG_INFINITY }))
     }
 
@@ -140,24 +116,50 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn no_sums() -> WideArray {
+    fn zero_sums() -> SumArray {
         [0.0; LANES]
     }
 
     #[inline(always)]
-    fn add_to(self, sums: &mut WideArray) {
+    fn add_to(self, sums: &mut SumArray) {
         let mut lanes = [0.0; LANES];
         self.store(&mut lanes);
         sums.iter_mut().zip(lanes).for_each(|(sum, x)| *sum += f64::from(x));
     }
 
     #[inline(always)]
-    fn sum(sums: WideArray) -> f64 {
+    fn reduce_sums(sums: SumArray) -> f64 {
         sum_by_halves(sums)
     }
 }
 
-/// Whole numbers as an array.
+/// The next id, and the bits in which any id so far differed.
+pub(crate) struct Ids {
+    next: i32,
+    wrong: i32,
+}
+
+impl IdCheck for Ids {
+    #[inline(always)]
+    fn new(first: i32) -> Self {
+        Self { next: first, wrong: 0 }
+    }
+
+    #[inline(always)]
+    fn update(&mut self, candidates: &[Candidate; LANES]) {
+        for c in candidates {
+            self.wrong |= c.id ^ self.next;
+            self.next = self.next.wrapping_add(1);
+        }
+    }
+
+    #[inline(always)]
+    fn ok(self) -> bool {
+        self.wrong == 0
+    }
+}
+
+/// Integers as an array.
 #[derive(Clone, Copy)]
 pub(crate) struct ScalarWords([u32; 4]);
 
@@ -203,8 +205,8 @@ impl Words for ScalarWords {
     }
 }
 
-/// The nearest whole number (ties to even), from -2^31 for what is below and for a NaN; `x` is below 2^31. Adding
-/// 1.5 * 2^52 leaves it in the low bits, which vectorises where the instruction for it is missing.
+/// The nearest integer (ties to even) of an `x` below 2^31; -2^31 for smaller x and for NaN. Adding 1.5 * 2^52 leaves the
+/// integer in the low bits, which vectorises even without a conversion instruction.
 #[inline(always)]
 fn round_to_i32(x: f32) -> i32 {
     const SHIFT: f64 = 6_755_399_441_055_744.0;
@@ -213,15 +215,15 @@ fn round_to_i32(x: f32) -> i32 {
     ((if x > lowest { x } else { lowest }) + SHIFT).to_bits() as i32
 }
 
-/// `a * b + c`, rounded once. Where the target has no such instruction, std would call the system's `fmaf`, one lane
-/// at a time and not everywhere correct; the detour over f64 is exact and vectorises.
+/// `a * b + c`, rounded once. Where the target has no such instruction std calls the system's `fmaf`, one lane at a time
+/// and not correct everywhere; the computation in f64 is exact and vectorises.
 #[inline(always)]
 fn fma(a: f32, b: f32, c: f32) -> f32 {
     if cfg!(any(target_feature = "fma", target_arch = "aarch64")) { a.mul_add(b, c) } else { fma_by_f64(a, b, c) }
 }
 
-/// The product is exact in f64; the sum is rounded to odd there, so that rounding it once more to f32 is right
-/// (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
+/// The product is exact in f64. The sum is rounded to odd, so that rounding it again to f32 is correct (Boldo and
+/// Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
 #[inline(always)]
 fn fma_by_f64(a: f32, b: f32, c: f32) -> f32 {
     let product = f64::from(a) * f64::from(b);
@@ -230,7 +232,7 @@ fn fma_by_f64(a: f32, b: f32, c: f32) -> f32 {
     let grown = sum - product;
     let error = (product - (sum - grown)) + (c - grown);
     let mut bits = sum.to_bits();
-    // False for a NaN, which an infinite sum leaves in `error`.
+    // False for NaN, which is the error of an infinite sum.
     if error.abs() > 0.0 && bits & 1 == 0 {
         bits = if (error > 0.0) == (sum > 0.0) { bits + 1 } else { bits - 1 };
     }
@@ -246,7 +248,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(200_000))]
 
         #[test]
-        fn the_detour_over_f64_is_a_fused_multiply_add(a: u32, b: u32, c: u32, near: bool) {
+        fn fma_by_f64_equals_fused_multiply_add(a: u32, b: u32, c: u32, near: bool) {
             let (a, b) = (f32::from_bits(a), f32::from_bits(b));
             // Half of the cases cancel, where a second rounding shows.
             let c = if near { -(a * b) * (1.0 + f32::from_bits(0x3380_0000 | (c >> 12))) } else { f32::from_bits(c) };

@@ -1,14 +1,15 @@
-//! Logits with their weights beside them, and the search for the end of a prefix of their descending order.
+//! A list of logits with their weights, and the search for the end of a prefix of their descending order.
 
 use super::dispatch::Kernels;
-use super::kernels::CollectRange;
+use super::kernels::collect::CollectRange;
 use super::kernels::exponential::{ExpParams, binary_scale};
 use super::kernels::lanes::LANES;
 use super::kernels::prefix::{CHUNK, PrefixSum};
-use super::{RankedToken, Run};
+use super::kernels::ranked::RankedToken;
+use super::kernels::run::Run;
 use crate::order::halfway;
 
-/// Where a search will end, as far as the searcher knows.
+/// The weight or number of tokens at which a search is expected to end. It guides the search and decides nothing.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum SearchTarget {
     Weight(f64),
@@ -18,11 +19,11 @@ pub(crate) enum SearchTarget {
 /// Some tokens of a row.
 #[derive(Default)]
 pub(super) struct WeightedLogits {
-    /// As many as there ever were; of these `len` count, and -infinity follows them up to a whole chunk.
+    /// The first `len` are used; -infinity pads them to a whole chunk.
     pub(super) logits: Vec<f32>,
     weights: Vec<f32>,
     pub(super) len: usize,
-    /// Brings the weights to exp((l - max) * scale).
+    /// The factor from weights to exp((l - max) * scale).
     unit: f64,
 }
 
@@ -30,13 +31,15 @@ pub(super) struct WeightedLogits {
 #[derive(Clone, Copy)]
 pub(super) struct Bracket {
     pub(super) low: f32,
+    /// The tokens with logit >= low.
     pub(super) at_low: PrefixSum,
     pub(super) high: f32,
+    /// The tokens with logit >= high.
     pub(super) at_high: PrefixSum,
 }
 
 impl WeightedLogits {
-    /// Room for `n` tokens and one vector more. Memory that nobody has written to costs nothing yet.
+    /// Reserves room for `n` tokens and one vector more. Zeroed pages that are never written take no memory.
     pub(super) fn reserve(&mut self, n: usize) {
         let room = n.next_multiple_of(CHUNK) + LANES;
         if self.logits.len() < room {
@@ -44,13 +47,13 @@ impl WeightedLogits {
         }
     }
 
-    /// All of them, in whole chunks.
+    /// The logits in whole chunks.
     pub(super) fn padded(&self) -> &[f32] {
         &self.logits[..self.len.next_multiple_of(CHUNK)]
     }
 
-    /// Fills up the last chunk and weighs all at a scale; false if the logits are too large for that.
-    pub(super) fn weigh(&mut self, kernels: &Kernels, max: f32, scale: f64) -> bool {
+    /// Pads the last chunk and computes all weights at a scale; false if the logits are too large for that.
+    pub(super) fn compute_weights(&mut self, kernels: &Kernels, max: f32, scale: f64) -> bool {
         let (c, padded) = (binary_scale(scale), self.len.next_multiple_of(CHUNK));
         if !ExpParams::fits(max, c) {
             return false;
@@ -62,32 +65,32 @@ impl WeightedLogits {
         true
     }
 
-    /// What stands at or above a logit.
-    pub(super) fn above(&self, kernels: &Kernels, low: f32) -> PrefixSum {
+    /// The tokens with `logit >= low`.
+    pub(super) fn prefix_sum(&self, kernels: &Kernels, low: f32) -> PrefixSum {
         let n = self.len.next_multiple_of(CHUNK);
-        let PrefixSum { weight, count } = (kernels.above)(&self.logits[..n], &self.weights[..n], low);
+        let PrefixSum { weight, count } = (kernels.prefix_sum)(&self.logits[..n], &self.weights[..n], low);
         PrefixSum { weight: weight * self.unit, count }
     }
 
-    /// The bracket of all between two logits.
+    /// The bracket between two logits.
     pub(super) fn between(&self, kernels: &Kernels, low: f32, high: f32) -> Bracket {
-        Bracket { low, at_low: self.above(kernels, low), high, at_high: self.above(kernels, high) }
+        Bracket { low, at_low: self.prefix_sum(kernels, low), high, at_high: self.prefix_sum(kernels, high) }
     }
 
-    /// Narrows a bracket in which a prefix ends down to `few` tokens, or to one logit. `keeps(above)` says whether the
-    /// token that comes after these is kept; once it says no it says so from there on.
+    /// Narrows a bracket around the end of a prefix down to `few` tokens, or to one logit. `keeps(prefix)` is whether the
+    /// token after that prefix is kept; once it is false it stays false.
     pub(super) fn narrow(
         &self,
         kernels: &Kernels,
         mut b: Bracket,
-        aim: SearchTarget,
+        target: SearchTarget,
         few: usize,
         keeps: impl Fn(PrefixSum) -> bool,
     ) -> Bracket {
-        let mut search = PrefixSearch { aim, few, pull: [1.0; 2], moved: None, step: 0 };
+        let mut search = PrefixSearch { target, few, pull: [1.0; 2], moved: None, step: 0 };
         while b.at_low.count - b.at_high.count > few && b.high > b.low.next_up() {
             let pivot = search.pivot(&b);
-            let at = self.above(kernels, pivot);
+            let at = self.prefix_sum(kernels, pivot);
             let end = if keeps(at) {
                 (b.high, b.at_high) = (pivot, at);
                 HIGH
@@ -100,26 +103,26 @@ impl WeightedLogits {
         b
     }
 
-    /// Appends the tokens of a bracket; their index is their place here.
-    pub(super) fn collect(&self, kernels: &Kernels, b: &Bracket, blocks: &mut Vec<u32>, hits: &mut Vec<RankedToken>) {
+    /// Appends the tokens of a bracket, with their position in this list as index.
+    pub(super) fn collect(&self, kernels: &Kernels, b: &Bracket, blocks: &mut Vec<u32>, tokens: &mut Vec<RankedToken>) {
         let run = Run::plain(self.padded());
         blocks.clear();
         blocks.extend(0..run.blocks() as u32);
-        let wanted = CollectRange { blocks, first: 0, low: b.low, high: b.high };
-        (kernels.collect)(run, wanted, hits);
+        (kernels.collect)(run, CollectRange { blocks, first: 0, low: b.low, high: b.high }, tokens);
     }
 }
 
 const LOW: usize = 0;
 const HIGH: usize = 1;
 
-/// A search for the end of a prefix: false position, with the Illinois rule against an end that stays where it is, and
-/// halves now and then, which end it whatever the row is.
+/// The search for the end of a prefix: false position with the Illinois rule, then bisection in between, which ends it
+/// on any row.
 struct PrefixSearch {
-    aim: SearchTarget,
+    target: SearchTarget,
     few: usize,
-    /// How much of each end's distance from the aim counts.
+    /// The factor of each end's distance from the target (Illinois).
     pull: [f64; 2],
+    /// The end that moved last.
     moved: Option<usize>,
     step: usize,
 }
@@ -133,14 +136,14 @@ impl PrefixSearch {
     }
 
     fn pivot(&self, b: &Bracket) -> f32 {
-        let (target, value): (f64, fn(PrefixSum) -> f64) = match self.aim {
-            SearchTarget::Weight(weight) => (weight, |above| above.weight),
-            SearchTarget::Count(count) => (count as f64, |above| above.count as f64),
+        let (target, value): (f64, fn(PrefixSum) -> f64) = match self.target {
+            SearchTarget::Weight(weight) => (weight, |prefix| prefix.weight),
+            SearchTarget::Count(count) => (count as f64, |prefix| prefix.count as f64),
         };
         let (at_low, at_high) = (value(b.at_low), value(b.at_high));
-        // A few tokens beyond the aim as seen from the end that moved last, so that the other one moves next.
-        let a_token = (at_low - at_high) / (b.at_low.count - b.at_high.count) as f64;
-        let beyond = a_token * self.few as f64 / 4.0 * if self.moved == Some(HIGH) { 1.0 } else { -1.0 };
+        // A few tokens past the target, seen from the end that moved last, so that the other end moves next.
+        let per_token = (at_low - at_high) / (b.at_low.count - b.at_high.count) as f64;
+        let beyond = per_token * self.few as f64 / 4.0 * if self.moved == Some(HIGH) { 1.0 } else { -1.0 };
         let above_target = (at_low - target - beyond).max(0.0) * self.pull[LOW];
         let below_target = (target + beyond - at_high).max(0.0) * self.pull[HIGH];
         let (low, high) = (f64::from(b.low), f64::from(b.high));
@@ -149,15 +152,15 @@ impl PrefixSearch {
             ..FEW_STEPS if guess > b.low && guess < b.high => guess,
             ..MANY_STEPS if self.step.is_multiple_of(2) => (low + (high - low) * 0.5) as f32,
             ..MANY_STEPS if guess > b.low && guess < b.high => guess,
-            // By rank: 32 such steps are enough for any two floats.
+            // By rank: at most 32 such steps for any two floats.
             _ => halfway(b.low, b.high),
         }
         .clamp(b.low.next_up(), b.high.next_down())
     }
 }
 
-/// More steps than most searches take.
+/// Steps of false position alone; most searches take fewer.
 const FEW_STEPS: usize = 8;
 
-/// More than all but strange rows take.
+/// Steps before bisection by rank; all but pathological rows take fewer.
 const MANY_STEPS: usize = 24;

@@ -1,0 +1,25 @@
+//! What unit tests share.
+
+/// A linear congruential generator: plenty for test data, and the same data on every run.
+pub(crate) struct Lcg(u64);
+
+impl Lcg {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0
+    }
+
+    /// A random integer of 31 bits.
+    pub(crate) fn next_u31(&mut self) -> u32 {
+        (self.next() >> 33) as u32
+    }
+
+    /// A random integer below `n`.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        self.next_u31() as usize % n
+    }
+}

@@ -1,0 +1,39 @@
+//! The row with new logits: a function of each token's log-weight or probability.
+
+use super::Vocabulary;
+use super::kernels::BLOCK;
+use super::kernels::curve::{AdaptivePCurve, Curve, SmoothingCurve};
+use super::kernels::exponential::TileScale;
+
+impl Vocabulary<'_> {
+    /// Writes the smoothed row: the curve of each token's log-weight. Tokens with a logit below `lowest` become
+    /// -infinity.
+    pub(crate) fn smooth(&mut self, scale: f64, lowest: f32, curve: SmoothingCurve, out: &mut Vec<f32>) {
+        let Self { row, kernels, scratch, max, .. } = self;
+        let curve = Curve::Smoothing { curve, max: *max, scale };
+        out.resize(row.vocab(), 0.0);
+        row.for_each_run(0..row.blocks(), &mut scratch.block, |block, run| {
+            (kernels.reshape)(run, curve, lowest, &mut out[block * BLOCK..]);
+        });
+    }
+
+    /// Writes the row of adaptive-p: the curve of each token's probability, `exp((l - max) * scale) / total`, to f32's
+    /// precision. Tokens with a logit below `lowest` become -infinity.
+    pub(crate) fn adaptive_p(
+        &mut self,
+        scale: f64,
+        lowest: f32,
+        total: f64,
+        curve: AdaptivePCurve,
+        out: &mut Vec<f32>,
+    ) {
+        self.ensure_sums(scale);
+        let Self { row, kernels, scratch, .. } = self;
+        let (sums, buffer) = (&scratch.sums, &mut scratch.block);
+        out.resize(row.vocab(), 0.0);
+        sums.for_each_tile(row, buffer, |block, run, TileScale { params, unit, shift }| {
+            let curve = Curve::AdaptiveP { curve, params, factor: unit / total };
+            (kernels.reshape)(run, curve, lowest - shift, &mut out[block * BLOCK..]);
+        });
+    }
+}
