@@ -1,6 +1,9 @@
 //! Epsilon: every token with at least some probability.
 
-use super::{Built, MIN_KEEP, OFF, StageInfo, threshold::threshold};
+use super::{
+    Built, MIN_KEEP, OFF, StageInfo,
+    threshold::{EQUAL, threshold},
+};
 use crate::bregman::Generators;
 use crate::distribution::{Edge, Ties};
 use crate::math::ln;
@@ -36,5 +39,5 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     if epsilon == 0.0 {
         return OFF;
     }
-    threshold(arguments, FirstPass::Total, (Edge::Inside, Ties::Keep), move |dist| ln(epsilon * dist.total()))
+    threshold(arguments, FirstPass::Total, (Edge::Inside, Ties::Keep), move |dist| ln(epsilon * dist.total() * EQUAL))
 }

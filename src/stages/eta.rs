@@ -1,6 +1,9 @@
 //! Eta: an epsilon that falls with the entropy.
 
-use super::{Built, MIN_KEEP, OFF, StageInfo, threshold::threshold};
+use super::{
+    Built, MIN_KEEP, OFF, StageInfo,
+    threshold::{EQUAL, threshold},
+};
 use crate::bregman::Generators;
 use crate::distribution::{Edge, Ties};
 use crate::math::{exp, ln};
@@ -40,6 +43,6 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     }
     threshold(arguments, FirstPass::TotalAndMoment, (Edge::Inside, Ties::Keep), move |dist| {
         let eta = epsilon.min(epsilon.sqrt() * exp(-dist.entropy()));
-        ln(eta * dist.total())
+        ln(eta * dist.total() * EQUAL)
     })
 }

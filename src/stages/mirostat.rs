@@ -176,8 +176,8 @@ impl Stage for V2Stage {
 
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
         let total = dist.total();
-        let x = ln(total) - context.learnt.level * LN_2;
-        dist.keep_down_to(x - threshold::SLACK, Edge::Inside, Least { tokens: 1, ties: Ties::Exact });
+        let x = ln(total * threshold::EQUAL) - context.learnt.level * LN_2;
+        dist.keep_down_to(x, Edge::Inside, Least { tokens: 1, ties: Ties::Exact });
         Ok(())
     }
 

@@ -1,6 +1,9 @@
 //! P-less: every token at least as likely as two draws are to agree.
 
-use super::{Built, MIN_KEEP, StageInfo, threshold::threshold};
+use super::{
+    Built, MIN_KEEP, StageInfo,
+    threshold::{EQUAL, threshold},
+};
 use crate::bregman::Generators;
 use crate::distribution::{Edge, Ties};
 use crate::math::ln;
@@ -40,6 +43,6 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
         let (collision, v) = (dist.collision(), dist.size() as f64);
         let threshold = if is_norm && v > 1.0 { (v * collision - 1.0) / (v - 1.0) } else { collision };
         // The second form is 0, up to rounding, where all tokens are equal: all are kept.
-        ln((threshold * total).max(0.0))
+        ln((threshold * total * EQUAL).max(0.0))
     })
 }

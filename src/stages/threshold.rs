@@ -6,9 +6,9 @@ use crate::error::Result;
 use crate::parameters::Arguments;
 use crate::vocab::FirstPass;
 
-/// Tokens this close below a threshold in log-weight are at it: equal tokens are often exactly at a threshold, which is
-/// rounded, and sums in f32 while the support is the whole vocabulary.
-pub(super) const SLACK: f64 = 1e-6;
+/// Probabilities at least this share of a threshold are equal to it. Equal tokens are often exactly at a threshold, which
+/// is a rounded sum, in f32 while the support is the whole vocabulary.
+pub(super) const EQUAL: f64 = 1.0 - 1e-6;
 
 /// A stage that keeps the tokens whose log-weight, relative to the first token's, is at least `log_weight(dist)`.
 struct Threshold<F> {
@@ -37,7 +37,7 @@ impl<F: Fn(&mut Distribution<'_>) -> f64 + Send + Sync> Stage for Threshold<F> {
 
     fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
         let x = (self.log_weight)(dist);
-        dist.keep_down_to(if self.edge == Edge::Inside { x - SLACK } else { x + SLACK }, self.edge, self.least);
+        dist.keep_down_to(x, self.edge, self.least);
         Ok(())
     }
 }

@@ -1,6 +1,9 @@
 //! Top-a: every token that is likely enough against the square of the first one's probability.
 
-use super::{Built, MIN_KEEP, OFF, StageInfo, threshold::threshold};
+use super::{
+    Built, MIN_KEEP, OFF, StageInfo,
+    threshold::{EQUAL, threshold},
+};
 use crate::bregman::Generators;
 use crate::distribution::{Edge, Ties};
 use crate::math::ln;
@@ -37,5 +40,5 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
         return OFF;
     }
     // In weights, of which the first one is 1: w_i / total >= a / total^2.
-    threshold(arguments, FirstPass::Total, (Edge::Inside, Ties::Exact), move |dist| ln(a / dist.total()))
+    threshold(arguments, FirstPass::Total, (Edge::Inside, Ties::Exact), move |dist| ln(a / dist.total() * EQUAL))
 }

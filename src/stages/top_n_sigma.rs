@@ -1,6 +1,9 @@
 //! Top-nσ: every token whose logit is within n standard deviations of the largest.
 
-use super::{Built, MIN_KEEP, OFF, StageInfo, threshold::threshold};
+use super::{
+    Built, MIN_KEEP, OFF, StageInfo,
+    threshold::{EQUAL, threshold},
+};
 use crate::bregman::Generators;
 use crate::distribution::{Edge, Ties};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -46,5 +49,5 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     if n == 0.0 {
         return OFF;
     }
-    threshold(arguments, FirstPass::Maxima, (Edge::Inside, Ties::Exact), move |dist| -n * dist.deviation(ddof))
+    threshold(arguments, FirstPass::Maxima, (Edge::Inside, Ties::Exact), move |dist| -n * dist.deviation(ddof) / EQUAL)
 }

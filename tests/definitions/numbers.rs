@@ -189,12 +189,13 @@ fn extreme_parameters_never_succeed_without_a_token() {
 }
 
 #[test]
-fn a_row_of_one_logit_has_probability_1() {
+fn a_row_of_one_logit_has_a_probability_of_at_most_1() {
     let want = Want { model_logprob: true, ..Want::default() };
     for i in 0..5000 {
         let row = [(i as f32 - 2500.0) * 0.0173];
         let token = sampler("draw").decode(Row::from_f32(&row).unwrap(), want).unwrap();
-        assert_eq!((token.p, token.model_logprob), (1.0, 0.0), "{row:?}");
+        assert!(token.p <= 1.0 && token.p > 1.0 - 1e-6, "{row:?}: {token:?}");
+        assert!(token.model_logprob <= 0.0 && token.model_logprob > -1e-6, "{row:?}: {token:?}");
     }
 }
 
