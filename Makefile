@@ -1,6 +1,6 @@
 # Thin: everything is in ci/, and can be run by hand.
 
-.PHONY: demo test test-emulated test-sanitized test-transformers test-vllm bench bench-table instructions install \
+.PHONY: demo test test-emulated test-sanitized test-transformers test-vllm bench bench-table instructions memory install \
         uninstall header documents picture vectors abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options.
@@ -38,6 +38,10 @@ bench-table:
 # Instructions per decode, which no other load on the machine changes.
 instructions:
 	@ci/instructions.sh
+
+# Memory of idle sequences; MEMORY="1000 128256 2000": how many, the vocabulary, the history.
+memory:
+	@ci/memory.sh $(MEMORY)
 
 # For C and C++, below PREFIX (/usr/local): libraries, headers, pkg-config, CMake. DESTDIR, LIBDIR and INCLUDEDIR are heard, too.
 install:

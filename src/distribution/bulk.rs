@@ -197,7 +197,7 @@ mod tests {
         levels()
             .iter()
             .map(|kernels| {
-                let mut scratch = DistributionScratch::new(0);
+                let mut scratch = DistributionScratch::new();
                 let row = Row::from_f32(row).unwrap();
                 let mut dist = Distribution::new(row, None, kernels, &mut scratch);
                 dist.read(FirstPass::Maxima).unwrap();

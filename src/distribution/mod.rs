@@ -47,18 +47,29 @@ pub(crate) struct DistributionScratch {
     /// CandidateUpdate rows and edited tokens, one list for each stage that may need one; most stay empty.
     rows: Vec<Vec<f32>>,
     row_edits: Vec<Vec<(u32, f32)>>,
+    /// The stages of the chain that runs.
+    stages: usize,
 }
 
 impl DistributionScratch {
-    /// For a chain of this many stages, each of which may edit tokens once and rewrite the row once; and for one edit
-    /// before them.
-    pub(crate) fn new(stages: usize) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             vocab: vocab::Scratch::new(),
             head: HeadScratch::default(),
             spare: Spare::default(),
-            rows: vec![Vec::new(); stages],
-            row_edits: vec![Vec::new(); stages + 1],
+            rows: Vec::new(),
+            row_edits: vec![Vec::new()],
+            stages: 0,
+        }
+    }
+
+    /// Makes it fit for a chain of this many stages, each of which may edit tokens once and rewrite the row once, and for
+    /// one edit before them.
+    pub(crate) fn reserve_stages(&mut self, stages: usize) {
+        self.stages = stages;
+        if self.rows.len() < stages {
+            self.rows.resize_with(stages, Vec::new);
+            self.row_edits.resize_with(stages + 1, Vec::new);
         }
     }
 
@@ -124,14 +135,14 @@ impl<'r> Distribution<'r> {
         kernels: &'static Kernels,
         scratch: &'r mut DistributionScratch,
     ) -> Self {
-        let DistributionScratch { vocab, head, spare, rows, row_edits } = scratch;
+        let DistributionScratch { vocab, head, spare, rows, row_edits, stages } = scratch;
         Self {
             head: Head::new(Vocabulary::new(row, kernels, vocab), head, ids),
             support: Support::Whole { is_read: false },
             offset: 0.0,
             spare,
-            rows,
-            row_edits,
+            rows: &mut rows[..*stages],
+            row_edits: &mut row_edits[..*stages + 1],
             opened_with: row,
             is_reshaped: false,
             remembered: None,

@@ -1,6 +1,7 @@
 //! A sampler as a stage in an engine's own chain: candidates in, candidates out, in place.
 
-use super::{Memory, Sampler};
+use super::Sampler;
+use super::scratch::{self, Scratch};
 use crate::chain::Chain;
 use crate::distribution::{Distribution, Drawn};
 use crate::error::{Error, Result};
@@ -52,31 +53,33 @@ impl Sampler {
                 i32::MAX
             )));
         }
-        self.sequence.history.settle();
-        // Reserve for both ways: a later array may take the other one, and must not allocate.
-        make_room(&mut self.memory.row, candidates.len());
-        make_room(&mut self.memory.ids, candidates.len());
-        make_room(&mut self.memory.kept, USUAL_HEAD.min(candidates.len()));
-        let in_place = if self.memory.copies { None } else { self.apply_in_place(candidates) };
-        let (applied, learnt) = match in_place {
-            Some(done) => done,
-            None => {
-                let (applied, learnt, was_in_vain) = self.apply_to_copy(candidates)?;
-                // What did not do for this array will most likely not do for the next.
-                self.memory.copies = !was_in_vain;
-                (applied, learnt)
-            }
-        };
+        let (applied, learnt) = scratch::with(self.chain.len(), |scratch| self.apply_with(scratch, candidates))?;
         self.sequence.advance(learnt);
         self.sequence.history.begin();
         Ok(applied)
     }
 
+    fn apply_with(&mut self, scratch: &mut Scratch, candidates: &mut [Candidate]) -> Result<(Applied, Learnt)> {
+        self.sequence.history.settle();
+        // Reserve for both ways: a later array may take the other one, and must not allocate.
+        make_room(&mut scratch.row, candidates.len());
+        make_room(&mut scratch.ids, candidates.len());
+        make_room(&mut scratch.kept, USUAL_HEAD.min(candidates.len()));
+        let in_place = if self.copies { None } else { self.apply_in_place(scratch, candidates) };
+        if let Some(done) = in_place {
+            return Ok(done);
+        }
+        let (applied, learnt, was_in_vain) = self.apply_to_copy(scratch, candidates)?;
+        // An array that had to be copied is most likely followed by another.
+        self.copies = !was_in_vain;
+        Ok((applied, learnt))
+    }
+
     /// Reads the candidates where they are. None, and nothing changed, if that will not do: ids are not places, all are
     /// kept with logits that are not theirs, or there is an error, which the other way reports.
-    fn apply_in_place(&mut self, candidates: &mut [Candidate]) -> Option<(Applied, Learnt)> {
-        let Self { chain, kernels, sequence, memory, .. } = self;
-        let Memory { run, kept, .. } = &mut **memory;
+    fn apply_in_place(&self, scratch: &mut Scratch, candidates: &mut [Candidate]) -> Option<(Applied, Learnt)> {
+        let Self { chain, kernels, sequence, .. } = self;
+        let Scratch { run, kept, .. } = scratch;
         let last = candidates.len() - 1;
         if candidates[0].id != 0 || candidates[last].id != last as i32 {
             return None;
@@ -97,9 +100,9 @@ impl Sampler {
     }
 
     /// Copies the logits out of the candidates. Also says whether they could have been read in place.
-    fn apply_to_copy(&mut self, candidates: &mut [Candidate]) -> Result<(Applied, Learnt, bool)> {
-        let Self { chain, kernels, sequence, memory, .. } = self;
-        let Memory { run, row, ids, kept, copied, .. } = &mut **memory;
+    fn apply_to_copy(&self, scratch: &mut Scratch, candidates: &mut [Candidate]) -> Result<(Applied, Learnt, bool)> {
+        let Self { chain, kernels, sequence, .. } = self;
+        let Scratch { run, row, ids, kept, copied, .. } = scratch;
         row.resize(candidates.len(), 0.0);
         let in_order = (kernels.unpack_candidates)(candidates, row) && candidates[0].id == 0;
         if let Some(words) = &sequence.mask {
@@ -261,6 +264,16 @@ mod tests {
         sampler
     }
 
+    fn in_place(sampler: &mut Sampler, candidates: &mut [Candidate]) -> Option<(Applied, Learnt)> {
+        sampler.sequence.history.settle();
+        scratch::with(sampler.chain.len(), |scratch| sampler.apply_in_place(scratch, candidates))
+    }
+
+    fn to_copy(sampler: &mut Sampler, candidates: &mut [Candidate]) -> Result<(Applied, Learnt, bool)> {
+        sampler.sequence.history.settle();
+        scratch::with(sampler.chain.len(), |scratch| sampler.apply_to_copy(scratch, candidates))
+    }
+
     fn bits(candidates: &[Candidate]) -> Vec<(i32, u32, u32)> {
         candidates.iter().map(|c| (c.id, c.logit.to_bits(), c.p.to_bits())).collect()
     }
@@ -268,25 +281,25 @@ mod tests {
     #[test]
     fn apply_in_place_equals_apply_to_copy() {
         assert_eq!(chains::missing(), [""; 0], "add a chain with these to tests/common/chains.rs");
-        let mut in_place = 0;
+        let mut read_in_place = 0;
         for chain in CHAINS {
             for (seed, n) in (0..6).zip([N, 1, 255, 256, 1024, N]) {
                 let (mut here, mut copy) = (candidates(seed, n), candidates(seed, n));
                 let mut sampler = sampler(chain, seed);
-                if let Some(done) = sampler.apply_in_place(&mut here) {
-                    let (applied, learnt, in_vain) = sampler.apply_to_copy(&mut copy).unwrap();
+                if let Some(done) = in_place(&mut sampler, &mut here) {
+                    let (applied, learnt, in_vain) = to_copy(&mut sampler, &mut copy).unwrap();
                     assert!(in_vain || sampler.sequence.mask.is_some(), "{chain}, {n}");
                     assert_eq!(done, (applied, learnt), "{chain}, {n}");
                     let kept = done.0.size;
                     assert_eq!(bits(&here[..kept]), bits(&copy[..kept]), "{chain}, {n}");
-                    in_place += 1;
+                    read_in_place += 1;
                 } else {
                     assert_eq!(bits(&here), bits(&copy), "{chain}: changed, and nothing done");
                 }
             }
         }
         // All but those that may leave a whole vocabulary with other logits.
-        assert!(in_place > CHAINS.len() * 4, "{in_place}");
+        assert!(read_in_place > CHAINS.len() * 4, "{read_in_place}");
     }
 
     #[test]
@@ -298,10 +311,10 @@ mod tests {
                 for seed in 0..4 {
                     let mut sampler = sampler(chain, seed);
                     let mut all = candidates(seed, N);
-                    assert!(sampler.apply_in_place(&mut all.clone()).is_some());
+                    assert!(in_place(&mut sampler, &mut all.clone()).is_some());
                     all[at].id += 1;
                     let before = bits(&all);
-                    assert_eq!(sampler.apply_in_place(&mut all), None, "{chain}, {at}");
+                    assert_eq!(in_place(&mut sampler, &mut all), None, "{chain}, {at}");
                     assert_eq!(bits(&all), before);
                 }
             }
@@ -315,10 +328,10 @@ mod tests {
         out_of_order.swap(3, 5);
         for (mut all, copies) in [(candidates(1, N), false), (out_of_order, true), (candidates(1, N), false)] {
             sampler.apply(&mut all).unwrap();
-            assert_eq!(sampler.memory.copies, copies);
+            assert_eq!(sampler.copies, copies);
         }
         let mut sampler = Sampler::new("smoothing(0.2) | draw", 1).unwrap();
         sampler.apply(&mut candidates(1, N)).unwrap();
-        assert!(sampler.memory.copies);
+        assert!(sampler.copies);
     }
 }

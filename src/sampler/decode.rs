@@ -1,6 +1,6 @@
 //! Raw logits: one token, several tokens, the most likely tokens.
 
-use super::{RowContext, Sampler, Token, Want};
+use super::{RowContext, Sampler, Token, Want, scratch};
 use crate::answers::{self, Answers, Source, TokenRank};
 use crate::diagnostics;
 use crate::distribution::{Distribution, Drawn};
@@ -75,7 +75,7 @@ impl Sampler {
             Ok(())
         })?;
         self.sequence.advance(self.sequence.learnt);
-        Ok(self.memory.gumbel_top.samples())
+        Ok(self.gumbel_top.samples())
     }
 
     /// The most likely tokens with their log-probabilities, as many as the longer of the two slices has places, in
@@ -90,10 +90,10 @@ impl Sampler {
     ) -> Result<usize> {
         match source {
             Source::Decoded => self.with_distribution(row, |dist, _| Ok(answers::top(dist, ids, logprobs))),
-            Source::Model => {
-                let mut model = Distribution::open(row.untouched(), 1.0, self.kernels, &mut self.memory.model)?;
+            Source::Model => scratch::with(0, |scratch| {
+                let mut model = Distribution::open(row.untouched(), 1.0, self.kernels, &mut scratch.model)?;
                 Ok(answers::top(&mut model, ids, logprobs))
-            }
+            }),
         }
     }
 }

@@ -2,18 +2,20 @@
 
 mod apply;
 mod decode;
+mod scratch;
 
 pub use apply::{Applied, Order};
 
-use crate::bregman::{Generator, Problem};
+use crate::bregman::Generator;
 use crate::chain::Chain;
 use crate::distribution::{Distribution, DistributionScratch};
 use crate::error::{Error, Result};
 use crate::gumbel::GumbelTop;
 use crate::history::{Edit, History};
-use crate::logits::{Candidate, Row};
-use crate::stages::{Context, EditScratch, Learnt};
-use crate::vocab::{self, BlockBuffer, Kernels};
+use crate::logits::Row;
+use crate::stages::{Context, Learnt};
+use crate::vocab::{self, Kernels};
+use scratch::{RunScratch, Scratch};
 use std::fmt;
 use std::sync::Arc;
 
@@ -49,8 +51,9 @@ pub struct Token {
 
 /// A chain and the state of one sequence: random seed and position, history, logit bias, mask.
 ///
-/// Not to be shared between threads at a time; clones are independent of each other. Reusing a sampler for row after
-/// row allocates nothing once its buffers have grown to the vocabulary.
+/// Not to be shared between threads at a time; clones are independent of each other. A sampler holds the state of its
+/// sequence alone, a few bytes for each token of its history. The buffers that a row needs belong to the thread, which
+/// keeps them until it ends: once they have grown to the vocabulary, decoding allocates nothing.
 ///
 /// ```
 /// use bregman::{Row, Sampler, Want};
@@ -65,7 +68,10 @@ pub struct Sampler {
     kernels: &'static Kernels,
     created_with: u64,
     sequence: Sequence,
-    memory: Box<Memory>,
+    /// Whether the last candidate array had to be copied to be read.
+    copies: bool,
+    /// The tokens of the last [`Sampler::draw_many`].
+    gumbel_top: GumbelTop,
 }
 
 /// The state of one sequence.
@@ -78,49 +84,6 @@ struct Sequence {
     mask: Option<Vec<u32>>,
     /// What the chain's drawing stage has learnt.
     learnt: Learnt,
-}
-
-/// Buffers that grow once and are used for every row.
-struct Memory {
-    run: RunScratch,
-    /// For questions about the untouched row, while `run` is in use.
-    model: DistributionScratch,
-    gumbel_top: GumbelTop,
-    /// The tokens that the row's mask and the sampler's both allow.
-    mask: Vec<u32>,
-    row: Vec<f32>,
-    copied: BlockBuffer,
-    ids: Vec<i32>,
-    kept: Vec<Candidate>,
-    /// Whether the last candidate array had to be copied to be read.
-    copies: bool,
-}
-
-/// What a chain runs in.
-struct RunScratch {
-    dist: DistributionScratch,
-    problem: Problem,
-    edits: EditScratch,
-}
-
-impl Memory {
-    fn new(chain: &Chain) -> Box<Self> {
-        Box::new(Self {
-            run: RunScratch {
-                dist: DistributionScratch::new(chain.len()),
-                problem: Problem::default(),
-                edits: EditScratch::default(),
-            },
-            model: DistributionScratch::new(0),
-            gumbel_top: GumbelTop::default(),
-            mask: Vec::new(),
-            row: Vec::new(),
-            copied: BlockBuffer::new(),
-            ids: Vec::new(),
-            kept: Vec::new(),
-            copies: false,
-        })
-    }
 }
 
 impl Sequence {
@@ -170,8 +133,8 @@ impl Sampler {
     pub fn with_generators(chain: &str, seed: u64, generators: &[(&str, Arc<dyn Generator>)]) -> Result<Self> {
         let kernels = vocab::kernels()?;
         let chain = Arc::new(Chain::new(chain, generators)?);
-        let (sequence, memory) = (Sequence::new(&chain, seed), Memory::new(&chain));
-        Ok(Self { chain, kernels, created_with: seed, sequence, memory })
+        let sequence = Sequence::new(&chain, seed);
+        Ok(Self { chain, kernels, created_with: seed, sequence, copies: false, gumbel_top: GumbelTop::default() })
     }
 
     /// The same sampler on a lower instruction set: "scalar", "avx2", "avx512" or "neon", for comparison and for
@@ -283,29 +246,40 @@ impl Sampler {
     /// Replaces a row's logits by ln p̂, -infinity off the support. Draws nothing and advances nothing; on an error
     /// the logits are as they were.
     pub fn process(&mut self, logits: &mut [f32]) -> Result<()> {
-        let mut copy = std::mem::take(&mut self.memory.row);
-        copy.clear();
-        copy.extend_from_slice(logits);
-        let processed = Row::from_f32(&copy).and_then(|row| {
-            self.with_distribution(row, |dist, _| {
-                logits.fill(f32::NEG_INFINITY);
-                dist.log_probabilities(|index, log_p| logits[index] = log_p);
-                Ok(())
-            })
-        });
-        self.memory.row = copy;
-        processed
+        scratch::with(self.chain.len(), |scratch| {
+            let mut copy = std::mem::take(&mut scratch.row);
+            copy.clear();
+            copy.extend_from_slice(logits);
+            let processed = Row::from_f32(&copy).and_then(|row| {
+                self.with_distribution_in(scratch, row, |dist, _| {
+                    logits.fill(f32::NEG_INFINITY);
+                    dist.log_probabilities(|index, log_p| logits[index] = log_p);
+                    Ok(())
+                })
+            });
+            scratch.row = copy;
+            processed
+        })
     }
 
-    /// Runs the chain on a row and passes on the distribution that it leaves, as a list if it was truncated.
+    /// Runs the chain on a row and passes on the distribution that it leaves.
     fn with_distribution<T>(
         &mut self,
         row: Row<'_>,
         f: impl FnOnce(&mut Distribution<'_>, &mut RowContext<'_>) -> Result<T>,
     ) -> Result<T> {
-        let Self { chain, kernels, sequence, memory, .. } = self;
+        scratch::with(self.chain.len(), |scratch| self.with_distribution_in(scratch, row, f))
+    }
+
+    fn with_distribution_in<T>(
+        &mut self,
+        scratch: &mut Scratch,
+        row: Row<'_>,
+        f: impl FnOnce(&mut Distribution<'_>, &mut RowContext<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let Self { chain, kernels, sequence, gumbel_top, .. } = self;
+        let Scratch { run, model, mask: both, .. } = scratch;
         sequence.history.settle();
-        let Memory { run, model, gumbel_top, mask: both, .. } = &mut **memory;
         let masked = match &sequence.mask {
             Some(words) => row.with_mask(and(row.mask(), words, both)),
             None => row,
@@ -330,13 +304,14 @@ impl Sampler {
 impl Clone for Sampler {
     /// The chain is shared, the state is copied: history, bias, mask, seed and position, and what the chain has learnt.
     fn clone(&self) -> Self {
-        let Self { chain, kernels, created_with, sequence, .. } = self;
+        let Self { chain, kernels, created_with, sequence, copies, .. } = self;
         Self {
             chain: chain.clone(),
             kernels,
             created_with: *created_with,
             sequence: sequence.clone(),
-            memory: Memory::new(chain),
+            copies: *copies,
+            gumbel_top: GumbelTop::default(),
         }
     }
 }

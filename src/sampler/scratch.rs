@@ -1,0 +1,62 @@
+//! The buffers that a row needs. They belong to the thread and not to the sampler: a server has many idle sequences and
+//! few threads.
+
+use crate::bregman::Problem;
+use crate::distribution::DistributionScratch;
+use crate::logits::Candidate;
+use crate::stages::EditScratch;
+use crate::vocab::BlockBuffer;
+use std::cell::Cell;
+
+/// Buffers that grow once and are used for every row.
+pub(super) struct Scratch {
+    pub(super) run: RunScratch,
+    /// For questions about the untouched row, while `run` is in use.
+    pub(super) model: DistributionScratch,
+    /// The tokens that the row's mask and the sampler's both allow.
+    pub(super) mask: Vec<u32>,
+    pub(super) row: Vec<f32>,
+    pub(super) copied: BlockBuffer,
+    pub(super) ids: Vec<i32>,
+    pub(super) kept: Vec<Candidate>,
+}
+
+/// What a chain runs in.
+pub(super) struct RunScratch {
+    pub(super) dist: DistributionScratch,
+    pub(super) problem: Problem,
+    pub(super) edits: EditScratch,
+}
+
+impl Scratch {
+    fn new() -> Box<Self> {
+        Box::new(Self {
+            run: RunScratch {
+                dist: DistributionScratch::new(),
+                problem: Problem::default(),
+                edits: EditScratch::default(),
+            },
+            model: DistributionScratch::new(),
+            mask: Vec::new(),
+            row: Vec::new(),
+            copied: BlockBuffer::new(),
+            ids: Vec::new(),
+            kept: Vec::new(),
+        })
+    }
+}
+
+/// Runs `f` with the thread's buffers, for a chain of this many stages. A call inside another one (from a generator's
+/// callback) has buffers of its own.
+pub(super) fn with<T>(stages: usize, f: impl FnOnce(&mut Scratch) -> T) -> T {
+    thread_local! {
+        static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+    }
+    // A thread that ends may have dropped its buffers before it decodes for the last time.
+    let kept = SCRATCH.try_with(Cell::take).ok().flatten();
+    let mut scratch = kept.unwrap_or_else(Scratch::new);
+    scratch.run.dist.reserve_stages(stages);
+    let done = f(&mut scratch);
+    let _ = SCRATCH.try_with(|slot| slot.set(Some(scratch)));
+    done
+}
