@@ -30,8 +30,8 @@ type Candidates struct {
 // a mask, a bias or a stage may have changed which logits are larger; masked tokens have logit -infinity. If the chain
 // ends with a drawing stage, Selected is the position of the token that it drew, and P is written in either case.
 //
-// Logits are divided by the temperature. After a stage that changes weights otherwise (bregman with alpha other than 1,
-// smoothing, adaptive_p) they are ln p up to a constant, so that a softmax gives the decoded distribution.
+// Logits are those of the stages' definitions, ln p after a bregman stage with alpha other than 1: their softmax is the
+// decoded distribution. If the largest is beyond ±1024, all are taken relative to it.
 //
 // A call that fails changes nothing: [ErrInvalidArgument] (nil), [ErrEmptySupport] (no candidates, or every logit is
 // masked or -infinity), [ErrInvalidLogits] (NaN, +infinity).

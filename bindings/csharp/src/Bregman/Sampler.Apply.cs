@@ -13,9 +13,9 @@ namespace Bregman
         /// The candidates may be any subset of the vocabulary, in any order. A truncating stage moves the kept candidates to
         /// the front in descending order of logit, with their probability. Without one the array keeps its order and
         /// probabilities, and masked tokens get logit -infinity. If the chain ends with a drawing stage, the probabilities are
-        /// written in either case. Logits are divided by the temperature. After a stage that changes weights otherwise (bregman
-        /// with alpha other than 1, smoothing, adaptive_p) they are ln p up to a constant, so that a softmax gives the decoded
-        /// distribution.
+        /// written in either case. Logits are those of the stages' definitions, ln p after a bregman stage
+        /// with alpha other than 1: their softmax is the decoded distribution. If the largest is beyond ±1024, all are taken
+        /// relative to it.
         /// </remarks>
         /// <param name="candidates">At least one.</param>
         /// <returns>The number of kept candidates, and the position of the selected one.</returns>

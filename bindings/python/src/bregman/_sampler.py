@@ -294,7 +294,10 @@ class Sampler:
         self._call(lib.bregman_sampler_accept, ffi.from_buffer(_IDS, ids), len(ids))
 
     def reset(self) -> None:
-        """Back to as created: the seed of creation, position 0, no history, no logit bias, no mask."""
+        """Starts another sequence: the seed of creation, position 0, no history, nothing learnt.
+
+        The logit bias and the mask stay.
+        """
         self._call(lib.bregman_sampler_reset)
 
     def reseed(self, seed: SupportsIndex, position: SupportsIndex = 0) -> None:
