@@ -1,6 +1,6 @@
 #!/bin/sh
-# Compiles the binding, its tests, the agreement driver and the benchmark with Mono's compiler, for Mono (what
-# netstandard2.0 has) or for CoreCLR (what .NET Core 3.0 and later have as well), into target/csharp/RUNTIME.
+# Compiles the binding, its tests, the agreement driver and the benchmark with Mono's compiler, for Mono (netstandard2.0) or
+# for CoreCLR (.NET Core 3.0 and later), into target/csharp/RUNTIME.
 # usage: bindings/csharp/build.sh mono|coreclr
 set -eu
 
@@ -15,7 +15,7 @@ fail() {
     exit 1
 }
 
-# Arguments of the compiler that differ: what the assemblies are compiled against.
+# The arguments of the compiler that depend on the runtime: the class library.
 case $runtime in
     mono)
         references=-r:System.Core.dll
@@ -36,7 +36,7 @@ case $runtime in
 esac
 command -v mcs >/dev/null || fail "mcs is missing (ci/setup.sh installs what is needed)"
 
-# compile FILE ARGUMENT...: unless FILE is newer than every source.
+# compile FILE ARGUMENT...: compiles FILE unless it is newer than every source.
 compile() {
     target=$out/$1
     shift
@@ -60,14 +60,14 @@ JSON
 mkdir -p "$out"
 exec 9>"$out.lock"
 flock 9
-# -doc makes a public member without documentation a warning, and so an error.
+# With -doc a public member without documentation is a warning, and therefore an error.
 compile Bregman.dll -target:library "-doc:$out/Bregman.xml" $(find "$here/src/Bregman" -name '*.cs' | sort)
 program tests "$here/tests" "$here/src/Bregman.LLamaSharp"
 program agreement "$here/agreement"
 program overhead "$here/bench"
 program loading "$here/loading"
 
-# The first program of the README, as it stands there.
+# The first program of the README, unchanged.
 awk '/^```csharp$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' "$here/README.md" >"$out/readme.txt"
 if ! cmp -s "$out/readme.txt" "$out/readme/Program.cs"; then
     mkdir -p "$out/readme"

@@ -27,14 +27,14 @@ case $(uname -s)-$(uname -m) in
     *) fail "the runtime is for x86-64 Linux, not for $(uname -s) on $(uname -m)" ;;
 esac
 
-# Two runs at once: the second waits here, and then finds the work done.
+# If two runs start at once, the second waits here.
 mkdir -p "$(dirname "$dir")"
 exec 9>"$dir.lock"
 flock 9
 if is_current; then
     exit 0
 fi
-# Only replace what this script made.
+# Replaces only a directory that this script made.
 if [ -e "$dir" ] && [ ! -f "$dir/stamp" ]; then
     rmdir "$dir" 2>/dev/null || fail "$dir exists and is no runtime that this script fetched"
 fi

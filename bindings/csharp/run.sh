@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs a program that build.sh made, with the native library that BREGMAN_LIBRARY names (default: target/release's).
+# Runs a program that build.sh made, with the native library in BREGMAN_LIBRARY (default: that of target/release).
 # usage: bindings/csharp/run.sh mono|coreclr PROGRAM [ARGUMENT...]
 set -eu
 
@@ -16,7 +16,7 @@ library=${BREGMAN_LIBRARY:-$root/target/release/libbregman.so}
 if [ "$runtime" = coreclr ]; then
     BREGMAN_LIBRARY=$library exec "$root/target/dotnetcore/dotnet" "$program" "$@"
 fi
-# Mono has no hook for the search: it gets a directory in which the library has its usual name.
+# Mono has no resolver: the library must have its usual name in a directory.
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 trap 'exit 130' INT

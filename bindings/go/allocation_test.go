@@ -4,7 +4,7 @@ package bregman
 
 import "testing"
 
-// No call that succeeds allocates Go memory.
+// Calls that succeed allocate no Go memory.
 func TestCallsAllocateNothing(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector allocates")

@@ -2,51 +2,55 @@ package bregman
 
 import "github.com/bregman-decoding/bregman/bindings/go/internal/native"
 
-// A Source says whose log-probabilities and ranks are meant.
+// A Source of log-probabilities and ranks.
 type Source uint32
 
 // The sources.
 const (
-	OfModel   Source = 0 // the model's, of the untouched logits: no mask, no bias, no stage, temperature 1
-	OfDecoded Source = 1 // those of the decoded distribution
+	OfModel   Source = 0 // the model: the untouched logits (no mask, no bias, no stage, temperature 1)
+	OfDecoded Source = 1 // the decoded distribution
 )
 
-// Answers are what [DecodeBatchAnswers] tells besides the tokens. Each slice is the caller's; nil asks for nothing, and
-// those that are not must not overlap. A row that fails leaves its places as they were.
+// Answers are outputs of [DecodeBatchAnswers] in addition to the tokens, in slices of the caller. Those that are nil
+// are not computed; the others must not overlap. The elements of a row that fails are not written.
 type Answers struct {
-	// Source says whose log-probabilities and ranks.
+	// Source of log-probabilities, ranks and most likely tokens.
 	Source Source
-	// Logprobs has a place for the log-probability of each row's token: NaN if the untouched logits have none (NaN or
-	// +infinity under the mask).
+	// Logprobs has one element per row: ln p of its token. NaN for OfModel if an untouched logit is NaN or +infinity (a
+	// mask may hide it from the decoder).
 	Logprobs []float32
-	// Ranks has a place for the rank of each row's token: how many tokens are at least as likely, itself among them. 0
-	// where the log-probability is NaN.
+	// Ranks has one element per row: the rank of its token, that is the number of tokens that are at least as likely,
+	// itself included; 1 for the most likely. 0 where the log-probability is NaN.
 	Ranks []uint32
-	// Top is how many of the most likely tokens to tell of each row.
+	// Top is the number of most likely tokens per row.
 	Top int
-	// TopStride is the distance of rows in TopIDs and TopLogprobs, at least Top; 0 stands for Top.
+	// TopStride is the distance between consecutive rows in TopIDs and TopLogprobs, at least Top; 0 stands for Top.
 	TopStride int
-	// TopIDs are the most likely tokens, in descending order (ties: ascending id); -1 where there are no more.
+	// TopIDs are the most likely tokens of each row in descending order (ties: ascending id), then -1 if the
+	// distribution has fewer.
 	TopIDs []int32
-	// TopLogprobs are theirs; -infinity where there are no more, NaN if the untouched logits have none.
+	// TopLogprobs are ln p of these tokens, then -infinity if the distribution has fewer; all NaN where Logprobs is
+	// NaN.
 	TopLogprobs []float32
-	// Kept is how many of the kept tokens to tell of each row at the most; Result.Support says how many there are.
+	// Kept is the largest number of kept tokens to write per row; Result.Support is how many there are.
 	Kept int
-	// KeptStride is the distance of rows in KeptIDs, at least Kept; 0 stands for Kept.
+	// KeptStride is the distance between consecutive rows in KeptIDs, at least Kept; 0 stands for Kept.
 	KeptStride int
-	// KeptIDs are the tokens with positive probability, the most likely first; -1 where there are no more.
+	// KeptIDs are the tokens with positive probability under the decoded distribution, the most likely first, then -1
+	// if there are fewer than Kept.
 	KeptIDs []int32
-	// KeptMask has for each row KeptMaskStride words, in which the bits of the tokens with positive probability are set:
-	// token t is bit t % 32 of word t / 32. Tokens beyond the words are left out.
+	// KeptMask has KeptMaskStride words per row: bit t % 32 of word t / 32 is set if token t has positive probability.
+	// Tokens beyond the last word are left out.
 	KeptMask []uint32
-	// KeptMaskStride is the distance of rows in KeptMask; 0 stands for as many words as Vocab needs.
+	// KeptMaskStride is the distance between consecutive rows in KeptMask; 0 stands for the number of words that Vocab
+	// needs.
 	KeptMaskStride int
 }
 
-// check makes sure that the slices are long enough: the library takes lengths on trust.
+// check checks that the slices are long enough, which the library cannot.
 func (a *Answers) check(rows, vocab int) (native.Answers, error) {
 	if a.Source != OfModel && a.Source != OfDecoded {
-		return native.Answers{}, invalid("source is %d: it is OfModel or OfDecoded", a.Source)
+		return native.Answers{}, invalid("source is %d: must be OfModel or OfDecoded", a.Source)
 	}
 	wanted := native.Answers{
 		Source: uint32(a.Source), Logprobs: a.Logprobs, Ranks: a.Ranks,
@@ -78,7 +82,7 @@ func (a *Answers) check(rows, vocab int) (native.Answers, error) {
 	return wanted, nil
 }
 
-// room says whether a slice that is not nil holds n elements for each of the rows, which are stride apart.
+// room checks that a slice that is not nil holds n elements for each of the rows, which are stride apart.
 func room[T any](name string, slice []T, rows, n, stride int) error {
 	switch {
 	case slice == nil || rows == 0:

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// answersFor has a place for everything, in strides with room between the rows.
+// answersFor has room for all answers, with gaps between the rows.
 func answersFor(source Source, n, words int) *Answers {
 	a := &Answers{
 		Source: source, Logprobs: make([]float32, n), Ranks: make([]uint32, n),
@@ -20,7 +20,7 @@ func answersFor(source Source, n, words int) *Answers {
 	return a
 }
 
-func TestAnswersAreAboutTheRows(t *testing.T) {
+func TestAnswersEqualThoseOfSingleRows(t *testing.T) {
 	const n, vocab, words = 10, 300, 11
 	logits := rows(21, n, vocab)
 	plain := decodeBatch(t, samplersFor(t, n), &Batch{F32: logits, Vocab: vocab})
@@ -41,7 +41,7 @@ func TestAnswersAreAboutTheRows(t *testing.T) {
 	}
 }
 
-// checkAnswers holds row r against what the same sampler says of the row alone.
+// checkAnswers compares row r with the same sampler's answers about the row alone.
 func checkAnswers(t *testing.T, s *Sampler, row []float32, r int, result *Result, a *Answers) {
 	t.Helper()
 	ids, logprobs := make([]int32, len(row)), make([]float32, len(row))
@@ -60,14 +60,14 @@ func checkAnswers(t *testing.T, s *Sampler, row []float32, r int, result *Result
 		}
 	}
 	support := int(result.Support)
-	law := make([]int32, len(row))
-	must[int](t)(s.TopLogprobs(row, OfDecoded, law, logprobs))
-	want := slices.Concat(law[:min(support, a.Kept)], slices.Repeat([]int32{-1}, max(0, a.Kept-support)), []int32{-7})
+	decoded := make([]int32, len(row))
+	must[int](t)(s.TopLogprobs(row, OfDecoded, decoded, logprobs))
+	want := slices.Concat(decoded[:min(support, a.Kept)], slices.Repeat([]int32{-1}, max(0, a.Kept-support)), []int32{-7})
 	if kept := a.KeptIDs[r*a.KeptStride:][:a.KeptStride]; !slices.Equal(kept, want) {
 		t.Errorf("row %d: kept %v, expected %v", r, kept, want)
 	}
 	mask := make([]uint32, a.KeptMaskStride)
-	for _, id := range law[:support] {
+	for _, id := range decoded[:support] {
 		mask[id/32] |= 1 << (id % 32)
 	}
 	if got := a.KeptMask[r*a.KeptMaskStride:][:a.KeptMaskStride]; !slices.Equal(got, mask) {
@@ -75,7 +75,7 @@ func checkAnswers(t *testing.T, s *Sampler, row []float32, r int, result *Result
 	}
 }
 
-func TestAFailedRowsAnswersStay(t *testing.T) {
+func TestAnswersOfAFailedRowAreNotWritten(t *testing.T) {
 	const n, vocab, words = 3, 40, 2
 	logits := rows(22, n, vocab)
 	logits[vocab+1] = nan
@@ -83,7 +83,7 @@ func TestAFailedRowsAnswersStay(t *testing.T) {
 	answers.Logprobs[1], answers.Ranks[1], answers.KeptMask[words] = 3, 99, 5
 	err := DecodeBatchAnswers(samplersFor(t, n), &Batch{F32: logits, Vocab: vocab}, results, answers)
 	if !errors.Is(RowErr(err, 1), ErrInvalidLogits) || RowErr(err, 0) != nil || RowErr(err, 2) != nil {
-		t.Errorf("the batch says %v", err)
+		t.Errorf("the error of the batch is %v", err)
 	}
 	if answers.Logprobs[1] != 3 || answers.Ranks[1] != 99 || answers.KeptMask[words] != 5 || answers.TopIDs[6] != -7 ||
 		answers.KeptIDs[11] != -7 {
@@ -94,7 +94,7 @@ func TestAFailedRowsAnswersStay(t *testing.T) {
 	}
 }
 
-func TestOneAnswerAndTheDefaultsOfStrides(t *testing.T) {
+func TestAnswersMayBePartialWithDefaultStrides(t *testing.T) {
 	const n, vocab = 4, 70
 	logits := rows(23, n, vocab)
 	batch, results := &Batch{F32: logits, Vocab: vocab}, make([]Result, n)
@@ -121,7 +121,7 @@ func TestOneAnswerAndTheDefaultsOfStrides(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreRefused(t *testing.T) {
+func TestDecodeBatchRefusesInvalidAnswers(t *testing.T) {
 	six, five := make([]float32, 6), make([]int32, 5)
 	for name, a := range map[string]*Answers{
 		"unknown source":       {Source: 2},

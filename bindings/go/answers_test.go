@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// logSoftmax is by the book.
+// logSoftmax is the definition.
 func logSoftmax(row []float32) []float64 {
 	total, top := 0.0, float64(slices.Max(row))
 	for _, v := range row {
@@ -35,7 +35,7 @@ func ranked(values []float64) []int32 {
 
 func near(a float32, b float64) bool { return math.Abs(float64(a)-b) <= 1e-5*max(1, math.Abs(b)) }
 
-func TestTopLogprobsOfTheModelAreLogSoftmax(t *testing.T) {
+func TestTopLogprobsOfModelAreLogSoftmax(t *testing.T) {
 	logits := rows(11, 1, 800)
 	want := logSoftmax(logits)
 	order := ranked(want)
@@ -50,18 +50,18 @@ func TestTopLogprobsOfTheModelAreLogSoftmax(t *testing.T) {
 		}
 	}
 	if n := must[int](t)(s.TopLogprobs(logits, OfModel, nil, nil)); n != 0 {
-		t.Errorf("none were asked for, %d told", n)
+		t.Errorf("none were requested, %d returned", n)
 	}
 }
 
-func TestTopLogprobsOfTheLawAreTheDistribution(t *testing.T) {
+func TestTopLogprobsOfDecodedEqualTheDistribution(t *testing.T) {
 	logits := rows(12, 1, 800)
 	s := newSampler(t, "top_k(7) | bregman(alpha=1.5, k=5)", 3)
 	ids, probs := make([]int32, 800), make([]float32, 800)
 	n := must[int](t)(s.Distribution(logits, ids, probs))
 	topIDs, logprobs := make([]int32, n+2), make([]float32, n+2)
-	if told := must[int](t)(s.TopLogprobs(logits, OfDecoded, topIDs, logprobs)); n != 5 || told != n {
-		t.Fatalf("%d of %d tokens", told, n)
+	if top := must[int](t)(s.TopLogprobs(logits, OfDecoded, topIDs, logprobs)); n != 5 || top != n {
+		t.Fatalf("%d of %d tokens", top, n)
 	}
 	for i := range n {
 		if topIDs[i] != ids[i] || !near(logprobs[i], math.Log(float64(probs[i]))) {
@@ -79,8 +79,8 @@ func TestDrawManyDrawsWithoutReplacement(t *testing.T) {
 	logits := rows(13, 1, 600)
 	const chain = "temperature(0.9) | top_k(12) | "
 	many, more, one := newSampler(t, chain+"draw", 8), newSampler(t, chain+"draw", 8), newSampler(t, chain+"gumbel", 8)
-	law, probs := make([]int32, 12), make([]float32, 12)
-	must[int](t)(many.Distribution(logits, law, probs))
+	kept, probs := make([]int32, 12), make([]float32, 12)
+	must[int](t)(many.Distribution(logits, kept, probs))
 	for step := range 20 {
 		ids, logprobs, scores := make([]int32, 15), make([]float32, 15), make([]float32, 15)
 		if n := must[int](t)(many.DrawMany(logits, ids, logprobs, scores)); n != 12 {
@@ -91,7 +91,7 @@ func TestDrawManyDrawsWithoutReplacement(t *testing.T) {
 			t.Errorf("step %d: the scores are %v", step, scores)
 		}
 		for i, id := range ids {
-			at := slices.Index(law, id)
+			at := slices.Index(kept, id)
 			if at < 0 || slices.Contains(ids[:i], id) || !near(logprobs[i], math.Log(float64(probs[at]))) {
 				t.Errorf("step %d: draw %d is %d with %v", step, i, id, logprobs[i])
 			}
@@ -104,7 +104,7 @@ func TestDrawManyDrawsWithoutReplacement(t *testing.T) {
 	}
 }
 
-func TestAMaskStays(t *testing.T) {
+func TestMaskHoldsUntilItIsRemoved(t *testing.T) {
 	logits := []float32{1, 5, 4, 3, 2}
 	s := newSampler(t, "greedy", 0)
 	check := func(want int32) {
@@ -128,7 +128,7 @@ func TestAMaskStays(t *testing.T) {
 	if r := must[Result](t)(clone.Decode(logits)); r.Token != 3 {
 		t.Errorf("the clone: token %d", r.Token)
 	}
-	// A batch's mask holds as well.
+	// The mask of a batch applies, too.
 	results := make([]Result, 1)
 	if err := DecodeBatch([]*Sampler{s}, &Batch{F32: logits, Vocab: 5, Mask: []uint32{0b10111}}, results); err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestAMaskStays(t *testing.T) {
 	if results[0].Token != 4 {
 		t.Errorf("both masks: token %d", results[0].Token)
 	}
-	// A refused mask leaves the old one.
+	// A mask that is refused leaves the old one.
 	if err := s.SetMask([]uint32{}); !errors.Is(err, ErrInvalidArgument) {
 		t.Errorf("an empty mask: %v", err)
 	}
@@ -149,7 +149,7 @@ func TestAMaskStays(t *testing.T) {
 	check(1)
 }
 
-func TestThePromptIsNotOutput(t *testing.T) {
+func TestSetPromptLengthSeparatesPromptAndOutput(t *testing.T) {
 	logits := []float32{1, 5, 4}
 	s := newSampler(t, "penalties(repeat=10, scope=output) | greedy", 0)
 	check := func(want int32) {

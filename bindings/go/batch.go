@@ -9,18 +9,18 @@ import (
 	"github.com/bregman-decoding/bregman/bindings/go/internal/native"
 )
 
-// A Flag asks a batch for more than tokens; flags are or'ed.
+// A Flag of a batch; flags are or'ed.
 type Flag uint32
 
-// What a batch can be asked for.
+// The flags of a batch.
 const (
 	WantKeptMass     Flag = 1 // fill Result.KeptMass
 	WantModelLogprob Flag = 2 // fill Result.ModelLogprob
 	WantEntropy      Flag = 4 // fill Result.Entropy
-	AcceptTokens     Flag = 8 // accept each drawn token into its sampler's history
+	AcceptTokens     Flag = 8 // append each drawn token to the history of its sampler
 )
 
-// The library's numbers for formats of logits.
+// The formats of logits.
 const (
 	formatF32  = 0
 	formatF16  = 1
@@ -29,44 +29,46 @@ const (
 
 // A Batch is rows of logits in one slice.
 type Batch struct {
-	// The logits, in exactly one of three formats: IEEE single precision, or the bits of IEEE half precision or of
-	// bfloat16. Row r begins at element r * Stride. Only read.
+	// The logits, read only, in exactly one of three formats: IEEE 754 single precision, or the bits of IEEE 754 half
+	// precision or of bfloat16. Row r begins at element r * Stride.
 	F32  []float32
 	F16  []uint16
 	BF16 []uint16
-	// Vocab is the number of logits in a row, at least 1.
+	// Vocab is the number of logits per row, at least 1.
 	Vocab int
-	// Stride is the distance of rows in elements, at least Vocab; 0 stands for Vocab.
+	// Stride is the distance between the starts of consecutive rows in elements, at least Vocab; 0 stands for Vocab.
 	Stride int
-	// Mask is nil, or for each row MaskStride words in which token t is bit t % 32 of word t / 32 and a set bit allows
-	// it (the layout of llguidance and xgrammar).
+	// Mask is nil, or MaskStride words for each row: token t is allowed if bit t % 32 of word t / 32 is set (the layout
+	// of llguidance and xgrammar). A mask of the sampler ([Sampler.SetMask]) applies as well.
 	Mask []uint32
-	// MaskStride is the distance of rows in words; tokens beyond them are banned. 0 stands for as many as Vocab needs.
+	// MaskStride is the distance between the masks of consecutive rows in words; tokens beyond the last word are
+	// banned. 0 stands for the number of words that Vocab needs.
 	MaskStride int
-	// Flags are what is wanted besides tokens.
+	// Flags are 0, or any of the flags above, or'ed.
 	Flags Flag
-	// Threads is how many threads of the library's own decode the rows; up to 1 the calling one does. The answers are
-	// the same.
+	// Threads is 0 or 1 to decode all rows on the calling thread, or the largest number of threads of the library's own
+	// pool to use. The results do not depend on it.
 	Threads int
 }
 
-// tickets tells batches from each other; those up to single are taken.
+// tickets numbers the batches; those up to single are reserved.
 var tickets atomic.Uint64
 
-// DecodeBatch decodes a row with each sampler into the results, of which there are as many as samplers. Each row has a
-// sampler, with a chain, seed and state of its own; neither the rows' order nor the number of threads changes a token.
+// DecodeBatch decodes row r with samplers[r] into results[r]; there are as many results as samplers. Each row has its
+// own sampler, with its own chain, seed and state. Neither the order of the rows nor the number of threads changes a
+// token.
 //
-// No row's failure is another's: those that failed are in the [*BatchError] that is returned and have a Status; see
-// [RowErr]. That holds for a sampler that is closed, nil, in use, or stands twice (then its first row is decoded). If
-// what the batch says is wrong ([ErrInvalidArgument]: lengths, strides, format), nothing is decoded and every result
-// has that status.
+// Rows are independent: the failure of one does not affect the others. Rows that fail have a Status and are listed in
+// the [*BatchError] that is returned; see [RowErr]. A row fails if its sampler is nil, closed or in use, or if an
+// earlier row has the same sampler. If the batch is invalid ([ErrInvalidArgument]: lengths, strides, format), nothing
+// is decoded and every result has that status.
 func DecodeBatch(samplers []*Sampler, batch *Batch, results []Result) error {
 	return DecodeBatchAnswers(samplers, batch, results, nil)
 }
 
-// DecodeBatchAnswers is [DecodeBatch] with more answers about the very rows and tokens that it decodes, for one row or
-// many; nil asks for none. Tokens, results and the samplers' state are the same. What is wrong with the answers
-// ([ErrInvalidArgument]: source, lengths, strides) is like what is wrong with the batch.
+// DecodeBatchAnswers is [DecodeBatch] with more answers about the rows and tokens that it decodes; nil for none.
+// Tokens, results and the state of the samplers afterwards are the same as without them. Invalid answers
+// ([ErrInvalidArgument]: source, lengths, strides) fail as an invalid batch does.
 func DecodeBatchAnswers(samplers []*Sampler, batch *Batch, results []Result, answers *Answers) error {
 	rows, err := batch.check(len(samplers), len(results))
 	var wanted native.Answers
@@ -104,11 +106,11 @@ func DecodeBatchAnswers(samplers []*Sampler, batch *Batch, results []Result, ans
 	return rowErrors(samplers, entered, results)
 }
 
-// handles keeps arrays of handles for the next batch.
+// handles keeps slices of handles for reuse.
 var handles = sync.Pool{New: func() any { return new([]uintptr) }}
 
-// enterBatch is the sampler's handle, or 0 if it cannot be entered, which the library takes for a failing row. A
-// sampler that stands twice is handed over twice: that is the library's to refuse.
+// enterBatch enters the sampler and returns its handle, or 0 if it cannot be entered, with which the library fails the
+// row. A sampler that is in the batch twice is passed twice, because the library refuses that.
 func (s *Sampler) enterBatch(ticket uint64) uintptr {
 	if err := s.enter(ticket); err != nil && (err != ErrInUse || s.user.Load() != ticket) {
 		return 0
@@ -124,7 +126,7 @@ func leaveBatch(samplers []*Sampler, ticket uint64) {
 	}
 }
 
-// rowErrors collects what failed, while the samplers are still entered.
+// rowErrors collects the rows that failed, while the samplers are entered.
 func rowErrors(samplers []*Sampler, entered []uintptr, results []Result) error {
 	all := &BatchError{}
 	for r, s := range samplers {
@@ -142,13 +144,13 @@ func rowErrors(samplers []*Sampler, entered []uintptr, results []Result) error {
 	return all
 }
 
-// batchRows is a batch as the library takes it.
+// batchRows is a batch in the form of the library's.
 type batchRows struct {
 	native.Batch
 	logits unsafe.Pointer
 }
 
-// check makes sure that the slices are as long as the batch says: the library takes lengths on trust.
+// check checks that the slices are long enough, which the library cannot.
 func (b *Batch) check(samplers, results int) (batchRows, error) {
 	if b == nil {
 		return batchRows{}, invalid("the batch is nil")
@@ -185,7 +187,7 @@ func (b *Batch) check(samplers, results int) (batchRows, error) {
 	return rows, rows.checkMask(b, samplers)
 }
 
-// choose takes the one format that was given.
+// choose selects the format that is not nil.
 func (rows *batchRows) choose(b *Batch) (length int, err error) {
 	given := 0
 	if b.F32 != nil {
@@ -201,7 +203,7 @@ func (rows *batchRows) choose(b *Batch) (length int, err error) {
 		rows.Format, rows.logits, length = formatBF16, unsafe.Pointer(unsafe.SliceData(b.BF16)), len(b.BF16)
 	}
 	if given != 1 {
-		return 0, invalid("logits are given in %d formats, not in one of F32, F16, BF16", given)
+		return 0, invalid("the logits are in %d of F32, F16 and BF16, but must be in one", given)
 	}
 	return length, nil
 }
@@ -220,7 +222,7 @@ func (rows *batchRows) checkMask(b *Batch, samplers int) error {
 	return nil
 }
 
-// fits says whether length elements hold rows that are stride apart, the last of which has used elements.
+// fits is whether length elements hold the rows, which are stride apart and of which the last has used elements.
 func fits(length, rows, stride, used int) bool {
 	return length >= used && (length-used)/stride >= rows-1
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// samplersFor are n samplers, with the chains in turn.
+// samplersFor makes n samplers, with the chains in turn.
 func samplersFor(t testing.TB, n int) []*Sampler {
 	samplers := make([]*Sampler, n)
 	for r := range samplers {
@@ -38,7 +38,7 @@ func decodeBatch(t testing.TB, samplers []*Sampler, batch *Batch) []string {
 	return asBits(results)
 }
 
-func TestABatchIsItsRows(t *testing.T) {
+func TestBatchEqualsSingleRows(t *testing.T) {
 	const n, vocab, stride = 33, 1000, 1040
 	logits := rows(1, n, stride)
 	alone := make([]Result, n)
@@ -50,7 +50,7 @@ func TestABatchIsItsRows(t *testing.T) {
 		if got, want := decodeBatch(t, samplersFor(t, n), batch), asBits(alone); !slices.Equal(got, want) {
 			t.Errorf("%d threads: %v, alone %v", threads, got, want)
 		}
-		// The last row needs no more than its own logits.
+		// The storage may end with the last logit.
 		batch.F32 = logits[:(n-1)*stride+vocab]
 		decodeBatch(t, samplersFor(t, n), batch)
 	}
@@ -66,12 +66,12 @@ func halfBits(v float32) uint16 {
 	return uint16(bits>>16&0x8000) | uint16(exponent<<10) | uint16(bits>>13&0x3ff)
 }
 
-func TestFormatsHoldTheSameNumbers(t *testing.T) {
+func TestF16AndBF16DecodeAsF32(t *testing.T) {
 	const n, vocab = 5, 2000
 	logits := rows(2, n, vocab)
 	f16, bf16 := make([]uint16, len(logits)), make([]uint16, len(logits))
 	for i, v := range logits {
-		// Exact in all three formats: 5 bits before the point, 3 behind it.
+		// Exact in all three formats: multiples of 1/8 below 32.
 		logits[i] = float32(math.Trunc(float64(max(-15, min(15, v)))*8) / 8)
 		f16[i], bf16[i] = halfBits(logits[i]), uint16(math.Float32bits(logits[i])>>16)
 	}
@@ -85,7 +85,7 @@ func TestFormatsHoldTheSameNumbers(t *testing.T) {
 	}
 }
 
-func TestAMaskIsLikeMinusInfinity(t *testing.T) {
+func TestMaskEqualsLogitsOfMinusInfinity(t *testing.T) {
 	const n, vocab, words = 6, 1000, 40
 	logits := rows(3, n, vocab)
 	mask := make([]uint32, n*words)
@@ -103,7 +103,7 @@ func TestAMaskIsLikeMinusInfinity(t *testing.T) {
 	if got := decodeBatch(t, samplersFor(t, n), batch); !slices.Equal(got, want) {
 		t.Errorf("mask: %v, -infinity: %v", got, want)
 	}
-	// A row's mask may be shorter than the row: what is beyond is banned.
+	// Tokens beyond the last word of a mask are banned.
 	for i := range masked {
 		masked[i] = logits[i]
 		if i%vocab >= 64 {
@@ -118,7 +118,7 @@ func TestAMaskIsLikeMinusInfinity(t *testing.T) {
 	}
 }
 
-func TestFlagsFillTheirFigures(t *testing.T) {
+func TestFlagsFillTheirFields(t *testing.T) {
 	logits := rows(4, 1, 100)
 	results := make([]Result, 1)
 	figures := func(r Result) [3]bool {
@@ -137,7 +137,7 @@ func TestFlagsFillTheirFigures(t *testing.T) {
 	}
 }
 
-func TestARowsFailureIsItsOwn(t *testing.T) {
+func TestFailedRowLeavesOthersDecoded(t *testing.T) {
 	const n, vocab = 7, 50
 	logits := rows(5, n, vocab)
 	want := decodeBatch(t, samplersFor(t, n), &Batch{F32: logits, Vocab: vocab})
@@ -164,9 +164,9 @@ func TestARowsFailureIsItsOwn(t *testing.T) {
 	}
 	var all *BatchError
 	if !errors.As(err, &all) || len(all.Rows) != 4 || !errors.Is(err, ErrEmptySupport) || !errors.Is(err, ErrClosed) {
-		t.Errorf("the batch's error is %v", err)
+		t.Errorf("the error of the batch is %v", err)
 	}
 	if err.Error() != "row 1: bregman: logit 3 is NaN: logits must be finite or -infinity (and 3 more rows)" {
-		t.Errorf("the batch says %q", err)
+		t.Errorf("the message of the batch is %q", err)
 	}
 }

@@ -7,37 +7,41 @@ import (
 	"github.com/bregman-decoding/bregman/bindings/go/internal/native"
 )
 
-// A Candidate is a token in an engine's own array, laid out as llama.cpp's llama_token_data.
+// A Candidate of an engine's own array, with the layout of llama.cpp's llama_token_data.
 type Candidate struct {
 	ID    int32
 	Logit float32
-	P     float32 // probability; only written, never read
+	P     float32 // probability; written only
 }
 
-// Candidates are an engine's array of candidates.
+// Candidates are the candidate array of an engine.
 type Candidates struct {
 	Data     []Candidate
-	Selected int  // position in Data of the token that was taken; -1 for none
-	Sorted   bool // whether Data is in descending order of logit; never trusted
+	Selected int  // position in Data of the selected token, -1 for none; written only
+	Sorted   bool // whether Data is in descending order of logit; written only
 }
 
-// Apply applies the chain to candidates in place, as one stage of an engine's own chain, and advances the random
+// Apply applies the chain to the candidates in place, as one stage of an engine's own chain, and advances the random
 // position by one.
 //
-// The candidates may be in any order and any subset of the vocabulary. If the chain drops tokens, the kept ones move to
-// the front in descending order with P filled in, and Data becomes shorter; else the array keeps its order. Logits stay
-// the engine's own, divided by the temperature; after a bregman stage with alpha other than 1 they are ln p. If the chain
-// ends with a drawing stage, Selected is the position of its token and every P is filled in.
+// The candidates may be any subset of the vocabulary, in any order. A truncating stage moves the kept candidates to the
+// front in descending order of logit: Data is then shorter, P is their probability, Sorted is true and Selected -1.
+// Without a truncating stage Data keeps its length and order, and P and Selected are unchanged; Sorted becomes false if
+// a mask, a bias or a stage may have changed which logits are larger; masked tokens have logit -infinity. If the chain
+// ends with a drawing stage, Selected is the position of the token that it drew, and P is written in either case.
 //
-// A failed call changes nothing: [ErrInvalidArgument] (nil), [ErrEmptySupport] (no candidates, all -infinity),
-// [ErrInvalidLogits].
+// Logits are those of the stages' definitions, ln p after a bregman stage with alpha other than 1: their softmax is the
+// decoded distribution. If the largest is beyond ±1024, all are taken relative to it.
+//
+// A call that fails changes nothing: [ErrInvalidArgument] (nil), [ErrEmptySupport] (no candidates, or every logit is
+// masked or -infinity), [ErrInvalidLogits] (NaN, +infinity).
 func (s *Sampler) Apply(c *Candidates) error {
 	if err := s.enter(single); err != nil {
 		return err
 	}
 	defer s.leave()
 	if c == nil || len(c.Data) > math.MaxInt32 {
-		return invalid("the candidates are nil, or more than %d", math.MaxInt32)
+		return invalid("the candidates are nil or more than %d", math.MaxInt32)
 	}
 	if len(c.Data) == 0 {
 		return &Error{ErrEmptySupport, "there are no candidates"}

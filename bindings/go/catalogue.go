@@ -41,7 +41,7 @@ const (
 	Number    Kind = 0 // a number from Min to Max
 	Count     Kind = 1 // a whole number from Min to Max
 	Choice    Kind = 2 // one of the words in Choices
-	Name      Kind = 3 // a name given by the host, such as a Generator's
+	Name      Kind = 3 // a name given by the host
 	Tokens    Kind = 4 // token ids, separated by spaces, such as "2 32000"
 	Sequences Kind = 5 // token sequences, separated by semicolons, such as "13; 25 11"
 	Biases    Kind = 6 // token:bias pairs, separated by spaces, such as "15:-2.5 30:-inf"

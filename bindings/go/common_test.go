@@ -12,7 +12,7 @@ import (
 	"github.com/bregman-decoding/bregman/bindings/go/internal/native"
 )
 
-// chains are of every kind: adaptive, the usual, dual, whole vocabulary, greedy.
+// chains of every kind: adaptive, usual, dual, whole vocabulary, greedy.
 var chains = []string{
 	"temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw",
 	"top_k(40) | top_p(0.95) | min_p(0.05) | temperature(0.8) | draw",
@@ -21,7 +21,7 @@ var chains = []string{
 	"greedy",
 }
 
-// TestMain says which library is tested: the one that cargo built, unless BREGMAN_LIBRARY names another.
+// TestMain selects the library: the one that cargo built, unless BREGMAN_LIBRARY names another.
 func TestMain(m *testing.M) {
 	if os.Getenv("BREGMAN_LIBRARY") == "" {
 		if built, err := filepath.Abs("../../target/release/libbregman.so"); err == nil {
@@ -41,7 +41,7 @@ func libraryStatusText(t *testing.T, status Status) string {
 	return native.StatusText(uint32(status))
 }
 
-// newSampler is New for tests: the sampler is closed at the test's end.
+// newSampler is New for tests: it closes the sampler at the end of the test.
 func newSampler(t testing.TB, chain string, seed uint64) *Sampler {
 	t.Helper()
 	s, err := New(chain, seed)
@@ -56,7 +56,7 @@ func newSampler(t testing.TB, chain string, seed uint64) *Sampler {
 	return s
 }
 
-// rows are n rows of normal logits that depend on the number only.
+// rows makes n rows of normal logits, the same for the same number.
 func rows(number uint64, n, vocab int) []float32 {
 	random := rand.New(rand.NewPCG(number, 1))
 	logits := make([]float32, n*vocab)

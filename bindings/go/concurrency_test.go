@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Each on a goroutine, on its own or in batches, samplers do what they do alone.
-func TestManySamplersOnManyGoroutines(t *testing.T) {
+// Samplers on goroutines, single or in batches, draw the tokens that they draw alone.
+func TestSamplersOnManyGoroutinesDecodeAsAlone(t *testing.T) {
 	const goroutines, steps, vocab = 64, 12, 1500
 	alone := make([][]string, goroutines)
 	for g := range alone {
@@ -67,8 +67,8 @@ func decodeSteps(t *testing.T, g, steps, vocab int) (said []string) {
 	return said
 }
 
-// A sampler that several goroutines use: some calls are refused, and the others count.
-func TestOneSamplerOnManyGoroutines(t *testing.T) {
+// A sampler used by several goroutines: overlapping calls are refused, and the others advance it.
+func TestSamplerOnManyGoroutinesRefusesOverlappingCalls(t *testing.T) {
 	const vocab = 20000
 	s := newSampler(t, "draw", 3)
 	logits := rows(1, 1, vocab)
@@ -113,8 +113,8 @@ func TestOneSamplerOnManyGoroutines(t *testing.T) {
 	}
 }
 
-// Closing a sampler that is in use never frees it under a call.
-func TestCloseAgainstCalls(t *testing.T) {
+// Closing a sampler that is in use is refused.
+func TestCloseDuringCallsNeverFreesUnderOne(t *testing.T) {
 	logits := rows(1, 1, 5000)
 	for range 60 {
 		s, err := New("temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", 1)

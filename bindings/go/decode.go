@@ -7,14 +7,19 @@ import (
 	"github.com/bregman-decoding/bregman/bindings/go/internal/native"
 )
 
-// A Result is one row's answer, laid out as the library's bregman_result.
+// A Result of one row, with the layout of the library's bregman_result.
 type Result struct {
-	Token        int32   // the token's id; -1 unless Status is OK
-	Status       Status  // OK, or why this row has no token
-	Support      uint32  // tokens with positive probability under the decoded distribution; 0 without a token
-	P            float32 // the token's probability under the decoded distribution, in (0, 1]; NaN without a token
-	KeptMass     float32 // the model's mass on the support, at its first truncation; NaN unless WantKeptMass
-	ModelLogprob float32 // ln of the token's probability under the untouched logits; NaN unless WantModelLogprob
+	Token   int32   // the token, from 0 to vocab - 1; -1 unless Status is OK
+	Status  Status  // OK, or why this row has no token
+	Support uint32  // number of tokens with positive probability under the decoded distribution; 0 without a token
+	P       float32 // probability of the token under the decoded distribution, in (0, 1]; NaN without a token
+	// KeptMass is the probability mass of the support before truncation, in (0, 1]: under the distribution that the
+	// first truncating stage received, after mask, bias and temperature. 1 if no token was dropped. NaN unless
+	// WantKeptMass.
+	KeptMass float32
+	// ModelLogprob is ln of the token's probability under the untouched logits (no mask, no bias, no stage, temperature
+	// 1). NaN unless WantModelLogprob, or if an untouched logit is NaN or +infinity.
+	ModelLogprob float32
 	Entropy      float32 // of the decoded distribution, in nats; NaN unless WantEntropy
 	reserved     uint32
 }
@@ -24,7 +29,7 @@ func failed(status Status) Result {
 	return Result{Token: -1, Status: status, P: nan, KeptMass: nan, ModelLogprob: nan, Entropy: nan}
 }
 
-// checkRow refuses what the library would, but with a row that Go calls empty and C calls NULL.
+// checkRow refuses a row as the library does, whose message for an empty one is about NULL.
 func checkRow(logits []float32) error {
 	if len(logits) == 0 || len(logits) > math.MaxInt32 {
 		return invalid("vocab is %d: a row has 1 to %d logits", len(logits), math.MaxInt32)
@@ -32,11 +37,13 @@ func checkRow(logits []float32) error {
 	return nil
 }
 
-// Decode decodes one row, in which index i belongs to token i, and advances the random position by one; nothing is
-// accepted into the history. The logits are only read. On an error the result has token -1 and the status.
+// Decode decodes one row, in which index i is the logit of token i, into a token, and advances the random position by
+// one. The token is not added to the history: call [Sampler.Accept]. The logits are only read. On an error the result
+// has token -1 and the status.
 //
-// Errors: [ErrInvalidArgument] (no logits), [ErrInvalidLogits] (NaN, +infinity), [ErrEmptySupport] (all -infinity),
-// [ErrUnsupported] (the chain has no drawing stage).
+// Errors: [ErrInvalidArgument] (no logits), [ErrInvalidLogits] (a logit that is not masked is NaN or +infinity),
+// [ErrEmptySupport] (every logit is masked or -infinity), [ErrUnsupported] (the chain does not end with a drawing
+// stage).
 func (s *Sampler) Decode(logits []float32) (Result, error) {
 	if err := s.enter(single); err != nil {
 		return failed(ErrInvalidArgument), err
@@ -50,12 +57,13 @@ func (s *Sampler) Decode(logits []float32) (Result, error) {
 	return result, s.check(status)
 }
 
-// Distribution writes the decoded distribution of a row into ids and probs, in descending order of probability (ties:
-// ascending id), and returns its number of entries: what a drawing stage at the chain's end would draw from. It draws
-// nothing and advances nothing. A chain that drops no token has as many entries as the row.
+// Distribution writes the decoded distribution of a row to ids and probs, in descending order of probability (ties:
+// ascending id), and returns its number of entries. It is what a drawing stage at the end of the chain draws from.
+// Draws nothing and advances nothing. If the chain drops no token, every token has an entry.
 //
-// If ids or probs are shorter than that, the number is returned with [ErrBufferTooSmall] and nothing is written. Other
-// errors are as for [Sampler.Decode]; then the number is 0. A chain without a drawing stage has a distribution too.
+// If ids or probs are shorter, nothing is written and the required number is returned with [ErrBufferTooSmall]. Other
+// errors are those of [Sampler.Decode], with number 0; the chain needs no drawing stage. Not for chains with a stage
+// that learns ([Stage.Learns]), which does not learn from tokens that the host draws.
 func (s *Sampler) Distribution(logits []float32, ids []int32, probs []float32) (int, error) {
 	if err := s.enter(single); err != nil {
 		return 0, err
@@ -69,13 +77,13 @@ func (s *Sampler) Distribution(logits []float32, ids []int32, probs []float32) (
 	return n, s.check(status)
 }
 
-// TopLogprobs writes the most likely tokens of a row and the logarithms of their probabilities into ids and logprobs, in
-// descending order (ties: ascending id), and returns how many there are: as many as there is room for, or the tokens with
-// positive probability if those are fewer; -1 and -infinity fill the rest. It draws nothing and advances nothing. With
-// [OfModel] the chain is not asked.
+// TopLogprobs writes the most likely tokens of a row and their ln p to ids and logprobs, in descending order (ties:
+// ascending id). It returns their number: len(ids), or the number of tokens with positive probability if that is
+// smaller;
+// -1 and -infinity fill the rest. Draws nothing and advances nothing. [OfModel] does not use the chain.
 //
-// [ErrInvalidArgument]: ids and logprobs differ in length, or source is neither. Other errors are as for
-// [Sampler.Decode], but a chain without a drawing stage has log-probabilities too.
+// Errors: [ErrInvalidArgument] (ids and logprobs have different lengths, unknown source); others as [Sampler.Decode],
+// but the chain needs no drawing stage.
 func (s *Sampler) TopLogprobs(logits []float32, source Source, ids []int32, logprobs []float32) (int, error) {
 	if err := s.enter(single); err != nil {
 		return 0, err
@@ -85,23 +93,24 @@ func (s *Sampler) TopLogprobs(logits []float32, source Source, ids []int32, logp
 		return 0, err
 	}
 	if len(ids) != len(logprobs) {
-		return 0, invalid("there is room for %d ids and %d logprobs", len(ids), len(logprobs))
+		return 0, invalid("ids and logprobs have %d and %d elements, but must have the same number", len(ids), len(logprobs))
 	}
 	n, status := native.TopLogprobs(s.handle, logits, uint32(source), ids, logprobs)
 	return n, s.check(status)
 }
 
-// DrawMany draws len(ids) different tokens from the decoded distribution of a row, without replacement: each in proportion
-// to its probability among those that are left. It returns how many it drew, the support if that is smaller, and advances
-// the random position by one; nothing is accepted. For best-of-n, sampled beams, several children of a node.
+// DrawMany draws len(ids) different tokens from the decoded distribution of a row, without replacement: each in
+// proportion to its probability among the tokens not drawn yet. It returns their number, which is the size of the
+// support if that is smaller, and advances the random position by one. Adds nothing to the history. For best-of-n,
+// sampled beams, or several children of a search node.
 //
-// ids and logprobs receive them in the order in which they were drawn, with ln p under the decoded distribution. scores
-// may be nil; else it receives these with the token's Gumbel noise added, by which the draw is ordered. The noise depends
-// on seed, position and token alone: the first token is what the same chain with gumbel at its end decodes, and more room
-// appends. A drawing stage at the chain's end is not asked for a token (greedy leaves one token, though).
+// ids and logprobs receive the tokens in the order of the draw and their ln p under the decoded distribution; scores,
+// if not nil, logprobs plus the Gumbel noise of each token, in descending order. The noise depends only on seed,
+// position and token: the first token is the one that the chain with gumbel as its drawing stage decodes, and more room
+// appends tokens to the same ones. A drawing stage at the end of the chain draws nothing here; greedy leaves one token.
 //
-// [ErrInvalidArgument]: no room, or lengths that differ. Other errors are as for [Sampler.Decode], but a chain without a
-// drawing stage draws too.
+// Errors: [ErrInvalidArgument] (no elements, different lengths); others as [Sampler.Decode], but the chain needs no
+// drawing stage.
 func (s *Sampler) DrawMany(logits []float32, ids []int32, logprobs, scores []float32) (int, error) {
 	if err := s.enter(single); err != nil {
 		return 0, err
@@ -111,15 +120,17 @@ func (s *Sampler) DrawMany(logits []float32, ids []int32, logprobs, scores []flo
 		return 0, err
 	}
 	if len(ids) == 0 || len(ids) != len(logprobs) || (scores != nil && len(scores) != len(ids)) {
-		return 0, invalid("there is room for %d ids, %d logprobs and %d scores", len(ids), len(logprobs), len(scores))
+		return 0, invalid("ids, logprobs and scores have %d, %d and %d elements, but must have the same number, at least 1",
+			len(ids), len(logprobs), len(scores))
 	}
 	n, status := native.DrawMany(s.handle, logits, ids, logprobs, scores)
 	return n, s.check(status)
 }
 
-// Process replaces a row's logits by ln p of the decoded distribution, -infinity off the support: for hosts that draw
-// for themselves. It draws nothing and advances nothing; on an error the logits are as they were. Errors are as for
-// [Sampler.Decode], but a chain without a drawing stage processes too.
+// Process replaces the logits of a row by ln p of the decoded distribution, -infinity off its support, for hosts that
+// draw themselves. Draws nothing and advances nothing. On an error the logits are unchanged. Errors are those of
+// [Sampler.Decode], but the chain needs no drawing stage. Not for chains with a stage that learns ([Stage.Learns]),
+// which does not learn from tokens that the host draws.
 func (s *Sampler) Process(logits []float32) error {
 	if err := s.enter(single); err != nil {
 		return err

@@ -7,20 +7,20 @@ import (
 	"github.com/bregman-decoding/bregman/bindings/go/internal/native"
 )
 
-// A Status says how a call went; all but OK are errors that [errors.Is] finds.
+// A Status of a call. All but OK are errors that [errors.Is] finds.
 type Status uint32
 
-// The library's statuses.
+// The statuses of the library.
 const (
 	OK                 Status = 0
-	ErrInvalidArgument Status = 1 // an argument is out of range, too short, or in use by another call
-	ErrInvalidChain    Status = 2 // the chain does not parse, or a parameter in it is out of its range
-	ErrInvalidLogits   Status = 3 // a logit that may be sampled is NaN or +infinity
-	ErrEmptySupport    Status = 4 // every token is masked or -infinity
-	ErrNoConvergence   Status = 5 // a generator given by its user led to no solution
-	ErrBufferTooSmall  Status = 6 // the caller's buffers cannot hold the answer
-	ErrUnsupported     Status = 7 // valid, but not with this chain, this version or on this machine
-	ErrInternal        Status = 8 // a defect of the library
+	ErrInvalidArgument Status = 1 // an argument is out of its range or too short, or the sampler is in use
+	ErrInvalidChain    Status = 2 // the chain is too long, not UTF-8 or does not parse, or a parameter is out of its range
+	ErrInvalidLogits   Status = 3 // a logit that is not masked is NaN or +infinity
+	ErrEmptySupport    Status = 4 // every logit is masked or -infinity
+	ErrNoConvergence   Status = 5 // the solver found no solution with a generator of the caller
+	ErrBufferTooSmall  Status = 6 // the caller's buffers are too small for the result
+	ErrUnsupported     Status = 7 // valid, but not with this chain, in this version or on this machine
+	ErrInternal        Status = 8 // a defect of the library; please report it
 )
 
 var statusTexts = [...]string{
@@ -28,7 +28,7 @@ var statusTexts = [...]string{
 	"unsupported", "internal error",
 }
 
-// Error is the status in words.
+// Error returns the status in words.
 func (s Status) Error() string {
 	if int64(s) < int64(len(statusTexts)) {
 		return "bregman: " + statusTexts[s]
@@ -36,7 +36,7 @@ func (s Status) Error() string {
 	return fmt.Sprintf("bregman: unknown status %d", uint32(s))
 }
 
-// An Error is a failed call: the status for programs, the message for people.
+// An Error of a call: its status, and a message that names the argument and the reason.
 type Error struct {
 	Status  Status
 	Message string
@@ -44,24 +44,24 @@ type Error struct {
 
 func (e *Error) Error() string { return "bregman: " + e.Message }
 
-// Unwrap is the status.
+// Unwrap returns the status.
 func (e *Error) Unwrap() error { return e.Status }
 
-// What the library would not be asked; all are also [ErrInvalidArgument].
+// Errors of this package; they are also [ErrInvalidArgument].
 var (
-	// ErrClosed is a call on a sampler after Close, or on one that [New] did not make.
+	// ErrClosed is returned by calls on a sampler that is closed, or was not made by [New].
 	ErrClosed error = &Error{ErrInvalidArgument, "the sampler is closed"}
-	// ErrInUse is a call on a sampler that another goroutine is calling.
+	// ErrInUse is returned by calls on a sampler that another goroutine is using.
 	ErrInUse error = &Error{ErrInvalidArgument, "the sampler is in use by another call"}
 )
 
-// Why there is no native library; [Load] and [New] return them, wrapped.
+// Why the native library is not available; [Load] and [New] return these, wrapped.
 var (
-	// ErrNoCgo is a program that was built without cgo.
+	// ErrNoCgo: the program was built without cgo.
 	ErrNoCgo = native.ErrNoCgo
-	// ErrNoLibrary is a library that was not found, or that the system's loader refused.
+	// ErrNoLibrary: the library was not found, or the system's loader refused it.
 	ErrNoLibrary = native.ErrNoLibrary
-	// ErrWrongLibrary is a file that is not this library, or another version of it.
+	// ErrWrongLibrary: the file is not this library, or another version of it.
 	ErrWrongLibrary = native.ErrWrongLibrary
 )
 
@@ -69,12 +69,12 @@ func invalid(format string, arguments ...any) error {
 	return &Error{ErrInvalidArgument, fmt.Sprintf(format, arguments...)}
 }
 
-// A BatchError holds the rows of a batch that failed; all others were decoded.
+// A BatchError has the rows of a batch that failed; the others were decoded.
 type BatchError struct {
 	Rows []RowError // in order, at least one
 }
 
-// A RowError is a failed row of a batch.
+// A RowError is the error of a row of a batch.
 type RowError struct {
 	Row int
 	Err error
@@ -88,7 +88,7 @@ func (e *BatchError) Error() string {
 	return fmt.Sprintf("row %d: %v (and %d more rows)", first.Row, first.Err, len(e.Rows)-1)
 }
 
-// Unwrap has the errors of all failed rows.
+// Unwrap returns the errors of the rows.
 func (e *BatchError) Unwrap() []error {
 	all := make([]error, len(e.Rows))
 	for i, row := range e.Rows {
@@ -97,7 +97,7 @@ func (e *BatchError) Unwrap() []error {
 	return all
 }
 
-// RowErr is the error of row r in what [DecodeBatch] returned: nil if that row was decoded.
+// RowErr returns the error of row r from an error of [DecodeBatch]; nil if the row was decoded.
 func RowErr(err error, r int) error {
 	var batch *BatchError
 	if !errors.As(err, &batch) {

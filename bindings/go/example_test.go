@@ -106,7 +106,7 @@ func ExampleSampler_Distribution() {
 func ExampleSampler_SetLogitBias() {
 	sampler := newSampler("greedy", 0)
 	defer sampler.Close()
-	// Token 0 is banned, and token 1 is helped.
+	// Bans token 0 and raises the logit of token 1.
 	if err := sampler.SetLogitBias([]int32{0, 1}, []float32{float32(math.Inf(-1)), 1}); err != nil {
 		log.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func ExampleSampler_Reseed() {
 		return r.Token
 	}
 	first, second := decode(), decode()
-	// A sequence with one token so far is taken up again.
+	// Resumes a sequence after its first token.
 	if err := sampler.Reseed(10, 1); err != nil {
 		log.Fatal(err)
 	}

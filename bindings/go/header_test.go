@@ -14,7 +14,7 @@ import (
 	"github.com/bregman-decoding/bregman/bindings/go/internal/header"
 )
 
-// constants are the header's, under its names.
+// constants of this module by their names in the header.
 var constants = map[string]uint64{
 	"BREGMAN_ABI_VERSION":        ABIVersion,
 	"BREGMAN_OK":                 uint64(OK),
@@ -46,7 +46,7 @@ var constants = map[string]uint64{
 
 const headerPath = "../../include/bregman.h"
 
-func TestConstantsAreTheHeaders(t *testing.T) {
+func TestConstantsEqualTheHeaders(t *testing.T) {
 	text, err := os.ReadFile(headerPath)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestConstantsAreTheHeaders(t *testing.T) {
 	}
 }
 
-func TestVendoredHeaderIsTheHeader(t *testing.T) {
+func TestVendoredHeaderIsCurrent(t *testing.T) {
 	want, err := os.ReadFile(headerPath)
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func TestVendoredHeaderIsTheHeader(t *testing.T) {
 	}
 }
 
-func TestStructsAreLaidOutAsTheHeaders(t *testing.T) {
+func TestStructLayoutsEqualTheHeaders(t *testing.T) {
 	same(t, reflect.TypeFor[Result](), reflect.TypeFor[header.Result]())
 	same(t, reflect.TypeFor[Candidate](), reflect.TypeFor[header.Candidate]())
 }
@@ -110,11 +110,11 @@ func same(t *testing.T, got, want reflect.Type) {
 	}
 }
 
-// The structs that Go has in a form of its own have every field of the header's.
-func TestFieldsAreTheHeaders(t *testing.T) {
+// Structs that Go declares differently have a counterpart of every field in the header.
+func TestStructsHaveTheHeadersFields(t *testing.T) {
 	for _, c := range []struct {
 		got, want reflect.Type
-		// differs are fields that Go names otherwise, or has no need of ("").
+		// differs has the fields that Go names differently, or does not have ("").
 		differs map[string]string
 	}{
 		{reflect.TypeFor[Answers](), reflect.TypeFor[header.Answers](), map[string]string{"struct_size": ""}},
@@ -134,14 +134,14 @@ func TestFieldsAreTheHeaders(t *testing.T) {
 			}
 			_, found := c.got.FieldByNameFunc(func(of string) bool { return strings.EqualFold(of, name) })
 			if name != "" && !found {
-				t.Errorf("%v has nothing for %s", c.got, field)
+				t.Errorf("%v has no counterpart of %s", c.got, field)
 			}
 		}
 	}
 }
 
-// Every function that the library has is called, but for one that this module says it leaves out.
-func TestEveryFunctionIsCalled(t *testing.T) {
+// Every function of the library is called, except those that this module leaves out.
+func TestEveryFunctionOfTheLibraryIsCalled(t *testing.T) {
 	text, err := os.ReadFile("internal/native/calls.h")
 	if err != nil {
 		t.Fatal(err)
@@ -159,8 +159,8 @@ func TestEveryFunctionIsCalled(t *testing.T) {
 	}
 }
 
-// The texts of statuses are here too, for errors that need no library.
-func TestStatusTextsAreTheLibrarys(t *testing.T) {
+// The texts of statuses are also in this module, for errors without a library.
+func TestStatusTextsEqualTheLibrarys(t *testing.T) {
 	for status := OK; status <= ErrInternal+1; status++ {
 		want := "bregman: " + libraryStatusText(t, status)
 		if got := status.Error(); !strings.HasPrefix(got, want) {

@@ -1,4 +1,4 @@
-// The race detector has memory of its own, so these run without it.
+// The race detector uses additional memory, so these tests run without it.
 //go:build cgo && linux && !race
 
 package bregman
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// resident is the process's memory in bytes, native and Go.
+// resident is the resident memory of the process in bytes, native and Go.
 func resident(t *testing.T) int {
 	t.Helper()
 	text, err := os.ReadFile("/proc/self/statm")
@@ -26,7 +26,7 @@ func resident(t *testing.T) int {
 	return pages * os.Getpagesize()
 }
 
-// grow is how much memory n rounds cost after as many as warm up.
+// grow returns the growth of memory over n rounds, after as many to warm up.
 func grow(t *testing.T, warm, n int, round func()) int {
 	t.Helper()
 	for range warm {
@@ -41,7 +41,7 @@ func grow(t *testing.T, warm, n int, round func()) int {
 	return resident(t) - before
 }
 
-// A sampler that has decoded holds tens of kilobytes: a leak of one in a thousand would show, or of 20 bytes in each.
+// A sampler that has decoded holds tens of kilobytes: a leak of one in a thousand, or of 20 bytes in each, is detected.
 const allowed = 2 << 20
 
 func TestCreateDecodeCloseKeepsMemoryConstant(t *testing.T) {
@@ -87,8 +87,8 @@ func TestFailuresKeepMemoryConstant(t *testing.T) {
 	}
 }
 
-// Samplers that are forgotten without Close are freed: 20 000 of them cost less than 4 000 that are kept.
-func TestForgottenSamplersAreFreed(t *testing.T) {
+// Samplers that are unreachable without Close are freed: 20 000 of them take less memory than 4 000 reachable ones.
+func TestUnreachableSamplersAreFreed(t *testing.T) {
 	logits := rows(1, 1, 512)
 	open := func() *Sampler {
 		s, err := New("temperature(0.8) | bregman(alpha=1.5, floor=0.02) | draw", 1)
@@ -107,18 +107,18 @@ func TestForgottenSamplersAreFreed(t *testing.T) {
 		s.Close()
 	}
 	if size < 1000 {
-		t.Fatalf("a sampler seems to have %d bytes: that is not to be measured so", size)
+		t.Fatalf("a sampler has %d bytes by this measurement, which cannot be right", size)
 	}
 	count := 0
 	round := func() {
 		open()
-		// The collector does not see native memory: it is made to look, and cleanups run on a goroutine of theirs.
+		// The collector does not count native memory, so it is run explicitly; cleanups run on another goroutine.
 		if count++; count%500 == 0 {
 			runtime.GC()
 			time.Sleep(5 * time.Millisecond)
 		}
 	}
 	if grown := grow(t, 5_000, 20_000, round); grown > 4_000*size {
-		t.Errorf("20 000 forgotten samplers left %d bytes, each has about %d", grown, size)
+		t.Errorf("20 000 unreachable samplers left %d bytes, each has about %d", grown, size)
 	}
 }

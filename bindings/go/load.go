@@ -8,7 +8,7 @@ import (
 	"github.com/bregman-decoding/bregman/bindings/go/internal/native"
 )
 
-// ABIVersion is the version of the native library's binary interface that this package needs.
+// ABIVersion is the version of the ABI that this package needs.
 const ABIVersion = 1
 
 var library struct {
@@ -17,9 +17,9 @@ var library struct {
 	path   string
 }
 
-// Load loads the native library from path, or from the usual places if that is empty (see the package's overview). It
-// need not be called: [New] loads from the usual places if nothing was loaded before. A failed call may be repeated; a
-// library that is loaded stays, and a second path is an error. Safe for concurrent use.
+// Load loads the native library from path, or from the usual places if path is empty (see the overview of the package).
+// [New] does this if Load was not called before. A call that failed may be repeated. A loaded library stays; loading
+// from a second path is an error. Safe for concurrent use.
 func Load(path string) error {
 	if library.loaded.Load() && path == "" {
 		return nil
@@ -30,7 +30,7 @@ func Load(path string) error {
 		if path == "" || path == library.path {
 			return nil
 		}
-		return fmt.Errorf("%w: one is loaded already, %s comes too late", ErrWrongLibrary, path)
+		return fmt.Errorf("%w: %s cannot be loaded, because a library is loaded already", ErrWrongLibrary, path)
 	}
 	if err := native.Open(path); err != nil {
 		return err
@@ -40,7 +40,7 @@ func Load(path string) error {
 	return nil
 }
 
-// Version is the native library's version, such as "0.1.0".
+// Version returns the version of the native library, such as "0.1.0". Safe for concurrent use.
 func Version() (string, error) {
 	if err := Load(""); err != nil {
 		return "", err
@@ -48,8 +48,9 @@ func Version() (string, error) {
 	return native.Version(), nil
 }
 
-// SIMDLevel is the instruction set in use: "avx512", "avx2", "neon" or "scalar". It is "" if the environment variable
-// BREGMAN_SIMD names none of this machine's; then New fails.
+// SIMDLevel returns the instruction set in use, as bregman_simd_level in bregman.h describes. The environment variable
+// BREGMAN_SIMD selects a lower one; if it names none of this machine, this returns "" and New fails. Safe for
+// concurrent use.
 func SIMDLevel() (string, error) {
 	if err := Load(""); err != nil {
 		return "", err

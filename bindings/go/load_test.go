@@ -13,13 +13,13 @@ import (
 	"testing"
 )
 
-// A process loads one library, so each of these cases has a process: this test's program once more.
+// A process loads one library, so each of these cases runs this test's program in a new process.
 const inChild = "BREGMAN_GO_TEST_LOAD"
 
-// TestLoadInChild loads from the path given, and says which error that was.
+// TestLoadInChild loads from a path, and prints the kind of error.
 func TestLoadInChild(t *testing.T) {
 	if os.Getenv(inChild) == "" {
-		t.Skip("for TestWhereTheLibraryIsFound")
+		t.Skip("for TestLibraryIsFoundInEachPlace")
 	}
 	os.Setenv("BREGMAN_LIBRARY", os.Getenv(inChild+"_LIBRARY"))
 	err := Load(os.Getenv(inChild + "_PATH"))
@@ -27,7 +27,7 @@ func TestLoadInChild(t *testing.T) {
 	for name, kind := range map[string]error{"none": ErrNoLibrary, "wrong": ErrWrongLibrary, "no cgo": ErrNoCgo} {
 		if errors.Is(err, kind) {
 			fmt.Printf("said: %s: %v\n", name, err)
-			// What failed may be tried again.
+			// A call that failed may be repeated.
 			if errors.Is(Load(os.Getenv(inChild+"_GOOD")), kind) {
 				t.Errorf("the second path fails as the first did")
 			}
@@ -40,7 +40,7 @@ func TestLoadInChild(t *testing.T) {
 	fmt.Println("said: loaded")
 }
 
-// child runs a program of this test with the path given to Load, and the value of BREGMAN_LIBRARY.
+// child runs the test's program with a path for Load and a value of BREGMAN_LIBRARY.
 func child(t *testing.T, program, path, library string) string {
 	t.Helper()
 	command := exec.Command(program, "-test.run=^TestLoadInChild$", "-test.v")
@@ -55,7 +55,7 @@ func child(t *testing.T, program, path, library string) string {
 	return said
 }
 
-// imitation is a shared library made of some C.
+// imitation compiles a shared library from C.
 func imitation(t *testing.T, name, text string) string {
 	t.Helper()
 	source, library := filepath.Join(t.TempDir(), name+".c"), filepath.Join(t.TempDir(), name+".so")
@@ -72,7 +72,7 @@ func imitation(t *testing.T, name, text string) string {
 	return library
 }
 
-func TestWhereTheLibraryIsFound(t *testing.T) {
+func TestLibraryIsFoundInEachPlace(t *testing.T) {
 	good := os.Getenv("BREGMAN_LIBRARY")
 	if good == "" {
 		t.Fatal("no library was built: cargo build --release")
@@ -91,14 +91,14 @@ func TestWhereTheLibraryIsFound(t *testing.T) {
 		"nowhere, by the environment": {"", "/nowhere.so", "none: "},
 		"in no place":                 {"", "", "none: bregman: the native library could not be loaded: set BREGMAN_LIBRARY"},
 		"another library":             {"libc.so.6", "", "wrong: "},
-		"another version":             {other, "", "wrong: " + ErrWrongLibrary.Error() + ": " + other + ": it does not serve ABI version 1"},
+		"another version":             {other, "", "wrong: " + ErrWrongLibrary.Error() + ": " + other + ": it does not have version 1 of the ABI"},
 		"an older library":            {older, "", "wrong: " + ErrWrongLibrary.Error() + ": " + older + ": it is older"},
 	} {
 		if said := child(t, this, c.path, c.library); !strings.HasPrefix(said, c.want) {
 			t.Errorf("%s: %s, expected %s", name, said, c.want)
 		}
 	}
-	// Beside the program: a copy of this one, with the library under its SONAME.
+	// Beside the program: a copy of it, with the library under its SONAME.
 	dir := t.TempDir()
 	copyFile(t, this, filepath.Join(dir, "program"))
 	copyFile(t, good, filepath.Join(dir, fmt.Sprintf("libbregman.so.%d", ABIVersion)))

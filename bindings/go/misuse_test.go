@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// calls are all calls on a sampler.
+// calls has every call on a sampler.
 var calls = map[string]func(*Sampler) error{
 	"Decode": func(s *Sampler) error { _, err := s.Decode([]float32{1, 2}); return err },
 	"Distribution": func(s *Sampler) error {
@@ -85,7 +85,7 @@ func TestUseOfABusySamplerIsAnError(t *testing.T) {
 	}
 }
 
-func TestChainsThatAreRefused(t *testing.T) {
+func TestNewRefusesInvalidChains(t *testing.T) {
 	for chain, want := range map[string]struct {
 		status Status
 		text   string
@@ -106,7 +106,7 @@ func TestChainsThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestRowsThatAreRefused(t *testing.T) {
+func TestCallsRefuseInvalidRows(t *testing.T) {
 	draw, transform := newSampler(t, "draw", 1), newSampler(t, "top_k(3)", 1)
 	for name, c := range map[string]struct {
 		s      *Sampler
@@ -129,7 +129,7 @@ func TestRowsThatAreRefused(t *testing.T) {
 		}
 		before := slices.Clone(c.logits)
 		if err := c.s.Process(c.logits); !errors.Is(err, c.want) || !sameBits(before, c.logits) {
-			t.Errorf("%s: process says %v, and leaves %v", name, err, c.logits)
+			t.Errorf("%s: Process returns %v, and leaves %v", name, err, c.logits)
 		}
 		if n, err := c.s.Distribution(c.logits, make([]int32, 9), make([]float32, 9)); !errors.Is(err, c.want) || n != 0 {
 			t.Errorf("%s: %d entries, %v", name, n, err)
@@ -148,7 +148,7 @@ func sameBits(a, b []float32) bool {
 	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
 }
 
-func TestBuffersThatAreTooShort(t *testing.T) {
+func TestDistributionReturnsTheRequiredLength(t *testing.T) {
 	s := newSampler(t, "top_k(3)", 1)
 	logits := []float32{1, 2, 3, 4}
 	for _, size := range [][2]int{{0, 0}, {2, 2}, {2, 9}, {9, 2}} {
@@ -163,7 +163,7 @@ func TestBuffersThatAreTooShort(t *testing.T) {
 	}
 }
 
-func TestArgumentsThatAreRefused(t *testing.T) {
+func TestCallsRefuseInvalidArguments(t *testing.T) {
 	s := newSampler(t, "draw", 1)
 	row := []float32{1, 2, 3}
 	top := func(source Source, ids, logprobs int) error {
@@ -206,7 +206,7 @@ func TestArgumentsThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestBatchesThatAreRefused(t *testing.T) {
+func TestDecodeBatchRefusesInvalidBatches(t *testing.T) {
 	six, words := make([]float32, 6), make([]uint32, 2)
 	for name, b := range map[string]*Batch{
 		"nil":                nil,

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Without cgo everything compiles, and says why nothing works.
-func TestWithoutCgoThereIsAnHonestError(t *testing.T) {
+// Without cgo everything compiles, and every call returns the reason.
+func TestWithoutCgoEveryCallReturnsErrNoCgo(t *testing.T) {
 	s, err := New("draw", 1)
 	if s != nil || !errors.Is(err, ErrNoCgo) {
 		t.Errorf("New: %v", err)

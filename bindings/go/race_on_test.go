@@ -2,5 +2,5 @@
 
 package bregman
 
-// The race detector allocates, and sync.Pool drops things under it.
+// Under the race detector there are additional allocations, and sync.Pool drops items.
 const raceDetector = true

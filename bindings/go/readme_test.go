@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// The README's first program is at most 15 lines, compiles, and says what the README says.
-func TestReadmesFirstProgram(t *testing.T) {
+// The first program of the README has at most 15 lines, compiles, and prints the output in the README.
+func TestReadmeProgramPrintsItsOutput(t *testing.T) {
 	text, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -47,6 +47,6 @@ func TestReadmesFirstProgram(t *testing.T) {
 	command.Dir = dir
 	command.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off")
 	if got, err := command.CombinedOutput(); err != nil || string(got) != want {
-		t.Errorf("%v: the program wrote %q, the README says %q", err, got, want)
+		t.Errorf("%v: the program printed %q, the README has %q", err, got, want)
 	}
 }

@@ -9,32 +9,33 @@ import (
 	"github.com/bregman-decoding/bregman/bindings/go/internal/native"
 )
 
-// A Sampler is a chain and the state of one sequence: seed, random position, history, logit bias, mask. [New] and
-// [Sampler.Clone] make one; a nil or zero Sampler is a closed one.
+// A Sampler is a chain and the state of one sequence: seed and position of its random numbers, history, logit bias,
+// mask, and what stages that learn have learnt. [New] and [Sampler.Clone] make one; a nil or zero Sampler is closed.
 type Sampler struct {
 	handle  uintptr
 	cleanup runtime.Cleanup
-	// user is idle, closed, or the ticket of the call that is inside.
+	// user is idle, closed, or the ticket of the call that uses the sampler.
 	user atomic.Uint64
 }
 
 const (
 	idle   = 0
-	single = 1 // the ticket of all calls on one sampler
+	single = 1 // the ticket of calls on a single sampler
 	closed = math.MaxUint64
 )
 
-// New makes a sampler from a chain such as "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", at position 0 of
-// the random numbers of seed. There is no seed that means "random".
+// New makes a sampler from the text of a chain such as "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", of
+// at most 65 536 bytes and 64 stages, at position 0 of the random numbers of seed. Every seed is reproducible; none
+// means "random".
 //
-// Errors: [ErrInvalidChain] (the message names stage, parameter and range), [ErrUnsupported], and why there is no native
-// library ([ErrNoCgo], [ErrNoLibrary], [ErrWrongLibrary]). Safe for concurrent use.
+// Errors: [ErrInvalidChain] (the message names the stage, the parameter and its range), [ErrUnsupported], [ErrNoCgo],
+// [ErrNoLibrary], [ErrWrongLibrary]. Safe for concurrent use.
 func New(chain string, seed uint64) (*Sampler, error) {
 	if err := Load(""); err != nil {
 		return nil, err
 	}
 	if strings.IndexByte(chain, 0) >= 0 {
-		return nil, invalid("the chain has a NUL byte")
+		return nil, invalid("the chain contains a NUL")
 	}
 	handle, status, message := native.New(append([]byte(chain), 0), seed)
 	if status != uint32(OK) {
@@ -43,14 +44,14 @@ func New(chain string, seed uint64) (*Sampler, error) {
 	return adopt(handle), nil
 }
 
-// adopt makes a sampler of a handle that nobody else has.
+// adopt makes a sampler that owns the handle.
 func adopt(handle uintptr) *Sampler {
 	s := &Sampler{handle: handle}
 	s.cleanup = runtime.AddCleanup(s, native.Free, handle)
 	return s
 }
 
-// enter keeps other calls out until leave.
+// enter excludes other calls until leave.
 func (s *Sampler) enter(ticket uint64) error {
 	if s == nil || s.handle == 0 {
 		return ErrClosed
@@ -66,7 +67,7 @@ func (s *Sampler) enter(ticket uint64) error {
 
 func (s *Sampler) leave() { s.user.Store(idle) }
 
-// check turns a status into an error, with the message that the library left on the handle. Before leave.
+// check turns a status into an error with the message on the handle; to be called before leave.
 func (s *Sampler) check(status uint32) error {
 	if status == uint32(OK) {
 		return nil
@@ -74,8 +75,8 @@ func (s *Sampler) check(status uint32) error {
 	return &Error{Status(status), native.Error(s.handle)}
 }
 
-// Clone makes an independent sampler in the same state: chain, seed, position, history, logit bias and mask
-// included.
+// Clone makes an independent sampler in the same state: chain, seed, position, history, logit bias, mask, and what
+// stages that learn have learnt.
 func (s *Sampler) Clone() (*Sampler, error) {
 	if err := s.enter(single); err != nil {
 		return nil, err
@@ -88,7 +89,7 @@ func (s *Sampler) Clone() (*Sampler, error) {
 	return adopt(handle), nil
 }
 
-// Close gives the native memory back. Closing again, or closing nil, does nothing. If another goroutine is calling the
+// Close frees the native memory. Closing again, or closing nil, does nothing. If another goroutine is using the
 // sampler, Close fails with [ErrInUse] and the sampler stays open.
 func (s *Sampler) Close() error {
 	if s == nil || s.handle == 0 {
@@ -102,13 +103,13 @@ func (s *Sampler) Close() error {
 	}
 	s.cleanup.Stop()
 	native.Free(s.handle)
-	// Until here the sampler is reachable, so the cleanup was not on its way when it was stopped.
+	// Keeps the sampler reachable until here, so that the cleanup cannot run before it is stopped.
 	runtime.KeepAlive(s)
 	return nil
 }
 
-// Reset brings the sampler back to as created: the seed of creation, position 0, no history, no logit bias, no
-// mask.
+// Reset starts another sequence: the seed of creation, position 0, and no history or learnt state. The logit bias and the
+// mask stay.
 func (s *Sampler) Reset() error {
 	if err := s.enter(single); err != nil {
 		return err
@@ -117,8 +118,12 @@ func (s *Sampler) Reset() error {
 	return s.check(native.Reset(s.handle))
 }
 
-// Reseed continues with the random numbers of seed at position. The position counts the rows that the sampler decoded or
-// applied: the number of tokens so far resumes a sequence, on any machine.
+// Reseed continues with the random numbers of seed at position. The position starts at 0, and every successful Decode,
+// Apply, DrawMany and row of a batch advances it by one.
+//
+// To resume a sequence elsewhere, make a sampler from the same chain, accept the same history, set the length of the
+// prompt, and reseed with the number of rows decoded so far. This does not resume a chain with a stage that learns
+// ([Stage.Learns]: mirostat, mirostat_v2, adaptive_p), because its draws also depend on the tokens drawn so far.
 func (s *Sampler) Reseed(seed, position uint64) error {
 	if err := s.enter(single); err != nil {
 		return err
@@ -127,9 +132,10 @@ func (s *Sampler) Reseed(seed, position uint64) error {
 	return s.check(native.Reseed(s.handle, seed, position))
 }
 
-// Accept appends tokens to the history that stages about repetition look at: the prompt's, and each token that the
-// sequence went on with ([AcceptTokens] does that in a batch). If one is negative none is taken: [ErrInvalidArgument].
-// What is accepted before the first row is the prompt: [Sampler.SetPromptLength].
+// Accept appends tokens to the history that stages such as penalties and dry look at: those of the prompt, and each
+// token with which the sequence continued. [AcceptTokens] does this for the tokens of a batch. Tokens accepted before
+// the first row are the prompt: [Sampler.SetPromptLength]. If a token is negative, none is accepted:
+// [ErrInvalidArgument].
 func (s *Sampler) Accept(tokens ...int32) error {
 	if err := s.enter(single); err != nil {
 		return err
@@ -138,11 +144,12 @@ func (s *Sampler) Accept(tokens ...int32) error {
 	return s.check(native.Accept(s.handle, tokens))
 }
 
-// SetLogitBias replaces the logit bias: bias[i] is added to the logit of token ids[i] before any stage; -infinity bans
-// the token. Without ids there is no bias any more. Ids beyond a row's vocabulary are ignored there.
+// SetLogitBias replaces the logit bias: bias[i] is added to the logit of token ids[i] before any stage, and -infinity
+// bans the token. Empty slices remove the bias. Ids that are not in the vocabulary of a row have no effect on it. The
+// slices are copied.
 //
-// [ErrInvalidArgument]: lengths that differ, an id that is negative or named twice, a bias that is NaN or +infinity; then
-// the old bias stays.
+// [ErrInvalidArgument] (different lengths, an id that is negative or repeated, a bias that is NaN or +infinity) leaves
+// the old bias.
 func (s *Sampler) SetLogitBias(ids []int32, bias []float32) error {
 	if err := s.enter(single); err != nil {
 		return err
@@ -154,11 +161,11 @@ func (s *Sampler) SetLogitBias(ids []int32, bias []float32) error {
 	return s.check(native.SetLogitBias(s.handle, ids, bias))
 }
 
-// SetMask allows only the tokens whose bit is set, in every row and candidate array from now on: token t is bit t % 32 of
-// word t / 32 (the layout of llguidance and xgrammar), tokens beyond the words are banned. A mask that a batch gives holds
-// as well. The words are copied; nil allows all tokens again.
+// SetMask sets the mask of the sampler, which holds for every row and candidate array from now on: token t is allowed
+// if bit t % 32 of word t / 32 is set (the layout of llguidance and xgrammar), and tokens beyond the last word are
+// banned. If a batch has a mask too, a token must be allowed by both. The words are copied; nil removes the mask.
 //
-// [ErrInvalidArgument]: words that are empty but not nil; then the old mask stays.
+// [ErrInvalidArgument] (words are empty but not nil) leaves the old mask.
 func (s *Sampler) SetMask(words []uint32) error {
 	if err := s.enter(single); err != nil {
 		return err
@@ -167,11 +174,12 @@ func (s *Sampler) SetMask(words []uint32) error {
 	return s.check(native.SetMask(s.handle, words))
 }
 
-// SetPromptLength says that the first n tokens of the history are the prompt and the others output, for a sequence that is
-// resumed. Stages with scope=output look at the output only. Without this call the prompt is what was accepted before the
-// first row that was decoded, applied, processed or looked at.
+// SetPromptLength sets the length of the prompt: the first n tokens of the history are the prompt, the others output.
+// Stages with scope=output look at the output only. For sequences that are resumed. Without this call the prompt ends
+// at the first successful Decode, Apply, Process, Distribution, DrawMany, TopLogprobs with [OfDecoded], or row of a
+// batch.
 //
-// [ErrInvalidArgument]: n is negative, or the history has not so many tokens.
+// [ErrInvalidArgument]: n is negative, or above the length of the history.
 func (s *Sampler) SetPromptLength(n int) error {
 	if err := s.enter(single); err != nil {
 		return err
@@ -183,7 +191,7 @@ func (s *Sampler) SetPromptLength(n int) error {
 	return s.check(native.SetPromptLength(s.handle, n))
 }
 
-// Describe is the chain in its canonical form, which New takes again.
+// Describe returns the chain in its canonical form, which New accepts and which has stages in the place of macros.
 func (s *Sampler) Describe() (string, error) {
 	if err := s.enter(single); err != nil {
 		return "", err

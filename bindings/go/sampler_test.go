@@ -49,8 +49,8 @@ func sign(v float32) float32 {
 	return 0
 }
 
-// Top-k after temperature, by the book: sort, keep, softmax.
-func TestTopKIsWhatTheBookSays(t *testing.T) {
+// Top-k after temperature by definition: sort, keep, softmax.
+func TestTopKEqualsTheDefinition(t *testing.T) {
 	const k, temperature = 8, 0.7
 	logits := rows(2, 1, 500)
 	order := make([]int, len(logits))
@@ -75,7 +75,7 @@ func TestTopKIsWhatTheBookSays(t *testing.T) {
 	}
 }
 
-func TestProcessWritesTheDistributionsLogarithms(t *testing.T) {
+func TestProcessWritesLogProbabilities(t *testing.T) {
 	logits := rows(3, 1, 700)
 	s := newSampler(t, chains[0], 0)
 	ids, probs := make([]int32, 700), make([]float32, 700)
@@ -100,7 +100,7 @@ func TestProcessWritesTheDistributionsLogarithms(t *testing.T) {
 	}
 }
 
-func TestApplyChoosesAsDecodeDoes(t *testing.T) {
+func TestApplySelectsTheTokenOfDecode(t *testing.T) {
 	logits := rows(4, 1, 900)
 	for _, chain := range chains {
 		a, b := newSampler(t, chain, 5), newSampler(t, chain, 5)
@@ -124,7 +124,7 @@ func TestApplyChoosesAsDecodeDoes(t *testing.T) {
 	}
 }
 
-func TestStateMovesWithRows(t *testing.T) {
+func TestResetReseedAndCloneRestoreTheState(t *testing.T) {
 	logits := rows(5, 20, 300)
 	draw := func(s *Sampler, from, to int) (tokens []int32) {
 		for r := from; r < to; r++ {
@@ -156,7 +156,7 @@ func TestStateMovesWithRows(t *testing.T) {
 	}
 }
 
-func TestBiasBansAndLifts(t *testing.T) {
+func TestLogitBiasBansAndRaisesTokens(t *testing.T) {
 	s := newSampler(t, "greedy", 0)
 	logits := []float32{1, 2, 3, 0}
 	check := func(want int32) {
@@ -176,7 +176,7 @@ func TestBiasBansAndLifts(t *testing.T) {
 	check(2)
 }
 
-func TestDescribeIsTakenAgain(t *testing.T) {
+func TestDescribeIsAcceptedByNew(t *testing.T) {
 	s := newSampler(t, " Temp( 0.80 )|top-k(40)|nucleus(p = .9, min_keep=1) | DIST", 0)
 	text := must[string](t)(s.Describe())
 	if text != "temperature(0.8) | top_k(40) | top_p(0.9) | draw" {
@@ -191,7 +191,7 @@ func TestDescribeIsTakenAgain(t *testing.T) {
 	}
 }
 
-func TestCatalogueNamesWhatChainsTake(t *testing.T) {
+func TestCatalogueDescribesStages(t *testing.T) {
 	stages := must[[]Stage](t)(Stages())
 	byName := map[string]Stage{}
 	for _, s := range stages {
@@ -259,7 +259,7 @@ func TestCatalogueHasGroupsKindsAndMacros(t *testing.T) {
 	}
 }
 
-func TestLoadTakesOneLibrary(t *testing.T) {
+func TestLoadRefusesASecondLibrary(t *testing.T) {
 	version := must[string](t)(Version())
 	level := must[string](t)(SIMDLevel())
 	if strings.Count(version, ".") != 2 || level == "" {

@@ -1,58 +1,58 @@
-//! Decoders for a generator φ that the user supplies (docs/mathematics.md, 9): the same search, with roots by
-//! bracketing.
+//! Decoders for a generator φ of the user's (docs/mathematics.md, 9): the same search, with derivative-free root finding.
 
-use super::Mode;
+use super::a_test::Verdict;
 use super::generator::Generator;
-use super::method::{Method, Optimum, Verdict};
 use super::problem::{Problem, normalise};
-use super::root::bracketed;
+use super::root::{false_position, first_positive};
+use super::solver::{Optimum, Solver};
+use super::{Mode, Size};
 use crate::error::{Error, Result};
 use std::sync::Arc;
 
-/// Σ x may differ from 1 by this much before the generator is said not to converge.
-const SLACK: f64 = 1e-9;
+/// If Σ x differs from 1 by more than this, the result is `Error::NoConvergence`.
+const TOLERANCE: f64 = 1e-9;
 
-/// Grid points below this are checked in absolute terms.
-const FINE: f64 = 1e-9;
+/// Grid points below this are checked by their absolute error.
+const TINY: f64 = 1e-9;
 
-/// A generator that passed the checks at creation, for one direction and one λ.
+/// A generator that has passed the checks, for one direction and one λ.
 pub(super) struct Custom {
     call: Caller,
     mode: Mode,
     lambda: f64,
-    sure: f64,
-    floor: Option<f64>,
+    t_sure: f64,
+    t_floor: Option<f64>,
     phi_0: f64,
-    /// f(0), which the dual needs finite; 0 for the primal, where it does not matter.
+    /// f(0), which must be finite for the dual; 0 for the primal, which does not use it.
     f_0: f64,
     f_1: f64,
 }
 
 impl Custom {
-    pub(super) fn new(name: &str, generator: Arc<dyn Generator>, mode: Mode, size: CustomSize) -> Result<Self> {
+    pub(super) fn new(name: &str, generator: Arc<dyn Generator>, mode: Mode, size: Size) -> Result<Self> {
         let call = Caller { name: name.into(), generator };
         let phi_0 = call.phi(0.0)?;
         let f_0 = if mode == Mode::Dual { call.f(0.0)? } else { 0.0 };
-        let mut new = Self { mode, lambda: 0.0, sure: 0.0, floor: None, phi_0, f_0, f_1: call.f(1.0)?, call };
+        let mut new = Self { mode, lambda: 0.0, t_sure: 0.0, t_floor: None, phi_0, f_0, f_1: call.f(1.0)?, call };
         new.check_grid()?;
         match size {
-            CustomSize::Lambda(lambda) => new.lambda = lambda,
-            CustomSize::Floor(t) => {
+            Size::Lambda(lambda) if lambda > 0.0 => new.lambda = lambda,
+            Size::Floor(t) => {
                 new.lambda = match mode {
                     Mode::Primal => new.distance_from_zero(t)?,
-                    Mode::Dual => new.distance_to_zero(t)?.max(new.gain_of_nothing(t)?),
+                    Mode::Dual => new.distance_to_zero(t)?.max(new.gain_of_zero(t)?),
                 }
             }
-            CustomSize::Fixed => return Ok(new),
+            _ => return Ok(new),
         }
         let lambda = new.lambda;
         match mode {
             Mode::Primal => {
-                new.sure = increasing_root(|t| Ok(new.distance_from_zero(t)? - lambda))?;
-                new.floor = Some(new.sure);
+                new.t_sure = first_positive(|t| Ok(new.distance_from_zero(t)? - lambda))?;
+                new.t_floor = Some(new.t_sure);
             }
-            // t_floor is not an endpoint for every φ, so the dual has no bound K(p) and looks on until it is done.
-            Mode::Dual => new.sure = increasing_root(|t| Ok(new.distance_to_zero(t)? - lambda))?,
+            // For some φ t_floor is not at an end of the interval, so the dual has no bound K(p).
+            Mode::Dual => new.t_sure = first_positive(|t| Ok(new.distance_to_zero(t)? - lambda))?,
         }
         Ok(new)
     }
@@ -70,12 +70,12 @@ impl Custom {
         Ok(self.call.phi(p)? - self.phi_0 - p * self.f_0)
     }
 
-    /// What a token of probability zero is worth at x: x² f'(x) - d(0, x).
-    fn gain_of_nothing(&self, x: f64) -> Result<f64> {
+    /// The gain of a token of probability zero at x: x² f'(x) - d(0, x).
+    fn gain_of_zero(&self, x: f64) -> Result<f64> {
         Ok(x * x * self.call.f_prime(x)? - self.distance_from_zero(x)?)
     }
 
-    /// Dual: h(x) = d(0, x) - p (f(x) - f(0)).
+    /// For the dual: h(x) = d(0, x) - p (f(x) - f(0)).
     fn h(&self, p: f64, x: f64) -> Result<f64> {
         Ok(self.distance_from_zero(x)? - p * (self.call.f(x)? - self.f_0))
     }
@@ -98,18 +98,17 @@ impl Custom {
             if !phi[i].is_finite() || !f[i].is_finite() {
                 return refuse(format!("phi or f is not finite at {x_i:e}"));
             }
-            // A constant in f hides a tiny x, and is harmless: there only the order is asked for.
-            if back[i].is_nan() || (back[i] - x_i).abs() > 1e-6 * x_i.max(FINE) {
+            // A constant in f cancels the digits of a tiny x; only its order matters there.
+            if back[i].is_nan() || (back[i] - x_i).abs() > 1e-6 * x_i.max(TINY) {
                 return refuse(format!("f_inverse(f({x_i:e})) is {:e}", back[i]));
             }
             if i == 0 {
                 continue;
             }
-            if !(f[i] > f[i - 1] || (x_i < FINE && f[i] == f[i - 1])) {
+            if !(f[i] > f[i - 1] || (x_i < TINY && f[i] == f[i - 1])) {
                 return refuse(format!("f does not increase at {x_i:e}: phi must be strictly convex"));
             }
-            // By convexity the slope of the chord lies between the slopes at its ends; φ itself is only known to its
-            // last bits.
+            // By convexity the slope of the chord lies between the slopes at its ends, up to the rounding of φ.
             let (chord, step) = (phi[i] - phi[i - 1], x_i - x[i - 1]);
             let rounding =
                 4.0 * f64::EPSILON * (phi[i].abs() + phi[i - 1].abs() + step * f[i].abs() + step * f[i - 1].abs());
@@ -138,9 +137,9 @@ impl Custom {
         Ok(())
     }
 
-    /// f(x_i) = f(p_i) + ν for the first k, into `x`; the sum.
+    /// Writes the x with f(x_i) = f(p_i) + ν for the first k tokens; returns their sum.
     fn primal_at(&self, power: &[f64], nu: f64, sums: &mut Vec<f64>, x: &mut [f64]) -> Result<f64> {
-        // Beyond f(1) an inverse need not exist; no entry of a solution is there.
+        // Beyond f(1) the inverse may not exist; no solution is there.
         sums.clear();
         sums.extend(power[..x.len()].iter().map(|f| (f + nu).min(self.f_1)));
         self.call.generator.f_inverse(sums, x);
@@ -148,7 +147,8 @@ impl Custom {
         Ok(x.iter().sum())
     }
 
-    /// f'(x_i) (x_i - p_i) = ν for the first k, into `x`, by halving all intervals at once; the sum.
+    /// Writes the x with f'(x_i) (x_i - p_i) = ν for the first k tokens, by bisection of all of them together; returns
+    /// their sum.
     fn dual_at(&self, p: &[f64], nu: f64, [low, high, prime]: [&mut Vec<f64>; 3], x: &mut [f64]) -> Result<f64> {
         let k = x.len();
         low.clear();
@@ -161,9 +161,7 @@ impl Custom {
             for (x, (low, high)) in x.iter_mut().zip(low.iter().zip(high.iter())) {
                 *x = 0.5 * (low + high);
             }
-            {
-                self.call.generator.f_prime(x, prime);
-            };
+            self.call.generator.f_prime(x, prime);
             self.call.finite(prime, "f_prime")?;
             for i in 0..k {
                 if prime[i] * (x[i] - p[i]) > nu { high[i] = x[i] } else { low[i] = x[i] }
@@ -173,14 +171,7 @@ impl Custom {
     }
 }
 
-/// How the size of the support is fixed, as far as a generator's thresholds depend on it.
-pub(super) enum CustomSize {
-    Lambda(f64),
-    Floor(f64),
-    Fixed,
-}
-
-impl Method for Custom {
+impl Solver for Custom {
     fn prepare(&self, problem: &mut Problem) -> Result<()> {
         problem.power.resize(problem.p.len(), 0.0);
         let Problem { p, power, .. } = problem;
@@ -192,12 +183,12 @@ impl Method for Custom {
         self.lambda
     }
 
-    fn sure(&self) -> f64 {
-        self.sure
+    fn t_sure(&self) -> f64 {
+        self.t_sure
     }
 
-    fn floor(&self) -> Option<f64> {
-        self.floor
+    fn t_floor(&self) -> Option<f64> {
+        self.t_floor
     }
 
     fn solve(&self, problem: &mut Problem, k: usize, x: &mut Vec<f64>) -> Result<f64> {
@@ -216,7 +207,7 @@ impl Method for Custom {
             normalise(x);
             return Ok(0.0);
         }
-        // Giving token j an equal share of the rest needs ν_j; between the smallest and the largest lies the answer.
+        // ν_j would give token j an equal share of the rest; ν lies between the smallest and the largest of them.
         let share = rest / k as f64;
         one.clear();
         one.extend(x.iter().map(|p| p + share));
@@ -236,14 +227,14 @@ impl Method for Custom {
         if !(low.is_finite() && high.is_finite()) {
             return Err(self.call.diverged(if self.mode == Mode::Primal { "f" } else { "f_prime" }));
         }
-        let (nu, excess) = bracketed((low * (1.0 - 1e-12)).max(0.0), high * (1.0 + 1e-12), 1e-15, |nu| {
+        let (nu, excess) = false_position((low * (1.0 - 1e-12)).max(0.0), high * (1.0 + 1e-12), 1e-15, |nu| {
             let sum = match self.mode {
                 Mode::Primal => self.primal_at(power, nu, one, x)?,
                 Mode::Dual => self.dual_at(p, nu, [one, two, three], x)?,
             };
             Ok(sum - 1.0)
         })?;
-        if excess.abs() > SLACK {
+        if excess.abs() > TOLERANCE {
             return Err(Error::NoConvergence(format!(
                 "generator `{}`: no ν makes {k} tokens a distribution (their sum stays at {})",
                 self.call.name,
@@ -256,7 +247,7 @@ impl Method for Custom {
 
     fn verdict(&self, problem: &mut Problem, k: usize) -> Result<Verdict> {
         let next = problem.p[k];
-        if next > self.sure {
+        if next > self.t_sure {
             return Ok(Verdict::Include { at_most: usize::MAX, steps: f64::NAN });
         }
         let mut x = std::mem::take(&mut problem.spare[3]);
@@ -265,20 +256,20 @@ impl Method for Custom {
         let Problem { p, power, spare: [one, two, three, _], .. } = problem;
         let verdict = match self.mode {
             Mode::Primal => {
-                let nu = self.call.f(self.sure)? - power[k];
-                Verdict::of(self.primal_at(power, nu, one, &mut x)?, self.sure, k)
+                let nu = self.call.f(self.t_sure)? - power[k];
+                Verdict::of(self.primal_at(power, nu, one, &mut x)?, self.t_sure, k)
             }
             Mode::Dual => {
-                let worth = |x: f64| {
+                let gain_less_lambda = |x: f64| {
                     let x = x.max(next);
                     Ok(self.call.f_prime(x)? * (x - next) * x - self.h(next, x)? - self.lambda)
                 };
-                let x_t = increasing_root(worth)?.max(next);
+                let x_t = first_positive(gain_less_lambda)?.max(next);
                 if x_t >= 1.0 {
                     Verdict::Exclude { steps: f64::NAN }
                 } else {
                     let nu = self.call.f_prime(x_t)? * (x_t - next);
-                    Verdict::of_this_step(self.dual_at(p, nu, [one, two, three], &mut x)?, x_t, k)
+                    Verdict::without_bound(self.dual_at(p, nu, [one, two, three], &mut x)?, x_t, k)
                 }
             }
         };
@@ -308,24 +299,7 @@ impl Method for Custom {
     }
 }
 
-/// The smallest t in [0, 1] where an increasing function becomes positive; 1 if it never does.
-fn increasing_root(mut f: impl FnMut(f64) -> Result<f64>) -> Result<f64> {
-    if f(1.0)? <= 0.0 {
-        return Ok(1.0);
-    }
-    let (mut low, mut high) = (0.0f64, 1.0f64);
-    // Halving the bits, not the value: the answer may be 1e-9.
-    for _ in 0..64 {
-        let mid = f64::from_bits((low.to_bits() + high.to_bits()) / 2);
-        if mid <= low || mid >= high {
-            break;
-        }
-        if f(mid)? > 0.0 { high = mid } else { low = mid }
-    }
-    Ok(high)
-}
-
-/// Calls into the user's code, with every answer checked.
+/// Calls the user's functions and checks their results.
 struct Caller {
     name: String,
     generator: Arc<dyn Generator>,

@@ -3,29 +3,28 @@
 use crate::math::{exp, expm1, ln, log1p};
 use std::sync::Arc;
 
-/// A strictly convex function φ on [0, 1] with derivative f, given on whole vectors (one call a vector, not one a
-/// token). docs/mathematics.md, 9.
+/// A strictly convex function φ on [0, 1] with derivative f, evaluated on whole vectors, not token by token
+/// (docs/mathematics.md, 9).
 ///
 /// Each method writes `out[i]` from its argument's `[i]`; both have the same length. Constants and linear terms of φ
 /// do not matter. For the primal φ(0) must be finite; f(0) may be -infinity. For the dual f(0) must be finite, too,
-/// and x f'(x) nondecreasing. A method may be called from any thread, must depend on nothing but its argument, and
-/// must return; a NaN from it fails the row that asked, with
-/// [`Error::NoConvergence`](crate::Error::NoConvergence).
+/// and x f'(x) nondecreasing. Methods may be called from any thread, must depend on nothing but their argument, and must
+/// return. A NaN fails the decode with [`Error::NoConvergence`](crate::Error::NoConvergence).
 pub trait Generator: Send + Sync {
     /// φ(x).
     fn phi(&self, x: &[f64], out: &mut [f64]);
     /// f(x) = φ'(x), strictly increasing.
     fn f(&self, x: &[f64], out: &mut [f64]);
-    /// The inverse of f, on [f(0), f(1)].
+    /// The inverse of f on [f(0), f(1)].
     fn f_inverse(&self, y: &[f64], out: &mut [f64]);
-    /// f'(x) = φ''(x). False if there is none: then the generator serves the primal only.
+    /// f'(x) = φ''(x). Returns false if the generator has none; it can then be used for the primal only.
     fn f_prime(&self, x: &[f64], out: &mut [f64]) -> bool {
         let _ = (x, out);
         false
     }
 }
 
-/// Generators that a chain may name.
+/// Generators that a chain can refer to, by name.
 pub(crate) type Generators<'a> = &'a [(&'a str, Arc<dyn Generator>)];
 
 /// The α family: φ(x) = x^α / (α(α-1)), and x ln x at α = 1.
@@ -38,7 +37,7 @@ pub struct Alpha {
 }
 
 impl Alpha {
-    /// |α - 1| up to here is taken as α = 1 (docs/mathematics.md, 11).
+    /// |α - 1| up to this counts as α = 1 (docs/mathematics.md, 11).
     const IS_ONE: f64 = 1e-9;
 
     /// Any α in (0, ∞]. At infinity the family has a limit for its solutions only (water-filling), not for φ.
@@ -70,7 +69,7 @@ impl Alpha {
     pub(crate) fn divergence_of_ratio(self, y: f64, r: f64, log_ratio: f64) -> f64 {
         let Self { alpha, b } = self;
         let scale = exp(alpha * ln(y));
-        // The series where the closed form would cancel.
+        // The closed form would cancel.
         if r.abs() < 0.3 && r.abs() * alpha < 0.5 {
             let mut term = 0.5 * r * r;
             let mut sum = term;
@@ -93,13 +92,13 @@ impl Alpha {
     }
 }
 
-/// ((1 + r)^c - 1 - c r) / (c (c - 1)) by its series, for the loops over a head: r²/2 + (c-2) r³/6 + ..., each term the
-/// one before times r (c - j) / (j + 1).
+/// ((1 + r)^c - 1 - c r) / (c (c - 1)) by its series r²/2 + (c-2) r³/6 + ..., for loops over lists: each term is the one
+/// before times r (c - j) / (j + 1).
 pub(super) struct Series([f64; 16]);
 
 impl Series {
-    /// As far from zero as the terms suffice, for c up to 16.
-    pub(super) const REACH: f64 = 0.1;
+    /// The largest |r| for which the terms suffice, for c up to 16.
+    pub(super) const MAX_RATIO: f64 = 0.1;
 
     pub(super) fn new(c: f64) -> Self {
         let mut coefficients = [0.5; 16];
@@ -121,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_series_is_the_divergence_beside_one() {
+    fn series_equals_the_divergence_near_one() {
         for c in [0.05, 0.5, 1.0, 1.0001, 1.5, 2.0, 2.5, 3.0, 7.9, 16.0] {
             let series = Series::new(c);
             for r in [-0.1, -0.01, -1e-9, 1e-300, 1e-7, 0.003, 0.05, 0.1] {
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_divergence_is_the_literal_definition() {
+    fn divergence_equals_the_definition() {
         for alpha in [0.25, 0.5, 1.0, 1.000_01, 1.5, 2.0, 3.0, 7.5, 16.0] {
             let family = Alpha::new(alpha);
             let b = alpha - 1.0;
@@ -146,7 +145,7 @@ mod tests {
                 for y in [0.01, 0.1, 0.3, 0.5, 0.99] {
                     let literal = phi(x) - phi(y) - f(y) * (x - y);
                     let ours = family.divergence(x, y);
-                    // The literal form cancels terms of size 1 / (α b).
+                    // The definition cancels terms of size 1 / (α b).
                     let slack = if alpha == 1.000_01 { 1e-10 } else { 1e-14 };
                     assert!(
                         (ours - literal).abs() <= slack * literal.abs().max(1.0),

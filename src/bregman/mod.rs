@@ -1,7 +1,7 @@
 //! Bregman decoders: *Foundations of Top-k Decoding for Language Models*, arXiv 2505.19371.
 //!
-//! Given the model's distribution p over V tokens, choose the sparse distribution p̂ that is nearest to it, where every
-//! token of the support costs λ:
+//! Given the model's distribution p over V tokens, choose the sparse distribution p̂ nearest to it, where every token of the
+//! support costs λ:
 //!
 //! ```text
 //!   primal   minimise over p̂ in the simplex   Σ_i d(p̂_i, p_i) + λ · #{i : p̂_i > 0}
@@ -11,42 +11,44 @@
 //!   φ_α(x)  = x^α / (α (α - 1)),  x ln x at 1   the α family
 //! ```
 //!
-//! The best support of size k is the k largest tokens (greedy), and its cost is discretely convex in k, so a search
-//! finds k*. On the support p̂ is p shifted by one multiplier ν: φ'(p̂_i) = φ'(p_i) + ν. α = 1 is the
-//! Kullback-Leibler divergence and gives ordinary top-k with a k that adapts; α > 1 flattens the head, α < 1 sharpens
-//! it, α = ∞ fills it like water, max(p_i, w).
+//! The best support of size k is the k largest tokens (greedy), and its cost is discretely convex in k, so a search finds
+//! k*. On the support p̂ is p shifted by one multiplier ν: φ'(p̂_i) = φ'(p_i) + ν. α = 1 is the Kullback-Leibler divergence
+//! and gives ordinary top-k with an adaptive k; α > 1 flattens the head, α < 1 sharpens it, α = ∞ is water-filling,
+//! max(p_i, w).
 //!
 //! | file | what it is |
 //! |---|---|
 //! | `generator.rs` | φ: the α family, and the trait for a user's own |
-//! | `objective.rs` | the objective above, to the letter, for whoever wants to check an answer |
+//! | `objective.rs` | the objective above, term by term, to check answers against |
 //! | `problem.rs` | the candidates with their prefix and suffix sums |
-//! | `method.rs` | what the search asks of a decoder |
+//! | `solver.rs` | the interface between the search and a decoder |
+//! | `a_test.rs` | whether a token is kept, from sums alone |
 //! | `support.rs` | k*: bounds, scan, bisection |
 //! | `primal.rs`, `dual.rs`, `custom.rs` | p̂ and gains for each kind of decoder |
-//! | `root.rs` | safeguarded Newton, bracketing |
+//! | `root.rs` | safeguarded Newton, false position, bisection |
 
+mod a_test;
 mod custom;
 mod dual;
 mod generator;
-mod method;
 mod objective;
 mod primal;
 mod problem;
 mod root;
+mod solver;
 mod support;
 
 pub(crate) use generator::Generators;
 pub use generator::{Alpha, Generator};
 pub use objective::{Divergence, objective};
-pub(crate) use problem::Problem;
+pub(crate) use problem::{F32_SLACK, Problem, size_bound};
 
 use crate::error::{Error, Result};
 use crate::math::ListMath;
-use custom::{Custom, CustomSize};
+use custom::Custom;
 use dual::Dual;
-use method::Method;
 use primal::Primal;
+use solver::Solver;
 use std::sync::Arc;
 
 /// Which argument of the divergence is the decoded distribution.
@@ -58,13 +60,13 @@ pub enum Mode {
     Dual,
 }
 
-/// What decides how many tokens are kept.
+/// How the number of kept tokens is chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Size {
-    /// The paper's penalty λ >= 0 a token; not comparable across α.
+    /// The paper's penalty λ >= 0 per token; not comparable across α.
     Lambda(f64),
-    /// The same penalty said as a probability in (0, 1]: a token is kept if its renormalised probability would exceed
-    /// about this. Comparable across α; never more than ⌈1/floor⌉ tokens are kept.
+    /// The same penalty expressed as a probability in (0, 1]: a token is kept if its renormalised probability would exceed
+    /// about this. Comparable across α; at most ⌈1/floor⌉ tokens are kept.
     Floor(f64),
     /// Exactly this many tokens, at least 1 (fewer if fewer are eligible).
     Fixed(usize),
@@ -75,7 +77,7 @@ pub enum Size {
 pub enum Family {
     /// The α family: α from 0.05 to 64 or infinity for the primal, from 1.0001 to 16 for the dual.
     Alpha(f64),
-    /// A user's generator, with a name for messages.
+    /// A user's generator, with its name for error messages.
     Custom(Arc<str>, Arc<dyn Generator>),
 }
 
@@ -96,16 +98,12 @@ impl Default for Limits {
 
 /// A Bregman decoder for distributions.
 pub struct Decoder {
-    method: Box<dyn Method>,
+    solver: Box<dyn Solver>,
     size: Size,
     limits: Limits,
-    /// Only ratios of probabilities matter (α = 1 with λ): no normaliser is needed.
-    ratio: Option<f64>,
-    /// The solution is p itself, renormalised: nothing but the support changes.
-    plain: bool,
 }
 
-/// What [`Decoder::decode`] finds.
+/// The result of [`Decoder::decode`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded {
     /// p̂ on the support, in the order of the input: the support is its first `p_hat.len()` tokens.
@@ -115,14 +113,14 @@ pub struct Decoded {
 }
 
 impl Decoder {
-    /// Checks the parameters (docs/mathematics.md, 11) and prepares the thresholds.
+    /// Checks the parameters (docs/mathematics.md, 11) and computes the thresholds.
     pub fn new(family: Family, mode: Mode, size: Size, limits: Limits) -> Result<Self> {
         check_size(size, limits)?;
         let lambda = if let Size::Lambda(lambda) = size { lambda } else { 0.0 };
-        let method: Box<dyn Method> = match &family {
+        let solver: Box<dyn Solver> = match &family {
             Family::Alpha(alpha) => {
                 check_alpha(*alpha, mode, size)?;
-                // At α = 2 the divergence is symmetric; at α = 1 the closed forms start from exactly 1.
+                // For α = 2 the divergence is symmetric.
                 match (mode, size) {
                     (Mode::Dual, Size::Floor(t)) if *alpha != 2.0 => Box::new(Dual::with_floor(*alpha, t)),
                     (Mode::Dual, _) if *alpha != 2.0 => Box::new(Dual::new(*alpha, lambda)),
@@ -130,23 +128,13 @@ impl Decoder {
                     _ => Box::new(Primal::new(*alpha, lambda)),
                 }
             }
-            Family::Custom(name, generator) => {
-                let size = match size {
-                    Size::Lambda(lambda) if lambda > 0.0 => CustomSize::Lambda(lambda),
-                    Size::Floor(t) => CustomSize::Floor(t),
-                    _ => CustomSize::Fixed,
-                };
-                Box::new(Custom::new(name, generator.clone(), mode, size)?)
-            }
+            Family::Custom(name, generator) => Box::new(Custom::new(name, generator.clone(), mode, size)?),
         };
-        let plain = matches!(family, Family::Alpha(alpha) if Alpha::new(alpha).alpha() == 1.0);
-        let adaptive = !matches!(size, Size::Fixed(_)) && method.lambda() > 0.0;
-        let ratio = (plain && adaptive).then(|| crate::math::expm1(method.lambda()));
-        Ok(Self { method, size, limits, ratio, plain })
+        Ok(Self { solver, size, limits })
     }
 
-    /// Decodes a whole distribution: `p` are the probabilities (or weights; they are divided by their sum) of all
-    /// tokens in descending order. Weights of zero are not eligible.
+    /// Decodes a whole distribution. `p` has the probabilities of all tokens, or weights, which are divided by their sum, in
+    /// descending order. Weights of zero are not eligible.
     pub fn decode(&self, p: &[f64]) -> Result<Decoded> {
         if p.iter().any(|p| !(p.is_finite() && *p >= 0.0)) || p.windows(2).any(|w| w[0] < w[1]) {
             return Err(Error::InvalidArgument("p must be finite, non-negative and in descending order".into()));
@@ -160,26 +148,26 @@ impl Decoder {
         Ok(Decoded { p_hat: problem.x, nu })
     }
 
-    /// λ as it is used: given, derived from the floor, or 0 for a fixed size and for α = ∞.
+    /// λ: as given, derived from the floor, or 0 for a fixed size and for α = ∞.
     pub fn lambda(&self) -> f64 {
-        self.method.lambda()
+        self.solver.lambda()
     }
 
-    /// Finds k* among the candidates and leaves p̂ in [`Self::solution`]; returns k* and ν.
+    /// Finds k* among the candidates; returns k* and ν. [`Self::solution`] is p̂.
     pub(crate) fn solve(&self, problem: &mut Problem) -> Result<(usize, f64)> {
         let n = problem.len();
-        self.method.prepare(problem)?;
+        self.solver.prepare(problem)?;
         let (k, nu) = match self.size {
             Size::Fixed(k) => (k, None),
             Size::Lambda(0.0) => (n, None),
-            _ => support::best_size(&*self.method, problem)?,
+            _ => support::best_size(&*self.solver, problem)?,
         };
         let clamped = k.clamp(self.limits.k_min, self.limits.k_max).min(n);
         if let (Some(nu), true) = (nu, clamped == k) {
             return Ok((k, nu));
         }
         let mut x = std::mem::take(&mut problem.x);
-        let nu = self.method.solve(problem, clamped, &mut x);
+        let nu = self.solver.solve(problem, clamped, &mut x);
         problem.x = x;
         Ok((clamped, nu?))
     }
@@ -189,17 +177,17 @@ impl Decoder {
         &problem.x
     }
 
-    /// α = 1 with λ: token k + 1 is kept iff its weight exceeds this multiple of the first k weights' sum.
+    /// For α = 1 with λ > 0: token k + 1 is kept iff its weight exceeds this multiple of the sum of the first k weights.
     pub(crate) fn ratio(&self) -> Option<f64> {
-        self.ratio
+        self.solver.ratio().filter(|_| self.fixed_size().is_none())
     }
 
-    /// Whether p̂ is p renormalised on the support.
+    /// Whether p̂ is p renormalised on the support (α = 1).
     pub(crate) fn keeps_ratios(&self) -> bool {
-        self.plain
+        self.solver.ratio().is_some()
     }
 
-    /// The size, if no token's probability matters to it.
+    /// The size, if it does not depend on the probabilities.
     pub(crate) fn fixed_size(&self) -> Option<usize> {
         match self.size {
             Size::Fixed(k) => Some(k),
@@ -209,25 +197,25 @@ impl Decoder {
         .map(|k| k.clamp(self.limits.k_min, self.limits.k_max))
     }
 
-    /// The limits on the support.
+    /// The limits on the size of the support.
     pub(crate) fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// The threshold behind K(p), if there is one: all tokens above it, and 1/it more at the most, are candidates.
+    /// The threshold t of the bound K(p), if the decoder has that bound: see [`size_bound`].
     pub(crate) fn floor(&self) -> Option<f64> {
-        self.method.floor()
+        self.solver.t_floor()
     }
 
-    /// Of the tokens below the threshold that K(p) allows for, the share that seldom is exceeded: all for α > 2.5, few
+    /// The share of the tokens below that threshold that K(p) allows for which is rarely exceeded: all for α > 2.5, few
     /// near 1.
     pub(crate) fn usual_share(&self) -> f64 {
-        (1.65 * self.method.fraction()).min(1.0)
+        (1.65 * self.solver.fraction()).min(1.0)
     }
 
-    /// With α < 1: the probability that every kept token but the first exceeds.
+    /// For α < 1: the probability that every kept token but the first exceeds (docs/mathematics.md, 5, bound 4).
     pub(crate) fn kept_floor(&self, p_1: f64) -> Option<f64> {
-        self.method.kept_floor(p_1)
+        self.solver.kept_floor(p_1)
     }
 }
 
@@ -247,7 +235,7 @@ fn check_size(size: Size, limits: Limits) -> Result<()> {
     Ok(())
 }
 
-/// docs/mathematics.md, 11.
+/// Refuses an α outside the domain or the tested range (docs/mathematics.md, 11).
 fn check_alpha(alpha: f64, mode: Mode, size: Size) -> Result<()> {
     let refuse = |why: &str| Err(Error::InvalidArgument(format!("alpha={alpha}: {why}")));
     let untested = |why: &str| Err(Error::Unsupported(format!("alpha={alpha}: {why}")));

@@ -1,4 +1,4 @@
-//! The objective to the letter: for whoever wants to check an answer, and for the tests that do.
+//! The objective, term by term: what a decoder's answer can be checked against.
 
 use super::Mode;
 use super::generator::Alpha;

@@ -1,40 +1,45 @@
 //! The primal decoder of the α family: minimise Σ d(x_i, p_i), so that f(x_i) = f(p_i) + ν on the support.
 //!
-//! docs/mathematics.md, 3 (closed forms and stable kernels), 4 (gains) and 6 (Newton, the A-test).
+//! docs/mathematics.md, 3 (closed forms and stable formulas), 4 (gains) and 6 (Newton, the A-test).
 
+use super::a_test::Verdict;
 use super::generator::{Alpha, Series};
-use super::method::{Method, Optimum, Verdict};
 use super::problem::{Problem, last_step, normalise, tolerance};
 use super::root::{Probe, newton};
+use super::solver::{Optimum, Solver};
 use crate::error::Result;
 use crate::math::{exp, expm1, list, ln, log1p, pow};
 
-/// Above this α powers of p underflow and the level form in logarithms is used.
+/// Above this α powers of p underflow, and the level form in logarithms is used.
 const LEVEL_FORM: f64 = 8.0;
 
-/// |b| below this: the form that stays exact as α goes to 1.
+/// For |b| below this the form that stays accurate as α goes to 1 is used.
 const NEAR_ONE: f64 = 0.1;
 
 /// Sparse renormalisation x_i = (p_i^b + b ν)^(1/b), or max(p_i, w) at α = ∞.
 ///
-/// The problem's powers are p_i^b, and ν is sought as the shift s = b ν of them. With b <= -0.1 that would subtract two
-/// large numbers: there the powers are p_i^b - p_1^b, and the shift is x_1^b = p_1^b + b ν, from 1 to p_1^b.
+/// The problem's powers are p_i^b, and the unknown is their shift s = b ν. For b <= -0.1 that would subtract two large
+/// numbers: there the powers are p_i^b - p_1^b, and the shift is x_1^b = p_1^b + b ν, from 1 to p_1^b.
 pub(super) struct Primal {
     family: Alpha,
     lambda: f64,
-    /// The probability that a kept token exceeds: (α λ)^(1/α).
+    /// t_sure and t_floor: (α λ)^(1/α).
     t: f64,
     log_t: f64,
+    /// For α = 1; see [`Solver::ratio`].
+    ratio: Option<f64>,
     series: Series,
 }
 
 impl Primal {
     pub(super) fn new(alpha: f64, lambda: f64) -> Self {
         let t = if alpha.is_finite() { pow(alpha * lambda, 1.0 / alpha) } else { 0.0 };
-        Self { family: Alpha::new(alpha), lambda, t, log_t: ln(t), series: Series::new(alpha) }
+        let family = Alpha::new(alpha);
+        let ratio = (family.alpha == 1.0).then(|| expm1(lambda));
+        Self { family, lambda, t, log_t: ln(t), ratio, series: Series::new(alpha) }
     }
 
-    /// λ from a floor in probabilities (docs/mathematics.md, 10): the λ whose threshold t is the floor.
+    /// With the λ whose threshold t is this probability (docs/mathematics.md, 10).
     pub(super) fn with_floor(alpha: f64, floor: f64) -> Self {
         let lambda = if alpha.is_finite() { pow(floor, alpha) / alpha } else { 0.0 };
         Self { lambda, t: floor, log_t: ln(floor), ..Self::new(alpha, lambda) }
@@ -45,19 +50,19 @@ impl Primal {
         self.family.f_step(1.0, if rest < 0.5 { log1p(-rest) } else { ln(head) }).abs()
     }
 
-    /// What the problem's powers are less than p_i^b.
+    /// The difference between p_i^b and the problem's powers.
     fn base(&self, problem: &Problem) -> f64 {
         if self.family.b <= -NEAR_ONE { exp(self.family.b * problem.log_p[0]) } else { 0.0 }
     }
 
-    /// x_i at a shift, for the first entries.
-    fn fill(&self, problem: &Problem, shift: f64, x: &mut [f64]) {
+    /// Writes x_i at a shift.
+    fn x_at_shift(&self, problem: &Problem, shift: f64, x: &mut [f64]) {
         let b = self.family.b;
         let (p, power) = (&problem.p[..x.len()], &problem.power[..x.len()]);
         if b == 2.0 {
             x.iter_mut().zip(power).for_each(|(x, power)| *x = (power + shift).sqrt());
         } else if b.abs() < NEAR_ONE {
-            // No finite x reaches as far as a ratio of -1.
+            // A ratio of -1 would need an infinite x.
             let ratio = |power: f64| list::at_least(-1.0 + f64::EPSILON, shift / power);
             x.iter_mut().zip(power).for_each(|(x, &power)| *x = ratio(power));
             problem.math.log1p(x);
@@ -68,15 +73,15 @@ impl Primal {
             x.iter_mut().zip(power).for_each(|(x, power)| *x = list::at_least(f64::MIN_POSITIVE, power + shift));
             problem.math.pow(x, 1.0 / b);
         }
-        // Never below p_i: with a large b the power of a tiny p_i is zero, and x_i would be.
+        // Not below p_i: for a large b the power of a tiny p_i underflows to zero.
         x.iter_mut().zip(p).for_each(|(x, &p)| *x = list::at_least(p, *x));
     }
 
-    /// The same where a token of probability zero would get the level e^`log_w`, for α > 8.
-    fn fill_to_level(&self, problem: &Problem, log_w: f64, x: &mut [f64]) {
+    /// The same for α > 8, from the level w that a token of probability zero would get.
+    fn x_at_level(&self, problem: &Problem, log_w: f64, x: &mut [f64]) {
         let b = self.family.b;
         let log_p = &problem.log_p[..x.len()];
-        // The larger one of p and w, and what the smaller one adds to it.
+        // The larger of p and w, and the contribution of the smaller.
         x.iter_mut().zip(log_p).for_each(|(x, log_p)| *x = -(b * (log_w - log_p)).abs());
         problem.math.exp(x);
         problem.math.log1p(x);
@@ -84,8 +89,8 @@ impl Primal {
         problem.math.exp(x);
     }
 
-    /// The root ν for α < 2.
-    fn by_shift(&self, problem: &Problem, k: usize, x: &mut [f64], terms: &mut [f64]) -> f64 {
+    /// Solves for the shift (α < 2); ν.
+    fn solve_for_shift(&self, problem: &Problem, k: usize, x: &mut [f64], terms: &mut [f64]) -> f64 {
         let (b, base) = (self.family.b, self.base(problem));
         let (p, power) = (&problem.p[..k], &problem.power[..k]);
         let (rest, head) = (problem.rest[k], problem.head[k]);
@@ -95,17 +100,17 @@ impl Primal {
         let level = |j: usize| step(j, -ln(k as f64) - problem.log_p[j]);
         let (first, last) = (share(0), share(k - 1));
         let low = first.min(last).max(level(0)).max(0.0);
-        // Where nearly nothing is to be spread, rounding may leave a bound below zero.
+        // If R is nearly zero, rounding may make a bound negative.
         let high = first.max(last).min(level(k - 1)).min(self.f_of_one_less(p[0], problem.rest[1])).max(0.0);
         let (low, high) = (low.min(high) * (1.0 - 1e-13), high * (1.0 + 1e-13));
-        // From the right, where the steps do not overshoot: the step from ν = 0, where x = p.
+        // Start right of the root, from where Newton's steps do not overshoot: at the step from ν = 0, where x = p.
         terms.iter_mut().zip(p.iter().zip(power)).for_each(|(term, (p, power))| *term = p / (base + power));
         let slope = list::sum(terms) * exp((b - 1.0) * ln(head));
         let start = (self.f_of_one_less(head, rest) / slope).min(high);
         let shift = |nu: f64| if base > 0.0 { (base + b * nu).clamp(1.0, base.max(1.0)) } else { b * nu };
         let (low, high) = if b > 0.0 { (shift(low), shift(high)) } else { (shift(high), shift(low)) };
         let (shift, step) = newton(shift(start), [low, high], [tolerance(k), last_step(b)], |shift| {
-            self.fill(problem, shift, x);
+            self.x_at_shift(problem, shift, x);
             terms.iter_mut().zip(x.iter().zip(power)).for_each(|(term, (x, power))| *term = x / (power + shift));
             let sum = list::sum(x);
             let log_sum = log1p(sum - 1.0);
@@ -116,23 +121,23 @@ impl Primal {
         (shift + step - base) / b
     }
 
-    /// The root ν for α > 2, from the level w = (b ν)^(1/b) that a token of probability zero would get.
-    fn by_level(&self, problem: &Problem, k: usize, x: &mut [f64], terms: &mut [f64]) -> f64 {
+    /// Solves for the level w = (b ν)^(1/b) that a token of probability zero would get (α > 2); ν.
+    fn solve_for_level(&self, problem: &Problem, k: usize, x: &mut [f64], terms: &mut [f64]) -> f64 {
         let Alpha { alpha, b } = self.family;
-        // x lies between max(p, w) and 2^(1/b) max(p, w), so the water level bounds w on both sides; the sum is convex
-        // in w, and Newton from above converges steadily.
-        let high = water_level(problem, k);
+        // x is between max(p, w) and 2^(1/b) max(p, w), so the water level bounds w on both sides. The sum is convex in
+        // w: Newton's steps from above are monotone.
+        let high = problem.water_level(k);
         let low = (problem.rest[k] / k as f64 * (1.0 - 1e-13)).min(high);
         let (w, step) = newton(high, [low, high], [tolerance(k), last_step(b)], |w| {
             let log_w = ln(w);
             if alpha > LEVEL_FORM {
-                self.fill_to_level(problem, log_w, x);
+                self.x_at_level(problem, log_w, x);
                 // dx/dw is (w / x)^(b-1).
                 terms.iter_mut().zip(&*x).for_each(|(term, x)| *term = w / x);
                 problem.math.pow(terms, b - 1.0);
             } else {
                 let shift = exp(b * log_w);
-                self.fill(problem, shift, x);
+                self.x_at_shift(problem, shift, x);
                 for (term, (x, power)) in terms.iter_mut().zip(x.iter().zip(&problem.power)) {
                     *term = x / (power + shift) * (shift / w);
                 }
@@ -144,43 +149,43 @@ impl Primal {
         pow(w + step, b) / b
     }
 
-    /// x_i where ν puts a token of probability `p_next` exactly at the threshold, f(x_i) = f(p_i) + f(t) - f(p_next).
-    fn at_threshold(&self, problem: &Problem, next: usize, x: &mut [f64]) {
+    /// Writes x_i at the ν that puts token `next` at the threshold: f(x_i) = f(p_i) + f(t) - f(p_next).
+    fn x_at_threshold(&self, problem: &Problem, next: usize, x: &mut [f64]) {
         let b = self.family.b;
         // b ν = t^b - p_next^b.
         let fall = expm1(b * (problem.log_p[next] - self.log_t));
         if fall == 0.0 {
             x.copy_from_slice(&problem.p[..x.len()]);
         } else if self.family.alpha > LEVEL_FORM {
-            self.fill_to_level(problem, self.log_t + ln(-fall) / b, x);
+            self.x_at_level(problem, self.log_t + ln(-fall) / b, x);
         } else {
-            self.fill(problem, self.base(problem) - exp(b * self.log_t) * fall, x);
+            self.x_at_shift(problem, self.base(problem) - exp(b * self.log_t) * fall, x);
         }
     }
 
-    /// The A-test for token k + 1, and where that does not tell the slopes: dx_i/dν = x_i^(1-b).
-    fn weigh(&self, problem: &Problem, k: usize, x: &mut [f64]) -> Verdict {
+    /// The A-test for token k + 1; if it is ambiguous, by the derivatives dx_i/dν = x_i^(1-b).
+    fn a_test(&self, problem: &Problem, k: usize, x: &mut [f64]) -> Verdict {
         let (b, t) = (self.family.b, self.t);
-        self.at_threshold(problem, k, x);
+        self.x_at_threshold(problem, k, x);
         let mass = list::sum(x);
         let verdict = Verdict::of(mass, t, k);
         if verdict != Verdict::Ambiguous {
             return verdict;
         }
-        // By ν t^(1-b), so that no power overflows; the logarithm of x^(1-b) changes by (1-b) x^-b of ν.
+        // By ν t^(1-b), so that no power overflows. The derivative of ln x^(1-b) by ν is (1-b) x^-b.
         x.iter_mut().for_each(|x| *x /= t);
         problem.math.pow(x, 1.0 - b);
-        let bend = 2.0 * (1.0 - b).abs().max(b) * if b > 0.0 { 1.0 / t } else { pow(t, b - 1.0) };
-        Verdict::by_slopes(mass, t, k, [list::sum(x), 1.0], bend)
+        let curvature = 2.0 * (1.0 - b).abs().max(b) * if b > 0.0 { 1.0 / t } else { pow(t, b - 1.0) };
+        Verdict::by_derivatives(mass, t, k, [list::sum(x), 1.0], curvature)
     }
 
-    /// x_i / y_i - 1 of two optima.
-    fn rises(&self, problem: &Problem, x: Optimum<'_>, y: Optimum<'_>, ratios: &mut [f64]) {
+    /// Writes x_i / y_i - 1 of two optima.
+    fn ratios_less_1(&self, problem: &Problem, x: Optimum<'_>, y: Optimum<'_>, ratios: &mut [f64]) {
         let Alpha { alpha, b } = self.family;
         if alpha <= 2.0 {
             ratios.iter_mut().zip(x.x.iter().zip(y.x)).for_each(|(ratio, (x, y))| *ratio = x / y - 1.0);
         } else if alpha <= LEVEL_FORM {
-            // x_i^b = y_i^b + b (ν_x - ν_y): not from x, see `Optimum`.
+            // x_i^b = y_i^b + b (ν_x - ν_y). From ν, not from x: see `Optimum`.
             let (more, shift) = (b * (x.nu - y.nu), b * y.nu);
             ratios.iter_mut().zip(&problem.power).for_each(|(ratio, power)| *ratio = more / (power + shift));
             problem.math.log1p(ratios);
@@ -190,14 +195,14 @@ impl Primal {
             // ln(x_i / p_i) = ln(1 + b ν / p_i^b) / b.
             let (log_x, log_y) = (ln(b * x.nu), ln(b * y.nu));
             for (ratio, log_p) in ratios.iter_mut().zip(&problem.log_p) {
-                let rise = |log_b_nu: f64| softplus(log_b_nu - b * log_p);
-                *ratio = expm1((rise(log_x) - rise(log_y)) / b);
+                let log_rise = |log_b_nu: f64| softplus(log_b_nu - b * log_p);
+                *ratio = expm1((log_rise(log_x) - log_rise(log_y)) / b);
             }
         }
     }
 
-    /// docs/mathematics.md, 6.1: the first k whose gain is not above λ.
-    fn scan(&self, problem: &Problem, gain: impl Fn(&Problem, usize, f64) -> f64) -> usize {
+    /// The first k whose gain is not above λ (docs/mathematics.md, 6.1).
+    fn scan_gains(&self, problem: &Problem, gain: impl Fn(&Problem, usize, f64) -> f64) -> usize {
         let mut roots = 0.0;
         for k in 1..problem.len() {
             roots += problem.power.get(k - 1).copied().unwrap_or(0.0);
@@ -208,18 +213,18 @@ impl Primal {
         problem.len()
     }
 
-    /// The smallest k whose water level does not exceed the floor: the limit of the rule as α goes to infinity.
+    /// The smallest k whose water level is at most the floor: the limit of the rule as α goes to infinity.
     fn scan_levels(&self, problem: &Problem) -> usize {
-        let (mut low, mut high) = (1, problem.at_most(self.t));
+        let (mut low, mut high) = (1, problem.size_bound(self.t));
         while low < high {
             let mid = (low + high) / 2;
-            if water_level(problem, mid) <= self.t { high = mid } else { low = mid + 1 }
+            if problem.water_level(mid) <= self.t { high = mid } else { low = mid + 1 }
         }
         low
     }
 }
 
-impl Method for Primal {
+impl Solver for Primal {
     fn prepare(&self, problem: &mut Problem) -> Result<()> {
         let Alpha { alpha, b } = self.family;
         if alpha == 1.5 {
@@ -250,21 +255,25 @@ impl Method for Primal {
         (1.0 - 1.0 / self.family.alpha).max(0.0)
     }
 
-    fn sure(&self) -> f64 {
+    fn t_sure(&self) -> f64 {
         self.t
     }
 
-    fn floor(&self) -> Option<f64> {
+    fn t_floor(&self) -> Option<f64> {
         Some(self.t)
     }
 
-    /// docs/mathematics.md, 5, bound 4: with α < 1 a token that is kept beside the first exceeds this probability.
+    /// docs/mathematics.md, 5, bound 4, which says something for α < 1.
     fn kept_floor(&self, p_1: f64) -> Option<f64> {
         let b = self.family.b;
         if b >= 0.0 {
             return None;
         }
         Some(pow(pow(self.t, b) + expm1(b * ln(p_1)), 1.0 / b))
+    }
+
+    fn ratio(&self) -> Option<f64> {
+        self.ratio
     }
 
     fn solve(&self, problem: &mut Problem, k: usize, x: &mut Vec<f64>) -> Result<f64> {
@@ -291,13 +300,13 @@ impl Method for Primal {
             x.iter_mut().zip(&problem.power).for_each(|(x, root)| *x = (root + c) * (root + c));
             2.0 * c
         } else if alpha == f64::INFINITY {
-            let level = water_level(problem, k);
+            let level = problem.water_level(k);
             x.iter_mut().for_each(|x| *x = x.max(level));
             level
         } else if alpha > 2.0 {
-            problem.with_lists(k, |problem, [terms]| self.by_level(problem, k, x, terms))
+            problem.with_lists(k, |problem, [terms]| self.solve_for_level(problem, k, x, terms))
         } else {
-            problem.with_lists(k, |problem, [terms]| self.by_shift(problem, k, x, terms))
+            problem.with_lists(k, |problem, [terms]| self.solve_for_shift(problem, k, x, terms))
         };
         normalise(x);
         Ok(nu)
@@ -308,14 +317,14 @@ impl Method for Primal {
         if next > self.t {
             return Ok(Verdict::Include { at_most: usize::MAX, steps: f64::NAN });
         }
-        Ok(problem.with_lists(k, |problem, [x]| self.weigh(problem, k, x)))
+        Ok(problem.with_lists(k, |problem, [x]| self.a_test(problem, k, x)))
     }
 
     fn gain(&self, problem: &mut Problem, k: usize, x: Optimum<'_>, y: Optimum<'_>) -> Result<f64> {
         let last = self.family.divergence(0.0, y.x[k]);
         let moved = problem.with_lists(k, |problem, [ratios, powers]| {
-            self.rises(problem, x, y, ratios);
-            if ratios.iter().all(|r| r.abs() <= Series::REACH) {
+            self.ratios_less_1(problem, x, y, ratios);
+            if ratios.iter().all(|r| r.abs() <= Series::MAX_RATIO) {
                 powers.copy_from_slice(&y.x[..k]);
                 problem.math.pow(powers, self.family.alpha);
                 powers.iter_mut().zip(&*ratios).for_each(|(power, ratio)| *power *= self.series.at(*ratio));
@@ -328,29 +337,28 @@ impl Method for Primal {
         Ok(last + moved)
     }
 
-    fn closed_form(&self, problem: &Problem) -> Option<usize> {
+    fn scan(&self, problem: &Problem) -> Option<usize> {
+        if let Some(ratio) = self.ratio {
+            let kept = |k: usize| problem.p[k] > ratio * problem.head[k];
+            return Some((1..problem.len()).find(|&k| !kept(k)).unwrap_or(problem.len()));
+        }
         match self.family.alpha {
-            1.0 => {
-                let ratio = expm1(self.lambda);
-                let kept = |k: usize| problem.p[k] > ratio * problem.head[k];
-                Some((1..problem.len()).find(|&k| !kept(k)).unwrap_or(problem.len()))
-            }
-            1.5 => Some(self.scan(problem, gain_at_three_halves)),
-            2.0 => Some(self.scan(problem, |problem, k, _| gain_at_two(problem, k))),
+            1.5 => Some(self.scan_gains(problem, gain_at_three_halves)),
+            2.0 => Some(self.scan_gains(problem, |problem, k, _| gain_at_two(problem, k))),
             f64::INFINITY => Some(self.scan_levels(problem)),
             _ => None,
         }
     }
 }
 
-/// docs/mathematics.md, 4, α = 2: z = p_{k+1} + R_k / k, g = k z² / (2 (k + 1)).
+/// The gain for α = 2 (docs/mathematics.md, 4): g = k z² / (2 (k + 1)) with z = p_{k+1} + R_k / k.
 fn gain_at_two(problem: &Problem, k: usize) -> f64 {
     let n = k as f64;
     let z = problem.p[k] + problem.rest[k] / n;
     n * z * z / (2.0 * (n + 1.0))
 }
 
-/// docs/mathematics.md, 4, α = 3/2; `roots` is the sum of the first k square roots.
+/// The gain for α = 3/2 (docs/mathematics.md, 4); `roots` is the sum of the first k square roots of p.
 fn gain_at_three_halves(problem: &Problem, k: usize, roots: f64) -> f64 {
     let n = k as f64;
     let shift = |roots: f64, k: f64, rest: f64| {
@@ -366,18 +374,7 @@ fn gain_at_three_halves(problem: &Problem, k: usize, roots: f64) -> f64 {
     2.0 / 3.0 * x_next * s + 2.0 * delta * delta * (d - n * delta / 3.0)
 }
 
-/// α = ∞: the level w with Σ max(p_i, w) = 1 over the first k tokens.
-pub(super) fn water_level(problem: &Problem, k: usize) -> f64 {
-    let level = |j: usize| problem.rest[j] / (k - j) as f64;
-    // p_{j+1} <= w_j holds from some j on.
-    let (mut low, mut high) = (0, k - 1);
-    while low < high {
-        let mid = (low + high) / 2;
-        if problem.p[mid] <= level(mid) { high = mid } else { low = mid + 1 }
-    }
-    level(low)
-}
-
+/// ln(1 + e^z) without overflow.
 fn softplus(z: f64) -> f64 {
     z.max(0.0) + log1p(exp(-z.abs()))
 }

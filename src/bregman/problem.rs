@@ -1,11 +1,10 @@
-//! The candidates of one row, with the sums and powers that every step shares.
+//! The candidates of one row, with the sums and powers that the steps of a decode share.
 
 use crate::math::ListMath;
 
 /// The largest probabilities of a distribution in descending order, and the mass beyond them.
 ///
-/// Everything is in f64 and nothing is normalised away: `p` are the model's own probabilities, so that the head and
-/// the mass beyond it together are 1.
+/// All in f64. `p` are the model's probabilities, not renormalised: the head and the mass beyond it sum to 1.
 #[derive(Debug, Default)]
 pub(crate) struct Problem {
     /// The elementary functions of the row's instruction set.
@@ -15,20 +14,20 @@ pub(crate) struct Problem {
     pub(super) rest: Vec<f64>,
     /// `head[k]` is S_k.
     pub(super) head: Vec<f64>,
-    /// ln p, where the method wants it.
+    /// ln p, if the solver uses it.
     pub(super) log_p: Vec<f64>,
-    /// A power of p, or f(p) for a user's generator: what the method makes of it.
+    /// A power of p, or f(p) for a user's generator, as the solver defines it.
     pub(super) power: Vec<f64>,
-    /// Two solutions: for k and for k + 1 tokens.
+    /// Two optima, for k and for k + 1 tokens.
     pub(super) x: Vec<f64>,
     pub(super) y: Vec<f64>,
-    /// Lists that a step fills and forgets.
+    /// Scratch lists.
     pub(super) spare: [Vec<f64>; 4],
 }
 
 impl Problem {
-    /// Takes weights in descending order, with `beyond`, the weight of all other tokens together. Weights of zero are
-    /// not eligible (docs/mathematics.md, 7) and are left out.
+    /// Sets the problem: weights in descending order, and `beyond`, the total weight of all other tokens. Weights of zero
+    /// are not eligible (docs/mathematics.md, 7) and are left out.
     pub(crate) fn set(&mut self, math: &'static ListMath, weights: impl Iterator<Item = f64>, beyond: f64) {
         self.math = math;
         self.p.clear();
@@ -57,7 +56,7 @@ impl Problem {
         self.math.ln(&mut self.log_p);
     }
 
-    /// Lends lists of `n` numbers to a step, which finds anything in them.
+    /// Calls `step` with scratch lists of `n` numbers, whose content is unspecified.
     pub(super) fn with_lists<T, const N: usize>(
         &mut self,
         n: usize,
@@ -70,7 +69,7 @@ impl Problem {
         answer
     }
 
-    /// Number of candidates.
+    /// The number of candidates.
     pub(super) fn len(&self) -> usize {
         self.p.len()
     }
@@ -80,17 +79,39 @@ impl Problem {
         self.p.partition_point(|&p| p > t)
     }
 
-    /// docs/mathematics.md, 5, bound 3: no more than this many tokens are kept when every kept one exceeds `t` at the
-    /// next to the last step; with slack for candidates that came from f32.
-    pub(super) fn at_most(&self, t: f64) -> usize {
-        let t = t * (1.0 - 1e-5);
-        let n = self.above(t);
-        let room = (self.rest[n] / t).floor();
-        if room >= self.len() as f64 { self.len() } else { (2 + n + room as usize).min(self.len()) }
+    /// [`size_bound`] for a threshold, at most the number of candidates.
+    pub(super) fn size_bound(&self, t: f64) -> usize {
+        let t = t * F32_SLACK;
+        let above = self.above(t);
+        size_bound(above, self.rest[above], t).min(self.len())
+    }
+
+    /// The level w with Σ max(p_i, w) = 1 over the first k tokens: the solution for α = ∞.
+    pub(super) fn water_level(&self, k: usize) -> f64 {
+        let level = |j: usize| self.rest[j] / (k - j) as f64;
+        // p_{j+1} <= w_j holds from some j on.
+        let (mut low, mut high) = (0, k - 1);
+        while low < high {
+            let mid = (low + high) / 2;
+            if self.p[mid] <= level(mid) { high = mid } else { low = mid + 1 }
+        }
+        level(low)
     }
 }
 
-/// Divides by the sum: the last ulp. Another ulp may stand between tokens that are all but equal: the order is p's.
+/// The factor by which thresholds on candidates are lowered: their probabilities, and the total behind these, may come from
+/// f32 (docs/mathematics.md, 5).
+pub(crate) const F32_SLACK: f64 = 1.0 - 1e-5;
+
+/// K(p), an upper bound on k* (docs/mathematics.md, 5, bound 3), plus 1 for rounding: `above` tokens exceed the threshold
+/// `t`, and all others have the mass `rest`.
+pub(crate) fn size_bound(above: usize, rest: f64, t: f64) -> usize {
+    // Limited, so that the sum does not overflow.
+    above.saturating_add(2).saturating_add((rest / t).min(1e15) as usize)
+}
+
+/// Divides by the sum, which corrects the last ulp. Rounding must not change the order of nearly equal tokens: each is
+/// at most the one before.
 pub(super) fn normalise(x: &mut [f64]) {
     let (sum, mut last) = (x.iter().sum::<f64>(), f64::INFINITY);
     for x in x {
@@ -99,12 +120,12 @@ pub(super) fn normalise(x: &mut [f64]) {
     }
 }
 
-/// Where Newton's iteration may stop for `k` tokens (docs/mathematics.md, 6.3).
+/// The error of the sum at which Newton's iteration for `k` tokens stops (docs/mathematics.md, 6.3).
 pub(super) fn tolerance(k: usize) -> f64 {
     4e-16 * (k as f64).sqrt().max(4.0)
 }
 
-/// What a last step may be of a point, for a solution that depends on the point's power b or 1/b: see
+/// The largest relative step that may be Newton's last, for a solution that depends on the point's power b or 1/b: see
 /// [`super::root::newton`].
 pub(super) fn last_step(b: f64) -> f64 {
     1e-8 * b.abs().min(1.0 / b.abs())

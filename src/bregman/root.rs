@@ -1,18 +1,18 @@
-//! One-dimensional roots: Newton inside a bracket, and halving where there is no derivative.
+//! One-dimensional roots: Newton inside a bracket, false position, bisection.
 
-/// What a function that is to vanish says at a point.
+/// A function at a point.
 pub(super) struct Probe {
-    /// Sum of the weights, less 1: how far the point is from a distribution.
+    /// The sum of the weights less 1.
     pub(super) excess: f64,
-    /// The function itself, of the same sign.
+    /// The function to find the root of; it has the sign of `excess`.
     pub(super) value: f64,
-    /// Its derivative there.
+    /// Its derivative.
     pub(super) slope: f64,
 }
 
-/// Newton's steps, kept inside `[low, high]` by a step to the middle (docs/mathematics.md, 6.3). Returns the last point
-/// that was probed, so that what `probe` left behind belongs to it, and the step from there that is still to be taken:
-/// at most `last` of the point, so that its square is nothing.
+/// Newton's method inside `[low, high]` (docs/mathematics.md, 6.3): a step that leaves the bracket goes to the middle
+/// instead. Returns the last point that was probed, so that what `probe` left behind belongs to it, and the step from
+/// there that remains to be taken. That step is at most `last` of the point: its square is below the rounding error.
 pub(super) fn newton(
     start: f64,
     [low, high]: [f64; 2],
@@ -25,7 +25,7 @@ pub(super) fn newton(
         if at.excess.abs() <= tolerance {
             return (v, 0.0);
         }
-        // An overflow (infinite or NaN) lies on the far side.
+        // An overflow (infinity or NaN) is beyond the root.
         let above = at.value > 0.0 || at.value.is_nan();
         if above == (at.slope > 0.0) {
             high = v
@@ -47,10 +47,10 @@ pub(super) fn newton(
     (v, 0.0)
 }
 
-/// The root of an increasing function in `[low, high]`, by the Illinois variant of the false position with halving
-/// when that is slow. Stops when the function is within `tolerance` or the interval cannot shrink. Like [`newton`] it
-/// ends on a call of `f` at the point that it returns, with the function's value there.
-pub(super) fn bracketed<E>(
+/// The root of an increasing function in `[low, high]`, by false position (Illinois) with a bisection step now and then.
+/// Stops when the function is within `tolerance` or the interval cannot shrink. Returns the last point at which `f` was
+/// called, as [`newton`] does, and the function there.
+pub(super) fn false_position<E>(
     low: f64,
     high: f64,
     tolerance: f64,
@@ -88,4 +88,21 @@ pub(super) fn bracketed<E>(
         }
     }
     Ok(last)
+}
+
+/// The smallest t in [0, 1] at which an increasing function is positive; 1 if there is none.
+pub(super) fn first_positive<E>(mut f: impl FnMut(f64) -> Result<f64, E>) -> Result<f64, E> {
+    if f(1.0)? <= 0.0 {
+        return Ok(1.0);
+    }
+    let (mut low, mut high) = (0.0f64, 1.0f64);
+    // Bisects the bits, not the value: the root may be as small as 1e-9.
+    for _ in 0..64 {
+        let mid = f64::from_bits((low.to_bits() + high.to_bits()) / 2);
+        if mid <= low || mid >= high {
+            break;
+        }
+        if f(mid)? > 0.0 { high = mid } else { low = mid }
+    }
+    Ok(high)
 }

@@ -15,6 +15,7 @@ use crate::history::Scope;
 use crate::parameters::Arguments;
 use crate::stages::{Context, Learnt, Stage, StageInfo};
 use crate::vocab::FirstPass;
+use parse::Place;
 use std::fmt;
 
 /// The most stages that may need the row read: each may take milliseconds on a flat row, and memory for a row.
@@ -24,6 +25,7 @@ const MOST_READING: usize = 16;
 struct ParsedStage {
     info: &'static StageInfo,
     arguments: Arguments,
+    place: Place,
 }
 
 /// A parsed chain: immutable, shared by a sampler and its clones.
@@ -38,16 +40,16 @@ impl Chain {
     pub(crate) fn new(text: &str, generators: Generators<'_>) -> Result<Self> {
         let parsed = parse::parse(text)?;
         let mut stages = Vec::with_capacity(parsed.len());
-        for (at, ParsedStage { info, arguments }) in parsed.iter().enumerate() {
+        for (at, ParsedStage { info, arguments, place }) in parsed.iter().enumerate() {
             if info.draws && at + 1 < parsed.len() {
-                return Err(Error::InvalidChain(format!(
-                    "stage {}, `{}`: a drawing stage ends the chain, but {} more follow",
-                    at + 1,
-                    info.name,
-                    parsed.len() - at - 1
-                )));
+                let more = parsed.len() - at - 1;
+                let what = format!("a drawing stage ends the chain, but {more} more follow");
+                return Err(place.error(info.name, &what));
             }
-            let built = (info.build)(arguments, generators).map_err(|e| in_stage(at, info.name, e))?;
+            let built = (info.build)(arguments, generators).map_err(|e| match e {
+                Error::Unsupported(what) => Error::Unsupported(place.error(info.name, &what).to_string()),
+                other => place.error(info.name, &other.to_string()),
+            })?;
             stages.extend(built.map(|stage| (at as u32, stage)));
         }
         let reading = stages.iter().filter(|(_, stage)| stage.first_pass().is_some()).count();
@@ -120,13 +122,5 @@ impl fmt::Display for Chain {
             write!(f, "{arguments}")?;
         }
         Ok(())
-    }
-}
-
-fn in_stage(at: usize, name: &str, e: Error) -> Error {
-    let place = |what: String| format!("stage {}, `{name}`: {what}", at + 1);
-    match e {
-        Error::Unsupported(what) => Error::Unsupported(place(what)),
-        other => Error::InvalidChain(place(other.to_string())),
     }
 }

@@ -11,7 +11,7 @@
 use super::ParsedStage;
 use super::macros;
 use crate::error::{Error, Result};
-use crate::parameters::{Arguments, nearest, quoted};
+use crate::parameters::{Arguments, ParameterInfo, nearest, quoted};
 use crate::stages::{find, stages};
 
 /// More stages than this are a mistake, not a chain.
@@ -30,7 +30,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<ParsedStage>> {
     }
     let mut parsed = Vec::with_capacity(parts.len());
     for (at, part) in parts.iter().enumerate() {
-        stage(at, part.trim(), &mut parsed)?;
+        stage(Place { at, within: None }, part.trim(), &mut parsed)?;
     }
     if parsed.is_empty() {
         return Err(Error::InvalidChain("the chain's macros leave no stage: it needs at least one".into()));
@@ -38,50 +38,75 @@ pub(super) fn parse(text: &str) -> Result<Vec<ParsedStage>> {
     Ok(parsed)
 }
 
-/// One stage; or those that a macro stands for.
-fn stage(at: usize, text: &str, parsed: &mut Vec<ParsedStage>) -> Result<()> {
-    let refuse = |what: String| Error::InvalidChain(format!("stage {}: {what}", at + 1));
-    let (name, rest) = match text.find('(') {
-        Some(open) => (text[..open].trim(), Some(&text[open + 1..])),
+/// Where a stage stands in the text.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// From 0, macros counted as one.
+    at: usize,
+    /// The macro that stands for it.
+    within: Option<&'static str>,
+}
+
+impl Place {
+    /// A failure of the stage `name`, as an error that names what the user wrote.
+    pub(super) fn error(self, name: &str, what: &str) -> Error {
+        let at = self.at + 1;
+        Error::InvalidChain(match self.within {
+            None => format!("stage {at}, `{name}`: {what}"),
+            Some(within) => format!("stage {at}, `{within}`: its stage `{name}`: {what}"),
+        })
+    }
+}
+
+/// Appends one stage, or those that a macro stands for.
+fn stage(place: Place, text: &str, parsed: &mut Vec<ParsedStage>) -> Result<()> {
+    let refuse = |what: String| Error::InvalidChain(format!("stage {}: {what}", place.at + 1));
+    let (name, values) = match text.split_once('(') {
+        Some((name, values)) => (name.trim(), Some(values)),
         None => (text, None),
     };
     if name.is_empty() {
         return Err(refuse("a stage's name is missing".into()));
     }
-    let (info, stands_for) = (find(&canonical(name)), macros::find(&canonical(name)));
-    let (name, parameters) = match (info, stands_for) {
-        (Some(stage), _) => (stage.name, stage.parameters),
-        (None, Some(stands_for)) => (stands_for.name, stands_for.parameters),
-        (None, None) => return Err(refuse(unknown(name))),
-    };
-    let in_stage = |what: String| Error::InvalidChain(format!("stage {}, `{name}`: {what}", at + 1));
+    let key = canonical(name);
+    if let Some(info) = find(&key) {
+        let arguments = arguments(info.name, info.parameters, values).map_err(|why| place.error(info.name, &why))?;
+        parsed.push(ParsedStage { info, arguments, place });
+        return Ok(());
+    }
+    let Some(stands_for) = macros::find(&key) else { return Err(refuse(unknown(name))) };
+    let given = arguments(stands_for.name, stands_for.parameters, values);
+    let given = given.map_err(|why| place.error(stands_for.name, &why))?;
+    let place = Place { within: Some(stands_for.name), ..place };
+    stands_for.expand(&given).iter().try_for_each(|text| stage(place, text, parsed))
+}
+
+/// The values between a stage's parentheses. A failure is the end of a message that names the stage.
+fn arguments(
+    name: &'static str,
+    parameters: &'static [ParameterInfo],
+    values: Option<&str>,
+) -> std::result::Result<Arguments, String> {
     let mut arguments = Arguments::new(name, parameters);
-    if let Some(rest) = rest {
-        let inside = rest.strip_suffix(')').ok_or_else(|| in_stage("`)` is missing at its end".into()))?;
+    if let Some(values) = values {
+        let inside = values.strip_suffix(')').ok_or("`)` is missing at its end")?;
         if inside.contains(')') {
-            return Err(in_stage("`)` is followed by more: stages are separated by `|`".into()));
+            return Err("`)` is followed by more: stages are separated by `|`".into());
         }
         let list = if inside.trim().is_empty() { vec![] } else { inside.split(',').collect() };
         for (i, part) in list.into_iter().enumerate() {
             match part.split_once('=') {
-                Some((name, value)) => arguments.set(Some(&canonical(name.trim())), value.trim()),
-                None if i == 0 => arguments.set(None, part.trim()),
-                None => Err(format!("{} needs a name: only the first parameter goes without", quoted(part.trim()))),
-            }
-            .map_err(in_stage)?;
-        }
-    }
-    arguments.check_required().map_err(in_stage)?;
-    match (info, stands_for) {
-        (Some(info), _) => parsed.push(ParsedStage { info, arguments }),
-        (None, Some(stands_for)) => {
-            for text in stands_for.expand(&arguments) {
-                stage(at, &text, parsed)?;
+                Some((name, value)) => arguments.set(Some(&canonical(name.trim())), value.trim())?,
+                None if i == 0 => arguments.set(None, part.trim())?,
+                None => {
+                    let part = quoted(part.trim());
+                    return Err(format!("{part} needs a name: only the first parameter goes without"));
+                }
             }
         }
-        (None, None) => {}
     }
-    Ok(())
+    arguments.check_required()?;
+    Ok(arguments)
 }
 
 fn canonical(name: &str) -> String {

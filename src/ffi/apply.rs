@@ -13,11 +13,12 @@ use crate::sampler::{Order, Sampler};
 /// truncating stage moves the kept candidates to the front in descending order of logit: `size` is then their number,
 /// `p` their probability, `sorted` 1 and `selected` -1. Without a truncating stage the array keeps its size and order,
 /// and `p` and `selected` are unchanged; `sorted` becomes 0 if a mask, a bias or a stage may have changed which logits
-/// are larger; masked tokens have logit -infinity, as have those that a leading `xtc` drops. If the chain ends with a
-/// drawing stage, `selected` is the position of the token that it drew, and `p` is written in either case.
+/// are larger; masked tokens have logit -infinity, and those that a leading `xtc` drops are removed. If the chain ends with
+/// a drawing stage, `selected` is the position of the token that it drew, and `p` is written in either case.
 ///
-/// Logits are divided by the temperature. After a stage that changes weights otherwise (bregman with alpha other than
-/// 1, smoothing, adaptive_p) they are ln p up to a constant, so that a softmax gives the decoded distribution.
+/// The logits that are left are those of the stages' definitions, ln p after a bregman stage with alpha other than 1:
+/// their softmax is the decoded distribution. They are finite; if the largest is beyond +-1024, all are taken relative to
+/// it, because a float would lose their differences.
 ///
 /// A call that fails changes nothing: BREGMAN_INVALID_ARGUMENT (NULL, misaligned, `size` above INT32_MAX),
 /// BREGMAN_EMPTY_SUPPORT (`size` is 0, or every logit is masked or -infinity), BREGMAN_INVALID_LOGITS,

@@ -114,8 +114,8 @@ pub unsafe extern "C" fn bregman_sampler_free(sampler: *mut bregman_sampler) {
     guard((), || unsafe { bregman_sampler::free(sampler) });
 }
 
-/// Returns the sampler to its state after creation: the seed it was created with, position 0, and no history, logit
-/// bias, mask or learnt state. Fails with BREGMAN_INVALID_ARGUMENT (NULL, handle in use).
+/// Starts another sequence: the seed of creation, position 0, and no history or learnt state. The logit bias and the
+/// mask stay, so that a reset never allows what the host banned. Fails with BREGMAN_INVALID_ARGUMENT (NULL, handle in use).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_reset(sampler: *mut bregman_sampler) -> u32 {
     // SAFETY: a live handle or NULL.

@@ -1,7 +1,7 @@
 //! The Bregman decoder as a stage: finds the candidates in the distribution, lets the decoder choose, writes p̂ back.
 
 use super::{Built, Context, OFF, Stage, StageInfo, on};
-use crate::bregman::{Decoder, Family, Generators, Limits, Mode, Problem, Size};
+use crate::bregman::{Decoder, F32_SLACK, Family, Generators, Limits, Mode, Problem, Size, size_bound};
 use crate::distribution::{Distribution, Ties};
 use crate::error::{Error, Result};
 use crate::math::ln;
@@ -164,8 +164,6 @@ impl Bregman {
     /// How many candidates the bounds of docs/mathematics.md, 5 allow, from a total that is right to f32's precision;
     /// and with how many to begin, because usually fewer are kept.
     fn candidates(&self, dist: &mut Distribution<'_>) -> (usize, usize) {
-        /// What f32 may have got wrong in the total and in a weight.
-        const SLACK: f64 = 1.0 - 1e-5;
         /// How much further down than the threshold candidates are fetched, in nats: most of the kept ones lie there.
         const FURTHER: f64 = 2.25;
         /// Begun with at the least.
@@ -174,16 +172,16 @@ impl Bregman {
         let total = dist.rough_total();
         let (mut most, mut usual) = (usize::MAX, LEAST);
         if let Some(p) = self.decoder.kept_floor(1.0 / total) {
-            most = dist.deepen_to(ln(p * total * SLACK)) + 1;
+            most = dist.deepen_to(ln(p * total * F32_SLACK)) + 1;
             usual = most;
         } else if let Some(t) = self.decoder.floor() {
-            let x = ln(t * total * SLACK);
+            let x = ln(t * total * F32_SLACK);
             dist.fetch_to(x - FURTHER);
             let above = dist.deepen_to(x);
-            let mass = dist.weights()[..above].iter().sum::<f64>() / total;
-            let room = ((1.0 - mass).max(0.0) / (t * SLACK)).min(1e15);
-            most = above + 2 + room as usize;
-            usual = above + LEAST + (room * self.decoder.usual_share()) as usize;
+            let rest = (1.0 - dist.weights()[..above].iter().sum::<f64>() / total).max(0.0);
+            let t = t * F32_SLACK;
+            most = size_bound(above, rest, t);
+            usual = above + LEAST + ((rest / t).min(1e15) * self.decoder.usual_share()) as usize;
         }
         // One more than can be kept, so that a support that ends before it is known to be complete.
         let limited = |n: usize| n.max(k_min).min(k_max).saturating_add(1);

@@ -4,5 +4,6 @@
 mod common;
 
 mod catalogue;
+mod engine_values;
 mod macros;
 mod text;

@@ -6,6 +6,7 @@ use bregman::{Kind, MacroInfo, ParameterInfo, Sampler, StageInfo, macros, stages
 use std::fmt::Write;
 
 const MOST_STAGES: usize = 64;
+const MOST_READING: usize = 16;
 
 fn introduction() -> String {
     format!(
@@ -19,8 +20,11 @@ fn introduction() -> String {
          ```\n\n\
          Stages apply in the order in which they are written, and any order is accepted. The first parameter may be \
          given without its name. Spaces are ignored around names and values; names are case-insensitive, and `-` \
-         means `_`. A chain has at most {MOST_STAGES} stages (a macro counts as one), and the C interface reads at most 65 536 bytes of its \
-         text. A chain that ends with a drawing stage returns a token; any other chain only transforms.\n\n\
+         means `_`.\n\n\
+         A chain has at most {MOST_STAGES} stages (a macro counts as one), of which at most {MOST_READING} may need the \
+         row to be read; temperatures and stages that edit single logits do not need that. The C interface reads at most \
+         65 536 bytes of a chain. A chain that ends with a drawing stage returns a token; any other chain only \
+         transforms.\n\n\
          Each stage works on the tokens that the stage before it kept, with their probabilities renormalised; dropped \
          tokens are not considered again. In the definitions *l* are the logits and *p* the probabilities that a stage \
          receives, in descending order, equal ones by ascending id. Every truncation keeps at least one token. A token \
@@ -135,9 +139,10 @@ fn the_page_of_stages_is_current() {
 
 #[test]
 fn a_chain_has_at_most_as_many_stages_as_the_page_says() {
-    let chain = |stages: usize| vec!["top_k(5)"; stages].join(" | ");
-    assert!(Sampler::new(&chain(MOST_STAGES), 0).is_ok());
-    assert!(Sampler::new(&chain(MOST_STAGES + 1), 0).is_err());
+    for (stage, most) in [("temperature(0.9)", MOST_STAGES), ("top_k(5)", MOST_READING)] {
+        let chain = |stages: usize| Sampler::new(&vec![stage; stages].join(" | "), 0);
+        assert!(chain(most).is_ok() && chain(most + 1).is_err(), "{most} times {stage}");
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ namespace Bregman.Agreement
                 throw new FormatException("this command takes f32 rows only");
             }
             var logits = new float[vocab];
-            // By bytes, so that no NaN loses its bits.
+            // As bytes, so that NaNs keep their bits.
             Buffer.BlockCopy(Floats, row * Width * sizeof(float), logits, 0, vocab * sizeof(float));
             return logits;
         }
@@ -67,7 +67,7 @@ namespace Bregman.Agreement
             {
                 throw new FormatException(path + " has " + bytes.Length + " bytes, not " + Buffer.ByteLength(target));
             }
-            // The file is little-endian, as every machine is that the binding runs on.
+            // The file is little-endian, as are all machines of the binding.
             Buffer.BlockCopy(bytes, 0, target, 0, bytes.Length);
             return set;
         }
@@ -107,7 +107,7 @@ namespace Bregman.Agreement
         }
     }
 
-    /// <summary>The words of a line that are still to be read.</summary>
+    /// <summary>The remaining words of a line.</summary>
     internal sealed class Words
     {
         private string rest;
@@ -129,7 +129,7 @@ namespace Bregman.Agreement
             return word;
         }
 
-        /// <summary>What is left, as it is; "" if nothing is.</summary>
+        /// <summary>The rest of the line, unchanged; "" at its end.</summary>
         internal string Rest()
         {
             var text = rest ?? "";

@@ -8,7 +8,7 @@ using System.Text;
 namespace Bregman.Agreement
 {
     /// <summary>
-    /// The C# driver of the cross-language agreement test, whose README says what the case file means and what is written.
+    /// The C# driver of the cross-language agreement test; tests/agreement/README.md describes its input and output.
     /// usage: agreement CASES
     /// </summary>
     internal sealed unsafe class Driver
@@ -209,7 +209,7 @@ namespace Bregman.Agreement
             });
         }
 
-        /// <summary>Writes what a call on a sampler answers, or its error.</summary>
+        /// <summary>Writes the result of a call on a sampler, or its error.</summary>
         private void Write(Sampler sampler, Func<Sampler, string> call, string before = "")
         {
             string answer;

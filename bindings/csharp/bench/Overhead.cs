@@ -4,8 +4,8 @@ using System.Diagnostics;
 namespace Bregman.Bench
 {
     /// <summary>
-    /// What calls cost on this runtime: nanoseconds each, the best of many short rounds. A row of 8 logits leaves the native
-    /// library next to nothing to do; overhead.c makes the same call from C.
+    /// The cost of calls on this runtime in nanoseconds, the best of many short rounds, with rows of 8 logits. overhead.c makes
+    /// the same call from C.
     /// </summary>
     internal static class Overhead
     {

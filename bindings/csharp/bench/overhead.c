@@ -1,4 +1,4 @@
-/* What the calls of Overhead.cs cost from C: nanoseconds a call, the best of many short rounds. */
+/* The cost of the calls of Overhead.cs from C in nanoseconds, the best of many short rounds. */
 #define _POSIX_C_SOURCE 199309L
 #include <bregman.h>
 #include <stdio.h>

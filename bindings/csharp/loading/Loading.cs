@@ -3,8 +3,8 @@ using System;
 namespace Bregman.Tests
 {
     /// <summary>
-    /// A program of its own that says which library it found, or how it failed to: ci/csharp.sh runs it with the library in
-    /// different places. Compiled without the tests.
+    /// A program that prints the token of the library that it found, or its exception. ci/csharp.sh runs it with the library in
+    /// different places.
     /// </summary>
     internal static class Loading
     {

@@ -3,7 +3,7 @@ using System.Linq;
 
 namespace Bregman.Tests
 {
-    /// <summary>What a batch tells besides the tokens, against what the calls on single rows say.</summary>
+    /// <summary>Answers of batches, compared with calls on single rows.</summary>
     internal static class AnswersTests
     {
         private const int Rows = 5;
@@ -17,7 +17,7 @@ namespace Bregman.Tests
         private const int Spoilt = 2;
 
         [Test]
-        public static void EachRowHasItsAnswers()
+        public static void AnswersEqualThoseOfSingleRows()
         {
             foreach (LogProbabilitySource source in Enum.GetValues(typeof(LogProbabilitySource)))
             {
@@ -35,7 +35,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void StridesAreWhatTheRowsNeedUnlessGiven()
+        public static void StridesDefaultToWhatTheRowsNeed()
         {
             var given = Whole(LogProbabilitySource.OfDecoded);
             Decode(given, 0);
@@ -58,7 +58,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void HalfPrecisionRowsHaveThemToo()
+        public static void AnswersOfHalfPrecisionRows()
         {
             // 1, 3 and 2 in half precision.
             ushort[] half = { 0x3C00, 0x4200, 0x4000 };
@@ -73,7 +73,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void ArraysThatCannotBeRightThrowBeforeAnyRow()
+        public static void InvalidArraysThrowBeforeAnyRowIsDecoded()
         {
             Refused<ArgumentException>(a => a.LogProbabilities = new float[Rows - 1]);
             Refused<ArgumentException>(a => a.Ranks = new uint[0]);
@@ -99,7 +99,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void AnswersAreNotWrittenOverTheRows()
+        public static void AnswersMustNotOverlapOtherArguments()
         {
             var logits = Inputs.Row(Vocab, 1);
             var mask = Enumerable.Repeat(uint.MaxValue, Words).ToArray();
@@ -142,11 +142,11 @@ namespace Bregman.Tests
                 var own = all.Single(t => t.Token == result.Token).LogProbability;
                 Check.Equal(own, answers.LogProbabilities[r], "the token's own");
                 Check.Equal((uint)all.Count(t => t.LogProbability >= own), answers.Ranks[r], "its rank");
-                var law = sampler.Distribution(logits).Select(e => e.Token).ToArray();
-                Check.Equal(law.Length, (int)result.Support);
-                Check.SameSequence(law.Concat(Enumerable.Repeat(-1, Kept)).Take(Kept), kept, "kept");
+                var decoded = sampler.Distribution(logits).Select(e => e.Token).ToArray();
+                Check.Equal(decoded.Length, (int)result.Support);
+                Check.SameSequence(decoded.Concat(Enumerable.Repeat(-1, Kept)).Take(Kept), kept, "kept");
                 Check.SameSequence(
-                    law.OrderBy(id => id),
+                    decoded.OrderBy(id => id),
                     Enumerable.Range(0, 32 * Words).Where(t => (mask[t / 32] >> (t % 32) & 1) != 0),
                     "the mask");
             }
@@ -189,7 +189,7 @@ namespace Bregman.Tests
             return row;
         }
 
-        /// <summary>Everything that can be asked for, with gaps; sevens where nothing was written.</summary>
+        /// <summary>All answers, with gaps; elements that were not written are 7.</summary>
         private static BatchAnswers Whole(LogProbabilitySource source)
         {
             return new BatchAnswers

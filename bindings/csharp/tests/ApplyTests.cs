@@ -6,7 +6,7 @@ namespace Bregman.Tests
     internal static unsafe class ApplyTests
     {
         [Test]
-        public static void ATruncationMovesTheKeptOnesToTheFront()
+        public static void TruncationMovesKeptCandidatesToTheFront()
         {
             var candidates = Candidates(Inputs.Logs(0.05, 0.5, 0.1, 0.2, 0.15));
             using (var sampler = new Sampler("top_k(3)", 0))
@@ -22,7 +22,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void ADrawSelects()
+        public static void DrawingStageSelectsACandidate()
         {
             using (var sampler = new Sampler("top_k(3) | greedy", 0))
             {
@@ -34,7 +34,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void OrderOfTheCandidatesDoesNotMatterToADecoder()
+        public static void OrderOfCandidatesDoesNotChangeTheDecoder()
         {
             var logits = Inputs.Row(300, 5);
             var forward = Candidates(logits);
@@ -51,7 +51,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void ANativeArrayIsUpdated()
+        public static void ApplyUpdatesANativeArray()
         {
             var candidates = Candidates(Inputs.Row(64, 6));
             using (var sampler = new Sampler("top_k(7) | draw", 3))
@@ -68,7 +68,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void AFailureLeavesTheCandidates()
+        public static void FailureLeavesTheCandidatesUnchanged()
         {
             using (var sampler = new Sampler("top_k(2)", 0))
             {

@@ -9,7 +9,7 @@ namespace Bregman.Tests
         private const int Vocab = 777;
 
         [Test]
-        public static void ABatchIsItsRows()
+        public static void BatchEqualsSingleRows()
         {
             var logits = Enumerable.Range(0, Rows).SelectMany(r => Inputs.Row(Vocab, (ulong)r)).ToArray();
             Compare(logits, Vocab, null);
@@ -26,7 +26,7 @@ namespace Bregman.Tests
                 Inputs.Row(Vocab, (ulong)r).CopyTo(logits, r * Stride);
                 for (var i = r * Stride + Vocab; i < (r + 1) * Stride && i < logits.Length; i++)
                 {
-                    // What lies between the rows is nobody's.
+                    // Between the rows, which must not be read.
                     logits[i] = float.NaN;
                 }
             }
@@ -34,13 +34,13 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void EachRowHasItsMask()
+        public static void MaskAppliesByRow()
         {
             const int Words = 25;
             var mask = new uint[Rows * Words];
             for (var r = 0; r < Rows; r++)
             {
-                // Row r may only take token 3 r.
+                // Row r allows token 3 r only.
                 mask[r * Words + 3 * r / 32] = 1u << (3 * r % 32);
             }
             var results = new DecodeResult[Rows];
@@ -99,7 +99,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void NoRowsFailureIsAnothers()
+        public static void FailedRowLeavesOthersDecoded()
         {
             var logits = Enumerable.Range(0, 4).SelectMany(r => Inputs.Row(Vocab, (ulong)r)).ToArray();
             logits[Vocab + 5] = float.PositiveInfinity;
@@ -126,7 +126,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void OfASamplerThatStandsTwiceTheFirstRowIsDecoded()
+        public static void SamplerGivenTwiceDecodesItsFirstRow()
         {
             var logits = Enumerable.Range(0, 3).SelectMany(r => Inputs.Row(Vocab, (ulong)r)).ToArray();
             using (var sampler = new Sampler("greedy", 0))
@@ -143,7 +143,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void WhatCannotBeRightThrowsBeforeAnyRow()
+        public static void InvalidArgumentsThrowBeforeAnyRowIsDecoded()
         {
             WithSamplers(2, samplers =>
             {
@@ -178,7 +178,7 @@ namespace Bregman.Tests
                 Check.Refused(
                     Status.InvalidArgument,
                     () => Sampler.DecodeBatch(samplers, (void*)2, (LogitFormat)7, Vocab, results));
-                // The first sampler was let go each time, and advanced by nothing.
+                // The first sampler was released each time, and did not advance.
                 var row = Inputs.Row(Vocab, 0);
                 Check.SameSequence(Inputs.Alone(Inputs.Chain, 0, row, 5), Inputs.Draw(samplers[0], row, 5));
             });
@@ -204,7 +204,7 @@ namespace Bregman.Tests
             });
         }
 
-        /// <summary>Runs with samplers of the same chain, whose seeds are 0, 1, 2 and so on.</summary>
+        /// <summary>Runs an action with samplers of the same chain and the seeds 0, 1, 2 and so on.</summary>
         private static void WithSamplers(int count, Action<Sampler[]> action)
         {
             var samplers = Enumerable.Range(0, count).Select(r => new Sampler(Inputs.Chain, (ulong)r)).ToArray();

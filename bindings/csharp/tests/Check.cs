@@ -29,7 +29,7 @@ namespace Bregman.Tests
 
         internal static void SameSequence<T>(IEnumerable<T> expected, IEnumerable<T> actual, string what = "")
         {
-            // Once: what is compared may be calls that are yet to be made.
+            // Once, because the sequences may be evaluated lazily.
             T[] left = expected.ToArray(), right = actual.ToArray();
             That(
                 left.SequenceEqual(right),
@@ -38,7 +38,7 @@ namespace Bregman.Tests
 
         internal static void Near(double expected, double actual, double tolerance, string what = "")
         {
-            // Written so that a NaN is not near to anything.
+            // NaN is not near anything.
             That(Math.Abs(expected - actual) <= tolerance, what + ": expected " + expected + ", got " + actual);
         }
 
@@ -47,7 +47,7 @@ namespace Bregman.Tests
             That(text.Contains(part), "`" + part + "` is not in `" + text + "`");
         }
 
-        /// <summary>Runs what must throw exactly this exception, and returns it.</summary>
+        /// <summary>Runs an action that must throw exactly this exception, and returns the exception.</summary>
         internal static T Throws<T>(Action action)
             where T : Exception
         {

@@ -13,9 +13,9 @@ namespace Bregman.Tests
 
         private static readonly float[] Logits = Inputs.Row(2000, 77);
 
-        /// <summary>Each sequence goes on on whatever thread its task is resumed.</summary>
+        /// <summary>Each sequence continues on the thread on which its task is resumed.</summary>
         [Test]
-        public static void ManyTasksDecodeAsIfAlone()
+        public static void TasksDecodeAsAlone()
         {
             var tasks = Enumerable.Range(0, Sequences).Select(seed => Task.Run(async () =>
             {
@@ -38,7 +38,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void ManyThreadsDecodeAsIfAlone()
+        public static void ThreadsDecodeAsAlone()
         {
             var tokens = new int[8][];
             var threads = Enumerable.Range(0, tokens.Length)
@@ -53,7 +53,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void BatchesOnManyThreadsDecodeAsIfAlone()
+        public static void BatchesOnManyThreadsDecodeAsAlone()
         {
             var rows = Enumerable.Range(0, 8).SelectMany(_ => Logits).ToArray();
             Parallel.For(0, 16, job =>
@@ -72,9 +72,9 @@ namespace Bregman.Tests
             });
         }
 
-        /// <summary>A generator holds the first call inside while this thread makes others.</summary>
+        /// <summary>A generator blocks the first call while this thread makes others.</summary>
         [Test]
-        public static void ASamplerInUseRefusesEveryOtherCall()
+        public static void SamplerInUseRefusesOtherCalls()
         {
             using (var held = new Held())
             using (var free = new Sampler("draw", 0))
@@ -114,7 +114,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void DisposingWaitsForTheCallThatIsInside()
+        public static void DisposeDuringACallFreesAfterIt()
         {
             using (var held = new Held())
             {
@@ -126,9 +126,9 @@ namespace Bregman.Tests
             }
         }
 
-        /// <summary>Threads that fight for one sampler get tokens of its sequence, or an exception, and nothing else.</summary>
+        /// <summary>Threads that use one sampler get tokens of its sequence or an exception.</summary>
         [Test]
-        public static void ThreadsThatFightForASampler()
+        public static void ConcurrentCallsSucceedOrAreRefused()
         {
             using (var sampler = new Sampler(Inputs.Chain, 1))
             {
@@ -141,7 +141,7 @@ namespace Bregman.Tests
                     {
                         try
                         {
-                            // Failures too: their messages must not be read while another call replaces them.
+                            // Failures, too: another call must not overwrite the message while it is read.
                             sampler.Decode(i % 4 == 3 ? spoilt : Logits);
                             Interlocked.Increment(ref decoded);
                         }
@@ -154,7 +154,7 @@ namespace Bregman.Tests
                     }
                 });
                 Check.Equal(8 * 3000, decoded + refused);
-                // Each success moved the position by one, and no refusal did.
+                // Each success advanced the position by one, and no refusal did.
                 var next = sampler.Decode(Logits).Token;
                 using (var alone = new Sampler(Inputs.Chain, 0))
                 {
@@ -164,7 +164,7 @@ namespace Bregman.Tests
             }
         }
 
-        /// <summary>A sampler whose next call from another thread stays inside until it is released.</summary>
+        /// <summary>A sampler whose next call from another thread blocks until it is released.</summary>
         private sealed class Held : IDisposable
         {
             internal static readonly float[] Logits = Inputs.Row(50, 1);

@@ -5,12 +5,12 @@ namespace Bregman.Tests
 {
     internal static unsafe class DecodeTests
     {
-        // The README's distribution: p of the first five; the rest of the mass lies below.
+        // The README's distribution: the first five probabilities.
         private static readonly float[] Readme =
             Inputs.Logs(0.5, 0.2, 0.1, 0.08, 0.05, 0.03, 0.02, 0.01, 0.006, 0.004);
 
         [Test]
-        public static void GreedyTakesTheLargestAndTheLowestOfTies()
+        public static void GreedyTakesTheLargestLogitAndTheLowestIdOfTies()
         {
             using (var sampler = new Sampler("greedy", 0))
             {
@@ -19,12 +19,12 @@ namespace Bregman.Tests
                 Check.Equal(Status.Ok, result.Status);
                 Check.Equal(1u, result.Support);
                 Check.Equal(1f, result.Probability);
-                Check.That(float.IsNaN(result.Entropy) && float.IsNaN(result.KeptMass), "what nobody asked for is NaN");
+                Check.That(float.IsNaN(result.Entropy) && float.IsNaN(result.KeptMass), "figures that were not requested are NaN");
             }
         }
 
         [Test]
-        public static void FiguresAreThoseOfTheDefinition()
+        public static void FiguresEqualTheirDefinitions()
         {
             var all = DecodeFlags.KeptMass | DecodeFlags.ModelLogProbability | DecodeFlags.Entropy;
             using (var sampler = new Sampler("top_k(3) | draw", 5))
@@ -64,7 +64,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void EveryWayInGivesTheSameTokens()
+        public static void AllOverloadsDecodeTheSameTokens()
         {
             var logits = Inputs.Row(1000, 3);
             var expected = Inputs.Alone(Inputs.Chain, 11, logits, 40);
@@ -87,7 +87,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void HalfPrecisionRowsDecodeAsTheirValues()
+        public static void HalfPrecisionDecodesAsSinglePrecision()
         {
             // Quarters from -8 to 8: exact in half precision and in bfloat16.
             var values = Enumerable.Range(0, 65).Select(i => (i * 29 % 65) / 4f - 8).ToArray();
@@ -103,7 +103,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void AMaskIsABanOfTheOthers()
+        public static void MaskBansTheOtherTokens()
         {
             var logits = Inputs.Row(100, 8);
             var mask = new uint[] { 0xF0F0F0F0, 0x0000FFFF, 0xFFFFFFFF };
@@ -125,7 +125,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void AFailureAdvancesNothing()
+        public static void FailureAdvancesNothing()
         {
             var logits = Inputs.Row(500, 6);
             var expected = Inputs.Alone(Inputs.Chain, 2, logits, 10);
@@ -146,7 +146,7 @@ namespace Bregman.Tests
             }
         }
 
-        /// <summary>The bits of a number that half precision holds exactly and that is no subnormal.</summary>
+        /// <summary>The bits of a normal number that is exact in half precision.</summary>
         private static ushort Half(float x)
         {
             var bits = (uint)BitConverter.ToInt32(BitConverter.GetBytes(x), 0);

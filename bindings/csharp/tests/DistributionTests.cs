@@ -10,7 +10,7 @@ namespace Bregman.Tests
 
         // The README's table: five tokens kept.
         [Test]
-        public static void TheReadmesTable()
+        public static void DistributionOfTheReadme()
         {
             Kept("0.5", 0.5492, 0.2121, 0.1042, 0.0830, 0.0515);
             Kept("1", 0.5376, 0.2151, 0.1075, 0.0860, 0.0538);
@@ -21,7 +21,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void ArraysThatAreTooSmallAreLeftAlone()
+        public static void ShortArraysAreLeftUnchanged()
         {
             using (var sampler = new Sampler("top_k(5)", 0))
             {
@@ -40,7 +40,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void AChainThatDropsNothingGivesTheWholeVocabulary()
+        public static void ChainWithoutTruncationReturnsTheWholeVocabulary()
         {
             var logits = Inputs.Row(3000, 1);
             using (var sampler = new Sampler("temperature(0.5)", 0))
@@ -59,7 +59,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void ProcessWritesTheLogarithms()
+        public static void ProcessWritesLogProbabilities()
         {
             var logits = Inputs.Row(400, 2);
             using (var sampler = new Sampler(Inputs.Chain, 0))
@@ -83,7 +83,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void NeitherAdvancesTheSampler()
+        public static void DistributionAndProcessAdvanceNothing()
         {
             var logits = Inputs.Row(400, 2);
             using (var sampler = new Sampler(Inputs.Chain, 9))

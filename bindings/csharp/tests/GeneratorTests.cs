@@ -13,7 +13,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void TheSquareIsAlphaTwo()
+        public static void SquareEqualsAlphaTwo()
         {
             var logits = Inputs.Row(300, 4);
             foreach (var mode in new[] { "primal", "dual" })
@@ -36,7 +36,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void ABatchCallsItFromSeveralThreads()
+        public static void BatchCallsGeneratorsFromSeveralThreads()
         {
             var logits = Enumerable.Range(0, 16).SelectMany(r => Inputs.Row(500, (ulong)r)).ToArray();
             var samplers = Enumerable.Range(0, 16)
@@ -51,9 +51,9 @@ namespace Bregman.Tests
             }
         }
 
-        /// <summary>The functions live as long as a clone: nobody but the native library refers to them.</summary>
+        /// <summary>The functions live as long as a clone, although only the native library refers to them.</summary>
         [Test]
-        public static void ItsFunctionsAreNotCollected()
+        public static void FunctionsOfAGeneratorAreNotCollected()
         {
             var logits = Inputs.Row(300, 4);
             using (var sampler = CloneOfAForgottenOne())
@@ -68,7 +68,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void WhatIsNoGeneratorIsRefused()
+        public static void InvalidGeneratorsAreRefused()
         {
             const string Chain = "bregman(generator=g, lambda=0.01)";
             Check.Refused(Status.InvalidChain, () => new Sampler(Chain, 0));
@@ -85,7 +85,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void AnExceptionInItIsNoConvergence()
+        public static void ExceptionInAGeneratorIsNoConvergence()
         {
             var broken = false;
             Func<double, double> inverse = y => broken ? throw new InvalidOperationException() : y / 2;

@@ -8,12 +8,12 @@ namespace Bregman.Tests
     using Members = Dictionary<string, object>;
 
     /// <summary>
-    /// The golden vectors that come with their logits: answers from 50- to 90-digit arithmetic on the definitions.
+    /// The golden vectors with logits: results of the definitions in 50- to 90-digit arithmetic.
     /// </summary>
     internal static class GoldenTests
     {
         [Test]
-        public static void EveryCaseWithLogits()
+        public static void GoldenCasesWithLogits()
         {
             var file = (Members)Json.Parse(File.ReadAllText(Inputs.FromRoot("tests/golden/public.json")));
             var tolerances = (Members)file["tolerances"];
@@ -32,7 +32,7 @@ namespace Bregman.Tests
             Check.That(exempt <= 6, exempt + " near ties went the other way");
         }
 
-        /// <summary>False for a case whose support is another one because of a tie too near for single precision.</summary>
+        /// <summary>False for a case whose support differs because single precision cannot resolve a tie.</summary>
         private static bool Holds(Members @case, float[] logits, double tolerance, double nearTie)
         {
             var name = (string)@case["name"];
@@ -78,7 +78,7 @@ namespace Bregman.Tests
 
         private static float[] Floats(object list)
         {
-            // JSON has no infinity: it is a text there.
+            // JSON has no infinity, so it is a string.
             return ((List<object>)list).Select(x => x is string ? float.NegativeInfinity : (float)Double(x)).ToArray();
         }
 

@@ -3,13 +3,13 @@ using System.Linq;
 
 namespace Bregman.Tests
 {
-    /// <summary>What was accepted is what the stages about repetition look at.</summary>
+    /// <summary>Stages that look at the history.</summary>
     internal static unsafe class HistoryTests
     {
         private static readonly float[] Flat = new float[5];
 
         [Test]
-        public static void PenaltiesAreThoseOfTheirDefinition()
+        public static void PenaltiesEqualTheirDefinition()
         {
             float[] logits = { 2, -1, 0.5f, 3, 1 };
             using (var sampler = new Sampler("penalties(repeat=2, frequency=0.25, presence=0.5, scope=all)", 0))
@@ -17,7 +17,7 @@ namespace Bregman.Tests
                 Check.SameSequence(Softmax(2, -1, 0.5, 3, 1), Law(sampler, logits), "without a history");
                 sampler.Accept(new[] { 3, 0, 3 });
                 sampler.Accept(1);
-                // Divided if positive, else multiplied; then less 0.25 for each time and 0.5 for any.
+                // Divided if positive, otherwise multiplied; then minus 0.25 per occurrence and 0.5 for any.
                 Check.SameSequence(
                     Softmax(2 / 2.0 - 0.75, -1 * 2 - 0.75, 0.5, 3 / 2.0 - 1, 1), Law(sampler, logits), "four tokens");
                 sampler.Reset();
@@ -26,7 +26,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void NoPairComesAgain()
+        public static void NoRepeatNgramBansRepeatedPairs()
         {
             float[] logits = { 0, 1, 5, 4, 3 };
             using (var sampler = new Sampler("no_repeat_ngram(2) | greedy", 0))
@@ -44,7 +44,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void WhatABatchAcceptsIsHistory()
+        public static void BatchAppendsAcceptedTokensToTheHistory()
         {
             using (var sampler = new Sampler("no_repeat_ngram(n=1, scope=output) | draw", 4))
             {
@@ -55,7 +55,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void ThePromptIsWhatCameBeforeTheFirstRow()
+        public static void PromptEndsAtTheFirstRow()
         {
             using (var sampler = new Sampler("no_repeat_ngram(n=1, scope=output) | draw", 1))
             {
@@ -78,7 +78,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void TheMaskHoldsInEveryCallUntilItIsLifted()
+        public static void MaskHoldsInEveryCallUntilItIsRemoved()
         {
             float[] logits = Inputs.Row(70, 5);
             using (var sampler = new Sampler("draw", 3))
@@ -106,7 +106,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void MasksThatAreNoneLeaveTheOldOne()
+        public static void InvalidMasksLeaveTheOldOne()
         {
             uint* words = stackalloc uint[2];
             words[0] = words[1] = uint.MaxValue;

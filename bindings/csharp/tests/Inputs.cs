@@ -8,7 +8,7 @@ namespace Bregman.Tests
     {
         internal const string Chain = "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw";
 
-        /// <summary>A path inside the project's root, which the environment variable BREGMAN_TEST_ROOT names.</summary>
+        /// <summary>A path in the root of the project, which is in the environment variable BREGMAN_TEST_ROOT.</summary>
         internal static string FromRoot(string path)
         {
             return Path.Combine(Setting("BREGMAN_TEST_ROOT"), path);
@@ -57,7 +57,7 @@ namespace Bregman.Tests
             return tokens;
         }
 
-        /// <summary>Tokens of a sampler that nobody else touches: what each other way to the same tokens must give.</summary>
+        /// <summary>Tokens of a sampler on its own, with which other ways to the same tokens are compared.</summary>
         internal static int[] Alone(string chain, ulong seed, float[] logits, int count)
         {
             using (var sampler = new Sampler(chain, seed))

@@ -6,8 +6,8 @@ using System.Text;
 namespace Bregman.Tests
 {
     /// <summary>
-    /// Reads JSON into dictionaries, lists, strings, doubles, booleans and null: both runtimes must read the golden vectors, and
-    /// only one has a reader. Numbers keep their text (<see cref="Number"/>): seeds need all 64 bits.
+    /// Reads JSON into dictionaries, lists, strings, doubles, booleans and null, because one of the runtimes has no reader.
+    /// Numbers keep their text (<see cref="Number"/>), because seeds need all 64 bits.
     /// </summary>
     internal sealed class Json
     {
@@ -107,7 +107,7 @@ namespace Bregman.Tests
             {
                 if (text[at] == '\\')
                 {
-                    // The golden vectors escape nothing.
+                    // The golden vectors have no escapes.
                     throw Unexpected();
                 }
                 result.Append(text[at]);

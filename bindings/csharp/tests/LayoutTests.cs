@@ -9,8 +9,8 @@ using System.Text.RegularExpressions;
 namespace Bregman.Tests
 {
     /// <summary>
-    /// Constants and structs against what a C compiler makes of include/bregman.h. The report of tests/c/layout.c is in the
-    /// file that the environment variable BREGMAN_TEST_LAYOUT names: lines of "constant NAME VALUE", "struct NAME SIZE" and
+    /// Constants and structs compared with include/bregman.h as a C compiler sees it. The output of tests/c/layout.c is in the
+    /// file in the environment variable BREGMAN_TEST_LAYOUT: lines of "constant NAME VALUE", "struct NAME SIZE" and
     /// "field STRUCT.NAME OFFSET SIZE".
     /// </summary>
     internal static class LayoutTests
@@ -27,10 +27,10 @@ namespace Bregman.Tests
             { "bregman_generator", Internal("NativeGenerator") },
         };
 
-        // The table of functions, for hosts that look them up: C# binds each by its name.
+        // The table of functions: C# binds each function by its name.
         private const string Table = "bregman_api";
 
-        // Public fields go by C# names.
+        // Public fields have C# names.
         private static readonly Dictionary<string, string> Renamed = new Dictionary<string, string>
         {
             { "bregman_candidate.id", "Id" },
@@ -43,7 +43,7 @@ namespace Bregman.Tests
         };
 
         [Test]
-        public static void ConstantsAreTheHeaders()
+        public static void ConstantsEqualTheHeaders()
         {
             var header = File.ReadAllLines(Inputs.FromRoot("include/bregman.h"))
                 .Select(line => line.Split(' '))
@@ -55,7 +55,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void StructsAreTheHeaders()
+        public static void StructsEqualTheHeaders()
         {
             var sizes = Report("struct").Where(words => words[1] != Table).ToList();
             Check.SameSequence(Structs.Keys.OrderBy(name => name), sizes.Select(words => words[1]).OrderBy(name => name));
@@ -66,7 +66,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void FieldsAreTheHeaders()
+        public static void FieldsEqualTheHeaders()
         {
             var seen = new HashSet<FieldInfo>();
             foreach (var words in Report("field").Where(words => words[1].Split('.')[0] != Table))
@@ -84,9 +84,9 @@ namespace Bregman.Tests
             Check.Equal(all.Count, seen.Count, "fields in C# and in the header");
         }
 
-        /// <summary>Every function that the table has is declared, but for llama.cpp's, which a C host calls.</summary>
+        /// <summary>Every function of the table is declared, except those for llama.cpp.</summary>
         [Test]
-        public static void FunctionsAreTheHeaders()
+        public static void FunctionsEqualTheHeaders()
         {
             var header = File.ReadAllText(Inputs.FromRoot("include/bregman.h"));
             var start = header.IndexOf("typedef struct " + Table + " {");
@@ -113,7 +113,7 @@ namespace Bregman.Tests
             values["BREGMAN_WANT_MODEL_LOGPROB"] = (ulong)DecodeFlags.ModelLogProbability;
             values["BREGMAN_WANT_ENTROPY"] = (ulong)DecodeFlags.Entropy;
             values["BREGMAN_ACCEPT"] = (ulong)DecodeFlags.Accept;
-            // Four flags and "none".
+            // Four flags and none.
             Check.Equal(5, Enum.GetValues(typeof(DecodeFlags)).Length, "flags");
             return values;
         }

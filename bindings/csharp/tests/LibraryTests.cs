@@ -7,16 +7,16 @@ namespace Bregman.Tests
     internal static class LibraryTests
     {
         [Test]
-        public static void VersionsAreTheProjects()
+        public static void VersionsEqualTheProjects()
         {
             var manifest = File.ReadAllLines(Inputs.FromRoot("Cargo.toml"));
             Check.Equal(manifest.First(line => line.StartsWith("version = ")), "version = \"" + BregmanLibrary.Version + "\"");
             Check.Equal(1, BregmanLibrary.AbiVersion);
         }
 
-        /// <summary>Also run with BREGMAN_SIMD set: to levels that there are, and to one that there is not.</summary>
+        /// <summary>Also run with BREGMAN_SIMD set to levels of this machine, and to one that does not exist.</summary>
         [Test]
-        public static void SimdLevelIsTheOneAskedFor()
+        public static void SimdLevelIsTheRequestedOne()
         {
             var asked = Environment.GetEnvironmentVariable("BREGMAN_SIMD");
             var levels = new[] { "scalar", "avx2", "avx512", "neon" };
@@ -36,7 +36,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void StatusesHaveTheirWords()
+        public static void StatusTextsAreKnownAndDistinct()
         {
             Check.Equal("invalid argument", BregmanLibrary.StatusText(Status.InvalidArgument));
             Check.Equal("unknown status", BregmanLibrary.StatusText((Status)4711));
@@ -46,7 +46,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void TheCatalogueDescribesTheStages()
+        public static void CatalogueDescribesStages()
         {
             var stages = BregmanLibrary.Stages;
             Check.SameSequence(
@@ -84,7 +84,7 @@ namespace Bregman.Tests
                 BregmanLibrary.Stages.Concat(BregmanLibrary.Macros).SelectMany(s => s.Parameters)
                     .All(p => Enum.IsDefined(typeof(ParameterKind), p.Kind)),
                 "every kind has a name");
-            // What keeps the tokens: one of the three, and not two.
+            // The size: one of the three, and not two.
             var group = find("bregman", "floor").Group;
             Check.That(group > 0, "floor excludes others");
             Check.Equal(group, find("bregman", "k").Group);
@@ -118,9 +118,9 @@ namespace Bregman.Tests
             }
         }
 
-        /// <summary>The catalogue's names are what chains take: each stage that needs nothing makes a sampler.</summary>
+        /// <summary>Each stage without required parameters makes a sampler by its name and aliases.</summary>
         [Test]
-        public static void EveryNameAndAliasIsTaken()
+        public static void EveryNameAndAliasIsAccepted()
         {
             var made = 0;
             foreach (var stage in BregmanLibrary.Stages.Where(s => s.Parameters.All(p => !p.Required) && s.Draws))

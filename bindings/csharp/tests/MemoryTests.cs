@@ -13,7 +13,7 @@ namespace Bregman.Tests
         private static readonly float[] Logits = Inputs.Row(64, 1);
 
         [Test]
-        public static void AHundredThousandCyclesTakeNoMemory()
+        public static void CreateDecodeDisposeKeepsMemoryConstant()
         {
             Cycles(20000);
             var before = Resident();
@@ -22,9 +22,9 @@ namespace Bregman.Tests
             Check.That(grown < 4 * Megabyte, "the process grew by " + grown + " bytes");
         }
 
-        /// <summary>Errors and clones own native memory too.</summary>
+        /// <summary>Errors and clones own native memory, too.</summary>
         [Test]
-        public static void FailuresTakeNoMemory()
+        public static void FailuresKeepMemoryConstant()
         {
             Failures(20000);
             var before = Resident();
@@ -33,9 +33,9 @@ namespace Bregman.Tests
             Check.That(grown < 4 * Megabyte, "the process grew by " + grown + " bytes");
         }
 
-        /// <summary>Each sampler holds 1 MB of bias or more; nobody disposes them.</summary>
+        /// <summary>Each sampler holds 1 MB of bias or more, and none is disposed.</summary>
         [Test]
-        public static void TheFinaliserFreesWhatWasForgotten()
+        public static void FinaliserFreesUnreachableSamplers()
         {
             Forget(20);
             var before = Resident();
@@ -50,7 +50,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void NoCallAllocates()
+        public static void DecodingAllocatesNoManagedMemory()
         {
             var candidates = new Candidate[64];
             var processed = new float[64];
@@ -63,7 +63,7 @@ namespace Bregman.Tests
             var rows = Enumerable.Range(0, 40).SelectMany(_ => Logits).ToArray();
             var samplers = Enumerable.Range(0, 40).Select(r => new Sampler(Inputs.Chain, (ulong)r)).ToArray();
             var options = new BatchOptions { RowStride = 64, Flags = DecodeFlags.Entropy };
-            var told = new BatchOptions
+            var withAnswers = new BatchOptions
             {
                 Answers = new BatchAnswers { Ranks = new uint[40], Top = 3, TopIds = new int[120], KeptMask = new uint[80] },
             };
@@ -82,7 +82,7 @@ namespace Bregman.Tests
             AllocatesNothing("TopLogProbabilities", 20000, () => sampler.TopLogProbabilities(Logits, ids, probabilities));
             AllocatesNothing("SetMask", 20000, () => sampler.SetMask(mask));
             AllocatesNothing("SetPromptLength", 20000, () => sampler.SetPromptLength(0));
-            AllocatesNothing("DecodeBatch with answers", 2000, () => Sampler.DecodeBatch(samplers, rows, 64, results, told));
+            AllocatesNothing("DecodeBatch with answers", 2000, () => Sampler.DecodeBatch(samplers, rows, 64, results, withAnswers));
             AllocatesNothing("Process", 20000, () =>
             {
                 Array.Copy(Logits, processed, 64);
@@ -109,7 +109,7 @@ namespace Bregman.Tests
 
         private static void AllocatesNothing(string what, int calls, Action call)
         {
-            // To warm up: the runtime compiles, and a batch makes its thread's buffers.
+            // Warm-up: the runtime compiles, and a batch makes the buffers of its thread.
             for (var i = 0; i < 200; i++)
             {
                 call();
@@ -120,11 +120,13 @@ namespace Bregman.Tests
                 call();
             }
             var allocated = Allocated() - before;
-            // Less than a byte a call: an object has 24.
+            // Less than a byte per call: an object has 24.
             Check.That(allocated < calls, what + " allocated " + allocated + " bytes in " + calls + " calls");
         }
 
-        /// <summary>Bytes that this thread has allocated; where the runtime does not count them, those of all.</summary>
+        /// <summary>
+        /// Bytes that this thread has allocated, or all threads if the runtime does not count them by thread.
+        /// </summary>
         private static long Allocated()
         {
             return Counter == null ? GC.GetTotalMemory(false) : Counter();

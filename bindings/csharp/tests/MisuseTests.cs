@@ -4,13 +4,13 @@ using System.Runtime.InteropServices;
 
 namespace Bregman.Tests
 {
-    /// <summary>Whatever is done wrong is an exception that says so, and never the end of the process.</summary>
+    /// <summary>Every misuse is an exception with a reason, and never ends the process.</summary>
     internal static unsafe class MisuseTests
     {
         private static readonly float[] Logits = { 1, 2, 3 };
 
         [Test]
-        public static void ChainsThatAreNone()
+        public static void InvalidChainsAreRefused()
         {
             var unknown = Check.Refused(Status.InvalidChain, () => new Sampler("temprature(1) | draw", 0));
             Check.Contains("temperature", unknown.Message);
@@ -25,7 +25,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void EveryCallOnADisposedSampler()
+        public static void CallsOnADisposedSamplerThrow()
         {
             var sampler = new Sampler("greedy", 0);
             sampler.Dispose();
@@ -63,7 +63,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void RowsThatAreNone()
+        public static void InvalidRowsAreRefused()
         {
             using (var sampler = new Sampler("greedy", 0))
             {
@@ -96,7 +96,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void PointersThatCannotBeRight()
+        public static void InvalidPointersAreRefused()
         {
             var memory = Marshal.AllocHGlobal(64);
             using (var sampler = new Sampler("greedy", 0))
@@ -120,7 +120,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void LogitsThatCannotBeSampled()
+        public static void InvalidLogitsAreRefused()
         {
             using (var sampler = new Sampler("draw", 0))
             {

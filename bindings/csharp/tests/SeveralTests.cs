@@ -3,7 +3,7 @@ using System.Linq;
 
 namespace Bregman.Tests
 {
-    /// <summary>Several tokens of one row: drawn without replacement, and the most likely ones.</summary>
+    /// <summary>Several tokens of one row: draws without replacement, and the most likely tokens.</summary>
     internal static unsafe class SeveralTests
     {
         private const string Stages = "temperature(0.8) | bregman(alpha=1.5, floor=0.01)";
@@ -11,7 +11,7 @@ namespace Bregman.Tests
         private static readonly float[] Logits = Inputs.Row(600, 12);
 
         [Test]
-        public static void TheFirstDrawIsTheChainsWithGumbel()
+        public static void FirstDrawEqualsTheChainWithGumbel()
         {
             using (var one = new Sampler(Stages + " | gumbel", 7))
             using (var many = new Sampler(Stages + " | draw", 7))
@@ -25,17 +25,17 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void DrawsDifferAreOrderedAndAppend()
+        public static void DrawsAreDistinctOrderedAndExtendable()
         {
             using (var sampler = new Sampler(Stages, 5))
             {
-                var law = sampler.Distribution(Logits).ToDictionary(e => e.Token, e => e.Probability);
+                var decoded = sampler.Distribution(Logits).ToDictionary(e => e.Token, e => e.Probability);
                 var all = sampler.DrawMany(Logits, int.MaxValue);
-                Check.SameSequence(law.Keys.OrderBy(id => id), all.Select(d => d.Token).OrderBy(id => id), "the support");
+                Check.SameSequence(decoded.Keys.OrderBy(id => id), all.Select(d => d.Token).OrderBy(id => id), "the support");
                 Check.SameSequence(all.OrderByDescending(d => d.Score), all, "by score");
                 foreach (var drawn in all)
                 {
-                    Check.Near(Math.Log(law[drawn.Token]), drawn.LogProbability, 1e-5, "ln p of " + drawn.Token);
+                    Check.Near(Math.Log(decoded[drawn.Token]), drawn.LogProbability, 1e-5, "ln p of " + drawn.Token);
                 }
                 sampler.Reseed(5);
                 Check.SameSequence(all.Take(2), sampler.DrawMany(Logits, 2), "more append");
@@ -49,7 +49,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void DrawsIntoTheCallersArrays()
+        public static void DrawManyFillsTheCallersArrays()
         {
             using (var sampler = new Sampler("top_k(3)", 5))
             {
@@ -69,13 +69,13 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void TheMostLikelyOfTheModelAreTheSoftmaxs()
+        public static void TopLogProbabilitiesOfModelAreLogSoftmax()
         {
             var total = Logits.Sum(x => Math.Exp(x));
             var best = Enumerable.Range(0, Logits.Length).OrderByDescending(i => Logits[i]).ThenBy(i => i).Take(9);
             using (var sampler = new Sampler(Stages + " | draw", 2))
             {
-                // Neither is the model's.
+                // Neither changes the model's.
                 sampler.SetLogitBias(new[] { 3 }, new[] { 20f });
                 sampler.SetMask(new[] { 1u << 3 | 1u << 4 });
                 var top = sampler.TopLogProbabilities(Logits, 9);
@@ -89,32 +89,32 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void TheMostLikelyOfTheLawAreTheDistributions()
+        public static void TopLogProbabilitiesOfDecodedEqualTheDistribution()
         {
             using (var sampler = new Sampler(Stages + " | draw", 2))
             {
-                var law = sampler.Distribution(Logits);
+                var decoded = sampler.Distribution(Logits);
                 var top = sampler.TopLogProbabilities(Logits, 4000, LogProbabilitySource.OfDecoded);
-                Check.SameSequence(law.Select(e => e.Token), top.Select(e => e.Token));
+                Check.SameSequence(decoded.Select(e => e.Token), top.Select(e => e.Token));
                 Check.That(
-                    law.Zip(top, (e, t) => Math.Abs(Math.Log(e.Probability) - t.LogProbability)).All(d => d < 1e-5), "ln p");
+                    decoded.Zip(top, (e, t) => Math.Abs(Math.Log(e.Probability) - t.LogProbability)).All(d => d < 1e-5), "ln p");
                 fixed (float* pointer = Logits)
                 {
                     Check.SameSequence(
                         top.Take(2), sampler.TopLogProbabilities(pointer, 600, 2, LogProbabilitySource.OfDecoded));
                 }
-                var ids = new int[law.Length + 2];
+                var ids = new int[decoded.Length + 2];
                 var logProbabilities = new float[ids.Length];
                 var found = sampler.TopLogProbabilities(Logits, ids, logProbabilities, LogProbabilitySource.OfDecoded);
-                Check.Equal(law.Length, found);
-                Check.SameSequence(law.Select(e => e.Token).Concat(new[] { -1, -1 }), ids, "the rest is filled");
+                Check.Equal(decoded.Length, found);
+                Check.SameSequence(decoded.Select(e => e.Token).Concat(new[] { -1, -1 }), ids, "the rest is filled");
                 Check.SameSequence(new[] { float.NegativeInfinity, float.NegativeInfinity }, logProbabilities.Skip(found));
                 Check.SameSequence(Inputs.Alone(Stages + " | draw", 2, Logits, 9), Inputs.Draw(sampler, Logits, 9));
             }
         }
 
         [Test]
-        public static void WhatCannotBeAskedFor()
+        public static void InvalidCountsAndArraysAreRefused()
         {
             using (var sampler = new Sampler("draw", 0))
             {

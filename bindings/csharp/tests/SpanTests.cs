@@ -32,7 +32,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void MasksAndHalves()
+        public static void SpansOfMasksAndHalfPrecision()
         {
             using (var sampler = new Sampler("greedy", 0))
             {
@@ -47,7 +47,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void DistributionProcessAndApply()
+        public static void SpansOfDistributionProcessAndApply()
         {
             using (var sampler = new Sampler("top_k(4)", 0))
             {
@@ -69,7 +69,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void SeveralTokensAndMasks()
+        public static void SpansOfSeveralTokens()
         {
             using (var sampler = new Sampler("top_k(4)", 6))
             {
@@ -102,7 +102,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void StateAndMisuse()
+        public static void SpansOfStateAndInvalidArguments()
         {
             using (var sampler = new Sampler("greedy", 0))
             {

@@ -9,7 +9,7 @@ namespace Bregman.Tests
         private static readonly float[] Logits = Inputs.Row(600, 12);
 
         [Test]
-        public static void SeedsDiffer()
+        public static void SeedsGiveDifferentTokens()
         {
             Check.That(
                 !Inputs.Alone("draw", 1, Logits, 50).SequenceEqual(Inputs.Alone("draw", 2, Logits, 50)), "two seeds");
@@ -18,7 +18,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void ReseedResumesAndResetStartsAgain()
+        public static void ReseedResumesAndResetRestarts()
         {
             var expected = Inputs.Alone(Inputs.Chain, 21, Logits, 30);
             using (var sampler = new Sampler(Inputs.Chain, 5))
@@ -34,7 +34,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void AClonesStateIsItsOwn()
+        public static void CloneIsIndependent()
         {
             using (var sampler = new Sampler(Inputs.Chain, 8))
             {
@@ -55,7 +55,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void BiasForcesAndBans()
+        public static void LogitBiasForcesAndBansTokens()
         {
             using (var sampler = new Sampler("greedy", 0))
             {
@@ -75,7 +75,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void TokensAreAcceptedUnlessOneIsNegative()
+        public static void AcceptRefusesNegativeTokens()
         {
             using (var sampler = new Sampler("greedy", 0))
             {
@@ -88,7 +88,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void TheDescriptionMakesTheSameChain()
+        public static void DescribeIsAcceptedByTheConstructor()
         {
             using (var sampler = new Sampler(" temp( 0.80 )|bregman(1.5,floor=.01) |dist", 3))
             {

@@ -1,4 +1,4 @@
-/* Prints what a C compiler makes of include/bregman.h, for the C# test that compares. */
+/* Prints the layout of include/bregman.h for the C# test. */
 #include "consumer.h"
 
 int main(void)

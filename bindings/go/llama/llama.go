@@ -1,6 +1,6 @@
 // Package llama makes a bregman chain a stage of llama.cpp's own sampler chain, for programs that call llama.cpp
-// without cgo and know its objects as numbers, such as those on yzma. It imports none of them: a stage goes in and out
-// as a uintptr, and the only thing asked of the host is the address of its llama_sampler_init.
+// without cgo and have its objects as numbers, such as those that use yzma. It imports none of them: a stage is a
+// uintptr, and the host provides the address of its llama_sampler_init.
 //
 // With yzma:
 //
@@ -18,9 +18,9 @@
 //	}
 //	llama.SamplerChainAdd(chain, llama.Sampler(stage.Pointer())) // yzma's pkg/llama; the chain owns it now
 //
-// A stage works on the candidates in place, as [bregman.Sampler.Apply] does; a chain that ends with a drawing stage
-// selects a token and stands last. It takes part in accept, reset and clone with all its state. Any llama.cpp since
-// 2025-02 will do.
+// A stage changes the candidates in place, as [bregman.Sampler.Apply] does. A chain that ends with a drawing stage
+// selects a token, and must be the last stage. Accept, reset and clone include its whole state. Works with llama.cpp
+// from 2025-02 on.
 package llama
 
 import (
@@ -30,17 +30,16 @@ import (
 	"github.com/bregman-decoding/bregman/bindings/go/internal/native"
 )
 
-// A Stage is a bregman chain inside a llama_sampler. It does not own that: llama.cpp does, and frees it with
-// llama_sampler_free or with the chain that it was added to. It must not be used afterwards, nor while llama.cpp works
-// with it on another goroutine's thread.
+// A Stage is a bregman chain in a llama_sampler. llama.cpp owns it, and frees it with llama_sampler_free or with the
+// chain that it was added to. It must not be used after that, or while llama.cpp uses it on another thread.
 type Stage struct {
 	pointer uintptr
 }
 
-// New makes a stage. llamaSamplerInit is the address of the function of this name in the host's libllama; anything else
-// crashes. Who calls New has to free the stage, or to add it to a chain, which then frees it.
+// New makes a stage. llamaSamplerInit must be the address of llama_sampler_init in the host's libllama. The caller
+// frees the stage, or adds it to a chain, which then frees it.
 //
-// Errors are as for [bregman.New]; [bregman.ErrInternal] if llama_sampler_init refused.
+// Errors are those of [bregman.New], and [bregman.ErrInternal] if llama_sampler_init fails.
 func New(llamaSamplerInit uintptr, chain string, seed uint64) (Stage, error) {
 	if err := bregman.Load(""); err != nil {
 		return Stage{}, err
@@ -63,7 +62,7 @@ func New(llamaSamplerInit uintptr, chain string, seed uint64) (Stage, error) {
 	return Stage{pointer}, nil
 }
 
-// From finds the stage in a llama_sampler that is one, such as a clone that llama.cpp made; not ok for any other.
+// From returns the stage of a llama_sampler, such as a clone that llama.cpp made; not ok if it is not a bregman stage.
 func From(llamaSampler uintptr) (stage Stage, ok bool) {
 	if llamaSampler == 0 || bregman.Load("") != nil || native.LlamaSampler(llamaSampler) == 0 {
 		return Stage{}, false
@@ -71,7 +70,7 @@ func From(llamaSampler uintptr) (stage Stage, ok bool) {
 	return Stage{llamaSampler}, true
 }
 
-// Iface is the address of the stage's table of callbacks, a llama_sampler_i: the same for all stages.
+// Iface returns the address of the table of callbacks, a llama_sampler_i, which is the same for all stages.
 func Iface() (uintptr, error) {
 	if err := bregman.Load(""); err != nil {
 		return 0, err
@@ -79,11 +78,11 @@ func Iface() (uintptr, error) {
 	return native.LlamaIface(), nil
 }
 
-// Pointer is the llama_sampler, for llama_sampler_chain_add and its like.
+// Pointer returns the llama_sampler, for functions such as llama_sampler_chain_add.
 func (s Stage) Pointer() uintptr { return s.pointer }
 
-// LastError is the message of the stage's last failure, "" if there was none. llama_sampler_apply cannot report one: a
-// failed apply leaves the candidates as they were, and its message is here.
+// LastError returns the message of the last call on the stage that failed, "" if none has. llama_sampler_apply cannot
+// report an error: if it fails, the candidates are unchanged, and this is its message.
 func (s Stage) LastError() string {
 	handle, err := s.handle()
 	if err != nil {
@@ -92,7 +91,7 @@ func (s Stage) LastError() string {
 	return native.Error(handle)
 }
 
-// Reseed is as [bregman.Sampler.Reseed].
+// Reseed does what [bregman.Sampler.Reseed] does.
 func (s Stage) Reseed(seed, position uint64) error {
 	handle, err := s.handle()
 	if err != nil {
@@ -101,7 +100,7 @@ func (s Stage) Reseed(seed, position uint64) error {
 	return check(handle, native.Reseed(handle, seed, position))
 }
 
-// SetLogitBias is as [bregman.Sampler.SetLogitBias].
+// SetLogitBias does what [bregman.Sampler.SetLogitBias] does.
 func (s Stage) SetLogitBias(ids []int32, bias []float32) error {
 	handle, err := s.handle()
 	if err != nil {
@@ -113,7 +112,7 @@ func (s Stage) SetLogitBias(ids []int32, bias []float32) error {
 	return check(handle, native.SetLogitBias(handle, ids, bias))
 }
 
-// Describe is the chain in its canonical form.
+// Describe returns the chain in its canonical form.
 func (s Stage) Describe() (string, error) {
 	handle, err := s.handle()
 	if err != nil {
@@ -122,7 +121,7 @@ func (s Stage) Describe() (string, error) {
 	return native.Describe(handle), nil
 }
 
-// handle is the sampler inside, which the stage owns.
+// handle returns the sampler of the stage, which owns it.
 func (s Stage) handle() (uintptr, error) {
 	if s.pointer == 0 {
 		return 0, bregman.ErrClosed

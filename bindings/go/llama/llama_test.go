@@ -17,7 +17,7 @@ import (
 	"github.com/bregman-decoding/bregman/bindings/go/llama/internal/host"
 )
 
-// opened says why there is no libllama, nil if there is one.
+// opened is why there is no libllama, nil if there is one.
 var opened error
 
 // TestMain loads the prebuilt llama.cpp that ci/llama.sh fetches, and the library that cargo built unless
@@ -60,7 +60,7 @@ func newStage(t *testing.T, chain string, seed uint64) llama.Stage {
 	return stage
 }
 
-// newChain is a llama.cpp chain of stages, freed with them at the test's end.
+// newChain makes a llama.cpp chain of stages, freed with them at the end of the test.
 func newChain(t *testing.T, stages ...uintptr) uintptr {
 	chain := host.Chain()
 	for _, stage := range stages {
@@ -70,7 +70,7 @@ func newChain(t *testing.T, stages ...uintptr) uintptr {
 	return chain
 }
 
-// candidates are in order of id; no two have the same logit.
+// candidates in order of id, all with different logits.
 func candidates(number uint64, n int) []host.Candidate {
 	random := rand.New(rand.NewPCG(number, 2))
 	list := make([]host.Candidate, n)
@@ -89,7 +89,7 @@ func ids(list []host.Candidate) []int32 {
 	return all
 }
 
-func TestAStageKeepsWhatTheBuiltInOnesKeep(t *testing.T) {
+func TestStageKeepsTheTokensOfTheBuiltInSamplers(t *testing.T) {
 	needLlama(t)
 	for name, pair := range map[string][2]uintptr{
 		"top_k": {newStage(t, "top_k(20)", 0).Pointer(), host.TopK(20)},
@@ -114,8 +114,8 @@ func newBoth() uintptr {
 	return both
 }
 
-// Behind a stage that transforms, llama.cpp draws from what it left.
-func TestAStageIsDrawnFrom(t *testing.T) {
+// Behind a stage that transforms, llama.cpp draws from its distribution.
+func TestDrawBehindAStageUsesItsDistribution(t *testing.T) {
 	needLlama(t)
 	const chain = "bregman(alpha=2, floor=0.02)"
 	ours := newChain(t, newStage(t, chain, 0).Pointer(), host.Dist(7))
@@ -146,8 +146,8 @@ func TestAStageIsDrawnFrom(t *testing.T) {
 	}
 }
 
-// A stage that draws selects what Decode would, takes part in reset, and clones with its state.
-func TestAStageDraws(t *testing.T) {
+// A stage that draws selects the token of Decode; reset and clone include its state.
+func TestDrawingStageSelectsTheTokenOfDecode(t *testing.T) {
 	needLlama(t)
 	const chain = "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw"
 	s, err := bregman.New(chain, 3)
@@ -191,12 +191,12 @@ func TestAStageDraws(t *testing.T) {
 	}
 }
 
-func TestAStageIsReached(t *testing.T) {
+func TestStageReportsNameBiasAndErrors(t *testing.T) {
 	needLlama(t)
 	stage := newStage(t, "greedy", 0)
 	newChain(t, stage.Pointer())
 	if name := host.Name(stage.Pointer()); name != "bregman" {
-		t.Errorf("it calls itself %q", name)
+		t.Errorf("its name is %q", name)
 	}
 	if text, err := stage.Describe(); text != "greedy" || err != nil {
 		t.Errorf("described as %q, %v", text, err)
@@ -205,12 +205,12 @@ func TestAStageIsReached(t *testing.T) {
 		t.Fatal(err)
 	}
 	if left, selected := host.Apply(stage.Pointer(), candidates(1, 50)); left[selected].ID != 5 {
-		t.Errorf("the bias is not felt: %+v", left[selected])
+		t.Errorf("the bias has no effect: %+v", left[selected])
 	}
 	if err := errors.Join(stage.Reseed(1, 2), stage.SetLogitBias(nil, nil)); err != nil {
 		t.Error(err)
 	}
-	// llama.cpp cannot be told of an error; the stage keeps it, and leaves the candidates alone.
+	// llama_sampler_apply cannot report an error: its message is on the stage, and the candidates are unchanged.
 	spoilt := candidates(1, 50)
 	spoilt[7].Logit = float32(math.NaN())
 	if left, selected := host.Apply(stage.Pointer(), spoilt); len(left) != 50 || selected != -1 {
@@ -222,19 +222,19 @@ func TestAStageIsReached(t *testing.T) {
 	clone := host.Clone(stage.Pointer())
 	defer host.Free(clone)
 	if found, ok := llama.From(clone); !ok || found.Pointer() != clone {
-		t.Error("the clone is no stage")
+		t.Error("From does not find the stage of the clone")
 	}
 	other := host.TopK(3)
 	defer host.Free(other)
 	if _, ok := llama.From(other); ok {
-		t.Error("llama.cpp's top_k is taken for a stage")
+		t.Error("From accepts llama.cpp's top_k")
 	}
 	if iface, err := llama.Iface(); iface == 0 || err != nil {
 		t.Errorf("the table is at %d, %v", iface, err)
 	}
 }
 
-func TestStagesThatAreRefused(t *testing.T) {
+func TestNewAndFromRefuseOtherStages(t *testing.T) {
 	for name, c := range map[string]struct {
 		init  uintptr
 		chain string
@@ -252,10 +252,10 @@ func TestStagesThatAreRefused(t *testing.T) {
 	_, described := none.Describe()
 	for _, err := range []error{described, none.Reseed(1, 2), none.SetLogitBias(nil, nil)} {
 		if !errors.Is(err, bregman.ErrClosed) {
-			t.Errorf("a stage that is none: %v", err)
+			t.Errorf("a call on no stage: %v", err)
 		}
 	}
 	if _, ok := llama.From(0); ok || none.LastError() == "" {
-		t.Error("0 is taken for a stage")
+		t.Error("From accepts 0")
 	}
 }

@@ -108,7 +108,9 @@ def test_a_row_that_fails_leaves_its_places(logits: np.ndarray) -> None:
 
 
 def test_no_rows() -> None:
-    assert len(bregman.decode_batch([], np.zeros((0, 10), np.float32), answers=everything(bregman.Source.DECODED, 0))) == 0
+    assert (
+        len(bregman.decode_batch([], np.zeros((0, 10), np.float32), answers=everything(bregman.Source.DECODED, 0))) == 0
+    )
 
 
 def read_only() -> np.ndarray:

@@ -131,9 +131,7 @@ def test_v1_processes_the_rows_of_requests_with_a_chain(
         ({"removed": [7]}, [CHAIN, OTHER, None]),
     ],
 )
-def test_v1_follows_the_persistent_batch(
-    logits: np.ndarray, update: dict[str, Any], chains: list[str | None]
-) -> None:
+def test_v1_follows_the_persistent_batch(logits: np.ndarray, update: dict[str, Any], chains: list[str | None]) -> None:
     processor = v1()
     processor.update_state(batch_update(2, added=[(0, params(CHAIN), [1], []), (1, params(OTHER), [2], [])]))
     moved = [(source, target, moves()[direction]) for source, target, direction in update.get("moved", [])]
@@ -239,7 +237,13 @@ def test_output_that_was_cut_back_leaves_the_history(host: Any, output: list[int
 def test_placeholders_are_never_accepted(host: Any, caplog: pytest.LogCaptureFixture) -> None:
     host.admit(0, params("penalties(presence=2, scope=output)"), [5], [])
     with caplog.at_level(logging.WARNING, "bregman.vllm"):
-        for output, seen in [([1], {1}), ([1, -1], {1}), ([1, -1, 3], {1}), ([1, 2, 3], {1, 2, 3}), ([1, 2, -1], {1, 2})]:
+        for output, seen in [
+            ([1], {1}),
+            ([1, -1], {1}),
+            ([1, -1, 3], {1}),
+            ([1, 2, 3], {1, 2, 3}),
+            ([1, 2, -1], {1, 2}),
+        ]:
             host.write(0, *output)
             row = step(host)
             assert {token for token in range(8) if row[token] < row[5]} == seen
@@ -331,8 +335,8 @@ def test_vllms_own_stages_are_refused_beside_a_chain(field: dict[str, float]) ->
 
 
 @pytest.mark.parametrize("chain", ["mirostat(5)", "temperature(0.7) | mirostat_v2(tau=4)", "adaptive_p(0.3)"])
-def test_stages_that_adapt_to_their_draws_are_refused(chain: str) -> None:
-    with pytest.raises(ValueError, match=r"`(mirostat|mirostat_v2|adaptive_p)` adapts to the tokens"):
+def test_stages_that_learn_from_their_draws_are_refused(chain: str) -> None:
+    with pytest.raises(ValueError, match=r"`(mirostat|mirostat_v2|adaptive_p)` learns from the tokens"):
         processor_class().validate_params(params(chain))
 
 

@@ -141,7 +141,12 @@ def test_scores_that_cannot_be_decoded_raise() -> None:
 @pytest.mark.parametrize(
     ("ids", "scores", "raised", "says"),
     [
-        ((2, 1), torch.zeros(2, 8).half(), TypeError, r"scores has dtype float16: it must be float32 .*scores.float\(\)"),
+        (
+            (2, 1),
+            torch.zeros(2, 8).half(),
+            TypeError,
+            r"scores has dtype float16: it must be float32 .*scores.float\(\)",
+        ),
         ((2, 1), torch.zeros(2, 8).bfloat16(), TypeError, "scores has dtype bfloat16: it must be float32"),
         ((2, 1), torch.zeros(8), ValueError, r"scores has 1 dimensions, not 2: its shape is \(8,\)"),
         ((2,), torch.zeros(2, 8), ValueError, r"input_ids has 1 dimensions, not 2: its shape is \(2,\)"),
@@ -157,7 +162,7 @@ def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(bregman.InvalidChainError, match="did you mean"):
         BregmanLogitsProcessor("topk3(3)")
     for chain in ("mirostat(5)", "temperature(0.8) | mirostat_v2(5)", "adaptive_p(0.3)", "llama_cpp(mirostat=2)"):
-        with pytest.raises(bregman.UnsupportedError, match="adapts to the tokens that it draws itself"):
+        with pytest.raises(bregman.UnsupportedError, match="learns from the tokens that it draws"):
             BregmanLogitsProcessor(chain)
     for seed in (-1, 2**64):
         with pytest.raises(ValueError, match="seed"):

@@ -16,7 +16,7 @@ __all__ = ["model"]  # the fixture
 
 #: It repeats itself, so that prompt lookup finds candidates.
 REPEATS = [1, 7, 8, 9, 7, 8, 9, 7, 8]
-N = 20
+N = 10
 
 
 def prompts(n: int = N) -> list[torch.Tensor]:

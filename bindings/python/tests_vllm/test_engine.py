@@ -52,7 +52,7 @@ GREEDY: list[tuple[str, dict[str, Any]]] = [
         "vllm(temperature=0, repetition_penalty=1.1, presence_penalty=0.4, frequency_penalty=0.3)",
         {"repetition_penalty": 1.1, "presence_penalty": 0.4, "frequency_penalty": 0.3},
     ),
-    ("logit_bias(\"5:4 300:-inf 17:2.5\")".replace('"', ""), {"logit_bias": {5: 4.0, 300: -100.0, 17: 2.5}}),
+    ('logit_bias("5:4 300:-inf 17:2.5")'.replace('"', ""), {"logit_bias": {5: 4.0, 300: -100.0, 17: 2.5}}),
 ]
 
 
@@ -181,10 +181,10 @@ def test_requests_without_a_seed_have_different_ones(engine: Any) -> None:
     assert len(set(map(tuple, seen))) == 6
     assert abs(np.mean(seen) - 0.5) < 5 * np.sqrt(0.25 / 240)
     # The children of one request have a seed each.
-    output = engine.generate({"prompt_token_ids": [1, 9]}, params(XTC, n=3, seed=5, tokens=20, logprobs=0), use_tqdm=False)
-    children = [
-        [step[token].rank > 1 for step, token in zip(o.logprobs, o.token_ids)] for o in output[0].outputs
-    ]
+    output = engine.generate(
+        {"prompt_token_ids": [1, 9]}, params(XTC, n=3, seed=5, tokens=20, logprobs=0), use_tqdm=False
+    )
+    children = [[step[token].rank > 1 for step, token in zip(o.logprobs, o.token_ids)] for o in output[0].outputs]
     assert len(set(map(tuple, children))) == 3
 
 
@@ -215,9 +215,9 @@ def test_placeholders_are_filled_in_before_a_row_is_decoded(engine: Any, monkeyp
     ("chain", "options", "says"),
     [
         ("tempratur(1)", {}, "did you mean `temperature`"),
-        ("mirostat(5)", {}, "`mirostat` adapts to the tokens"),
-        ("temperature(0.8) | mirostat_v2(5)", {}, "`mirostat_v2` adapts to the tokens"),
-        ("adaptive_p(0.3)", {}, "`adaptive_p` adapts to the tokens"),
+        ("mirostat(5)", {}, "`mirostat` learns from the tokens"),
+        ("temperature(0.8) | mirostat_v2(5)", {}, "`mirostat_v2` learns from the tokens"),
+        ("adaptive_p(0.3)", {}, "`adaptive_p` learns from the tokens"),
         ("bregman(alpha=100, floor=0.1)", {}, "alpha"),
         ("draw", {"temperature": 0.7}, "temperature=0.7 cannot be combined"),
         ("draw", {"top_k": 5}, "top_k=5 cannot be combined"),

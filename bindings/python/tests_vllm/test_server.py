@@ -89,7 +89,7 @@ def test_extra_args_are_ignored_over_http(ask: Ask) -> None:
     ("fields", "says"),
     [
         ({"vllm_xargs": {"bregman": "tempratur(1)"}}, "did you mean `temperature`"),
-        ({"vllm_xargs": {"bregman": "mirostat(5)"}}, "adapts to the tokens"),
+        ({"vllm_xargs": {"bregman": "mirostat(5)"}}, "learns from the tokens"),
         ({"vllm_xargs": {"bregman": 3}}, "must be a chain, as text"),
         ({"vllm_xargs": {"bregman": "draw"}, "top_p": 0.9}, "top_p=0.9 cannot be combined"),
         ({"vllm_xargs": {"bregman": "draw"}, "frequency_penalty": 0.5}, "frequency_penalty=0.5 cannot be combined"),

@@ -4,13 +4,13 @@ using LLama.Native;
 namespace Bregman.LLamaSharp
 {
     /// <summary>
-    /// A bregman chain as a stage of llama.cpp's: give it to <c>SafeLLamaSamplerChainHandle.AddCustom</c> in the
-    /// <c>CreateChain</c> of a pipeline. The chain owns it from then on and disposes it.
+    /// A bregman chain as a stage of llama.cpp: pass it to <c>SafeLLamaSamplerChainHandle.AddCustom</c> in the
+    /// <c>CreateChain</c> of a pipeline. That chain owns and disposes it.
     /// </summary>
     /// <remarks>
     /// llama.cpp calls it from native code, which no exception may cross: an <see cref="Apply"/> that fails leaves the
-    /// candidates as they were and its reason in <see cref="Error"/>. As llama.cpp ends the process when the last stage selects
-    /// nothing, let a chain whose logits may be NaN end with llama.cpp's own draw instead of one in here.
+    /// candidates unchanged and its message in <see cref="Error"/>. llama.cpp ends the process if the last stage selects no
+    /// token, so if logits may be NaN, use llama.cpp's own draw as the last stage.
     /// </remarks>
     public sealed unsafe class BregmanStage : ICustomSampler
     {
@@ -18,24 +18,24 @@ namespace Bregman.LLamaSharp
 
         /// <summary>Creates the stage and its sampler.</summary>
         /// <param name="chain">A chain, with a drawing stage at its end only if this is llama.cpp's last stage.</param>
-        /// <param name="seed">The same seed gives the same tokens, always.</param>
-        /// <exception cref="BregmanException">As of <see cref="Sampler(string, ulong)"/>.</exception>
+        /// <param name="seed">The same seed gives the same tokens.</param>
+        /// <exception cref="BregmanException">As for <see cref="Sampler(string, ulong)"/>.</exception>
         public BregmanStage(string chain, ulong seed)
             : this(new Sampler(chain, seed))
         {
         }
 
         /// <summary>Creates the stage around a sampler.</summary>
-        /// <param name="sampler">Belongs to the stage from now on, which disposes it.</param>
+        /// <param name="sampler">The stage owns and disposes it.</param>
         public BregmanStage(Sampler sampler)
         {
             this.sampler = sampler ?? throw new ArgumentNullException(nameof(sampler));
         }
 
-        /// <summary>The name under which llama.cpp lists the stage.</summary>
+        /// <summary>The name of the stage in llama.cpp.</summary>
         public string Name => "bregman";
 
-        /// <summary>Why the last call that failed did so; null if none has.</summary>
+        /// <summary>The message of the last call that failed; null if none has.</summary>
         public Exception Error { get; private set; }
 
         /// <summary>Applies the chain to llama.cpp's candidates in place.</summary>
@@ -55,7 +55,7 @@ namespace Bregman.LLamaSharp
             }
         }
 
-        /// <summary>Takes the token that the sequence goes on with into the history.</summary>
+        /// <summary>Appends a token of the sequence to the history.</summary>
         /// <param name="token">The token.</param>
         public void Accept(LLamaToken token)
         {
@@ -69,7 +69,7 @@ namespace Bregman.LLamaSharp
             }
         }
 
-        /// <summary>Back to as created.</summary>
+        /// <summary>Returns to the state after creation.</summary>
         public void Reset()
         {
             try
@@ -82,8 +82,8 @@ namespace Bregman.LLamaSharp
             }
         }
 
-        /// <summary>Creates an independent stage in the same state, the random position and the history included.</summary>
-        /// <returns>The clone, which whoever asked for it owns.</returns>
+        /// <summary>Creates an independent stage in the same state, random position and history included.</summary>
+        /// <returns>The clone, which the caller owns.</returns>
         public ICustomSampler Clone()
         {
             return new BregmanStage(sampler.Clone());

@@ -1,6 +1,6 @@
 namespace Bregman
 {
-    /// <summary>What <see cref="Sampler.Apply(Candidate[])"/> made of the candidates.</summary>
+    /// <summary>The result of <see cref="Sampler.Apply(Candidate[])"/>.</summary>
     public readonly struct Applied
     {
         internal Applied(int count, int selected, bool sorted)
@@ -10,13 +10,13 @@ namespace Bregman
             Sorted = sorted;
         }
 
-        /// <summary>How many candidates are left, from the array's front on; at least 1.</summary>
+        /// <summary>Number of candidates that are kept, at the front of the array; at least 1.</summary>
         public int Count { get; }
 
-        /// <summary>Position in the array of the token that was taken; -1 if the chain takes none.</summary>
+        /// <summary>Position in the array of the selected token; -1 if the chain does not draw.</summary>
         public int Selected { get; }
 
-        /// <summary>Whether the candidates that are left are in descending order of logit for certain.</summary>
+        /// <summary>Whether the kept candidates are known to be in descending order of logit.</summary>
         public bool Sorted { get; }
     }
 }

@@ -1,69 +1,71 @@
 namespace Bregman
 {
     /// <summary>
-    /// What a batch is to tell of each row besides its token, and the caller's arrays that it is written to. Every array may be
-    /// null, which asks for nothing; those that are not must be different ones. A row that fails leaves its places as they were.
+    /// Outputs of a batch in addition to the tokens, in arrays of the caller. Arrays that are null are not computed; the others
+    /// must be different arrays. The elements of a row that fails are not written.
     /// </summary>
     /// <remarks>
-    /// One object serves many calls, but different batches at a time need arrays of their own. The tokens are those that the
-    /// batch decodes without answers. Of an array with a stride the last row needs no gap behind it.
+    /// An object may be used for many calls, but concurrent batches need different arrays. Answers do not change the tokens. An
+    /// array with a stride may end with the last element of the last row.
     /// </remarks>
     public sealed class BatchAnswers
     {
-        /// <summary>Whose log-probabilities and ranks. Default: the model's.</summary>
+        /// <summary>Source of log-probabilities, ranks and most likely tokens. Default: the model.</summary>
         public LogProbabilitySource Source { get; set; }
 
         /// <summary>
-        /// For each row the log-probability of its token; NaN if the untouched logits have none (NaN or +infinity under the
-        /// mask).
+        /// One element per row: ln p of its token. NaN for the model if an untouched logit is NaN or +infinity (a mask may hide
+        /// it from the decoder).
         /// </summary>
         public float[] LogProbabilities { get; set; }
 
         /// <summary>
-        /// For each row the rank of its token: how many tokens are at least as likely, itself among them. 0 where the
-        /// log-probability is NaN.
+        /// One element per row: the rank of its token, that is the number of tokens that are at least as likely, itself
+        /// included; 1 for the most likely. 0 where the log-probability is NaN.
         /// </summary>
         public uint[] Ranks { get; set; }
 
-        /// <summary>How many of the most likely tokens to tell of each row. Default: 0.</summary>
+        /// <summary>Number of most likely tokens per row. Default: 0.</summary>
         public int Top { get; set; }
 
         /// <summary>
-        /// Elements from one row's most likely tokens to the next row's, at least <see cref="Top"/>. Default: that.
+        /// Distance between consecutive rows of most likely tokens, at least <see cref="Top"/>, which is the default.
         /// </summary>
         public int? TopStride { get; set; }
 
-        /// <summary>The most likely tokens in descending order (ties: ascending id); -1 where there are no more.</summary>
+        /// <summary>
+        /// The most likely tokens of each row in descending order (ties: ascending id), then -1 if there are fewer.
+        /// </summary>
         public int[] TopIds { get; set; }
 
         /// <summary>
-        /// Their log-probabilities; -infinity where there are no more, NaN if the untouched logits have none.
+        /// ln p of these tokens, then -infinity if there are fewer; all NaN where the log-probability of the token is NaN.
         /// </summary>
         public float[] TopLogProbabilities { get; set; }
 
         /// <summary>
-        /// How many of the kept tokens to tell of each row at the most; <see cref="DecodeResult.Support"/> says how many there
-        /// are. Default: 0.
+        /// Largest number of kept tokens to write per row; <see cref="DecodeResult.Support"/> is how many there are. Default:
+        /// 0.
         /// </summary>
         public int Kept { get; set; }
 
         /// <summary>
-        /// Elements from one row's kept tokens to the next row's, at least <see cref="Kept"/>. Default: that.
+        /// Distance between consecutive rows of kept tokens, at least <see cref="Kept"/>, which is the default.
         /// </summary>
         public int? KeptStride { get; set; }
 
-        /// <summary>The tokens with positive probability, the most likely first; -1 where there are no more.</summary>
+        /// <summary>The tokens with positive probability, the most likely first, then -1 if there are fewer.</summary>
         public int[] KeptIds { get; set; }
 
         /// <summary>
-        /// For each row <see cref="KeptMaskStride"/> words in which the bits of the tokens with positive probability are set:
-        /// token t is bit t % 32 of word t / 32. Tokens beyond the words are left out.
+        /// <see cref="KeptMaskStride"/> words per row: bit t % 32 of word t / 32 is set if token t has positive probability.
+        /// Tokens beyond the last word are left out.
         /// </summary>
         public uint[] KeptMask { get; set; }
 
         /// <summary>
-        /// Words from one row's mask to the next row's, at least 1. Default: one bit for each token of the vocabulary, rounded
-        /// up to words.
+        /// Distance between consecutive rows of this mask in words, at least 1. Default: the number of words that the
+        /// vocabulary needs.
         /// </summary>
         public int? KeptMaskStride { get; set; }
     }

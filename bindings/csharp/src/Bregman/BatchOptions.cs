@@ -1,40 +1,40 @@
 namespace Bregman
 {
     /// <summary>
-    /// How the rows of a batch lie in memory, and what is asked about them. Read during the call only, so one object serves
-    /// many calls.
+    /// Options of a batch: layout, mask, flags and threads. Read during the call only, so an object may be used for many
+    /// calls.
     /// </summary>
     public sealed class BatchOptions
     {
-        /// <summary>Number of rows, from 0 to the number of samplers. Default: one for each sampler.</summary>
+        /// <summary>Number of rows, from 0 to the number of samplers, which is the default.</summary>
         public int? Rows { get; set; }
 
         /// <summary>
-        /// Elements from the start of one row to the start of the next, at least the vocabulary. Default: the vocabulary.
+        /// Distance between the starts of consecutive rows in elements; at least the vocabulary, which is the default.
         /// </summary>
         public int? RowStride { get; set; }
 
         /// <summary>
-        /// Null, or for each row <see cref="MaskStride"/> words in which token t is bit t % 32 of word t / 32 and a set bit
-        /// allows it (the layout of llguidance and xgrammar). Default: null, all tokens are allowed.
+        /// Null, or <see cref="MaskStride"/> words for each row: token t is allowed if bit t % 32 of word t / 32 is set (the
+        /// layout of llguidance and xgrammar). A mask of the sampler applies as well. Default: null.
         /// </summary>
         public uint[] Mask { get; set; }
 
         /// <summary>
-        /// Words from one row's mask to the next, at least 1; tokens beyond them are banned. Default: one bit for each token
-        /// of the vocabulary, rounded up to words.
+        /// Distance between the masks of consecutive rows in words, at least 1; tokens beyond the last word are banned.
+        /// Default: the number of words that the vocabulary needs.
         /// </summary>
         public int? MaskStride { get; set; }
 
-        /// <summary>What is asked about each row. Default: nothing but the token.</summary>
+        /// <summary>What to do in addition. Default: nothing.</summary>
         public DecodeFlags Flags { get; set; }
 
-        /// <summary>Null, or what else to tell of each row, and the arrays for it. Default: null.</summary>
+        /// <summary>Null, or arrays for more answers. Default: null.</summary>
         public BatchAnswers Answers { get; set; }
 
         /// <summary>
-        /// 0 or 1: the caller's thread decodes all rows. n: up to n threads of a pool of the native library's own. The answers
-        /// are the same. Default: 0. (Mono: 0 whatever is asked for, if a sampler of the batch has a <see cref="Generator"/>.)
+        /// 0 or 1 to decode all rows on the caller's thread; n to use up to n threads of the native library's own pool. The
+        /// results do not depend on it. Default: 0. On Mono always 0 if a sampler of the batch has a <see cref="Generator"/>.
         /// </summary>
         public int Threads { get; set; }
     }

@@ -2,10 +2,10 @@ using System;
 
 namespace Bregman
 {
-    /// <summary>A call that the native library refused. The sampler is as it was before the call.</summary>
+    /// <summary>A call failed in the native library. The sampler is unchanged.</summary>
     /// <remarks>
-    /// Arguments that cannot be right in C# (null, lengths that contradict each other) throw
-    /// <see cref="ArgumentException"/> and its kin, and a disposed sampler <see cref="ObjectDisposedException"/>.
+    /// Invalid arguments that C# detects (null, inconsistent lengths) throw <see cref="ArgumentException"/> or a subclass, and
+    /// calls on a disposed sampler <see cref="ObjectDisposedException"/>.
     /// </remarks>
     public sealed class BregmanException : Exception
     {
@@ -16,10 +16,10 @@ namespace Bregman
             Row = row;
         }
 
-        /// <summary>What kind of failure it was; the exception's message says what exactly.</summary>
+        /// <summary>The status; the message names the argument and the reason.</summary>
         public Status Status { get; }
 
-        /// <summary>The first row that failed, if the call was a batch; else null.</summary>
+        /// <summary>The first row that failed, if the call was a batch; otherwise null.</summary>
         public int? Row { get; }
     }
 }

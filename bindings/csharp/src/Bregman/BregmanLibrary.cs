@@ -4,10 +4,10 @@ using Bregman.Interop;
 
 namespace Bregman
 {
-    /// <summary>The native library itself: its version, and what chains can be made of. All members are thread-safe.</summary>
+    /// <summary>The native library: its version, and the stages of chains. All members are thread-safe.</summary>
     /// <remarks>
-    /// Every member throws <see cref="DllNotFoundException"/> if the native library is not to be found, and
-    /// <see cref="BregmanException"/> (<see cref="Status.Unsupported"/>) if it is of another binary interface.
+    /// Every member throws <see cref="DllNotFoundException"/> if the native library is not found, and
+    /// <see cref="BregmanException"/> (<see cref="Status.Unsupported"/>) if it has another version of the ABI.
     /// </remarks>
     public static unsafe class BregmanLibrary
     {
@@ -29,7 +29,7 @@ namespace Bregman
             }
         }
 
-        /// <summary>The version of the binary interface that the native library has.</summary>
+        /// <summary>The version of the ABI of the native library.</summary>
         public static int AbiVersion
         {
             get
@@ -40,8 +40,8 @@ namespace Bregman
         }
 
         /// <summary>
-        /// The instruction set in use: "avx512", "avx2", "neon" or "scalar". The environment variable BREGMAN_SIMD, read once,
-        /// lowers it; if it names no level of this build and machine, this is "" and no sampler can be made.
+        /// The instruction set in use, as described at bregman_simd_level in bregman.h. The environment variable BREGMAN_SIMD
+        /// selects a lower one; if it names none of this machine, this is "" and creating a sampler fails.
         /// </summary>
         public static string SimdLevel
         {
@@ -52,17 +52,17 @@ namespace Bregman
             }
         }
 
-        /// <summary>The stages that chains can name, in the catalogue's order.</summary>
+        /// <summary>The stages that a chain can name, in the order in which a chain usually has them.</summary>
         public static IReadOnlyList<Stage> Stages => StageList.Value;
 
         /// <summary>
-        /// The macros that chains can name, in the catalogue's order: whole engines, each of which stands for several stages and
-        /// ends a chain.
+        /// The macros that a chain can name. A macro is the name of an engine, such as llama_cpp, and stands for that engine's
+        /// stages in its order with its defaults.
         /// </summary>
         public static IReadOnlyList<Stage> Macros => MacroList.Value;
 
         /// <summary>A status in words, such as "invalid argument".</summary>
-        /// <param name="status">Any number; "unknown status" for one that is none.</param>
+        /// <param name="status">Any number; an unknown one gives "unknown status".</param>
         /// <returns>The words.</returns>
         public static string StatusText(Status status)
         {
@@ -110,7 +110,7 @@ namespace Bregman
             var parameters = new StageParameter[(int)stage.parameter_count];
             for (var i = 0; i < parameters.Length; i++)
             {
-                // Not an index: the library's struct may be larger than ours.
+                // The library's struct may be larger than this one.
                 var p = (NativeParameter*)((byte*)stage.parameters + i * (long)stage.parameter_size);
                 var byDefault = Utf8.Read(p->default_value);
                 parameters[i] = new StageParameter(

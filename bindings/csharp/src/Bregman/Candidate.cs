@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Bregman
 {
-    /// <summary>One candidate of an engine's own array, laid out as llama.cpp's <c>llama_token_data</c>.</summary>
+    /// <summary>A candidate of an engine's own array, with the layout of llama.cpp's <c>llama_token_data</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]
     public struct Candidate
     {
@@ -12,10 +12,10 @@ namespace Bregman
         /// <summary>Logit.</summary>
         public float Logit;
 
-        /// <summary>Probability; only written, never read.</summary>
+        /// <summary>Probability; written only.</summary>
         public float Probability;
 
-        /// <summary>A candidate whose probability is not known yet.</summary>
+        /// <summary>A candidate with probability 0.</summary>
         /// <param name="id">Token id.</param>
         /// <param name="logit">Logit.</param>
         public Candidate(int id, float logit)

@@ -3,20 +3,22 @@ using System.Runtime.InteropServices;
 
 namespace Bregman
 {
-    /// <summary>An array of candidates in memory that does not move, laid out as llama.cpp's <c>llama_token_data_array</c>.</summary>
+    /// <summary>
+    /// An array of candidates in pinned or native memory, with the layout of llama.cpp's <c>llama_token_data_array</c>.
+    /// </summary>
     [StructLayout(LayoutKind.Sequential)]
     public unsafe struct CandidateArray
     {
-        /// <summary>The candidates: changed in place, never moved elsewhere.</summary>
+        /// <summary>The candidates. They are changed in place; the pointer stays.</summary>
         public Candidate* Data;
 
-        /// <summary>How many there are, at least 1; never 0 after a call that succeeded.</summary>
+        /// <summary>Number of candidates, at least 1.</summary>
         public UIntPtr Size;
 
-        /// <summary>Position in <see cref="Data"/> of the token that was taken; -1 for none.</summary>
+        /// <summary>Position in <see cref="Data"/> of the selected token; -1 for none. Written only.</summary>
         public long Selected;
 
-        /// <summary>Not 0 if the candidates are in descending order of logit. Only written, never trusted.</summary>
+        /// <summary>Not 0 if the candidates are in descending order of logit. Written only.</summary>
         public byte Sorted;
     }
 }

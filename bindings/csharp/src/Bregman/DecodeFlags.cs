@@ -2,7 +2,7 @@ using System;
 
 namespace Bregman
 {
-    /// <summary>What a decode does besides taking a token. Each figure that is asked for costs time.</summary>
+    /// <summary>What a decode does in addition to drawing a token. Each figure takes additional time.</summary>
     [Flags]
     public enum DecodeFlags : uint
     {
@@ -18,7 +18,7 @@ namespace Bregman
         /// <summary>Fill <see cref="DecodeResult.Entropy"/>.</summary>
         Entropy = 4,
 
-        /// <summary>Accept each drawn token into its sampler's history, as <see cref="Sampler.Accept(int)"/> does.</summary>
+        /// <summary>Append each drawn token to the history of its sampler, as <see cref="Sampler.Accept(int)"/> does.</summary>
         Accept = 8,
     }
 }

@@ -2,11 +2,11 @@ using System.Runtime.InteropServices;
 
 namespace Bregman
 {
-    /// <summary>One row's answer.</summary>
+    /// <summary>The result of one row.</summary>
     [StructLayout(LayoutKind.Sequential)]
     public readonly struct DecodeResult
     {
-        // The layout of bregman_result: the native library writes these.
+        // The layout of bregman_result, written by the native library.
 #pragma warning disable 649, 169
         private readonly int token;
         private readonly Status status;
@@ -18,12 +18,14 @@ namespace Bregman
         private readonly uint reserved;
 #pragma warning restore 649, 169
 
-        /// <summary>The token's id; -1 unless <see cref="Status"/> is <see cref="Bregman.Status.Ok"/>.</summary>
+        /// <summary>
+        /// The token, from 0 to the vocabulary - 1; -1 unless <see cref="Status"/> is <see cref="Bregman.Status.Ok"/>.
+        /// </summary>
         public int Token => token;
 
         /// <summary>
-        /// <see cref="Bregman.Status.Ok"/>, or why this row has no token. The text is <see cref="Sampler.LastError"/> of the
-        /// row's sampler.
+        /// <see cref="Bregman.Status.Ok"/>, or why this row has no token. The message is <see cref="Sampler.LastError"/> of
+        /// the row's sampler.
         /// </summary>
         public Status Status => status;
 
@@ -34,19 +36,20 @@ namespace Bregman
         public float Probability => p;
 
         /// <summary>
-        /// The model's mass on the support, in (0, 1], at the temperature that the first truncating stage saw; NaN unless
-        /// <see cref="DecodeFlags.KeptMass"/> asked for it.
+        /// Probability mass of the support before truncation, in (0, 1]: under the distribution that the first truncating stage
+        /// received, after mask, bias and temperature. 1 if no token was dropped. NaN unless
+        /// <see cref="DecodeFlags.KeptMass"/>.
         /// </summary>
         public float KeptMass => kept_mass;
 
         /// <summary>
-        /// Natural logarithm of the token's probability under the untouched logits (no mask, no bias, temperature 1); NaN
-        /// unless <see cref="DecodeFlags.ModelLogProbability"/> asked for it.
+        /// Natural logarithm of the token's probability under the untouched logits (no mask, no bias, no stage, temperature 1).
+        /// NaN unless <see cref="DecodeFlags.ModelLogProbability"/>, or if an untouched logit is NaN or +infinity.
         /// </summary>
         public float ModelLogProbability => model_logprob;
 
         /// <summary>
-        /// Entropy of the decoded distribution in nats; NaN unless <see cref="DecodeFlags.Entropy"/> asked for it.
+        /// Entropy of the decoded distribution, in nats. NaN unless <see cref="DecodeFlags.Entropy"/>.
         /// </summary>
         public float Entropy => entropy;
     }

@@ -1,6 +1,6 @@
 namespace Bregman
 {
-    /// <summary>One of several tokens that were drawn from one row without replacement.</summary>
+    /// <summary>A token of a draw without replacement.</summary>
     public readonly struct DrawnToken
     {
         internal DrawnToken(int token, float logProbability, float score)
@@ -10,13 +10,13 @@ namespace Bregman
             Score = score;
         }
 
-        /// <summary>The token's id.</summary>
+        /// <summary>The token.</summary>
         public int Token { get; }
 
         /// <summary>Natural logarithm of its probability under the decoded distribution.</summary>
         public float LogProbability { get; }
 
-        /// <summary>The same with the token's Gumbel noise added: the draw is in descending order of it.</summary>
+        /// <summary>The log-probability plus the Gumbel noise of the token; descending in the order of the draw.</summary>
         public float Score { get; }
     }
 }

@@ -5,30 +5,30 @@ using Bregman.Interop;
 namespace Bregman
 {
     /// <summary>
-    /// The generator φ of a Bregman divergence, on [0, 1]: strictly convex, φ(0) finite. Constants and linear terms of φ do not
-    /// matter.
+    /// The generator φ of a Bregman divergence: a strictly convex function on [0, 1] with φ(0) finite. Constants and linear
+    /// terms of φ have no effect.
     /// </summary>
     /// <remarks>
-    /// The functions must be pure. They may be called from any thread and from several at a time: a batch decodes rows in
-    /// parallel. An exception in one counts as a NaN. Immutable; one generator may serve many samplers, which keep it alive.
+    /// The functions must be pure. They may be called from any thread, and from several at the same time. An exception in one
+    /// counts as NaN. Immutable; many samplers may use the same generator, and keep it alive.
     /// </remarks>
     public sealed unsafe class Generator
     {
-        // The native library holds these as function pointers: they must not be collected before the last sampler.
+        // The native library has function pointers to these, so they must live as long as the last sampler.
         private readonly VectorFunction phi;
         private readonly VectorFunction f;
         private readonly VectorFunction fInverse;
         private readonly VectorFunction fPrime;
 
-        /// <summary>Describes a generator. It is checked when a sampler is made whose chain names it.</summary>
-        /// <param name="name">The name by which the chain refers to it.</param>
+        /// <summary>Creates a generator. It is checked when a sampler whose chain names it is created.</summary>
+        /// <param name="name">The name that the chain uses.</param>
         /// <param name="phi">φ(x).</param>
         /// <param name="f">
         /// φ'(x), strictly increasing. f(0) may be -infinity for the primal and must be finite for the dual.
         /// </param>
         /// <param name="fInverse">The inverse of f, on [f(0), f(1)].</param>
-        /// <param name="fPrime">f'(x), with x f'(x) nondecreasing: for the dual only. Default: null.</param>
-        /// <exception cref="ArgumentNullException">One of the others is null.</exception>
+        /// <param name="fPrime">f'(x), with x f'(x) nondecreasing. Required for the dual. Default: null.</param>
+        /// <exception cref="ArgumentNullException">Another argument is null.</exception>
         public Generator(
             string name,
             Func<double, double> phi,
@@ -46,10 +46,10 @@ namespace Bregman
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         private delegate void VectorFunction(void* user, double* x, double* result, UIntPtr n);
 
-        /// <summary>The name by which the chain refers to it.</summary>
+        /// <summary>The name that the chain uses.</summary>
         public string Name { get; }
 
-        /// <summary>What the native library reads of some generators while a sampler is made.</summary>
+        /// <summary>The structs of generators that the native library reads while a sampler is created.</summary>
         internal static Description Describe(Generator[] generators)
         {
             var description = new Description { Structs = null, Generators = null };
@@ -57,7 +57,7 @@ namespace Bregman
             {
                 return description;
             }
-            // Copied: the caller's array may change while the samplers live.
+            // A copy, because the caller may change the array.
             description.Generators = (Generator[])generators.Clone();
             description.Names = new GCHandle[generators.Length];
             description.Structs = new NativeGenerator[generators.Length];
@@ -134,7 +134,7 @@ namespace Bregman
                     }
                     catch (Exception)
                     {
-                        // An exception must not cross the native frames above: it would end the process.
+                        // An exception that crossed the native frames would end the process.
                         result[i] = double.NaN;
                     }
                 }

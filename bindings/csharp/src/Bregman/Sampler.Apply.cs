@@ -10,18 +10,20 @@ namespace Bregman
         /// random position by one. A call that fails changes nothing.
         /// </summary>
         /// <remarks>
-        /// The candidates may be in any order and any subset of the vocabulary. If the chain drops tokens, the kept ones are
-        /// moved to the front in descending order with their probability filled in; else the array keeps its order. Logits stay
-        /// the engine's own, divided by the temperature; after a bregman stage with alpha other than 1 they are ln p, so that a
-        /// later softmax gives the decoded distribution back. If the chain ends with a drawing stage, every probability is
-        /// filled in.
+        /// The candidates may be any subset of the vocabulary, in any order. A truncating stage moves the kept candidates to
+        /// the front in descending order of logit, with their probability. Without one the array keeps its order and
+        /// probabilities, and masked tokens get logit -infinity. If the chain ends with a drawing stage, the probabilities are
+        /// written in either case. Logits are those of the stages' definitions, ln p after a bregman stage
+        /// with alpha other than 1: their softmax is the decoded distribution. If the largest is beyond ±1024, all are taken
+        /// relative to it.
         /// </remarks>
         /// <param name="candidates">At least one.</param>
-        /// <returns>How many are left at the array's front, and which was taken.</returns>
+        /// <returns>The number of kept candidates, and the position of the selected one.</returns>
         /// <exception cref="ArgumentNullException">The array is null.</exception>
         /// <exception cref="BregmanException">
-        /// <see cref="Status.EmptySupport"/> (no candidate, all -infinity), <see cref="Status.InvalidLogits"/> (NaN, +infinity),
-        /// <see cref="Status.NoConvergence"/> (a user's generator), <see cref="Status.InvalidArgument"/> (the sampler is in use).
+        /// <see cref="Status.EmptySupport"/> (no candidates, or every logit is masked or -infinity),
+        /// <see cref="Status.InvalidLogits"/> (NaN, +infinity), <see cref="Status.NoConvergence"/> (a generator of the caller),
+        /// <see cref="Status.InvalidArgument"/> (the sampler is in use).
         /// </exception>
         public Applied Apply(Candidate[] candidates)
         {
@@ -31,10 +33,10 @@ namespace Bregman
 
         /// <summary>Applies the chain to the first candidates of an array.</summary>
         /// <param name="candidates">The array.</param>
-        /// <param name="count">How many of it are candidates.</param>
-        /// <returns>How many are left at the array's front, and which was taken.</returns>
-        /// <exception cref="ArgumentException">The array is null, or the count not in its range.</exception>
-        /// <exception cref="BregmanException">As of <see cref="Apply(Candidate[])"/>.</exception>
+        /// <param name="count">Number of candidates.</param>
+        /// <returns>The number of kept candidates, and the position of the selected one.</returns>
+        /// <exception cref="ArgumentException">The array is null, or the count out of range.</exception>
+        /// <exception cref="BregmanException">As for <see cref="Apply(Candidate[])"/>.</exception>
         public Applied Apply(Candidate[] candidates, int count)
         {
             NotNull(candidates, nameof(candidates));
@@ -49,12 +51,12 @@ namespace Bregman
         }
 
         /// <summary>
-        /// Applies the chain to a native array of candidates, such as a <c>llama_token_data_array</c>, whose size, selection and
-        /// order it updates.
+        /// Applies the chain to a native array of candidates, such as a <c>llama_token_data_array</c>, whose size, selection
+        /// and order it updates.
         /// </summary>
-        /// <param name="candidates">The array; neither it nor its data move meanwhile.</param>
+        /// <param name="candidates">The array; it and its data must not move during the call.</param>
         /// <exception cref="BregmanException">
-        /// As of <see cref="Apply(Candidate[])"/>; <see cref="Status.InvalidArgument"/> also for a null or misaligned pointer.
+        /// As for <see cref="Apply(Candidate[])"/>; <see cref="Status.InvalidArgument"/> also for a null or misaligned pointer.
         /// </exception>
         public void Apply(CandidateArray* candidates)
         {

@@ -5,21 +5,23 @@ namespace Bregman
     public sealed unsafe partial class Sampler
     {
         /// <summary>
-        /// Decodes rows of logits, row r with <paramref name="samplers"/>[r] into <paramref name="results"/>[r]: one sampler a
-        /// row, each with a chain, seed and state of its own.
+        /// Decodes rows of logits: row r with <paramref name="samplers"/>[r] into <paramref name="results"/>[r]. Each row has
+        /// its own sampler, with its own chain, seed and state.
         /// </summary>
-        /// <param name="samplers">One for each row. Of one that stands twice only the first row is decoded.</param>
-        /// <param name="logits">The rows, one after the other. Only read.</param>
-        /// <param name="vocab">Logits a row, at least 1.</param>
-        /// <param name="results">Receives an answer for each row, also when the call throws for a row's sake.</param>
-        /// <param name="options">Stride, mask, flags, threads and more answers. Default: rows without gaps, and nothing else.</param>
+        /// <param name="samplers">One per row. If a sampler is given twice, only its first row is decoded.</param>
+        /// <param name="logits">Consecutive rows. Read only.</param>
+        /// <param name="vocab">Logits per row, at least 1.</param>
+        /// <param name="results">Receives the result of each row, also if the call throws because a row failed.</param>
+        /// <param name="options">
+        /// Stride, mask, flags, threads and more answers. Default: consecutive rows, and nothing in addition.
+        /// </param>
         /// <exception cref="ArgumentException">
-        /// An array or a sampler is null, an array is too short for the rows, an array for an answer is another one too, or a
-        /// number is out of its range.
+        /// An array or a sampler is null, an array is too short for the rows, an array of answers is given twice, or a number
+        /// is out of range.
         /// </exception>
         /// <exception cref="BregmanException">
-        /// A row has no token: the first one's status, message and number. No row's failure is another's, and a failed row
-        /// advances nothing. A sampler that another call is using fails its row with <see cref="Status.InvalidArgument"/>.
+        /// A row failed: the status, message and number of the first one. The failure of a row does not affect the others, and
+        /// a row that fails advances nothing. A sampler that is in use fails its row with <see cref="Status.InvalidArgument"/>.
         /// </exception>
         public static void DecodeBatch(
             Sampler[] samplers, float[] logits, int vocab, DecodeResult[] results, BatchOptions options = null)
@@ -33,15 +35,15 @@ namespace Bregman
             }
         }
 
-        /// <summary>Decodes rows of half precision logits.</summary>
-        /// <param name="samplers">One for each row.</param>
-        /// <param name="logits">The bits of the rows, one after the other. Only read.</param>
+        /// <summary>Decodes rows of 16-bit logits.</summary>
+        /// <param name="samplers">One per row.</param>
+        /// <param name="logits">The bits of consecutive rows. Read only.</param>
         /// <param name="format"><see cref="LogitFormat.F16"/> or <see cref="LogitFormat.BF16"/>.</param>
-        /// <param name="vocab">Logits a row, at least 1.</param>
-        /// <param name="results">Receives an answer for each row, also when the call throws for a row's sake.</param>
+        /// <param name="vocab">Logits per row, at least 1.</param>
+        /// <param name="results">Receives the result of each row, also if the call throws because a row failed.</param>
         /// <param name="options">Stride, mask, flags, threads and more answers.</param>
-        /// <exception cref="ArgumentException">As of the single precision rows, or the format is not one of 16 bits.</exception>
-        /// <exception cref="BregmanException">A row has no token.</exception>
+        /// <exception cref="ArgumentException">As for single precision, or the format is not one of 16 bits.</exception>
+        /// <exception cref="BregmanException">A row failed.</exception>
         public static void DecodeBatch(
             Sampler[] samplers,
             ushort[] logits,
@@ -60,17 +62,17 @@ namespace Bregman
             }
         }
 
-        /// <summary>Decodes rows of logits in memory that does not move, such as an engine's own.</summary>
-        /// <param name="samplers">One for each row.</param>
-        /// <param name="logits">The first logit of the first row, aligned to its size. Only read.</param>
-        /// <param name="format">Their number format.</param>
-        /// <param name="vocab">Logits a row, at least 1.</param>
-        /// <param name="results">Receives an answer for each row, also when the call throws for a row's sake.</param>
+        /// <summary>Decodes rows of logits in pinned or native memory, such as an engine's.</summary>
+        /// <param name="samplers">One per row.</param>
+        /// <param name="logits">The first logit of the first row, aligned to its size. Read only.</param>
+        /// <param name="format">Their format.</param>
+        /// <param name="vocab">Logits per row, at least 1.</param>
+        /// <param name="results">Receives the result of each row, also if the call throws because a row failed.</param>
         /// <param name="options">Stride, mask, flags, threads and more answers.</param>
         /// <exception cref="ArgumentException">
-        /// The results, the samplers or one of them are null, an array is too short for the rows, or a number out of its range.
+        /// The results, the samplers or one of them are null, an array is too short for the rows, or a number is out of range.
         /// </exception>
-        /// <exception cref="BregmanException">A row has no token.</exception>
+        /// <exception cref="BregmanException">A row failed.</exception>
         public static void DecodeBatch(
             Sampler[] samplers,
             void* logits,
@@ -86,15 +88,15 @@ namespace Bregman
             }
         }
 
-        /// <summary>Decodes rows of logits, without exceptions for what the rows themselves may bring about.</summary>
-        /// <param name="samplers">One for each row.</param>
-        /// <param name="logits">The rows, one after the other. Only read.</param>
-        /// <param name="vocab">Logits a row, at least 1.</param>
-        /// <param name="results">Receives each row's token, or its status, whose text is its sampler's.</param>
+        /// <summary>Decodes rows of logits, without exceptions for errors of rows.</summary>
+        /// <param name="samplers">One per row.</param>
+        /// <param name="logits">Consecutive rows. Read only.</param>
+        /// <param name="vocab">Logits per row, at least 1.</param>
+        /// <param name="results">Receives the token or the status of each row; the message is on its sampler.</param>
         /// <param name="options">Stride, mask, flags, threads and more answers.</param>
         /// <returns>Whether every row has a token.</returns>
         /// <exception cref="ArgumentException">
-        /// An array or a sampler is null, an array is too short for the rows, or a number out of its range.
+        /// An array or a sampler is null, an array is too short for the rows, or a number is out of range.
         /// </exception>
         public static bool TryDecodeBatch(
             Sampler[] samplers, float[] logits, int vocab, DecodeResult[] results, BatchOptions options = null)
@@ -108,15 +110,15 @@ namespace Bregman
             }
         }
 
-        /// <summary>Decodes rows of half precision logits, without exceptions for what the rows may bring about.</summary>
-        /// <param name="samplers">One for each row.</param>
-        /// <param name="logits">The bits of the rows, one after the other. Only read.</param>
+        /// <summary>Decodes rows of 16-bit logits, without exceptions for errors of rows.</summary>
+        /// <param name="samplers">One per row.</param>
+        /// <param name="logits">The bits of consecutive rows. Read only.</param>
         /// <param name="format"><see cref="LogitFormat.F16"/> or <see cref="LogitFormat.BF16"/>.</param>
-        /// <param name="vocab">Logits a row, at least 1.</param>
-        /// <param name="results">Receives each row's token, or its status, whose text is its sampler's.</param>
+        /// <param name="vocab">Logits per row, at least 1.</param>
+        /// <param name="results">Receives the token or the status of each row; the message is on its sampler.</param>
         /// <param name="options">Stride, mask, flags, threads and more answers.</param>
         /// <returns>Whether every row has a token.</returns>
-        /// <exception cref="ArgumentException">As of the single precision rows, or the format is not one of 16 bits.</exception>
+        /// <exception cref="ArgumentException">As for single precision, or the format is not one of 16 bits.</exception>
         public static bool TryDecodeBatch(
             Sampler[] samplers,
             ushort[] logits,
@@ -135,16 +137,16 @@ namespace Bregman
             }
         }
 
-        /// <summary>Decodes rows in memory that does not move, without exceptions for what the rows may bring about.</summary>
-        /// <param name="samplers">One for each row.</param>
-        /// <param name="logits">The first logit of the first row, aligned to its size. Only read.</param>
-        /// <param name="format">Their number format.</param>
-        /// <param name="vocab">Logits a row, at least 1.</param>
-        /// <param name="results">Receives each row's token, or its status, whose text is its sampler's.</param>
+        /// <summary>Decodes rows in pinned or native memory, without exceptions for errors of rows.</summary>
+        /// <param name="samplers">One per row.</param>
+        /// <param name="logits">The first logit of the first row, aligned to its size. Read only.</param>
+        /// <param name="format">Their format.</param>
+        /// <param name="vocab">Logits per row, at least 1.</param>
+        /// <param name="results">Receives the token or the status of each row; the message is on its sampler.</param>
         /// <param name="options">Stride, mask, flags, threads and more answers.</param>
         /// <returns>Whether every row has a token.</returns>
         /// <exception cref="ArgumentException">
-        /// The results, the samplers or one of them are null, an array is too short for the rows, or a number out of its range.
+        /// The results, the samplers or one of them are null, an array is too short for the rows, or a number is out of range.
         /// </exception>
         public static bool TryDecodeBatch(
             Sampler[] samplers,

@@ -48,7 +48,7 @@ namespace Bregman
             }
         }
 
-        // That the arrays hold what the rows are told.
+        // Checks that the arrays are long enough for the rows.
         private static void Check(BatchAnswers answers, int rows, int vocab)
         {
             if (answers == null)
@@ -77,7 +77,7 @@ namespace Bregman
             }
         }
 
-        // Elements from the first row's first to the last row's last: the last row needs no gap behind it.
+        // Elements from the first of the first row to the last of the last row, which needs no gap after it.
         private static long Extent(long rows, long each, long stride)
         {
             return (rows - 1) * stride + each;
@@ -115,7 +115,7 @@ namespace Bregman
             Apart(starts, sizes, 2, AnswerNames);
         }
 
-        // What a call writes to must be nothing else that it is given. The areas that are only read come first.
+        // Outputs must not overlap another argument. The first areas are inputs.
         private static void Apart(byte** starts, long* sizes, int read, string[] names)
         {
             for (var i = read; i < names.Length; i++)

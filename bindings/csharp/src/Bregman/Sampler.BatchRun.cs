@@ -8,10 +8,10 @@ namespace Bregman
     {
         private static readonly BatchOptions Defaults = new BatchOptions();
 
-        // Mono does not end a process in which native threads have called managed code.
+        // On Mono, a process in which native threads have called managed code does not end.
         private static readonly bool PoolMayCallBack = Type.GetType("Mono.Runtime") == null;
 
-        // This thread's buffers; null while a batch of this thread is using them.
+        // The buffers of this thread; null while a batch on this thread uses them.
         [ThreadStatic]
         private static Entered scratch;
 
@@ -42,7 +42,7 @@ namespace Bregman
                 entered.Enter(samplers, rows);
                 if (entered.CallsBack && !PoolMayCallBack)
                 {
-                    // The answers are the same.
+                    // The results do not depend on the number of threads.
                     batch.threads = 0;
                 }
                 Status status;
@@ -122,13 +122,13 @@ namespace Bregman
             }
         }
 
-        /// <summary>The samplers of a batch, each one held and guarded while the batch runs.</summary>
+        /// <summary>The samplers of a batch, each kept alive and marked as in use during the batch.</summary>
         private sealed class Entered
         {
             private Sampler[] held = new Sampler[16];
             private int count;
 
-            /// <summary>One for each row; null for a sampler that another call is using, which fails that row.</summary>
+            /// <summary>One per row; null for a sampler that is in use, which fails the row.</summary>
             internal IntPtr[] Handles { get; private set; } = new IntPtr[16];
 
             /// <summary>Whether a sampler has generators, which are managed code.</summary>
@@ -160,7 +160,7 @@ namespace Bregman
                         continue;
                     }
                     sampler.handle.DangerousRelease();
-                    // Once for a sampler that stands twice: after the first time it is no longer this batch's.
+                    // Once for a sampler that is given twice: after that it does not belong to this batch.
                     Interlocked.CompareExchange(ref sampler.user, 0, Ticket());
                 }
             }
@@ -175,11 +175,11 @@ namespace Bregman
                         return new BregmanException(results[row].Status, message, row);
                     }
                 }
-                // Only if the batch could not be read at all.
+                // Only if the batch could not be read.
                 return new BregmanException(status, BregmanLibrary.StatusText(status));
             }
 
-            // Another one than that of this thread's call on a single sampler.
+            // Different from the number of a call of this thread on a single sampler.
             private static int Ticket()
             {
                 return -Environment.CurrentManagedThreadId;
@@ -208,7 +208,7 @@ namespace Bregman
                     }
                     finally
                     {
-                        // Disposed by another thread since the check above.
+                        // Disposed by another thread after the check above.
                         if (!success && inside == 0)
                         {
                             sampler.Leave();

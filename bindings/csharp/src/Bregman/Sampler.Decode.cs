@@ -6,18 +6,19 @@ namespace Bregman
     public sealed unsafe partial class Sampler
     {
         /// <summary>Decodes one row of logits into a token and advances the random position by one.</summary>
-        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
-        /// <param name="flags">What to do besides. Default: nothing, and nothing is accepted into the history.</param>
+        /// <param name="logits">One logit for each token of the vocabulary. Read only.</param>
+        /// <param name="flags">What to do in addition. Default: nothing; the token is not added to the history.</param>
         /// <param name="mask">
-        /// Null, or words in which token t is bit t % 32 of word t / 32 and a set bit allows it; tokens beyond them are banned.
-        /// Default: null.
+        /// Null, or words in which bit t % 32 of word t / 32 is set if token t is allowed; tokens beyond the last word are
+        /// banned. Default: null.
         /// </param>
-        /// <returns>The token and what is known of it.</returns>
+        /// <returns>The token, its probability and the figures that were requested.</returns>
         /// <exception cref="ArgumentException">The logits are null or empty, or the mask is empty.</exception>
         /// <exception cref="BregmanException">
-        /// <see cref="Status.InvalidLogits"/> (NaN, +infinity), <see cref="Status.EmptySupport"/> (all masked or -infinity),
-        /// <see cref="Status.NoConvergence"/> (a user's generator), <see cref="Status.Unsupported"/> (the chain has no drawing
-        /// stage), <see cref="Status.InvalidArgument"/> (unknown flags, or the sampler is in use).
+        /// <see cref="Status.InvalidLogits"/> (NaN, +infinity), <see cref="Status.EmptySupport"/> (every logit is masked or
+        /// -infinity), <see cref="Status.NoConvergence"/> (a generator of the caller), <see cref="Status.Unsupported"/> (the
+        /// chain does not end with a drawing stage), <see cref="Status.InvalidArgument"/> (unknown flags, or the sampler is in
+        /// use).
         /// </exception>
         public DecodeResult Decode(float[] logits, DecodeFlags flags = DecodeFlags.None, uint[] mask = null)
         {
@@ -29,16 +30,16 @@ namespace Bregman
             }
         }
 
-        /// <summary>Decodes one row of half precision logits into a token and advances the random position by one.</summary>
-        /// <param name="logits">The bits of one logit for each token of the vocabulary. Only read.</param>
+        /// <summary>Decodes one row of 16-bit logits into a token and advances the random position by one.</summary>
+        /// <param name="logits">The bits of one logit for each token of the vocabulary. Read only.</param>
         /// <param name="format"><see cref="LogitFormat.F16"/> or <see cref="LogitFormat.BF16"/>.</param>
-        /// <param name="flags">What to do besides.</param>
-        /// <param name="mask">Null, or a bit for each token.</param>
-        /// <returns>The token and what is known of it.</returns>
+        /// <param name="flags">What to do in addition.</param>
+        /// <param name="mask">Null, or a mask with a bit for each token.</param>
+        /// <returns>The token, its probability and the figures that were requested.</returns>
         /// <exception cref="ArgumentException">
         /// The logits are null or empty, the mask is empty, or the format is not one of 16 bits.
         /// </exception>
-        /// <exception cref="BregmanException">As of <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
+        /// <exception cref="BregmanException">As for <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
         public DecodeResult Decode(
             ushort[] logits, LogitFormat format, DecodeFlags flags = DecodeFlags.None, uint[] mask = null)
         {
@@ -51,17 +52,17 @@ namespace Bregman
             }
         }
 
-        /// <summary>Decodes one row of logits in memory that does not move, such as an engine's own.</summary>
-        /// <param name="logits">The first of <paramref name="vocab"/> logits, aligned to their size. Only read.</param>
-        /// <param name="format">Their number format.</param>
+        /// <summary>Decodes one row of logits in pinned or native memory, such as an engine's.</summary>
+        /// <param name="logits">The first of <paramref name="vocab"/> logits, aligned to their size. Read only.</param>
+        /// <param name="format">Their format.</param>
         /// <param name="vocab">Number of logits, at least 1.</param>
-        /// <param name="flags">What to do besides.</param>
-        /// <param name="mask">Null, or the first of <paramref name="maskWords"/> words of a bit for each token.</param>
-        /// <param name="maskWords">Number of words, at least 1; unused without a mask.</param>
-        /// <returns>The token and what is known of it.</returns>
+        /// <param name="flags">What to do in addition.</param>
+        /// <param name="mask">Null, or the first of <paramref name="maskWords"/> words with a bit for each token.</param>
+        /// <param name="maskWords">Number of words, at least 1; ignored without a mask.</param>
+        /// <returns>The token, its probability and the figures that were requested.</returns>
         /// <exception cref="BregmanException">
-        /// As of <see cref="Decode(float[], DecodeFlags, uint[])"/>; <see cref="Status.InvalidArgument"/> also for pointers and
-        /// lengths that cannot be right.
+        /// As for <see cref="Decode(float[], DecodeFlags, uint[])"/>; <see cref="Status.InvalidArgument"/> also for invalid
+        /// pointers and lengths.
         /// </exception>
         public DecodeResult Decode(
             void* logits,
@@ -84,13 +85,13 @@ namespace Bregman
         }
 
         /// <summary>
-        /// Decodes one row as <see cref="Decode(float[], DecodeFlags, uint[])"/> does, but throws no exception for what the row
-        /// itself may bring about.
+        /// Decodes one row as <see cref="Decode(float[], DecodeFlags, uint[])"/> does, without exceptions for errors of the
+        /// row.
         /// </summary>
-        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
-        /// <param name="result">The token; if there is none, the status, whose text is <see cref="LastError"/>.</param>
-        /// <param name="flags">What to do besides.</param>
-        /// <param name="mask">Null, or a bit for each token.</param>
+        /// <param name="logits">One logit for each token of the vocabulary. Read only.</param>
+        /// <param name="result">The token, or the status; the message is <see cref="LastError"/>.</param>
+        /// <param name="flags">What to do in addition.</param>
+        /// <param name="mask">Null, or a mask with a bit for each token.</param>
         /// <returns>Whether there is a token.</returns>
         /// <exception cref="ArgumentException">The logits are null or empty, or the mask is empty.</exception>
         /// <exception cref="BregmanException">The sampler is in use.</exception>
@@ -105,14 +106,14 @@ namespace Bregman
             }
         }
 
-        /// <summary>Decodes one row in memory that does not move, without exceptions for what the row may bring about.</summary>
-        /// <param name="logits">The first of <paramref name="vocab"/> logits, aligned to their size. Only read.</param>
-        /// <param name="format">Their number format.</param>
+        /// <summary>Decodes one row in pinned or native memory, without exceptions for errors of the row.</summary>
+        /// <param name="logits">The first of <paramref name="vocab"/> logits, aligned to their size. Read only.</param>
+        /// <param name="format">Their format.</param>
         /// <param name="vocab">Number of logits, at least 1.</param>
-        /// <param name="result">The token; if there is none, the status, whose text is <see cref="LastError"/>.</param>
-        /// <param name="flags">What to do besides.</param>
-        /// <param name="mask">Null, or the first of <paramref name="maskWords"/> words of a bit for each token.</param>
-        /// <param name="maskWords">Number of words, at least 1; unused without a mask.</param>
+        /// <param name="result">The token, or the status; the message is <see cref="LastError"/>.</param>
+        /// <param name="flags">What to do in addition.</param>
+        /// <param name="mask">Null, or the first of <paramref name="maskWords"/> words with a bit for each token.</param>
+        /// <param name="maskWords">Number of words, at least 1; ignored without a mask.</param>
         /// <returns>Whether there is a token.</returns>
         /// <exception cref="BregmanException">The sampler is in use.</exception>
         public bool TryDecode(
@@ -152,7 +153,7 @@ namespace Bregman
             }
             else
             {
-                // What the plain call has no arguments for is a batch of one row.
+                // bregman_decode has no flags and no mask: decodes a batch of one row.
                 var batch = new NativeBatch
                 {
                     struct_size = (uint)sizeof(NativeBatch),
@@ -189,7 +190,7 @@ namespace Bregman
             }
         }
 
-        // A negative number is one that the native library refuses and names: sign-extended it is larger than any length.
+        // Sign-extended, a negative number is larger than any length, and the native library refuses it by name.
         private static UIntPtr Unsigned(int number)
         {
             return (UIntPtr)unchecked((void*)(IntPtr)number);
@@ -222,7 +223,7 @@ namespace Bregman
         {
             if (format != LogitFormat.F16 && format != LogitFormat.BF16)
             {
-                throw new ArgumentException("16-bit logits are F16 or BF16, not " + format, nameof(format));
+                throw new ArgumentException("the format of 16-bit logits is F16 or BF16, not " + format, nameof(format));
             }
         }
     }

@@ -6,16 +6,16 @@ namespace Bregman
     public sealed unsafe partial class Sampler
     {
         /// <summary>
-        /// The decoded distribution of one row: what a drawing stage at the chain's end would draw from (one token if it is
-        /// greedy). Draws nothing and advances nothing.
+        /// The decoded distribution of one row: what a drawing stage at the end of the chain draws from; <c>greedy</c> leaves
+        /// one token. Draws nothing and advances nothing. Not for chains with a stage that learns (<see cref="Stage.Learns"/>).
         /// </summary>
-        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
+        /// <param name="logits">One logit for each token of the vocabulary. Read only.</param>
         /// <returns>
-        /// The tokens in descending order of probability (ties: ascending id); they sum to 1 up to rounding. A chain that drops
-        /// no token has as many as the vocabulary.
+        /// The tokens in descending order of probability (ties: ascending id). The probabilities sum to 1 up to rounding. If
+        /// the chain drops no token, these are all tokens of the vocabulary.
         /// </returns>
         /// <exception cref="ArgumentException">The logits are null or empty.</exception>
-        /// <exception cref="BregmanException">As of <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
+        /// <exception cref="BregmanException">As for <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
         public TokenProbability[] Distribution(float[] logits)
         {
             Row(logits, null);
@@ -25,11 +25,11 @@ namespace Bregman
             }
         }
 
-        /// <summary>The decoded distribution of a row in memory that does not move.</summary>
-        /// <param name="logits">The first of <paramref name="vocab"/> logits, aligned to 4 bytes. Only read.</param>
+        /// <summary>The decoded distribution of a row in pinned or native memory.</summary>
+        /// <param name="logits">The first of <paramref name="vocab"/> logits, aligned to 4 bytes. Read only.</param>
         /// <param name="vocab">Number of logits, at least 1.</param>
-        /// <returns>As of <see cref="Distribution(float[])"/>.</returns>
-        /// <exception cref="BregmanException">As of <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
+        /// <returns>As for <see cref="Distribution(float[])"/>.</returns>
+        /// <exception cref="BregmanException">As for <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
         public TokenProbability[] Distribution(float* logits, int vocab)
         {
             const int Guess = 128;
@@ -50,13 +50,15 @@ namespace Bregman
         }
 
         /// <summary>The decoded distribution of one row in the caller's arrays.</summary>
-        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
+        /// <param name="logits">One logit for each token of the vocabulary. Read only.</param>
         /// <param name="ids">Receives the tokens in descending order of probability.</param>
-        /// <param name="probabilities">Receives a probability for each; as long as <paramref name="ids"/>.</param>
-        /// <param name="length">The number of tokens, also if the arrays cannot hold them.</param>
-        /// <returns>Whether the arrays can hold the tokens; if not, nothing was written to them.</returns>
-        /// <exception cref="ArgumentException">An array is null, the logits are empty, or the others differ in length.</exception>
-        /// <exception cref="BregmanException">As of <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
+        /// <param name="probabilities">Receives the probability of each; as long as <paramref name="ids"/>.</param>
+        /// <param name="length">The number of tokens, also if the arrays are too short.</param>
+        /// <returns>Whether the arrays are long enough; if not, they are unchanged.</returns>
+        /// <exception cref="ArgumentException">
+        /// An array is null, the logits are empty, or the other arrays have different lengths.
+        /// </exception>
+        /// <exception cref="BregmanException">As for <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
         public bool TryDistribution(float[] logits, int[] ids, float[] probabilities, out int length)
         {
             Row(logits, null);
@@ -72,15 +74,16 @@ namespace Bregman
         }
 
         /// <summary>
-        /// Replaces one row's logits by ln p of the decoded distribution, -infinity off the support: for hosts that draw for
-        /// themselves. Draws nothing and advances nothing; a call that fails leaves the logits as they were.
+        /// Replaces the logits of one row by ln p of the decoded distribution, -infinity off its support, for hosts that draw
+        /// themselves. Draws nothing and advances nothing. A call that fails leaves the logits unchanged.
         /// </summary>
         /// <remarks>
-        /// The chain may end with a drawing stage or not; the temperature belongs into it, not behind it.
+        /// The chain may end with a drawing stage or not. Set the temperature in the chain, not behind it. Not for chains with
+        /// a stage that learns (<see cref="Stage.Learns"/>), which does not learn from tokens that the host draws.
         /// </remarks>
         /// <param name="logits">One logit for each token of the vocabulary, changed in place.</param>
         /// <exception cref="ArgumentException">The logits are null or empty.</exception>
-        /// <exception cref="BregmanException">As of <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
+        /// <exception cref="BregmanException">As for <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
         public void Process(float[] logits)
         {
             Row(logits, null);
@@ -90,10 +93,10 @@ namespace Bregman
             }
         }
 
-        /// <summary>Replaces the logits of a row in memory that does not move.</summary>
+        /// <summary>Replaces the logits of a row in pinned or native memory.</summary>
         /// <param name="logits">The first of <paramref name="vocab"/> logits, aligned to 4 bytes; changed in place.</param>
         /// <param name="vocab">Number of logits, at least 1.</param>
-        /// <exception cref="BregmanException">As of <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
+        /// <exception cref="BregmanException">As for <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
         public void Process(float* logits, int vocab)
         {
             Enter();

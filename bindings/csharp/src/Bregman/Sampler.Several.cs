@@ -3,24 +3,25 @@ using Bregman.Interop;
 
 namespace Bregman
 {
-    // Several tokens of one row: those that are drawn without replacement, and the most likely ones.
+    // Several tokens of one row: draws without replacement, and the most likely tokens.
     public sealed unsafe partial class Sampler
     {
         private static readonly string[] SeveralNames = { "logits", "ids", "logProbabilities", "scores" };
 
         /// <summary>
-        /// Draws different tokens from one row's decoded distribution: without replacement, each in proportion to its
-        /// probability among those that are left. Advances the random position by one and accepts nothing.
+        /// Draws different tokens from the decoded distribution of one row, without replacement: each in proportion to its
+        /// probability among the tokens not drawn yet. Advances the random position by one, and adds nothing to the history.
         /// </summary>
         /// <remarks>
-        /// The first token is the one that the same chain with <c>gumbel</c> at its end decodes at this position, and a larger
-        /// count appends. A drawing stage at the chain's end is not asked for a token (<c>greedy</c> leaves one token, though).
+        /// The first token is the one that the chain with <c>gumbel</c> as its drawing stage decodes at this position, and a
+        /// larger count appends tokens to the same ones. A drawing stage at the end of the chain draws nothing here;
+        /// <c>greedy</c> leaves one token.
         /// </remarks>
-        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
-        /// <param name="count">How many tokens, at least 1.</param>
-        /// <returns>So many tokens, or the support if that is smaller, in the order in which they were drawn.</returns>
+        /// <param name="logits">One logit for each token of the vocabulary. Read only.</param>
+        /// <param name="count">Number of tokens, at least 1.</param>
+        /// <returns>The tokens in the order of the draw: the count, or the whole support if it is smaller.</returns>
         /// <exception cref="ArgumentException">The logits are null or empty, or the count is below 1.</exception>
-        /// <exception cref="BregmanException">As of <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
+        /// <exception cref="BregmanException">As for <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
         public DrawnToken[] DrawMany(float[] logits, int count)
         {
             Row(logits, null);
@@ -30,13 +31,13 @@ namespace Bregman
             }
         }
 
-        /// <summary>Draws different tokens from a row in memory that does not move.</summary>
-        /// <param name="logits">The first of <paramref name="vocab"/> logits, aligned to 4 bytes. Only read.</param>
+        /// <summary>Draws different tokens from a row in pinned or native memory.</summary>
+        /// <param name="logits">The first of <paramref name="vocab"/> logits, aligned to 4 bytes. Read only.</param>
         /// <param name="vocab">Number of logits, at least 1.</param>
-        /// <param name="count">How many tokens, at least 1.</param>
-        /// <returns>As of <see cref="DrawMany(float[], int)"/>.</returns>
+        /// <param name="count">Number of tokens, at least 1.</param>
+        /// <returns>As for <see cref="DrawMany(float[], int)"/>.</returns>
         /// <exception cref="ArgumentException">The count is below 1.</exception>
-        /// <exception cref="BregmanException">As of <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
+        /// <exception cref="BregmanException">As for <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
         public DrawnToken[] DrawMany(float* logits, int vocab, int count)
         {
             var capacity = Capacity(count, vocab);
@@ -57,20 +58,22 @@ namespace Bregman
             return drawn;
         }
 
-        /// <summary>Draws different tokens into the caller's arrays, as many as these hold.</summary>
-        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
-        /// <param name="ids">Receives the tokens in the order in which they were drawn; at least one element.</param>
+        /// <summary>Draws as many different tokens as the arrays hold.</summary>
+        /// <param name="logits">One logit for each token of the vocabulary. Read only.</param>
+        /// <param name="ids">Receives the tokens in the order of the draw; at least one element.</param>
         /// <param name="logProbabilities">
         /// Receives ln p of each under the decoded distribution; as long as <paramref name="ids"/>.
         /// </param>
         /// <param name="scores">
-        /// Null, or receives these with the tokens' Gumbel noise added; as long as <paramref name="ids"/>. Default: null.
+        /// Null, or receives ln p plus the Gumbel noise of each; as long as <paramref name="ids"/>. Default: null.
         /// </param>
-        /// <returns>The number of tokens: what the arrays hold, or the support if that is smaller. The rest is as it was.</returns>
+        /// <returns>
+        /// The number of tokens: the length of the arrays, or the support if it is smaller. The other elements are unchanged.
+        /// </returns>
         /// <exception cref="ArgumentException">
-        /// An array is null or empty, is one of the others, or the last three differ in length.
+        /// An array is null, empty or given twice, or the last three have different lengths.
         /// </exception>
-        /// <exception cref="BregmanException">As of <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
+        /// <exception cref="BregmanException">As for <see cref="Decode(float[], DecodeFlags, uint[])"/>.</exception>
         public int DrawMany(float[] logits, int[] ids, float[] logProbabilities, float[] scores = null)
         {
             Row(logits, null);
@@ -85,18 +88,19 @@ namespace Bregman
         }
 
         /// <summary>The most likely tokens of one row. Draws nothing and advances nothing.</summary>
-        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
-        /// <param name="count">How many tokens, at least 1.</param>
+        /// <param name="logits">One logit for each token of the vocabulary. Read only.</param>
+        /// <param name="count">Number of tokens, at least 1.</param>
         /// <param name="source">
-        /// Whose probabilities. Default: the model's, for which the chain is not asked.
+        /// Source of the probabilities. Default: the model, which does not use the chain.
         /// </param>
         /// <returns>
-        /// So many tokens, or as many as have a positive probability, in descending order (ties: ascending id).
+        /// The tokens in descending order (ties: ascending id): the count, or those with positive probability if they are
+        /// fewer.
         /// </returns>
         /// <exception cref="ArgumentException">The logits are null or empty, or the count is below 1.</exception>
         /// <exception cref="BregmanException">
-        /// As of <see cref="Decode(float[], DecodeFlags, uint[])"/>; <see cref="Status.InvalidArgument"/> also for a source that
-        /// is none.
+        /// As for <see cref="Decode(float[], DecodeFlags, uint[])"/>; <see cref="Status.InvalidArgument"/> also for an unknown
+        /// source.
         /// </exception>
         public TokenLogProbability[] TopLogProbabilities(
             float[] logits, int count, LogProbabilitySource source = LogProbabilitySource.OfModel)
@@ -108,15 +112,15 @@ namespace Bregman
             }
         }
 
-        /// <summary>The most likely tokens of a row in memory that does not move.</summary>
-        /// <param name="logits">The first of <paramref name="vocab"/> logits, aligned to 4 bytes. Only read.</param>
+        /// <summary>The most likely tokens of a row in pinned or native memory.</summary>
+        /// <param name="logits">The first of <paramref name="vocab"/> logits, aligned to 4 bytes. Read only.</param>
         /// <param name="vocab">Number of logits, at least 1.</param>
-        /// <param name="count">How many tokens, at least 1.</param>
-        /// <param name="source">Whose probabilities.</param>
-        /// <returns>As of <see cref="TopLogProbabilities(float[], int, LogProbabilitySource)"/>.</returns>
+        /// <param name="count">Number of tokens, at least 1.</param>
+        /// <param name="source">Source of the probabilities.</param>
+        /// <returns>As for <see cref="TopLogProbabilities(float[], int, LogProbabilitySource)"/>.</returns>
         /// <exception cref="ArgumentException">The count is below 1.</exception>
         /// <exception cref="BregmanException">
-        /// As of <see cref="TopLogProbabilities(float[], int, LogProbabilitySource)"/>.
+        /// As for <see cref="TopLogProbabilities(float[], int, LogProbabilitySource)"/>.
         /// </exception>
         public TokenLogProbability[] TopLogProbabilities(
             float* logits, int vocab, int count, LogProbabilitySource source = LogProbabilitySource.OfModel)
@@ -138,21 +142,23 @@ namespace Bregman
             return top;
         }
 
-        /// <summary>The most likely tokens of one row in the caller's arrays, as many as these hold.</summary>
-        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
+        /// <summary>Writes as many of the most likely tokens of one row as the arrays hold.</summary>
+        /// <param name="logits">One logit for each token of the vocabulary. Read only.</param>
         /// <param name="ids">
-        /// Receives the tokens in descending order of probability; -1 where there are no more. At least one element.
+        /// Receives the tokens in descending order of probability, then -1 if there are fewer. At least one element.
         /// </param>
         /// <param name="logProbabilities">
-        /// Receives ln p of each, -infinity where there are no more; as long as <paramref name="ids"/>.
+        /// Receives ln p of each, then -infinity if there are fewer; as long as <paramref name="ids"/>.
         /// </param>
-        /// <param name="source">Whose probabilities.</param>
-        /// <returns>The number of tokens: what the arrays hold, or as many as have a positive probability.</returns>
+        /// <param name="source">Source of the probabilities.</param>
+        /// <returns>
+        /// The number of tokens: the length of the arrays, or the number with positive probability if that is smaller.
+        /// </returns>
         /// <exception cref="ArgumentException">
-        /// An array is null or empty, is one of the others, or the last two differ in length.
+        /// An array is null, empty or given twice, or the last two have different lengths.
         /// </exception>
         /// <exception cref="BregmanException">
-        /// As of <see cref="TopLogProbabilities(float[], int, LogProbabilitySource)"/>.
+        /// As for <see cref="TopLogProbabilities(float[], int, LogProbabilitySource)"/>.
         /// </exception>
         public int TopLogProbabilities(
             float[] logits,
@@ -207,7 +213,7 @@ namespace Bregman
             }
         }
 
-        // No row has more tokens than its vocabulary, however many are asked for.
+        // Bounds the allocation: a row has no more tokens than its vocabulary.
         private static int Capacity(int count, int vocab)
         {
             Range(count, 1, nameof(count));
@@ -218,7 +224,7 @@ namespace Bregman
         {
             if (ids == 0)
             {
-                throw new ArgumentException("at least one token is asked for", nameof(ids));
+                throw new ArgumentException("must have at least one element", nameof(ids));
             }
             SameLength(ids, logProbabilities, nameof(logProbabilities));
             SameLength(ids, scores, nameof(scores));

@@ -3,16 +3,16 @@ using System;
 
 namespace Bregman
 {
-    // The same calls on spans, for runtimes whose base library has them.
+    // The calls on spans, for runtimes that have them.
     public sealed unsafe partial class Sampler
     {
         /// <summary>Decodes one row as <see cref="Decode(float[], DecodeFlags, uint[])"/> does.</summary>
-        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
-        /// <param name="flags">What to do besides.</param>
-        /// <param name="mask">Empty for none, or a bit for each token.</param>
-        /// <returns>The token and what is known of it.</returns>
+        /// <param name="logits">One logit for each token of the vocabulary. Read only.</param>
+        /// <param name="flags">What to do in addition.</param>
+        /// <param name="mask">A mask with a bit for each token; empty for none.</param>
+        /// <returns>The token, its probability and the figures that were requested.</returns>
         /// <exception cref="ArgumentException">The logits are empty.</exception>
-        /// <exception cref="BregmanException">As of the array's.</exception>
+        /// <exception cref="BregmanException">As for an array.</exception>
         public DecodeResult Decode(
             ReadOnlySpan<float> logits, DecodeFlags flags = DecodeFlags.None, ReadOnlySpan<uint> mask = default)
         {
@@ -24,14 +24,14 @@ namespace Bregman
             }
         }
 
-        /// <summary>Decodes one row of half precision logits.</summary>
-        /// <param name="logits">The bits of one logit for each token of the vocabulary. Only read.</param>
+        /// <summary>Decodes one row of 16-bit logits.</summary>
+        /// <param name="logits">The bits of one logit for each token of the vocabulary. Read only.</param>
         /// <param name="format"><see cref="LogitFormat.F16"/> or <see cref="LogitFormat.BF16"/>.</param>
-        /// <param name="flags">What to do besides.</param>
-        /// <param name="mask">Empty for none, or a bit for each token.</param>
-        /// <returns>The token and what is known of it.</returns>
+        /// <param name="flags">What to do in addition.</param>
+        /// <param name="mask">A mask with a bit for each token; empty for none.</param>
+        /// <returns>The token, its probability and the figures that were requested.</returns>
         /// <exception cref="ArgumentException">The logits are empty, or the format is not one of 16 bits.</exception>
-        /// <exception cref="BregmanException">As of the array's.</exception>
+        /// <exception cref="BregmanException">As for an array.</exception>
         public DecodeResult Decode(
             ReadOnlySpan<ushort> logits,
             LogitFormat format,
@@ -47,11 +47,11 @@ namespace Bregman
             }
         }
 
-        /// <summary>Decodes one row without exceptions for what the row itself may bring about.</summary>
-        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
-        /// <param name="result">The token; if there is none, the status, whose text is <see cref="LastError"/>.</param>
-        /// <param name="flags">What to do besides.</param>
-        /// <param name="mask">Empty for none, or a bit for each token.</param>
+        /// <summary>Decodes one row, without exceptions for errors of the row.</summary>
+        /// <param name="logits">One logit for each token of the vocabulary. Read only.</param>
+        /// <param name="result">The token, or the status; the message is <see cref="LastError"/>.</param>
+        /// <param name="flags">What to do in addition.</param>
+        /// <param name="mask">A mask with a bit for each token; empty for none.</param>
         /// <returns>Whether there is a token.</returns>
         /// <exception cref="ArgumentException">The logits are empty.</exception>
         /// <exception cref="BregmanException">The sampler is in use.</exception>
@@ -69,13 +69,15 @@ namespace Bregman
             }
         }
 
-        /// <summary>Decodes rows as <see cref="DecodeBatch(Sampler[], float[], int, DecodeResult[], BatchOptions)"/> does.</summary>
-        /// <param name="samplers">One for each row.</param>
-        /// <param name="logits">The rows, one after the other. Only read.</param>
-        /// <param name="vocab">Logits a row, at least 1.</param>
-        /// <param name="results">Receives an answer for each row, also when the call throws for a row's sake.</param>
+        /// <summary>
+        /// Decodes rows as <see cref="DecodeBatch(Sampler[], float[], int, DecodeResult[], BatchOptions)"/> does.
+        /// </summary>
+        /// <param name="samplers">One per row.</param>
+        /// <param name="logits">Consecutive rows. Read only.</param>
+        /// <param name="vocab">Logits per row, at least 1.</param>
+        /// <param name="results">Receives the result of each row, also if the call throws because a row failed.</param>
         /// <param name="options">Stride, mask, flags, threads and more answers.</param>
-        /// <exception cref="ArgumentException">As of the array's.</exception>
+        /// <exception cref="ArgumentException">As for an array.</exception>
         /// <exception cref="BregmanException">A row has no token.</exception>
         public static void DecodeBatch(
             Sampler[] samplers,
@@ -91,14 +93,14 @@ namespace Bregman
             }
         }
 
-        /// <summary>Decodes rows of half precision logits.</summary>
-        /// <param name="samplers">One for each row.</param>
-        /// <param name="logits">The bits of the rows, one after the other. Only read.</param>
+        /// <summary>Decodes rows of 16-bit logits.</summary>
+        /// <param name="samplers">One per row.</param>
+        /// <param name="logits">The bits of consecutive rows. Read only.</param>
         /// <param name="format"><see cref="LogitFormat.F16"/> or <see cref="LogitFormat.BF16"/>.</param>
-        /// <param name="vocab">Logits a row, at least 1.</param>
-        /// <param name="results">Receives an answer for each row, also when the call throws for a row's sake.</param>
+        /// <param name="vocab">Logits per row, at least 1.</param>
+        /// <param name="results">Receives the result of each row, also if the call throws because a row failed.</param>
         /// <param name="options">Stride, mask, flags, threads and more answers.</param>
-        /// <exception cref="ArgumentException">As of the array's.</exception>
+        /// <exception cref="ArgumentException">As for an array.</exception>
         /// <exception cref="BregmanException">A row has no token.</exception>
         public static void DecodeBatch(
             Sampler[] samplers,
@@ -116,14 +118,14 @@ namespace Bregman
             }
         }
 
-        /// <summary>Decodes rows without exceptions for what the rows themselves may bring about.</summary>
-        /// <param name="samplers">One for each row.</param>
-        /// <param name="logits">The rows, one after the other. Only read.</param>
-        /// <param name="vocab">Logits a row, at least 1.</param>
-        /// <param name="results">Receives each row's token, or its status, whose text is its sampler's.</param>
+        /// <summary>Decodes rows, without exceptions for errors of rows.</summary>
+        /// <param name="samplers">One per row.</param>
+        /// <param name="logits">Consecutive rows. Read only.</param>
+        /// <param name="vocab">Logits per row, at least 1.</param>
+        /// <param name="results">Receives the token or the status of each row; the message is on its sampler.</param>
         /// <param name="options">Stride, mask, flags, threads and more answers.</param>
         /// <returns>Whether every row has a token.</returns>
-        /// <exception cref="ArgumentException">As of the array's.</exception>
+        /// <exception cref="ArgumentException">As for an array.</exception>
         public static bool TryDecodeBatch(
             Sampler[] samplers,
             ReadOnlySpan<float> logits,
@@ -138,11 +140,11 @@ namespace Bregman
             }
         }
 
-        /// <summary>The decoded distribution of one row, as <see cref="Distribution(float[])"/> gives it.</summary>
-        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
+        /// <summary>The decoded distribution of one row, as <see cref="Distribution(float[])"/>.</summary>
+        /// <param name="logits">One logit for each token of the vocabulary. Read only.</param>
         /// <returns>The tokens in descending order of probability.</returns>
         /// <exception cref="ArgumentException">The logits are empty.</exception>
-        /// <exception cref="BregmanException">As of the array's.</exception>
+        /// <exception cref="BregmanException">As for an array.</exception>
         public TokenProbability[] Distribution(ReadOnlySpan<float> logits)
         {
             Row(logits.Length, 1);
@@ -152,14 +154,14 @@ namespace Bregman
             }
         }
 
-        /// <summary>The decoded distribution of one row in the caller's memory.</summary>
-        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
+        /// <summary>Writes the decoded distribution of one row.</summary>
+        /// <param name="logits">One logit for each token of the vocabulary. Read only.</param>
         /// <param name="ids">Receives the tokens in descending order of probability.</param>
-        /// <param name="probabilities">Receives a probability for each; as long as <paramref name="ids"/>.</param>
-        /// <param name="length">The number of tokens, also if the spans cannot hold them.</param>
-        /// <returns>Whether the spans can hold the tokens; if not, nothing was written to them.</returns>
-        /// <exception cref="ArgumentException">The logits are empty, or the others differ in length.</exception>
-        /// <exception cref="BregmanException">As of the array's.</exception>
+        /// <param name="probabilities">Receives the probability of each; as long as <paramref name="ids"/>.</param>
+        /// <param name="length">The number of tokens, also if the spans are too short.</param>
+        /// <returns>Whether the spans are long enough; if not, they are unchanged.</returns>
+        /// <exception cref="ArgumentException">The logits are empty, or the other spans have different lengths.</exception>
+        /// <exception cref="BregmanException">As for an array.</exception>
         public bool TryDistribution(
             ReadOnlySpan<float> logits, Span<int> ids, Span<float> probabilities, out int length)
         {
@@ -174,11 +176,11 @@ namespace Bregman
         }
 
         /// <summary>Draws different tokens from one row, as <see cref="DrawMany(float[], int)"/> does.</summary>
-        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
-        /// <param name="count">How many tokens, at least 1.</param>
-        /// <returns>The tokens in the order in which they were drawn.</returns>
+        /// <param name="logits">One logit for each token of the vocabulary. Read only.</param>
+        /// <param name="count">Number of tokens, at least 1.</param>
+        /// <returns>The tokens in the order of the draw.</returns>
         /// <exception cref="ArgumentException">The logits are empty, or the count is below 1.</exception>
-        /// <exception cref="BregmanException">As of the array's.</exception>
+        /// <exception cref="BregmanException">As for an array.</exception>
         public DrawnToken[] DrawMany(ReadOnlySpan<float> logits, int count)
         {
             Row(logits.Length, 1);
@@ -188,16 +190,18 @@ namespace Bregman
             }
         }
 
-        /// <summary>Draws different tokens into the caller's memory, as many as it holds.</summary>
-        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
-        /// <param name="ids">Receives the tokens in the order in which they were drawn; at least one element.</param>
+        /// <summary>Draws as many different tokens as the spans hold.</summary>
+        /// <param name="logits">One logit for each token of the vocabulary. Read only.</param>
+        /// <param name="ids">Receives the tokens in the order of the draw; at least one element.</param>
         /// <param name="logProbabilities">Receives ln p of each; as long as <paramref name="ids"/>.</param>
-        /// <param name="scores">Empty, or receives these with the noise added; as long as <paramref name="ids"/>.</param>
-        /// <returns>The number of tokens; the rest is as it was.</returns>
+        /// <param name="scores">
+        /// Empty, or receives ln p plus the Gumbel noise of each; as long as <paramref name="ids"/>.
+        /// </param>
+        /// <returns>The number of tokens. The other elements are unchanged.</returns>
         /// <exception cref="ArgumentException">
-        /// The logits or the ids are empty, the others differ in length, or two share memory.
+        /// The logits or the ids are empty, the other spans have different lengths, or two share memory.
         /// </exception>
-        /// <exception cref="BregmanException">As of the array's.</exception>
+        /// <exception cref="BregmanException">As for an array.</exception>
         public int DrawMany(
             ReadOnlySpan<float> logits, Span<int> ids, Span<float> logProbabilities, Span<float> scores = default)
         {
@@ -212,14 +216,14 @@ namespace Bregman
 
         /// <summary>
         /// The most likely tokens of one row, as
-        /// <see cref="TopLogProbabilities(float[], int, LogProbabilitySource)"/> gives them.
+        /// <see cref="TopLogProbabilities(float[], int, LogProbabilitySource)"/>.
         /// </summary>
-        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
-        /// <param name="count">How many tokens, at least 1.</param>
-        /// <param name="source">Whose probabilities.</param>
+        /// <param name="logits">One logit for each token of the vocabulary. Read only.</param>
+        /// <param name="count">Number of tokens, at least 1.</param>
+        /// <param name="source">Source of the probabilities.</param>
         /// <returns>The tokens in descending order of probability.</returns>
         /// <exception cref="ArgumentException">The logits are empty, or the count is below 1.</exception>
-        /// <exception cref="BregmanException">As of the array's.</exception>
+        /// <exception cref="BregmanException">As for an array.</exception>
         public TokenLogProbability[] TopLogProbabilities(
             ReadOnlySpan<float> logits, int count, LogProbabilitySource source = LogProbabilitySource.OfModel)
         {
@@ -230,18 +234,18 @@ namespace Bregman
             }
         }
 
-        /// <summary>The most likely tokens of one row in the caller's memory, as many as it holds.</summary>
-        /// <param name="logits">One logit for each token of the vocabulary. Only read.</param>
-        /// <param name="ids">Receives the tokens; -1 where there are no more. At least one element.</param>
+        /// <summary>Writes as many of the most likely tokens of one row as the spans hold.</summary>
+        /// <param name="logits">One logit for each token of the vocabulary. Read only.</param>
+        /// <param name="ids">Receives the tokens, then -1 if there are fewer. At least one element.</param>
         /// <param name="logProbabilities">
-        /// Receives ln p of each, -infinity where there are no more; as long as <paramref name="ids"/>.
+        /// Receives ln p of each, then -infinity if there are fewer; as long as <paramref name="ids"/>.
         /// </param>
-        /// <param name="source">Whose probabilities.</param>
+        /// <param name="source">Source of the probabilities.</param>
         /// <returns>The number of tokens.</returns>
         /// <exception cref="ArgumentException">
-        /// The logits or the ids are empty, the others differ in length, or two share memory.
+        /// The logits or the ids are empty, the other spans have different lengths, or two share memory.
         /// </exception>
-        /// <exception cref="BregmanException">As of the array's.</exception>
+        /// <exception cref="BregmanException">As for an array.</exception>
         public int TopLogProbabilities(
             ReadOnlySpan<float> logits,
             Span<int> ids,
@@ -257,10 +261,10 @@ namespace Bregman
             }
         }
 
-        /// <summary>Replaces one row's logits by ln p, as <see cref="Process(float[])"/> does.</summary>
+        /// <summary>Replaces the logits of one row by ln p, as <see cref="Process(float[])"/> does.</summary>
         /// <param name="logits">One logit for each token of the vocabulary, changed in place.</param>
         /// <exception cref="ArgumentException">The logits are empty.</exception>
-        /// <exception cref="BregmanException">As of the array's.</exception>
+        /// <exception cref="BregmanException">As for an array.</exception>
         public void Process(Span<float> logits)
         {
             Row(logits.Length, 1);
@@ -272,8 +276,8 @@ namespace Bregman
 
         /// <summary>Applies the chain to candidates in place, as <see cref="Apply(Candidate[])"/> does.</summary>
         /// <param name="candidates">At least one.</param>
-        /// <returns>How many are left at the span's front, and which was taken.</returns>
-        /// <exception cref="BregmanException">As of the array's.</exception>
+        /// <returns>The number of kept candidates, and the position of the selected one.</returns>
+        /// <exception cref="BregmanException">As for an array.</exception>
         public Applied Apply(Span<Candidate> candidates)
         {
             fixed (Candidate* data = candidates)
@@ -282,10 +286,10 @@ namespace Bregman
             }
         }
 
-        /// <summary>Appends tokens to the history, such as the prompt's.</summary>
+        /// <summary>Appends tokens to the history, such as those of the prompt.</summary>
         /// <param name="tokens">The tokens in their order; none negative.</param>
         /// <exception cref="BregmanException">
-        /// <see cref="Status.InvalidArgument"/>: a token is negative; then none is taken.
+        /// <see cref="Status.InvalidArgument"/>: a token is negative; then none is accepted.
         /// </exception>
         public void Accept(ReadOnlySpan<int> tokens)
         {
@@ -296,7 +300,7 @@ namespace Bregman
         }
 
         /// <summary>Allows only the tokens whose bit is set, as <see cref="SetMask(uint[])"/> does.</summary>
-        /// <param name="words">Copied; empty allows all tokens.</param>
+        /// <param name="words">Copied; empty removes the mask.</param>
         public void SetMask(ReadOnlySpan<uint> words)
         {
             fixed (uint* pointer = words)
@@ -306,11 +310,11 @@ namespace Bregman
         }
 
         /// <summary>Replaces the logit bias, as <see cref="SetLogitBias(int[], float[])"/> does.</summary>
-        /// <param name="ids">Token ids, none negative, none twice.</param>
+        /// <param name="ids">Token ids, not negative and not repeated.</param>
         /// <param name="bias">A bias for each, neither NaN nor +infinity.</param>
-        /// <exception cref="ArgumentException">They differ in length.</exception>
+        /// <exception cref="ArgumentException">The spans have different lengths.</exception>
         /// <exception cref="BregmanException">
-        /// <see cref="Status.InvalidArgument"/>: an id or a bias is not as it must be; then the old bias stays.
+        /// <see cref="Status.InvalidArgument"/>: an id or a bias is invalid; then the old bias stays.
         /// </exception>
         public void SetLogitBias(ReadOnlySpan<int> ids, ReadOnlySpan<float> bias)
         {

@@ -8,20 +8,20 @@ namespace Bregman
     public sealed unsafe partial class Sampler
     {
         /// <summary>
-        /// Appends a token to the history that stages about repetition look at. What is accepted before the first row is the
-        /// prompt: see <see cref="SetPromptLength"/>.
+        /// Appends a token to the history that stages such as penalties and dry look at. Tokens accepted before the first row
+        /// are the prompt: see <see cref="SetPromptLength"/>.
         /// </summary>
-        /// <param name="token">A token that the sequence went on with; not negative.</param>
+        /// <param name="token">A token of the sequence; not negative.</param>
         /// <exception cref="BregmanException"><see cref="Status.InvalidArgument"/>: the token is negative.</exception>
         public void Accept(int token)
         {
             Accept(&token, 1);
         }
 
-        /// <summary>Appends tokens to the history, such as the prompt's.</summary>
+        /// <summary>Appends tokens to the history, such as those of the prompt.</summary>
         /// <param name="tokens">The tokens in their order; none negative.</param>
         /// <exception cref="BregmanException">
-        /// <see cref="Status.InvalidArgument"/>: a token is negative; then none is taken.
+        /// <see cref="Status.InvalidArgument"/>: a token is negative; then none is accepted.
         /// </exception>
         public void Accept(int[] tokens)
         {
@@ -33,16 +33,16 @@ namespace Bregman
         }
 
         /// <summary>
-        /// Says that the first tokens of the history are the prompt and the others output, for a sequence that is resumed.
-        /// Stages with scope=output look at the output only.
+        /// Sets the length of the prompt: the first tokens of the history are the prompt, the others output. Stages with
+        /// scope=output look at the output only. For sequences that are resumed.
         /// </summary>
         /// <remarks>
-        /// Without this call the prompt is what was accepted before the first row was looked at, since creation or the last
-        /// reset.
+        /// Without this call the prompt ends at the first row or candidate array that is decoded, applied or processed, or of
+        /// which the decoded distribution is read, since creation or the last reset.
         /// </remarks>
-        /// <param name="length">From 0 to the number of tokens that were accepted.</param>
+        /// <param name="length">From 0 to the length of the history.</param>
         /// <exception cref="BregmanException">
-        /// <see cref="Status.InvalidArgument"/>: the history has not so many tokens; then the prompt stays as it was.
+        /// <see cref="Status.InvalidArgument"/>: the history is shorter; then the prompt is unchanged.
         /// </exception>
         public void SetPromptLength(int length)
         {
@@ -57,7 +57,10 @@ namespace Bregman
             }
         }
 
-        /// <summary>Back to as created: the seed of creation, position 0, no history, no logit bias, no mask.</summary>
+        /// <summary>
+        /// Starts another sequence: the seed of creation, position 0, and no history or learnt state. The logit bias and the
+        /// mask stay.
+        /// </summary>
         public void Reset()
         {
             Enter();
@@ -71,11 +74,12 @@ namespace Bregman
             }
         }
 
-        /// <summary>Continues with the random numbers of a seed from a position on.</summary>
+        /// <summary>Continues with the random numbers of a seed at a position.</summary>
         /// <param name="seed">The seed.</param>
         /// <param name="position">
-        /// Counts what the sampler decoded or applied: it starts at 0, and every call that succeeded moved it by one. So the
-        /// number of tokens so far resumes a sequence, on any machine.
+        /// Starts at 0; every row that is decoded and every array that is applied advances it by one. To resume a sequence
+        /// elsewhere, accept the same history, set the length of the prompt and reseed with the number of rows so far. This
+        /// does not resume stages that learn (<see cref="Stage.Learns"/>), which also depend on the tokens drawn so far.
         /// </param>
         public void Reseed(ulong seed, ulong position = 0)
         {
@@ -92,13 +96,15 @@ namespace Bregman
 
         /// <summary>
         /// Replaces the logit bias: <paramref name="bias"/>[i] is added to the logit of token <paramref name="ids"/>[i] before
-        /// any stage; -infinity bans the token. Empty arrays remove the bias.
+        /// any stage, and -infinity bans the token. Empty arrays remove the bias.
         /// </summary>
-        /// <param name="ids">Token ids, none negative, none twice; those beyond a row's vocabulary are ignored there.</param>
+        /// <param name="ids">
+        /// Token ids, not negative and not repeated. Those that are not in the vocabulary of a row have no effect on it.
+        /// </param>
         /// <param name="bias">A bias for each, neither NaN nor +infinity.</param>
-        /// <exception cref="ArgumentException">An array is null, or they differ in length.</exception>
+        /// <exception cref="ArgumentException">An array is null, or their lengths differ.</exception>
         /// <exception cref="BregmanException">
-        /// <see cref="Status.InvalidArgument"/>: an id or a bias is not as it must be; then the old bias stays.
+        /// <see cref="Status.InvalidArgument"/>: an id or a bias is invalid; then the old bias stays.
         /// </exception>
         public void SetLogitBias(int[] ids, float[] bias)
         {
@@ -113,9 +119,9 @@ namespace Bregman
         }
 
         /// <summary>Replaces the logit bias by that of a dictionary from token id to bias; an empty one removes it.</summary>
-        /// <param name="bias">As of <see cref="SetLogitBias(int[], float[])"/>.</param>
+        /// <param name="bias">As for <see cref="SetLogitBias(int[], float[])"/>.</param>
         /// <exception cref="ArgumentNullException">The dictionary is null.</exception>
-        /// <exception cref="BregmanException">As of <see cref="SetLogitBias(int[], float[])"/>.</exception>
+        /// <exception cref="BregmanException">As for <see cref="SetLogitBias(int[], float[])"/>.</exception>
         public void SetLogitBias(IReadOnlyDictionary<int, float> bias)
         {
             NotNull(bias, nameof(bias));
@@ -130,11 +136,11 @@ namespace Bregman
         }
 
         /// <summary>
-        /// Allows only the tokens whose bit is set, in every row and candidate array from now on: token t is bit t % 32 of word
-        /// t / 32 (the layout of llguidance and xgrammar), tokens beyond the words are banned. A mask that a call is given holds
-        /// as well.
+        /// Sets the mask of the sampler, which holds for every row and candidate array from now on: token t is allowed if bit t
+        /// % 32 of word t / 32 is set (the layout of llguidance and xgrammar), and tokens beyond the last word are banned. If a
+        /// call has a mask too, a token must be allowed by both.
         /// </summary>
-        /// <param name="words">Copied, so the array is the caller's again; null allows all tokens.</param>
+        /// <param name="words">Copied; null removes the mask.</param>
         /// <exception cref="ArgumentException">The array is empty.</exception>
         public void SetMask(uint[] words)
         {
@@ -145,11 +151,11 @@ namespace Bregman
             }
         }
 
-        /// <summary>Sets the mask from memory that does not move, such as a grammar engine's own.</summary>
+        /// <summary>Sets the mask from memory that does not move, such as a grammar engine's.</summary>
         /// <param name="words">The first of <paramref name="count"/> words, aligned to 4 bytes. Copied.</param>
-        /// <param name="count">Number of words; 0 with a null pointer allows all tokens.</param>
+        /// <param name="count">Number of words; 0 with a null pointer removes the mask.</param>
         /// <exception cref="BregmanException">
-        /// <see cref="Status.InvalidArgument"/>: one without the other, misaligned, or negative; then the old mask stays.
+        /// <see cref="Status.InvalidArgument"/>: only one of the two, misaligned or negative; then the old mask stays.
         /// </exception>
         public void SetMask(uint* words, int count)
         {
@@ -164,7 +170,9 @@ namespace Bregman
             }
         }
 
-        /// <summary>The chain in its canonical form, which the constructor takes again.</summary>
+        /// <summary>
+        /// The chain in its canonical form, which the constructor accepts and which has stages in the place of macros.
+        /// </summary>
         /// <returns>The text.</returns>
         public string Describe()
         {

@@ -5,23 +5,23 @@ using Bregman.Interop;
 namespace Bregman
 {
     /// <summary>
-    /// A chain such as <c>temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw</c> with the state of one sequence: random
-    /// seed and position, history, logit bias, mask.
+    /// A chain such as <c>temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw</c> and the state of one sequence: seed and
+    /// position of its random numbers, history, logit bias, mask, and what stages that learn have learnt.
     /// </summary>
     /// <remarks>
     /// <para>
-    /// One thread at a time may use a sampler; a call that finds it in use by another fails with
-    /// <see cref="Status.InvalidArgument"/> and changes nothing. Different samplers are independent, also clones. A call that
-    /// fails changes nothing and advances nothing.
+    /// One thread at a time may use a sampler; a call on a sampler that is in use fails with
+    /// <see cref="Status.InvalidArgument"/>. Different samplers are independent, clones too. A call that fails changes nothing
+    /// and advances nothing.
     /// </para>
     /// <para>
     /// The same chain, seed, position and logits give the same token, on every machine, with any number of threads, in any
-    /// batch. No call that decodes allocates memory on the managed heap, once a batch of that size was decoded by the thread.
+    /// batch. Decoding allocates no managed memory after the first batch of that size on the thread.
     /// </para>
     /// <para>
-    /// Dispose it to free its native memory at once; else the finaliser does. Every call on a disposed sampler throws
-    /// <see cref="ObjectDisposedException"/>, and every call throws <see cref="DllNotFoundException"/> if the native library
-    /// is not to be found.
+    /// Dispose it to free its native memory at once; otherwise the finaliser does. Calls on a disposed sampler throw
+    /// <see cref="ObjectDisposedException"/>, and all calls throw <see cref="DllNotFoundException"/> if the native library is
+    /// not found.
     /// </para>
     /// </remarks>
     public sealed unsafe partial class Sampler : IDisposable
@@ -30,17 +30,17 @@ namespace Bregman
 
         private readonly SamplerHandle handle;
 
-        // 0, or the id of the managed thread whose call is inside (negative: in a batch). Guards the message on the handle too, which dies with the
-        // handle's next call.
+        // 0, or the id of the managed thread that uses the sampler, negative in a batch. Also guards the message on the handle,
+        // which the next call on it overwrites.
         private int user;
 
-        // The handle itself is closed only when the last call that uses it ends.
+        // The handle is closed when the last call that uses it ends.
         private volatile bool disposed;
 
         /// <summary>Creates a sampler at position 0 of the random numbers of a seed.</summary>
-        /// <param name="chain">The chain's text; the project's README lists the stages.</param>
-        /// <param name="seed">The same seed gives the same tokens, always: none means "random".</param>
-        /// <exception cref="ArgumentException">The chain is null or has a NUL character.</exception>
+        /// <param name="chain">The text of the chain, at most 65 536 bytes and 64 stages.</param>
+        /// <param name="seed">Every seed is reproducible; none means "random".</param>
+        /// <exception cref="ArgumentException">The chain is null or contains a NUL.</exception>
         /// <exception cref="BregmanException">
         /// <see cref="Status.InvalidChain"/>: the message names the stage, the parameter and its range.
         /// <see cref="Status.Unsupported"/>: an alpha outside the range in which the solver is proven, or the environment
@@ -54,13 +54,12 @@ namespace Bregman
         /// <summary>
         /// Creates a sampler whose chain names generators of divergences: <c>bregman(generator=mine, lambda=0.01) | draw</c>.
         /// </summary>
-        /// <param name="chain">The chain's text.</param>
-        /// <param name="seed">The same seed gives the same tokens, always.</param>
-        /// <param name="generators">The generators that the chain may name; null or empty for none.</param>
-        /// <exception cref="ArgumentException">The chain or a generator is null, or a text has a NUL character.</exception>
+        /// <param name="chain">The text of the chain.</param>
+        /// <param name="seed">Every seed is reproducible.</param>
+        /// <param name="generators">The generators that the chain can name; null or empty for none.</param>
+        /// <exception cref="ArgumentException">The chain or a generator is null, or a text contains a NUL.</exception>
         /// <exception cref="BregmanException">
-        /// As the other constructor's; <see cref="Status.InvalidChain"/> also if a generator that the chain uses is not what it
-        /// must be.
+        /// As for the other constructor; <see cref="Status.InvalidChain"/> also if a generator that the chain uses is invalid.
         /// </exception>
         public Sampler(string chain, ulong seed, params Generator[] generators)
         {
@@ -84,7 +83,7 @@ namespace Bregman
         }
 
         /// <summary>
-        /// The message of the last failing call on this sampler, also of a row in a batch; "" if none has failed.
+        /// The message of the last call on this sampler that failed, rows of batches included; "" if none has.
         /// </summary>
         public string LastError
         {
@@ -103,9 +102,10 @@ namespace Bregman
         }
 
         /// <summary>
-        /// Creates an independent sampler in the same state: chain, seed, random position, history, logit bias and mask included.
+        /// Creates an independent sampler in the same state: chain, seed, random position, history, logit bias, mask, and what
+        /// stages that learn have learnt.
         /// </summary>
-        /// <returns>The clone, to be disposed like any other.</returns>
+        /// <returns>The clone, which the caller disposes.</returns>
         public Sampler Clone()
         {
             Enter();
@@ -123,7 +123,7 @@ namespace Bregman
         }
 
         /// <summary>
-        /// Frees the native memory: at once, or when a call that is running on another thread ends. Calling it again does
+        /// Frees the native memory: at once, or at the end of a call that is running on another thread. Calling it again does
         /// nothing.
         /// </summary>
         public void Dispose()
@@ -171,7 +171,7 @@ namespace Bregman
             Volatile.Write(ref user, 0);
         }
 
-        // To be called inside.
+        // To be called while the sampler is marked as in use.
         private string Message()
         {
             return Utf8.Read(NativeMethods.bregman_sampler_error(handle));

@@ -2,7 +2,7 @@ using System.Collections.Generic;
 
 namespace Bregman
 {
-    /// <summary>Kind of a stage's parameter.</summary>
+    /// <summary>Kind of a parameter.</summary>
     public enum ParameterKind : uint
     {
         /// <summary>A number from <see cref="StageParameter.Minimum"/> to <see cref="StageParameter.Maximum"/>.</summary>
@@ -14,7 +14,7 @@ namespace Bregman
         /// <summary>One of the words in <see cref="StageParameter.Choices"/>.</summary>
         Choice = 2,
 
-        /// <summary>A name that the host gave to something.</summary>
+        /// <summary>A name given by the host, such as that of a <see cref="Generator"/>.</summary>
         Name = 3,
 
         /// <summary>Token ids, separated by spaces, such as "2 32000".</summary>
@@ -52,33 +52,37 @@ namespace Bregman
         /// <summary>Other names that are accepted.</summary>
         public IReadOnlyList<string> Aliases { get; }
 
-        /// <summary>What it does, in a sentence.</summary>
+        /// <summary>What it does, in one sentence.</summary>
         public string Summary { get; }
 
-        /// <summary>What it is if it is not given; null if there is no default.</summary>
+        /// <summary>Its value if it is not given; null if there is no default.</summary>
         public string DefaultValue { get; }
 
-        /// <summary>What values it takes.</summary>
+        /// <summary>The kind of its values.</summary>
         public ParameterKind Kind { get; }
 
-        /// <summary>The words of a <see cref="ParameterKind.Choice"/>; else empty.</summary>
+        /// <summary>The words that a <see cref="ParameterKind.Choice"/> accepts; otherwise empty.</summary>
         public IReadOnlyList<string> Choices { get; }
 
-        /// <summary>Smallest value of a <see cref="ParameterKind.Number"/> or <see cref="ParameterKind.Count"/>; else 0.</summary>
+        /// <summary>
+        /// Smallest value of a <see cref="ParameterKind.Number"/> or <see cref="ParameterKind.Count"/>; otherwise 0.
+        /// </summary>
         public double Minimum { get; internal set; }
 
-        /// <summary>Largest value of a <see cref="ParameterKind.Number"/> or <see cref="ParameterKind.Count"/>; else 0.</summary>
+        /// <summary>
+        /// Largest value of a <see cref="ParameterKind.Number"/> or <see cref="ParameterKind.Count"/>; otherwise 0.
+        /// </summary>
         public double Maximum { get; internal set; }
 
-        /// <summary>Whether <see cref="Minimum"/> itself is excluded.</summary>
+        /// <summary>Whether <see cref="Minimum"/> itself is not accepted.</summary>
         public bool MinimumExcluded { get; internal set; }
 
         /// <summary>Whether it must be given.</summary>
         public bool Required { get; internal set; }
 
         /// <summary>
-        /// 0, or a number from 1: parameters of the stage with the same number exclude each other, and one of them must be given
-        /// unless one has a default.
+        /// 0 for no group, or the number of a group, from 1. Parameters of a stage in the same group exclude each other, and
+        /// one of them must be given unless one has a default.
         /// </summary>
         public int Group { get; internal set; }
     }

@@ -1,33 +1,33 @@
 namespace Bregman
 {
-    /// <summary>How a call or a row ended.</summary>
+    /// <summary>Status of a call or a row.</summary>
     public enum Status : uint
     {
-        /// <summary>The call did what it says.</summary>
+        /// <summary>Success.</summary>
         Ok = 0,
 
-        /// <summary>An argument is missing, out of range or in use by another call.</summary>
+        /// <summary>An argument is null, misaligned or out of its range, or the sampler is in use.</summary>
         InvalidArgument = 1,
 
-        /// <summary>The chain's text does not parse, or a parameter in it is out of its range.</summary>
+        /// <summary>The text of the chain is too long or does not parse, or a parameter is out of its range.</summary>
         InvalidChain = 2,
 
-        /// <summary>A logit that may be sampled is NaN or +infinity.</summary>
+        /// <summary>A logit that is not masked is NaN or +infinity.</summary>
         InvalidLogits = 3,
 
-        /// <summary>Every token is masked or -infinity.</summary>
+        /// <summary>Every logit is masked or -infinity.</summary>
         EmptySupport = 4,
 
-        /// <summary>A user's generator led to no solution, or returned NaN.</summary>
+        /// <summary>A generator returned NaN, or the solver found no solution with it.</summary>
         NoConvergence = 5,
 
-        /// <summary>The caller's buffers cannot hold the answer.</summary>
+        /// <summary>The caller's buffers are too small for the result.</summary>
         BufferTooSmall = 6,
 
-        /// <summary>Valid, but not with this chain, this version or on this machine.</summary>
+        /// <summary>The call is valid, but not with this chain, in this version or on this machine.</summary>
         Unsupported = 7,
 
-        /// <summary>A defect of the native library, caught before it could reach the caller.</summary>
+        /// <summary>A defect of the native library. Please report it.</summary>
         Internal = 8,
     }
 }

@@ -1,6 +1,6 @@
 namespace Bregman
 {
-    /// <summary>One of a row's most likely tokens.</summary>
+    /// <summary>A token and its log-probability.</summary>
     public readonly struct TokenLogProbability
     {
         internal TokenLogProbability(int token, float logProbability)
@@ -9,7 +9,7 @@ namespace Bregman
             LogProbability = logProbability;
         }
 
-        /// <summary>The token's id.</summary>
+        /// <summary>The token.</summary>
         public int Token { get; }
 
         /// <summary>Natural logarithm of its probability.</summary>

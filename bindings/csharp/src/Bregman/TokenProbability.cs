@@ -9,7 +9,7 @@ namespace Bregman
             Probability = probability;
         }
 
-        /// <summary>The token's id.</summary>
+        /// <summary>The token.</summary>
         public int Token { get; }
 
         /// <summary>Its probability, in (0, 1].</summary>

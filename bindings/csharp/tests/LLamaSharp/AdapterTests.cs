@@ -7,13 +7,13 @@ using LLama.Sampling;
 
 namespace Bregman.Tests
 {
-    /// <summary>The LLamaSharp adapters, against the declarations in Mirror.cs.</summary>
+    /// <summary>The LLamaSharp adapters, with the declarations in Mirror.cs.</summary>
     internal static unsafe class AdapterTests
     {
         private static readonly float[] Logits = Inputs.Row(500, 31);
 
         [Test]
-        public static void TheMirrorHasLlamaCppsLayout()
+        public static void MirrorHasLlamaCppsLayout()
         {
             Check.Equal(12, Marshal.SizeOf(typeof(LLamaTokenData)));
             Check.Equal(32, Marshal.SizeOf(typeof(LLamaTokenDataArrayNative)));
@@ -23,7 +23,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void AStageThatTransforms()
+        public static void TransformingStageKeepsCandidates()
         {
             var candidates = Candidates(Logits);
             using (var stage = new BregmanStage("bregman(alpha=2, k=6)", 0))
@@ -46,7 +46,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void AStageThatDrawsAndItsClone()
+        public static void DrawingStageAndItsCloneSelectTheSameTokens()
         {
             var expected = Inputs.Alone(Inputs.Chain, 4, Logits, 12);
             using (ICustomSampler stage = new BregmanStage(Inputs.Chain, 4))
@@ -63,9 +63,9 @@ namespace Bregman.Tests
             }
         }
 
-        /// <summary>An exception would cross llama.cpp's frames and end the process.</summary>
+        /// <summary>An exception that crossed llama.cpp's frames would end the process.</summary>
         [Test]
-        public static void AStageThrowsNothingIntoNativeCode()
+        public static void StageThrowsNothingIntoNativeCode()
         {
             var spoilt = (float[])Logits.Clone();
             spoilt[7] = float.NaN;
@@ -87,7 +87,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void APipelineSamplesARowOfTheContext()
+        public static void PipelineSamplesFromTheContextsLogits()
         {
             var context = new SafeLLamaContextHandle(new float[500], Logits);
             var expected = Inputs.Alone(Inputs.Chain, 9, Logits, 30);
@@ -103,7 +103,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void APipelinesFailureIsAnException()
+        public static void PipelineThrowsOnFailure()
         {
             using (ISamplingPipeline pipeline = new BregmanPipeline("draw", 0))
             {
@@ -116,7 +116,7 @@ namespace Bregman.Tests
         }
 
         [Test]
-        public static void APipelineAppliesToAManagedArray()
+        public static void PipelineAppliesToAManagedArray()
         {
             var candidates = Candidates(Logits);
             using (ISamplingPipeline pipeline = new BregmanPipeline("top_k(4)", 0))

@@ -2,8 +2,8 @@ using System;
 using System.Buffers;
 using System.Runtime.InteropServices;
 
-// What the adapters use of LLamaSharp, declared anew with the same names, signatures and layouts: so they are compiled and
-// run where the package is not to be had. LLamaSharp's own tests hold these layouts against llama.h.
+// The parts of LLamaSharp that the adapters use, declared with the same names, signatures and layouts, so that the adapters
+// are compiled and run without the package. LLamaSharp's own tests compare these layouts with llama.h.
 namespace LLama.Native
 {
     /// <summary>llama_token</summary>

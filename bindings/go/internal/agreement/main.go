@@ -14,7 +14,7 @@ import (
 	bregman "github.com/bregman-decoding/bregman/bindings/go"
 )
 
-// driver is what the lines so far have made.
+// driver has the sets, masks and samplers so far.
 type driver struct {
 	dir      string
 	sets     map[string]*set
@@ -107,7 +107,7 @@ func (d *driver) sampler(name string) *bregman.Sampler {
 	return s
 }
 
-// adopt gives a sampler its name, and closes the one that had it.
+// adopt gives a sampler a name, and closes the one that had it.
 func (d *driver) adopt(name string, s *bregman.Sampler) {
 	if err := d.samplers[name].Close(); err != nil {
 		panic(err)

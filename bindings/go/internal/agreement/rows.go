@@ -12,12 +12,12 @@ import (
 	bregman "github.com/bregman-decoding/bregman/bindings/go"
 )
 
-// set is logits of one format, row after row.
+// set is consecutive rows of logits in one format.
 type set struct {
 	width  int
 	format string
 	f32    []float32 // if the format is f32
-	half   []uint16  // else
+	half   []uint16  // otherwise
 }
 
 type mask struct {
@@ -91,12 +91,12 @@ func (s *set) change(row, index int, words []string) {
 	}
 }
 
-// row is the first logits of a row; only f32 sets have one.
+// row returns the first logits of a row of an f32 set.
 func (s *set) row(row, vocab int) []float32 {
 	return s.f32[row*s.width:][:vocab]
 }
 
-// into gives a batch the rows from first on.
+// into sets the rows of a batch, from first on.
 func (s *set) into(batch *bregman.Batch, first int) {
 	switch start := first * s.width; s.format {
 	case "f32":
@@ -152,7 +152,7 @@ func hex(word string) uint32 {
 
 func fromBits(b uint32) float32 { return math.Float32frombits(b) }
 
-// bits is a figure as the output has it.
+// bits formats a value for the output.
 func bits(v float32) string {
 	if v != v {
 		return "nan"
@@ -160,7 +160,7 @@ func bits(v float32) string {
 	return fmt.Sprintf("%08x", math.Float32bits(v))
 }
 
-// summary counts what is not -infinity and hashes all.
+// summary counts the values that are not -infinity, and hashes all.
 func summary(logits []float32) (kept int, hash uint64) {
 	h := fnv.New64a()
 	for _, v := range logits {

@@ -1,6 +1,6 @@
 //go:build cgo && !windows
 
-// Package baseline makes the calls of a benchmark from C, to tell what the way from Go costs.
+// Package baseline makes the calls of a benchmark from C, to measure the cost of calling from Go.
 package baseline
 
 /*
@@ -21,7 +21,7 @@ static int baseline_open(const char *path) {
         && (*(void **)&decode = dlsym(library, "bregman_decode"));
 }
 
-// Decodes a row of one logit n times; what bregman_decode returned last.
+// Decodes a row of one logit n times, and returns the last status.
 static uint32_t baseline_decode(size_t n) {
     const float logit = 1;
     bregman_sampler *sampler;

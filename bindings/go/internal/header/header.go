@@ -1,6 +1,6 @@
 //go:build cgo
 
-// Package header is include/bregman.h as a C compiler understands it, for the tests that hold this module against it.
+// Package header is include/bregman.h as a C compiler sees it, for tests that compare this module with it.
 package header
 
 /*
@@ -9,7 +9,7 @@ package header
 */
 import "C"
 
-// The structs that this module has in Go too.
+// The structs that this module declares in Go.
 type (
 	Result    = C.bregman_result
 	Candidate = C.bregman_candidate

@@ -16,7 +16,7 @@ func DecodeBatch(handles []uintptr, batch *Batch, logits unsafe.Pointer, mask []
 		(*C.uint32_t)(unsafe.SliceData(mask)), results))
 }
 
-// DecodeBatchAnswers is DecodeBatch with more answers, whose slices are as long as they say for so many rows.
+// DecodeBatchAnswers is DecodeBatch with answers, whose slices have the stated lengths.
 func DecodeBatchAnswers(handles []uintptr, batch *Batch, logits unsafe.Pointer, mask []uint32, results unsafe.Pointer,
 	answers *Answers) uint32 {
 	shape, wanted := batch.shape(len(handles)), answers.shape()
@@ -27,7 +27,7 @@ func DecodeBatchAnswers(handles []uintptr, batch *Batch, logits unsafe.Pointer, 
 		(*C.uint32_t)(unsafe.SliceData(answers.KeptMask))))
 }
 
-// shape is all but the pointers.
+// shape is the struct without its pointers.
 func (b *Batch) shape(rows int) C.bregman_batch {
 	return C.bregman_batch{
 		struct_size: C.sizeof_bregman_batch,
@@ -41,7 +41,7 @@ func (b *Batch) shape(rows int) C.bregman_batch {
 	}
 }
 
-// shape is all but the pointers.
+// shape is the struct without its pointers.
 func (a *Answers) shape() C.bregman_answers {
 	return C.bregman_answers{
 		struct_size:      C.sizeof_bregman_answers,
@@ -54,7 +54,7 @@ func (a *Answers) shape() C.bregman_answers {
 	}
 }
 
-// TopLogprobs writes a row's most likely tokens; both slices have the same length.
+// TopLogprobs writes the most likely tokens of a row; both slices have the same length.
 func TopLogprobs(handle uintptr, logits []float32, source uint32, ids []int32, logprobs []float32) (n int, status uint32) {
 	var length C.size_t
 	status = uint32(C.go_top_logprobs(C.uintptr_t(handle), (*C.float)(unsafe.SliceData(logits)), C.size_t(len(logits)),
@@ -63,7 +63,7 @@ func TopLogprobs(handle uintptr, logits []float32, source uint32, ids []int32, l
 	return int(length), status
 }
 
-// DrawMany draws as many tokens as ids has room for; all slices have the same length, but scores may be nil.
+// DrawMany draws len(ids) tokens; all slices have the same length, but scores may be nil.
 func DrawMany(handle uintptr, logits []float32, ids []int32, logprobs, scores []float32) (n int, status uint32) {
 	var length C.size_t
 	status = uint32(C.go_draw_many(C.uintptr_t(handle), (*C.float)(unsafe.SliceData(logits)), C.size_t(len(logits)),

@@ -1,4 +1,4 @@
-/* What Go calls: the library's functions through the table, with handles as numbers and no struct that holds a pointer. */
+/* Functions for Go: those of the library through the table, with handles as numbers and no structs with pointers. */
 #ifndef BREGMAN_GO_CALLS_H
 #define BREGMAN_GO_CALLS_H
 
@@ -11,7 +11,7 @@ static inline const char *go_version(void) { return bregman_go->version(); }
 static inline const char *go_simd_level(void) { return bregman_go->simd_level(); }
 static inline const char *go_status_text(uint32_t status) { return bregman_go->status_text(status); }
 
-/* The catalogue of stages, or that of macros. */
+/* The stages, or the macros. */
 static inline size_t go_stage_count(int macros) {
     return macros ? bregman_go->macro_count() : bregman_go->stage_count();
 }
@@ -67,7 +67,7 @@ static inline uint32_t go_decode(uintptr_t handle, const float *logits, size_t v
     return bregman_go->decode(go_handle(handle), logits, vocab, (bregman_result *)out);
 }
 
-/* The structs come without their pointers: Go may not hand over memory that itself points to Go's memory. */
+/* The structs have no pointers: Go must not pass memory that points to memory of Go. */
 static inline uint32_t go_decode_batch(const uintptr_t *handles, const bregman_batch *shape, const void *logits,
                                        const uint32_t *mask, void *results) {
     bregman_batch batch = *shape;
@@ -123,7 +123,7 @@ static inline uint32_t go_apply(uintptr_t handle, void *data, size_t *size, int6
 
 static inline uintptr_t go_llama_iface(void) { return (uintptr_t)bregman_go->llama_iface(); }
 
-/* Calls the host's llama_sampler_init, which is C and calls nothing of Go's. */
+/* Calls the host's llama_sampler_init, which does not call Go. */
 static inline uint32_t go_llama_attach(uintptr_t init, uintptr_t handle, uintptr_t *out) {
     void *made = NULL;
     uint32_t status = bregman_go->llama_attach((const void *)init, go_handle(handle), &made);

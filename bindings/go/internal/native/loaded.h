@@ -1,4 +1,4 @@
-/* Loading the library while the program runs. */
+/* Loading the library at run time. */
 #ifndef BREGMAN_GO_LOADED_H
 #define BREGMAN_GO_LOADED_H
 
@@ -6,7 +6,7 @@
 
 enum { BREGMAN_GO_OPENED, BREGMAN_GO_NOT_OPENED, BREGMAN_GO_NO_BREGMAN };
 
-/* Loads the library and fills the table. `why` receives the reason of a failure, which leaves the table as it was. */
+/* Loads the library and sets the table. On failure the table is unchanged, and `why` receives the reason. */
 int bregman_go_open(const char *path, char *why, size_t size);
 
 #endif

@@ -1,14 +1,14 @@
 //go:build cgo && (!windows || bregman_link || bregman_static)
 
-// Package native calls the C library and decides nothing: handles are numbers, statuses are the library's, and lengths
-// are the caller's word. [Open] must have succeeded before any other call.
+// Package native calls the C library: handles are numbers, statuses are the library's, and the caller guarantees the
+// lengths. [Open] must have succeeded before any other call.
 package native
 
 /*
 #cgo CFLAGS: -std=gnu11 -O2 -Wall -Wextra
 #include "calls.h"
 
-// No call keeps a pointer, and none calls Go back.
+// No call keeps a pointer or calls back into Go.
 #cgo noescape go_new
 #cgo nocallback go_new
 #cgo noescape go_clone
@@ -52,13 +52,13 @@ import "unsafe"
 
 //go:generate cp ../../../../include/bregman.h bregman.h
 
-// longestError is the room for the message of a sampler that could not be made.
+// longestError is the size of the buffer for messages of New.
 const longestError = 4096
 
-// ABIVersion is the version of the loaded library's binary interface.
+// ABIVersion is the version of the ABI of the loaded library.
 func ABIVersion() uint32 { return uint32(C.go_abi_version()) }
 
-// Version is the library's version.
+// Version is the version of the library.
 func Version() string { return C.GoString(C.go_version()) }
 
 // SIMDLevel is the instruction set in use.
@@ -67,7 +67,7 @@ func SIMDLevel() string { return C.GoString(C.go_simd_level()) }
 // StatusText is a status in words.
 func StatusText(status uint32) string { return C.GoString(C.go_status_text(C.uint32_t(status))) }
 
-// New makes a sampler; chain ends with a NUL. On a failure there is a message and no handle.
+// New makes a sampler; chain ends with a NUL. On failure it returns a message and no handle.
 func New(chain []byte, seed uint64) (handle uintptr, status uint32, message string) {
 	var out C.uintptr_t
 	failure := make([]byte, longestError)
@@ -89,7 +89,7 @@ func Clone(handle uintptr) (clone uintptr, status uint32) {
 // Free frees a sampler.
 func Free(handle uintptr) { C.go_free(C.uintptr_t(handle)) }
 
-// Reset brings a sampler back to as created.
+// Reset returns a sampler to its state after creation.
 func Reset(handle uintptr) uint32 { return uint32(C.go_reset(C.uintptr_t(handle))) }
 
 // Reseed continues with the random numbers of a seed at a position.
@@ -108,12 +108,12 @@ func SetLogitBias(handle uintptr, ids []int32, bias []float32) uint32 {
 		(*C.float)(unsafe.SliceData(bias)), C.size_t(len(ids))))
 }
 
-// SetMask allows only the tokens whose bit is set; nil allows all.
+// SetMask sets the mask; nil removes it.
 func SetMask(handle uintptr, words []uint32) uint32 {
 	return uint32(C.go_set_mask(C.uintptr_t(handle), (*C.uint32_t)(unsafe.SliceData(words)), C.size_t(len(words))))
 }
 
-// SetPromptLength says how much of the history is the prompt; n is not negative.
+// SetPromptLength sets the length of the prompt; n is not negative.
 func SetPromptLength(handle uintptr, n int) uint32 {
 	return uint32(C.go_set_prompt_length(C.uintptr_t(handle), C.size_t(n)))
 }
@@ -138,7 +138,7 @@ func Decode(handle uintptr, logits []float32, result unsafe.Pointer) uint32 {
 	return uint32(C.go_decode(C.uintptr_t(handle), (*C.float)(unsafe.SliceData(logits)), C.size_t(len(logits)), result))
 }
 
-// Distribution writes a row's distribution; both slices have the same length.
+// Distribution writes the distribution of a row; both slices have the same length.
 func Distribution(handle uintptr, logits []float32, ids []int32, probs []float32) (n int, status uint32) {
 	var length C.size_t
 	status = uint32(C.go_distribution(C.uintptr_t(handle), (*C.float)(unsafe.SliceData(logits)), C.size_t(len(logits)),
@@ -146,12 +146,12 @@ func Distribution(handle uintptr, logits []float32, ids []int32, probs []float32
 	return int(length), status
 }
 
-// Process replaces logits by the decoded distribution's logarithms.
+// Process replaces the logits by ln p of the decoded distribution.
 func Process(handle uintptr, logits []float32) uint32 {
 	return uint32(C.go_process(C.uintptr_t(handle), (*C.float)(unsafe.SliceData(logits)), C.size_t(len(logits))))
 }
 
-// Apply works on n bregman_candidate in place.
+// Apply applies the chain to n bregman_candidate in place.
 func Apply(handle uintptr, data unsafe.Pointer, n int, sorted bool) (size int, selected int64, isSorted bool, status uint32) {
 	kept, at, order := C.size_t(n), C.int64_t(-1), C.uint8_t(0)
 	if sorted {
@@ -171,5 +171,5 @@ func LlamaAttach(init, handle uintptr) (stage uintptr, status uint32) {
 	return uintptr(out), status
 }
 
-// LlamaSampler is the handle inside a stage, 0 if it is none of ours.
+// LlamaSampler is the handle of a stage, 0 for other samplers.
 func LlamaSampler(stage uintptr) uintptr { return uintptr(C.go_llama_sampler(C.uintptr_t(stage))) }

@@ -1,6 +1,6 @@
 //go:build !cgo || (windows && !bregman_link && !bregman_static)
 
-// Package native calls the C library. This build cannot: [Open] says so, and nothing else is reached.
+// Package native calls the C library. This build cannot: [Open] returns an error, and nothing else is called.
 package native
 
 import "unsafe"

@@ -12,14 +12,14 @@ import "C"
 
 import "fmt"
 
-// Open checks the version of the library that the program was linked with; there is nothing to load from a path.
+// Open checks the version of the library that the program is linked with; a path is an error.
 func Open(path string) error {
 	if path != "" {
-		return fmt.Errorf("%w: the program was linked with the library, %s is not loaded", ErrWrongLibrary, path)
+		return fmt.Errorf("%w: the program is linked with the library, so that %s cannot be loaded", ErrWrongLibrary, path)
 	}
 	api := C.bregman_get_api(C.BREGMAN_ABI_VERSION)
 	if api == nil {
-		return fmt.Errorf("%w: it does not serve ABI version %d", ErrWrongLibrary, C.BREGMAN_ABI_VERSION)
+		return fmt.Errorf("%w: it does not have version %d of the ABI", ErrWrongLibrary, C.BREGMAN_ABI_VERSION)
 	}
 	if C.bregman_go_suffices(api) == 0 {
 		return fmt.Errorf("%w: it is older than this package", ErrWrongLibrary)

@@ -19,9 +19,8 @@ import (
 	"unsafe"
 )
 
-// Open loads the library from a path or, if that is empty, from the first of these places that is given or has it: the
-// environment variable BREGMAN_LIBRARY (a path, and then no other place), the directory of the program, and where the
-// system's loader looks.
+// Open loads the library from path. If that is empty, it loads from the path in the environment variable
+// BREGMAN_LIBRARY, or if that is not set, from the directory of the program or by the system's loader.
 func Open(path string) error {
 	if path == "" {
 		path = os.Getenv("BREGMAN_LIBRARY")
@@ -54,7 +53,7 @@ func places() []string {
 
 func open(path string) error {
 	if strings.IndexByte(path, 0) >= 0 {
-		return fmt.Errorf("%w: a path has no NUL", ErrNoLibrary)
+		return fmt.Errorf("%w: the path contains a NUL", ErrNoLibrary)
 	}
 	text := C.CString(path)
 	defer C.free(unsafe.Pointer(text))

@@ -1,6 +1,6 @@
 //go:build cgo && (bregman_link || bregman_static)
 
-// The library is part of the program.
+// The program is linked with the library.
 #include "api.h"
 
 const bregman_api *bregman_go;

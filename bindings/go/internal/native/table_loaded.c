@@ -1,6 +1,6 @@
 //go:build cgo && !bregman_link && !bregman_static && !windows
 
-// The library is loaded when the program runs.
+// The library is loaded at run time.
 #include "loaded.h"
 
 #include <dlfcn.h>
@@ -14,7 +14,7 @@ static void say(char *why, size_t size) {
 }
 
 int bregman_go_open(const char *path, char *why, size_t size) {
-    // Never closed: the library may have threads of its own, and handles live anywhere.
+    // Never closed: the library may have threads and handles.
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         say(why, size);
@@ -28,7 +28,7 @@ int bregman_go_open(const char *path, char *why, size_t size) {
     }
     const bregman_api *api = get_api(BREGMAN_ABI_VERSION);
     if (!api) {
-        snprintf(why, size, "it does not serve ABI version %u", BREGMAN_ABI_VERSION);
+        snprintf(why, size, "it does not have version %u of the ABI", BREGMAN_ABI_VERSION);
         return BREGMAN_GO_NO_BREGMAN;
     }
     if (!bregman_go_suffices(api)) {

@@ -3,12 +3,12 @@ package native
 import "errors"
 
 var (
-	// ErrNoCgo says that the program was built in a way that cannot call C.
+	// ErrNoCgo: the program was built in a way that cannot call C.
 	ErrNoCgo = errors.New("bregman: built without cgo: set CGO_ENABLED=1 (on Windows, also the tag bregman_link or " +
 		"bregman_static) and have a C compiler")
-	// ErrNoLibrary says that there is no file to load.
+	// ErrNoLibrary: there is no file to load.
 	ErrNoLibrary = errors.New("bregman: the native library could not be loaded")
-	// ErrWrongLibrary says that what was loaded is not this library, or another version of it.
+	// ErrWrongLibrary: the file is not this library, or another version of it.
 	ErrWrongLibrary = errors.New("bregman: not the native library that this package needs")
 )
 
@@ -37,13 +37,13 @@ type Parameter struct {
 	Group       int
 }
 
-// Batch is what a bregman_batch says, beside its pointers and its number of rows.
+// Batch is a bregman_batch without its pointers and its number of rows.
 type Batch struct {
 	Format, Flags, Threads       uint32
 	Vocab, RowStride, MaskStride int
 }
 
-// Answers is a bregman_answers: what a batch is asked besides tokens, and where that goes; nil asks for nothing.
+// Answers is a bregman_answers; slices that are nil are not computed.
 type Answers struct {
 	Source           uint32
 	Logprobs         []float32

@@ -9,14 +9,14 @@ same token, bit for bit, on every instruction set, with any number of threads, i
 For use in a host: `bregman.transformers`, `bregman.vllm`, `bregman.llama_cpp`.
 """
 
-from bregman._results import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want
+from bregman._answers import Answers
 from bregman._arrays import pack_mask
 from bregman._batch import RESULT, decode_batch
 from bregman._catalogue import Kind, Parameter, Stage, macros, stages
 from bregman._generator import Generator
 from bregman._library import ABI_VERSION, simd_level, version
+from bregman._results import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want
 from bregman._sampler import Sampler
-from bregman._answers import Answers
 from bregman.errors import (
     BregmanError,
     BufferTooSmallError,

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bregman import _arrays
-from bregman._results import Source
 from bregman._arguments import uint64
 from bregman._library import ffi
+from bregman._results import Source
 from bregman.errors import InvalidArgumentError
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bregman import _arrays
-from bregman._results import Want
 from bregman._arrays import Array
 from bregman._library import ffi, lib
+from bregman._results import Want
 from bregman.errors import InvalidArgumentError
 
 _BATCH, _WORDS = ffi.typeof("bregman_batch *"), ffi.typeof("uint32_t *")

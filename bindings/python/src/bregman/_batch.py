@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from bregman import _arrays
-from bregman._results import Want
+from bregman._answers import Answers
 from bregman._arguments import batch_of
 from bregman._arrays import Array
 from bregman._library import ffi, lib
+from bregman._results import Want
 from bregman._sampler import Sampler
-from bregman._answers import Answers
 from bregman.errors import BregmanError, InvalidArgumentError
 
 #: The result of one row: `token`, `status`, `support`, `p`, `kept_mass`, `model_logprob`, `entropy`.

@@ -66,6 +66,9 @@ class Stage:
     source: str
     #: Whether it takes a token, and so must be the last of a chain.
     draws: bool
+    #: Whether it learns from the tokens that it drew before, and so works only where bregman draws (`decode`, `apply`).
+    #: For a macro: whether one of the stages that it can stand for does.
+    learns: bool
     #: The first one's name may be left out.
     parameters: tuple[Parameter, ...]
 
@@ -102,6 +105,7 @@ def _stage(describe: Any, index: int) -> Stage:
         summary=text(info.summary),
         source=text(info.source),
         draws=bool(info.draws),
+        learns=bool(info.learns),
         parameters=parameters,
     )
 

@@ -20,23 +20,21 @@ from bregman.errors import BregmanError, InvalidArgumentError, UnsupportedError
 #: Token ids of a host, in its own container.
 Tokens = Union["npt.NDArray[Any]", Sequence[int]]
 
-#: Drawing stages that keep nothing from one token to the next.
-_STATELESS_DRAWS = frozenset({"draw", "greedy", "gumbel"})
 
-
-def check_stateless(sampler: Sampler) -> None:
-    """Refuses a chain that adapts to the tokens that it has drawn.
+def refuse_learning(sampler: Sampler) -> None:
+    """Refuses a chain with a stage that learns from the tokens that it draws (mirostat, mirostat_v2, adaptive_p).
 
     Raises:
-        UnsupportedError: the chain ends with such a stage (mirostat, mirostat_v2, adaptive_p). The host draws, so the
-            stage would never adapt.
+        UnsupportedError: the host draws, so such a stage would never learn.
     """
-    last = sampler.describe().rpartition("|")[2].strip().partition("(")[0]
-    if last not in _STATELESS_DRAWS and any(stage.draws and stage.name == last for stage in stages()):
-        raise UnsupportedError(
-            f"the stage `{last}` adapts to the tokens that it draws itself; here the host draws them, so the stage "
-            "would never adapt: use it with Sampler.decode, or end the chain with another stage"
-        )
+    learning = {stage.name for stage in stages() if stage.learns}
+    for text in sampler.describe().split("|"):
+        name = text.partition("(")[0].strip()
+        if name in learning:
+            raise UnsupportedError(
+                f"the stage `{name}` learns from the tokens that it draws, but here the host draws them: use it with "
+                "Sampler.decode, or another stage in its place"
+            )
 
 
 def derived_seed(seed: int, *path: int) -> int:

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from bregman import _arrays, _generator
-from bregman._results import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want
 from bregman._arguments import batch_of, int32s, uint64
 from bregman._arrays import Array
 from bregman._generator import Generator
 from bregman._library import ffi, lib, text
+from bregman._results import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want
 from bregman.errors import BregmanError, BufferTooSmallError, InvalidArgumentError, error
 
 #: First guess of the size of a support; if it is too small, the library returns the size that is needed.
@@ -193,7 +193,8 @@ class Sampler:
 
         For hosts that draw the token themselves. It does not advance the random position: set it with
         `reseed(seed, number of output tokens)` before each row if the chain has a stage that draws random numbers
-        (`xtc`). Stages that adapt to the tokens that they draw (mirostat, mirostat_v2, adaptive_p) do not adapt here.
+        (`xtc`). Stages that learn from the tokens that they draw (`Stage.learns`: mirostat, mirostat_v2,
+        adaptive_p) do not learn here.
         The temperature belongs into the chain, not after it.
 
         Args:
@@ -293,7 +294,10 @@ class Sampler:
         self._call(lib.bregman_sampler_accept, ffi.from_buffer(_IDS, ids), len(ids))
 
     def reset(self) -> None:
-        """Back to as created: the seed of creation, position 0, no history, no logit bias, no mask."""
+        """Starts another sequence: the seed of creation, position 0, no history, nothing learnt.
+
+        The logit bias and the mask stay.
+        """
         self._call(lib.bregman_sampler_reset)
 
     def reseed(self, seed: SupportsIndex, position: SupportsIndex = 0) -> None:
@@ -301,7 +305,7 @@ class Sampler:
 
         The position is the number of calls of `decode`, `apply` and `draw_many` that succeeded. A sequence of n output
         tokens continues on any machine with the same chain, `accept`ed history and `reseed(seed, n)`; only what
-        mirostat, mirostat_v2 and adaptive_p have adapted to is lost.
+        stages that learn (`Stage.learns`) have learnt is lost.
 
         Raises:
             InvalidArgumentError: a number is not from 0 to 2**64 - 1.

@@ -71,7 +71,9 @@ def table(times: dict[str, float]) -> str:
 
 def main() -> None:
     """Prints the table, and replaces the one in a README if it is named."""
-    parser = argparse.ArgumentParser(prog="python -m bregman.overhead", description="Measures the overhead of a call, in ns.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bregman.overhead", description="Measures the overhead of a call, in ns."
+    )
     parser.add_argument("--quick", action="store_true", help="a few runs only")
     parser.add_argument("--into", type=Path, metavar="FILE", help="replace the table in this file")
     arguments = parser.parse_args()

@@ -23,7 +23,7 @@ import transformers
 from bregman._arguments import uint64
 from bregman._arrays import as_numpy, check_dimensions
 from bregman._generator import Generator
-from bregman._hosts import HostSequence, check_scores, check_stateless, derived_seed, process_rows
+from bregman._hosts import HostSequence, check_scores, derived_seed, process_rows, refuse_learning
 from bregman._sampler import Sampler
 from bregman.errors import InvalidArgumentError
 
@@ -56,8 +56,8 @@ class BregmanLogitsProcessor(transformers.LogitsProcessor):
 
     Raises:
         InvalidChainError: as `bregman.Sampler`.
-        UnsupportedError: the chain ends with a stage that adapts to the tokens that it draws itself (mirostat,
-            mirostat_v2, adaptive_p); or as `bregman.Sampler`.
+        UnsupportedError: the chain has a stage that learns from the tokens that it draws (mirostat, mirostat_v2,
+            adaptive_p); or as `bregman.Sampler`.
         InvalidArgumentError: the seed is out of range, or as `begin`.
     """
 
@@ -75,7 +75,7 @@ class BregmanLogitsProcessor(transformers.LogitsProcessor):
     ) -> None:
         """Checks the chain."""
         self._prototype = Sampler(chain, generators=generators)
-        check_stateless(self._prototype)
+        refuse_learning(self._prototype)
         self._seed = uint64(seed, "seed")
         self._pad = None if pad_token_id is None else operator.index(pad_token_id)
         self._rows: list[HostSequence] = []

@@ -9,14 +9,13 @@ using System.Threading;
 namespace Bregman.Interop
 {
     /// <summary>
-    /// Finds the native library where the runtime lets it (.NET Core 3.0 and later), and checks that it is one that these
-    /// declarations fit.
+    /// Finds the native library, on .NET Core 3.0 and later, and checks that it has the ABI of these declarations.
     /// </summary>
     internal static class Loader
     {
         private static int ready;
 
-        /// <summary>To be called before the first native call; cheap afterwards.</summary>
+        /// <summary>Must be called before the first native call; cheap after that.</summary>
         internal static void Ensure()
         {
             if (Volatile.Read(ref ready) != 0)
@@ -55,7 +54,7 @@ namespace Bregman.Interop
                 }
                 catch (InvalidOperationException)
                 {
-                    // The host has set a resolver of its own for this assembly: it knows better.
+                    // The host has set its own resolver for this assembly.
                 }
                 registered = true;
             }
@@ -70,7 +69,7 @@ namespace Bregman.Interop
             var file = Environment.GetEnvironmentVariable("BREGMAN_LIBRARY");
             if (!string.IsNullOrEmpty(file))
             {
-                // Throws if it cannot be loaded: what was asked for by name is not to be replaced quietly.
+                // Throws if it cannot be loaded: no other library may replace one that was set explicitly.
                 return NativeLibrary.Load(file);
             }
             IntPtr handle;
@@ -82,7 +81,7 @@ namespace Bregman.Interop
                     return handle;
                 }
             }
-            // As the runtime would, and then by the name under which a system has it without its development files.
+            // As the runtime does, and then by the name of an installed library without development files.
             if (NativeLibrary.TryLoad(name, assembly, path, out handle)
                 || NativeLibrary.TryLoad(SystemName(), assembly, path, out handle))
             {
@@ -102,7 +101,7 @@ namespace Bregman.Interop
             {
                 return new[] { "osx-" + architecture };
             }
-            // The one for the other C library does not load, and the next is tried.
+            // The library for another libc does not load; then the next one is tried.
             return new[] { "linux-" + architecture, "linux-musl-" + architecture };
         }
 

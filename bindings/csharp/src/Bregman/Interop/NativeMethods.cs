@@ -3,13 +3,13 @@ using System.Runtime.InteropServices;
 
 namespace Bregman.Interop
 {
-    /// <summary>The functions of bregman.h. All signatures are blittable but for the safe handles.</summary>
+    /// <summary>The functions of bregman.h. All signatures are blittable except for safe handles.</summary>
     internal static unsafe class NativeMethods
     {
-        /// <summary>libbregman.so, libbregman.dylib or bregman.dll: <see cref="Loader"/> says where it is sought.</summary>
+        /// <summary>libbregman.so, libbregman.dylib or bregman.dll: <see cref="Loader"/> finds it.</summary>
         internal const string Library = "bregman";
 
-        /// <summary>BREGMAN_ABI_VERSION of the header that these declarations follow.</summary>
+        /// <summary>BREGMAN_ABI_VERSION of the header of these declarations.</summary>
         internal const uint AbiVersion = 1;
 
         private const CallingConvention C = CallingConvention.Cdecl;

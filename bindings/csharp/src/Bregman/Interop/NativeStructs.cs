@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Bregman.Interop
 {
-    // Structs of bregman.h, field for field and by its names, so that a test can compare the offsets.
+    // The structs of bregman.h with the same names of fields, so that a test can compare the offsets.
 #pragma warning disable 649, 169
 
     /// <summary>bregman_batch</summary>

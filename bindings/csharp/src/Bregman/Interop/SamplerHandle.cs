@@ -3,16 +3,16 @@ using System.Runtime.InteropServices;
 
 namespace Bregman.Interop
 {
-    /// <summary>Owns a <c>bregman_sampler *</c>: frees it when disposed, or when nobody refers to it any more.</summary>
+    /// <summary>Owns a <c>bregman_sampler *</c>: frees it when disposed or unreachable.</summary>
     internal sealed class SamplerHandle : SafeHandle
     {
-        /// <summary>For the marshaller, which fills it in.</summary>
+        /// <summary>For the marshaller, which sets the handle.</summary>
         public SamplerHandle()
             : base(IntPtr.Zero, true)
         {
         }
 
-        /// <summary>What must live as long as the native sampler: the delegates of a user's generators.</summary>
+        /// <summary>The delegates of generators, which must live as long as the native sampler.</summary>
         internal object KeepAlive { get; set; }
 
         public override bool IsInvalid => handle == IntPtr.Zero;

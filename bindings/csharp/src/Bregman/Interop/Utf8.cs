@@ -3,14 +3,14 @@ using System.Text;
 
 namespace Bregman.Interop
 {
-    /// <summary>Texts as the native library has them: NUL-terminated UTF-8.</summary>
+    /// <summary>Texts for the native library: NUL-terminated UTF-8.</summary>
     internal static unsafe class Utf8
     {
-        // Refuses lone surrogates instead of replacing them.
+        // Throws for lone surrogates instead of replacing them.
         private static readonly UTF8Encoding Strict = new UTF8Encoding(false, true);
 
-        /// <summary>The bytes of a text with their terminator.</summary>
-        /// <exception cref="ArgumentException">The text has a NUL or is no valid UTF-16.</exception>
+        /// <summary>The bytes of a text with a terminator.</summary>
+        /// <exception cref="ArgumentException">The text contains a NUL or is not valid UTF-16.</exception>
         internal static byte[] Terminated(string text, string parameter)
         {
             if (text == null)
@@ -19,7 +19,7 @@ namespace Bregman.Interop
             }
             if (text.IndexOf('\0') >= 0)
             {
-                throw new ArgumentException("the text has a NUL character in it", parameter);
+                throw new ArgumentException("the text contains a NUL", parameter);
             }
             try
             {
@@ -29,7 +29,7 @@ namespace Bregman.Interop
             }
             catch (EncoderFallbackException e)
             {
-                throw new ArgumentException("the text has half a surrogate pair in it", parameter, e);
+                throw new ArgumentException("the text contains a lone surrogate", parameter, e);
             }
         }
 

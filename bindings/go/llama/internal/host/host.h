@@ -1,4 +1,4 @@
-/* The few functions of libllama that the tests call. */
+/* The functions of libllama that the tests call. */
 #ifndef BREGMAN_GO_HOST_H
 #define BREGMAN_GO_HOST_H
 
@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* NULL, or why libllama cannot be used. */
+/* Returns NULL, or why libllama cannot be used. */
 const char *host_open(const char *path);
 uintptr_t host_init(void);
 uintptr_t host_chain(void);
@@ -19,7 +19,7 @@ uintptr_t host_clone(uintptr_t sampler);
 void host_reset(uintptr_t sampler);
 const char *host_name(uintptr_t sampler);
 void host_accept(uintptr_t sampler, int32_t token);
-/* The host's array is copied in and out: llama.cpp's samplers may move `data`. */
+/* Copies the array in and out, because llama.cpp's samplers may move `data`. */
 void host_apply(uintptr_t sampler, void *data, size_t *size, int64_t *selected);
 
 #endif

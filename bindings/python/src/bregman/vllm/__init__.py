@@ -10,11 +10,11 @@ A request names its chain. vLLM's temperature, truncations and penalties must be
 
 Over HTTP the field is `vllm_xargs` (vLLM ignores `extra_args` there). Requests without a chain are not changed.
 
-vLLM draws the tokens. It runs its masks before the chain (bad_words, min_tokens, logit_bias, allowed tokens,
-structured output), and temperature=0 takes the most likely token of the chain's distribution. Stages with random numbers of their own (the coin of `xtc`) take
-them from the request's `seed` and the number of its output tokens; a request without a seed gets one from the engine's
-seed and the number of requests so far. Stages that adapt to the tokens that they draw (mirostat, mirostat_v2,
-adaptive_p) are refused.
+vLLM draws the tokens. Its masks come before the chain (bad_words, min_tokens, logit_bias, allowed tokens, structured
+output), and temperature=0 takes the most likely token of the chain's distribution. Stages with random numbers of their
+own (the coin of `xtc`) take them from the request's `seed` and the number of its output tokens; a request without a
+seed gets one from the engine's seed and the number of requests so far. Stages that learn from the tokens that they draw
+(mirostat, mirostat_v2, adaptive_p) are refused, and speculative decoding is.
 
 A row that cannot be decoded (NaN, for example) stays as it is and is reported to the logger `bregman.vllm`, once for
 each request: an exception would stop the engine for all requests.

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from bregman._hosts import HostSequence, Tokens, check_stateless, derived_seed, process_rows
+from bregman._hosts import HostSequence, Tokens, derived_seed, process_rows, refuse_learning
 from bregman._sampler import Sampler
 from bregman.errors import BregmanError
 
@@ -50,7 +50,7 @@ def sampler_of(params: Any) -> Sampler | None:
             )
     try:
         sampler = Sampler(chain)
-        check_stateless(sampler)
+        refuse_learning(sampler)
     except BregmanError as e:
         raise ValueError(f"{where}: {e}") from e
     return sampler

@@ -1,0 +1,63 @@
+//! The interface between the search for the support and a decoder: primal or dual, in closed form or with a user's
+//! generator.
+
+use super::a_test::Verdict;
+use super::problem::Problem;
+use crate::error::Result;
+
+/// The optimum for some k, as [`Solver::solve`] found it.
+#[derive(Clone, Copy)]
+pub(super) struct Optimum<'a> {
+    pub(super) x: &'a [f64],
+    /// Gives x - p where the difference is below the rounding error of x: for a large α the gain is far smaller than the
+    /// square of that error.
+    pub(super) nu: f64,
+}
+
+/// A decoder for one divergence, one direction and one λ.
+pub(super) trait Solver: Send + Sync {
+    /// Fills the problem's powers.
+    fn prepare(&self, problem: &mut Problem) -> Result<()>;
+
+    /// The price of a kept token.
+    fn lambda(&self) -> f64;
+
+    /// t_sure: tokens with a larger probability are kept (docs/mathematics.md, 5).
+    fn t_sure(&self) -> f64;
+
+    /// t_floor: the threshold behind the bound K(p); None if there is no such bound.
+    fn t_floor(&self) -> Option<f64>;
+
+    /// Where between n_sure and K(p) k* usually is.
+    fn fraction(&self) -> f64 {
+        0.5
+    }
+
+    /// Bound 4: the probability that every kept token but the first exceeds, given the first's; None if the bound says
+    /// nothing.
+    fn kept_floor(&self, p_1: f64) -> Option<f64> {
+        let _ = p_1;
+        None
+    }
+
+    /// If p̂ is p renormalised (α = 1): token k + 1 is kept iff its weight exceeds this multiple of the sum of the first k
+    /// weights.
+    fn ratio(&self) -> Option<f64> {
+        None
+    }
+
+    /// Writes the optimum on the first k tokens to `x` and returns ν.
+    fn solve(&self, problem: &mut Problem, k: usize, x: &mut Vec<f64>) -> Result<f64>;
+
+    /// The A-test for token k + 1.
+    fn verdict(&self, problem: &mut Problem, k: usize) -> Result<Verdict>;
+
+    /// The gain of token k + 1, G(k) - G(k + 1), from the optima for k and k + 1.
+    fn gain(&self, problem: &mut Problem, k: usize, x: Optimum<'_>, y: Optimum<'_>) -> Result<f64>;
+
+    /// k* by a scan, if gains have a closed form and a scan is cheaper than a search.
+    fn scan(&self, problem: &Problem) -> Option<usize> {
+        let _ = problem;
+        None
+    }
+}
