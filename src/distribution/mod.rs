@@ -308,7 +308,7 @@ impl<'r> Distribution<'r> {
 
     /// The entries' logits as an engine should see them: by the definitions of the stages that made them. Where they are so
     /// large that an f32 would lose their differences, they are taken relative to the first entry's.
-    pub(crate) fn to_logit(&mut self) -> impl Fn(&Entry) -> f64 + use<> {
+    pub(crate) fn engine_logits(&mut self) -> impl Fn(&Entry) -> f64 + use<> {
         self.sort_bulk();
         let first_logit = if let Support::List { first_logit, .. } = self.support { first_logit } else { None };
         let logit = logit_of(first_logit, self.scale(), self.offset);

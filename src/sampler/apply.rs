@@ -141,7 +141,7 @@ fn draw(chain: &Chain, dist: &mut Distribution<'_>, context: &Context<'_>) -> (O
 /// Gathers the entries as candidates.
 fn keep(dist: &mut Distribution<'_>, kept: &mut Vec<Candidate>, id: impl Fn(u32) -> i32) {
     kept.clear();
-    let (total, logit) = (dist.head_weight(), dist.to_logit());
+    let (total, logit) = (dist.head_weight(), dist.engine_logits());
     let (entries, weights) = dist.weighted();
     kept.extend(entries.iter().zip(weights).map(|(e, weight)| Candidate {
         id: id(e.index),

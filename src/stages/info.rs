@@ -40,7 +40,7 @@ impl StageInfo {
 
 /// All stages, in the order in which a chain usually has them.
 pub fn stages() -> &'static [StageInfo] {
-    &super::all::ALL
+    super::all::ALL
 }
 
 /// The stage of this name or alias, which are compared in lower case with `-` as `_`.

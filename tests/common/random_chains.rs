@@ -13,7 +13,7 @@ use proptest::strategy::Union;
 /// A stage that draws a token, or one that does not.
 pub fn step(draws: bool) -> impl Strategy<Value = Step> {
     let definitions = all().filter(|definition| definition.draws.is_some() == draws);
-    Union::new(definitions.map(|definition| step_of(definition)))
+    Union::new(definitions.map(step_of))
 }
 
 /// A stage with random parameters.

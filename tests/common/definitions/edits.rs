@@ -82,7 +82,7 @@ pub static EDITS: &[Definition] = &[
             distribution.edit(repeat != 1.0, |token, logit| {
                 let times = history.iter().filter(|seen| **seen == token).count();
                 let divided = if logit > 0.0 { logit / repeat } else { logit * repeat };
-                (times > 0).then(|| divided - (frequency * times as f64 + presence))
+                (times > 0).then_some(divided - (frequency * times as f64 + presence))
             });
         },
         draws: None,
