@@ -56,7 +56,7 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     }
     if t + delta < temperature::LOWEST {
         return Err(Error::InvalidChain(format!(
-            "parameters `t` and `delta` must add up to at least {}, or both be 0",
+            "parameters `t` and `delta` must add up to at least {:e}, or both be 0",
             temperature::LOWEST
         )));
     }

@@ -38,7 +38,7 @@ pub(crate) const LOWEST: f64 = 1e-6;
 /// The stage for a temperature, which is refused between 0 and the lowest one.
 pub(super) fn checked(t: f64) -> Built {
     if t > 0.0 && t < LOWEST {
-        return Err(Error::InvalidChain(format!("parameter `t` must be 0 or at least {LOWEST}, got `{t}`")));
+        return Err(Error::InvalidChain(format!("parameter `t` must be 0 or at least {LOWEST:e}, got `{t}`")));
     }
     if t == 1.0 {
         OFF

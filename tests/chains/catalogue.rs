@@ -242,7 +242,7 @@ fn groups_are_what_excludes_each_other() {
 }
 
 /// 40 tokens of a row, accepted; the last 20 from the sampler itself and from one that knows only history and position.
-fn resumed(chain: &str) -> (Vec<(u32, f64)>, Vec<(u32, f64)>) {
+fn resumed(chain: &str) -> [Vec<(u32, f64)>; 2] {
     let logits: Vec<_> = (1..=5000).map(|i| -(i as f32).ln()).collect();
     let want = Want { accept: true, ..Want::default() };
     let decode = |sampler: &mut Sampler| -> Vec<_> {
@@ -254,14 +254,14 @@ fn resumed(chain: &str) -> (Vec<(u32, f64)>, Vec<(u32, f64)>) {
     let mut second = Sampler::new(chain, 7).unwrap();
     second.accept(whole.history()).unwrap();
     second.reseed(7, whole.position());
-    (decode(&mut whole), decode(&mut second))
+    [decode(&mut whole), decode(&mut second)]
 }
 
 #[test]
 fn a_stage_learns_if_history_and_position_do_not_resume_it() {
     for stage in bregman::stages().iter().filter(|stage| stage.draws) {
         let chain = if stage.name == "adaptive_p" { "adaptive_p(0.3)" } else { stage.name };
-        let (whole, second) = resumed(chain);
+        let [whole, second] = resumed(chain);
         assert_eq!(whole != second, stage.learns, "{}", stage.name);
     }
     for (stage, listed) in bregman::stages().iter().zip(stages()) {
@@ -275,7 +275,7 @@ fn a_macro_learns_if_it_can_stand_for_a_stage_that_learns() {
     let learns: Vec<_> = bregman::macros().iter().filter(|m| m.learns()).map(|m| m.name).collect();
     assert_eq!(learns, ["llama_cpp"]);
     for parameters in ["mirostat=1", "mirostat=2", "adaptive_target=0.5"] {
-        let (whole, second) = resumed(&format!("llama_cpp({parameters})"));
+        let [whole, second] = resumed(&format!("llama_cpp({parameters})"));
         assert_ne!(whole, second, "{parameters}");
     }
 }
