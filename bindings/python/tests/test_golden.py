@@ -1,4 +1,4 @@
-"""Against exact answers."""
+"""Golden vectors: exact answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import bregman
 TOLERANCE = 1e-6
 
 
-def test_all_golden_cases() -> None:
+def test_golden_vectors_are_met() -> None:
     ran = near_ties = 0
     for case in cases():
         expect, row = case["expect"], case["row"]

@@ -20,14 +20,14 @@ def decode_many(seed: int, logits: np.ndarray, n: int) -> list[int]:
         return [sampler.decode(row).token for row in logits for _ in range(n)]
 
 
-def test_many_samplers_on_many_threads_are_as_alone(rng: np.random.Generator) -> None:
+def test_samplers_on_many_threads_draw_the_tokens_of_one_thread(rng: np.random.Generator) -> None:
     logits = rng.normal(size=(20, 2000)).astype(np.float32) * 2
     alone = [decode_many(seed, logits, 20) for seed in range(16)]
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(lambda seed: decode_many(seed, logits, 20), range(16))) == alone
 
 
-def test_batches_on_many_threads_share_the_pool(rng: np.random.Generator) -> None:
+def test_concurrent_batches_share_the_pool(rng: np.random.Generator) -> None:
     logits = rng.normal(size=(10, 2000)).astype(np.float32) * 2
 
     def batches(first: int) -> list[list[int]]:

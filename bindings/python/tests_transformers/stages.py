@@ -1,4 +1,4 @@
-"""The stages that transformers has as well: one line each."""
+"""The stages that transformers also has."""
 
 from __future__ import annotations
 
