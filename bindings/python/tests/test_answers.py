@@ -68,14 +68,14 @@ def test_outputs_not_asked_for_are_none(logits: np.ndarray) -> None:
 
 
 def test_answers_are_written_to_the_callers_arrays(logits: np.ndarray) -> None:
-    # Parts of wider arrays: what lies between is not touched.
+    # Parts of wider arrays: the elements between them must not change.
     ids, logprobs = np.full((ROWS, 20), 77, np.int32), np.full((ROWS, 20), 77, np.float32)
     kept, mask = np.full((2 * ROWS, 9), 77, np.int32), np.zeros((ROWS, 3), np.uint32)
     own = bregman.Answers(
         bregman.Source.DECODED, top_ids=ids[:, 2:14], top_logprobs=logprobs[:, 8:], kept_ids=kept[::2], kept_mask=mask
     )
     new = everything(bregman.Source.DECODED)
-    for _ in range(2):  # they serve again
+    for _ in range(2):  # an Answers can be used again
         bregman.decode_batch(samplers(), logits, answers=own)
         bregman.decode_batch(samplers(), logits, answers=new)
         np.testing.assert_array_equal(ids[:, 2:14], new.top_ids)

@@ -173,7 +173,7 @@ def test_logits_and_masks_are_not_copied(rows: int) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    # The float16 row of this test, and less than a row's float32 beyond it.
+    # The float16 row of this test, and less than a float32 row in addition.
     assert peak < 128_256 * 2 + 100_000
 
 

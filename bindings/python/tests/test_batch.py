@@ -65,7 +65,7 @@ def test_a_batch_of_one_row_ignores_its_stride(rng: np.random.Generator) -> None
 @pytest.mark.parametrize("threads", [0, 3])
 def test_accept_appends_the_tokens_to_the_histories(rng: np.random.Generator, threads: int) -> None:
     logits = rng.normal(size=(5, 100)).astype(np.float32)
-    # No token twice: each sequence walks down its row.
+    # No token is drawn twice, so each sequence takes its row's tokens in descending order.
     batch = [bregman.Sampler("no_repeat_ngram(1) | greedy") for _ in logits]
     order = np.argsort(-logits, axis=1)
     for step in range(4):
@@ -98,7 +98,7 @@ def test_a_failed_row_does_not_affect_the_others(rng: np.random.Generator, threa
     assert "masked" in batch[4].last_error
     for r in (0, 1, 3, 5):
         assert results["token"][r] == alone[r].decode(logits[r]).token
-    # What failed has advanced nothing.
+    # The failed rows have not advanced.
     logits[2, 7], logits[4] = 0, 1
     again = bregman.decode_batch(batch, logits, threads=threads, check=False)
     for r in range(6):

@@ -24,7 +24,7 @@ def _value(parameter: bregman.Parameter) -> str:
 
 
 def _text(stage: bregman.Stage) -> str:
-    """The parameters that must be given: the required ones, and one of each group without a default."""
+    """The least parameters of a stage: the required ones, and one of each group without a default."""
     given = [p for p in stage.parameters if p.required]
     for group in {p.group for p in stage.parameters} - {None}:
         members = [p for p in stage.parameters if p.group == group]

@@ -126,7 +126,7 @@ def test_process_writes_the_logarithms_of_the_distribution(rng: np.random.Genera
     sampler.process(logits)
     assert set(np.flatnonzero(logits > -np.inf).tolist()) == set(ids.tolist())
     np.testing.assert_allclose(np.exp(logits[ids]), p, rtol=1e-6)
-    # Neither draws: the sampler stands where a new one does.
+    # Neither call draws: the next token is that of a new sampler.
     assert sampler.decode(before) == pytest.approx(bregman.Sampler(CHAIN, 1).decode(before), nan_ok=True)
 
 

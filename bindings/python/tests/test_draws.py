@@ -29,7 +29,7 @@ def test_draw_many_draws_different_tokens_of_the_support(logits: np.ndarray) -> 
         assert len(set(ids.tolist())) == len(ids)
         np.testing.assert_allclose(np.exp(logprobs), [decoded[i] for i in ids], rtol=1e-5)
         assert np.all(np.diff(scores) <= 0)
-        # The first is the one that a chain with `gumbel` takes at this position, and each call moves on by one.
+        # The first is the token of a chain with `gumbel` at this position, and each call advances by one.
         assert ids[0] == gumbel.decode(logits).token
         firsts.add(int(ids[0]))
     assert len(firsts) > 1

@@ -12,7 +12,7 @@ import bregman
 
 
 def alpha(name: str, a: float, *, dual: bool = False) -> bregman.Generator:
-    """The built-in family's member, by hand."""
+    """A member of the built-in family of alpha, as a Generator."""
     return bregman.Generator(
         name,
         phi=lambda x: x**a / (a * (a - 1)),

@@ -7,7 +7,7 @@ from golden import cases
 
 import bregman
 
-#: What the file says of the pipeline from float32 logits.
+#: The file's tolerance for answers from float32 logits.
 TOLERANCE = 1e-6
 
 

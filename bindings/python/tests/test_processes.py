@@ -74,7 +74,7 @@ def cycle(i):
         except bregman.InvalidChainError:
             pass
     if i % 2:
-        sampler.close()  # the other half is the garbage collector's
+        sampler.close()  # the garbage collector frees the other half
 
 for i in range(10_000):
     cycle(i)
@@ -83,7 +83,7 @@ for i in range(100_000):
     cycle(i)
 grown = resident() - before
 print(grown)
-# One leaked byte a cycle would be 100 kB; a sampler is several hundred.
+# A leak of one byte in each cycle would be 100 kB; a sampler has several hundred bytes.
 sys.exit(grown > 2_000_000)
 """
 
@@ -137,7 +137,7 @@ def test_the_readmes_first_program_prints_its_output() -> None:
 
 
 def fails(program: str, **environment: str) -> tuple[str, str]:
-    """What a program that must fail writes."""
+    """stdout and stderr of a program that must fail."""
     done = subprocess.run(
         [sys.executable, "-c", program], env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )

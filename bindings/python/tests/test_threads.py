@@ -62,7 +62,7 @@ def test_the_interpreters_lock_is_released() -> None:
     finally:
         done.set()
         other.join()
-    # With the lock held during the call, a switch before and after it would give a tick or two.
+    # If the call held the lock, there would be one or two ticks, before and after it.
     assert most > 50
 
 
@@ -96,7 +96,7 @@ def test_two_threads_on_one_sampler_are_refused() -> None:
         done.set()
         other.join()
     assert here == {"the sampler is in use by another call"}
-    # The batch may have come second, too.
+    # The batch may also be the second of the two.
     assert there <= {"row 5: the sampler is in use by another call"}
     assert not bregman.decode_batch(samplers, logits)["status"].any()
 

@@ -38,10 +38,10 @@ def random_rows() -> list[np.ndarray]:
 
 
 def compare(stage: Stage, row: np.ndarray) -> bool:
-    """Whether the same tokens were kept; if not, it must have been a near thing."""
+    """Whether both keep the same tokens; if not, rounding must explain each difference."""
     seen = history(row)
     ids, logits = torch.tensor([seen]), torch.from_numpy(row.copy())[None]
-    # Some of theirs remember the first vocabulary that they see.
+    # Some of transformers' processors remember the size of the first row.
     processors = copy.deepcopy(stage.theirs)
     theirs = torch.softmax(processors(ids, logits.clone()), -1)[0].numpy()
     ours = row.copy()
@@ -72,5 +72,5 @@ def test_a_stage_equals_transformers(stage: Stage) -> None:
     real, random = real_rows(), random_rows()
     same = [compare(stage, row) for row in real + random]
     print(f"{stage.chain}: the same tokens in {sum(same)} of {len(same)} rows, {len(real)} of them real")
-    # A fourth of the random rows is full of ties; more near things, and the comparison would be worth little.
+    # A fourth of the random rows is full of ties; a lower share would show little.
     assert sum(same) >= 0.75 * len(same)
