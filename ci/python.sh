@@ -1,10 +1,11 @@
 #!/bin/sh
 # The Python binding: builds its wheel, installs it into an environment of its own under target/python, and tests it there.
-# usage: ci/python.sh [test | install | overhead | lock]
-#   test      lints, types and tests (what is done without an argument)
+# usage: ci/python.sh [test | install | wheel | overhead | lock]
+#   test      lints, types and tests; the default
 #   install   only builds and installs: target/python/venv/bin/python then has the package
-#   overhead  measures what a call costs, and writes the table into bindings/python/README.md
-#   lock      pins bindings/python/requirements*.in, and all that they need, with hashes
+#   wheel     builds the wheel for distribution into target/python/dist: on Linux for glibc 2.17 (manylinux2014) and later
+#   overhead  measures the overhead of a call, and writes the table into bindings/python/README.md
+#   lock      pins bindings/python/requirements*.in and their dependencies, with hashes
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 binding=$root/bindings/python
@@ -17,7 +18,7 @@ fail() {
     exit 1
 }
 
-# The environment $1 with exactly what the file $2 pins; nothing is done when it has that already.
+# Makes the environment $1 with the packages that the file $2 pins, unless it has them already.
 environment() {
     stamp="$(python3 --version) $(sha256sum <"$2")"
     [ "$(cat "$1/stamp" 2>/dev/null)" = "$stamp" ] && return
@@ -26,14 +27,22 @@ environment() {
     echo "$stamp" >"$1/stamp"
 }
 
-install_wheel() {
-    rm -rf "$work/wheels"
-    # Its profile strips: in the same directory this build and `cargo build --release` would undo each other's each time.
-    (cd "$binding" && PATH="$venv/bin:$PATH" maturin build --release --target-dir "$work/cargo" \
-        --out "$work/wheels" >"$work/maturin.log" 2>&1) || {
+# A wheel in the directory $2, built with the environment $1; the other arguments are maturin's.
+build_wheel() {
+    tools=$1 out=$2
+    shift 2
+    rm -rf "$out"
+    # A target directory of its own: maturin strips, and would make `cargo build --release` link again each time.
+    # `pypi` is a platform tag that a package index accepts, or a failure.
+    (cd "$binding" && PATH="$tools/bin:$PATH" maturin build --release --target-dir "$work/cargo" --compatibility pypi \
+        --out "$out" "$@" >"$work/maturin.log" 2>&1) || {
         cat "$work/maturin.log" >&2
         fail "maturin could not build the wheel"
     }
+}
+
+install_wheel() {
+    build_wheel "$venv" "$work/wheels"
     "$venv/bin/pip" --disable-pip-version-check install --quiet --no-deps --force-reinstall "$work"/wheels/bregman-*.whl
 }
 
@@ -48,12 +57,12 @@ lint() {
 }
 
 case $what in
-    test | install | overhead | lock) ;;
+    test | install | wheel | overhead | lock) ;;
     *) fail "unknown argument $what" ;;
 esac
 "$root/ci/setup.sh"
 mkdir -p "$work"
-# Two runs at once: the second waits here.
+# A second run at the same time waits here.
 exec 9>"$work/lock"
 flock 9
 
@@ -78,6 +87,17 @@ if [ "$what" = lock ]; then
             "$("$work/lock-venv/bin/pip" --disable-pip-version-check hash "$work"/lock-wheels/*.whl | tail -1)"
     } >"$work/$file"
     mv "$work/$file" "$file"
+    exit 0
+fi
+
+if [ "$what" = wheel ]; then
+    environment "$work/wheel-venv" "$binding/requirements-wheel.txt"
+    case $(uname -s) in
+        # Zig links with the symbols of an old glibc.
+        Linux) build_wheel "$work/wheel-venv" "$work/dist" --compatibility manylinux2014 --zig ;;
+        *) build_wheel "$work/wheel-venv" "$work/dist" ;;
+    esac
+    ls "$work/dist"
     exit 0
 fi
 

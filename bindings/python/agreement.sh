@@ -1,5 +1,5 @@
 #!/bin/sh
-# The agreement test's driver for Python: makes the binding, then runs a case file with the library BREGMAN_LIBRARY.
+# The agreement test's driver for Python: builds the binding, then runs a case file with the library BREGMAN_LIBRARY.
 # usage: bindings/python/agreement.sh CASES
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)

@@ -1,4 +1,4 @@
-"""The agreement test's driver for Python: tests/agreement/README.md says what it reads and writes.
+"""The agreement test's driver for Python; tests/agreement/README.md specifies its input and output.
 
 usage: driver.py CASES
 """
@@ -28,7 +28,7 @@ def _numbers(words: list[str], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
 
 
 def _random(count: int, seed: int) -> np.ndarray[Any, Any]:
-    """splitmix64's outputs as a bell of logits."""
+    """Bell-shaped logits made from the outputs of splitmix64."""
     with np.errstate(over="ignore"):
         z = _U64(seed) + np.arange(1, count + 1, dtype=_U64) * _U64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> _U64(30))) * _U64(0xBF58476D1CE4E5B9)
@@ -46,7 +46,7 @@ def _fnv1a(data: bytes) -> int:
 
 
 class Driver:
-    """What the names in a case file stand for, and a method a command, which gives the lines that it writes."""
+    """The named objects of a case file, and a method for each command, which yields the lines to write."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -158,8 +158,8 @@ class Driver:
         yield f"row {kept} {_fnv1a(logits.astype('<f4').tobytes()):016x}"
 
     def run(self, line: str) -> Iterator[str]:
-        """What one line of the case file writes."""
-        # A chain is the rest of its line, as it is.
+        """The lines that one line of the case file writes."""
+        # The chain is the rest of the line.
         command, *words = line.split(" ", 3) if line.startswith("new ") else line.split(" ")
         method: Callable[..., Iterator[str]] = getattr(self, command)
         try:
@@ -173,7 +173,7 @@ def _answer(token: int, p: float, support: int, *numbers: float) -> str:
 
 
 def main() -> None:
-    """Runs the case file; anything that is not understood ends the program with a traceback and status 1."""
+    """Runs the case file; an unknown command ends the program with a traceback and status 1."""
     (path,) = map(Path, sys.argv[1:])
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
     driver = Driver(path.parent)

@@ -1,4 +1,4 @@
-"""What the tests share."""
+"""Shared by the tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def rng() -> np.random.Generator:
 
 
 def missing(what: str) -> NoReturn:
-    """Skips the test for what is not installed; CI has everything, and fails."""
+    """Skips a test whose requirement is not installed; in CI it fails."""
     if os.environ.get("CI"):
         pytest.fail(what)
     pytest.skip(what)

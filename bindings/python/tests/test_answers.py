@@ -1,4 +1,4 @@
-"""What a batch tells besides its tokens, against numpy."""
+"""Optional outputs of decode_batch, compared with numpy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def samplers(n: int = ROWS) -> list[bregman.Sampler]:
     return [bregman.Sampler(CHAIN, seed) for seed in range(n)]
 
 
-def law_of(row: np.ndarray) -> np.ndarray:
+def decoded(row: np.ndarray) -> np.ndarray:
     """Probabilities after the chain, in float64."""
     p = softmax(row, 0.8)
     p[np.argsort(-row, kind="stable")[9:]] = 0
@@ -40,14 +40,14 @@ def unpack(words: np.ndarray, vocab: int = VOCAB) -> np.ndarray:
 
 @pytest.mark.parametrize("threads", [0, 3])
 @pytest.mark.parametrize("source", bregman.Source)
-def test_answers_are_what_numpy_computes(logits: np.ndarray, source: bregman.Source, threads: int) -> None:
+def test_answers_equal_numpys(logits: np.ndarray, source: bregman.Source, threads: int) -> None:
     answers = everything(source)
     assert answers.rows == ROWS
     results = bregman.decode_batch(samplers(), logits, threads=threads, answers=answers)
     assert results.tobytes() == bregman.decode_batch(samplers(), logits).tobytes()
     for r, token in enumerate(results["token"]):
-        law = law_of(logits[r])
-        p = law if source is bregman.Source.DECODED else softmax(logits[r])
+        expected = decoded(logits[r])
+        p = expected if source is bregman.Source.DECODED else softmax(logits[r])
         order = np.argsort(-logits[r], kind="stable")
         positive = order[p[order] > 0][:12]
         assert abs(answers.logprobs[r] - np.log(p[token])) < 1e-5
@@ -56,10 +56,10 @@ def test_answers_are_what_numpy_computes(logits: np.ndarray, source: bregman.Sou
         np.testing.assert_allclose(answers.top_logprobs[r, : len(positive)], np.log(p[positive]), atol=1e-5)
         assert np.all(answers.top_logprobs[r, len(positive) :] == -np.inf)
         assert answers.kept_ids[r].tolist() == [*order[:9].tolist(), -1, -1]
-        np.testing.assert_array_equal(unpack(answers.kept_mask[r]), law > 0)
+        np.testing.assert_array_equal(unpack(answers.kept_mask[r]), expected > 0)
 
 
-def test_only_what_is_asked_for_is_there(logits: np.ndarray) -> None:
+def test_outputs_not_asked_for_are_none(logits: np.ndarray) -> None:
     answers = bregman.Answers.new(ROWS, ranks=True)
     assert (answers.logprobs, answers.top_ids, answers.top_logprobs, answers.kept_ids, answers.kept_mask) == (None,) * 5
     bregman.decode_batch(samplers(), logits, answers=answers)
@@ -67,15 +67,15 @@ def test_only_what_is_asked_for_is_there(logits: np.ndarray) -> None:
     assert answers.ranks.all()
 
 
-def test_answers_in_arrays_of_ones_own(logits: np.ndarray) -> None:
-    # Parts of wider arrays: what lies between is not touched.
+def test_answers_are_written_to_the_callers_arrays(logits: np.ndarray) -> None:
+    # Parts of wider arrays: the elements between them must not change.
     ids, logprobs = np.full((ROWS, 20), 77, np.int32), np.full((ROWS, 20), 77, np.float32)
     kept, mask = np.full((2 * ROWS, 9), 77, np.int32), np.zeros((ROWS, 3), np.uint32)
     own = bregman.Answers(
         bregman.Source.DECODED, top_ids=ids[:, 2:14], top_logprobs=logprobs[:, 8:], kept_ids=kept[::2], kept_mask=mask
     )
     new = everything(bregman.Source.DECODED)
-    for _ in range(2):  # they serve again
+    for _ in range(2):  # an Answers can be used again
         bregman.decode_batch(samplers(), logits, answers=own)
         bregman.decode_batch(samplers(), logits, answers=new)
         np.testing.assert_array_equal(ids[:, 2:14], new.top_ids)
@@ -90,7 +90,7 @@ def test_answers_in_arrays_of_ones_own(logits: np.ndarray) -> None:
         logits = np.ascontiguousarray(logits[::-1])
 
 
-def test_a_row_that_fails_leaves_its_places(logits: np.ndarray) -> None:
+def test_a_failed_row_leaves_its_answers_unwritten(logits: np.ndarray) -> None:
     logits[2, 5] = np.nan
     answers = everything(bregman.Source.MODEL)
     with pytest.raises(bregman.InvalidLogitsError) as caught:
@@ -107,7 +107,7 @@ def test_a_row_that_fails_leaves_its_places(logits: np.ndarray) -> None:
     assert np.all(answers.kept_ids[others, 0] == logits[others].argmax(axis=1))
 
 
-def test_no_rows() -> None:
+def test_answers_of_an_empty_batch() -> None:
     assert (
         len(bregman.decode_batch([], np.zeros((0, 10), np.float32), answers=everything(bregman.Source.DECODED, 0))) == 0
     )
@@ -147,18 +147,18 @@ SHARED = np.zeros((3, 8), np.int32)
         ({"source": 2, "ranks": np.zeros(3, np.uint32)}, ValueError, "Source"),
     ],
 )
-def test_misuse_is_an_error(arrays: dict[str, Any], raised: type[Exception], match: str) -> None:
+def test_wrong_arrays_are_refused(arrays: dict[str, Any], raised: type[Exception], match: str) -> None:
     with pytest.raises(raised, match=match):
         bregman.Answers(**arrays)
 
 
 @pytest.mark.parametrize("argument", ["rows", "top", "kept", "kept_mask"])
-def test_numbers_are_from_0(argument: str) -> None:
+def test_negative_numbers_are_refused(argument: str) -> None:
     with pytest.raises(bregman.InvalidArgumentError, match=f"{argument} is -1"):
         bregman.Answers.new(**{"rows": 1, "ranks": True, argument: -1})
 
 
-def test_answers_fit_their_batch(logits: np.ndarray) -> None:
+def test_answers_of_another_size_or_in_the_inputs_memory_are_refused(logits: np.ndarray) -> None:
     with pytest.raises(bregman.InvalidArgumentError, match="the answers have 5 rows, the logits have 6"):
         bregman.decode_batch(samplers(), logits, answers=everything(bregman.Source.MODEL, 5))
     inside = bregman.Answers(top_logprobs=logits[:, :4])

@@ -1,10 +1,11 @@
-"""What is taken without a copy, and what is refused: a wrong array is an exception, never a wrong read."""
+"""Arrays that are accepted without a copy, and arrays that are refused."""
 
 from __future__ import annotations
 
 import tracemalloc
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -23,7 +24,7 @@ def zeros(*shape: int) -> np.ndarray:
 
 
 def test_the_stride_12_view_of_a_candidate_array_is_refused(sampler: bregman.Sampler) -> None:
-    # llama-cpp-python hands this to logits processors.
+    # llama-cpp-python passes this to logits processors.
     view = np.zeros(50, bregman.CANDIDATE)["logit"]
     assert view.strides == (12,)
     for call in (sampler.decode, sampler.distribution, sampler.process):
@@ -32,28 +33,31 @@ def test_the_stride_12_view_of_a_candidate_array_is_refused(sampler: bregman.Sam
 
 
 @pytest.mark.parametrize("logits", [[1.0, 2.0], (1.0,), None, 3.0, "abc", b"abcd", object()])
-def test_what_is_no_array_is_refused(sampler: bregman.Sampler, logits: Any) -> None:
+def test_other_types_than_arrays_are_refused(sampler: bregman.Sampler, logits: Any) -> None:
     for call in (sampler.decode, sampler.distribution, sampler.process):
         with pytest.raises(TypeError, match="numpy array"):
             call(logits)
 
 
 @pytest.mark.parametrize("dtype", ["f8", ">f4", "i4", "u4", "i2", "?", "c8", "O", "u1"])
-def test_other_numbers_are_refused(sampler: bregman.Sampler, dtype: str) -> None:
+def test_other_dtypes_are_refused(sampler: bregman.Sampler, dtype: str) -> None:
     with pytest.raises(TypeError, match="has dtype"):
         sampler.decode(np.zeros(8, dtype))
     with pytest.raises(TypeError, match="has dtype"):
         bregman.decode_batch([sampler], np.zeros((1, 8), dtype))
 
 
-def test_distribution_and_process_take_float32_alone(sampler: bregman.Sampler) -> None:
-    for call in (sampler.distribution, sampler.process):
-        with pytest.raises(TypeError, match="float16"):
-            call(np.zeros(8, np.float16))
+def test_calls_on_float32_rows_refuse_half_formats_by_name(sampler: bregman.Sampler) -> None:
+    calls: list[Any] = [sampler.distribution, sampler.process]
+    calls += [lambda row: sampler.top_logprobs(row, 2), lambda row: sampler.draw_many(row, 2)]
+    for call in calls:
+        for dtype in (np.float16, ml_dtypes.bfloat16):
+            with pytest.raises(TypeError, match=f"has dtype {np.dtype(dtype).name}: it must be float32"):
+                call(np.zeros(8, dtype))
 
 
 @pytest.mark.parametrize("shape", [(), (1, 8), (2, 2, 2)])
-def test_a_row_has_one_dimension(sampler: bregman.Sampler, shape: tuple[int, ...]) -> None:
+def test_rows_with_other_than_one_dimension_are_refused(sampler: bregman.Sampler, shape: tuple[int, ...]) -> None:
     for call in (sampler.decode, sampler.distribution, sampler.process):
         with pytest.raises(ValueError, match="dimensions"):
             call(np.zeros(shape, F32))
@@ -77,7 +81,7 @@ def test_reversed_and_unaligned_rows_are_refused(sampler: bregman.Sampler) -> No
         bregman.decode_batch([sampler], unaligned[None])
 
 
-def test_in_place_needs_writable_memory(sampler: bregman.Sampler) -> None:
+def test_read_only_arrays_are_refused_in_place(sampler: bregman.Sampler) -> None:
     row = zeros(8)
     row.flags.writeable = False
     assert sampler.decode(row).token >= 0
@@ -85,19 +89,19 @@ def test_in_place_needs_writable_memory(sampler: bregman.Sampler) -> None:
         sampler.process(row)
     candidates = np.zeros(8, bregman.CANDIDATE)
     candidates.flags.writeable = False
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(ValueError, match="contiguous and writable"):
         sampler.apply(candidates)
 
 
 @pytest.mark.parametrize(
     "candidates", [np.zeros(4, F32), [(1, 2.0, 0.0)], np.zeros(4, [("id", "i4"), ("logit", "f4")])]
 )
-def test_candidates_have_their_dtype(sampler: bregman.Sampler, candidates: Any) -> None:
+def test_candidates_of_another_dtype_are_refused(sampler: bregman.Sampler, candidates: Any) -> None:
     with pytest.raises(TypeError, match="CANDIDATE"):
         sampler.apply(candidates)
 
 
-def test_candidates_are_contiguous_and_some(sampler: bregman.Sampler) -> None:
+def test_candidates_that_are_strided_or_empty_are_refused(sampler: bregman.Sampler) -> None:
     with pytest.raises(ValueError, match="contiguous"):
         sampler.apply(np.zeros(8, bregman.CANDIDATE)[::2])
     with pytest.raises(ValueError, match="dimensions"):
@@ -118,24 +122,24 @@ def test_candidates_are_contiguous_and_some(sampler: bregman.Sampler) -> None:
     ],
     ids=["repeated", "backwards", "overlapping", "unaligned", "fortran", "every other"],
 )
-def test_rows_that_do_not_follow_each_other_are_refused(rows: np.ndarray) -> None:
+def test_overlapping_reversed_and_unaligned_rows_are_refused(rows: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"contiguous|apart"):
         bregman.decode_batch([bregman.Sampler("draw"), bregman.Sampler("draw")], rows)
 
 
-def test_a_batch_has_two_dimensions(sampler: bregman.Sampler) -> None:
+def test_batches_with_other_than_two_dimensions_are_refused(sampler: bregman.Sampler) -> None:
     for shape in [(8,), (1, 1, 8)]:
         with pytest.raises(ValueError, match="dimensions"):
             bregman.decode_batch([sampler], np.zeros(shape, F32))
 
 
 @pytest.mark.parametrize("dtype", ["f4", "i8", "u1", "?"])
-def test_masks_are_words_of_32_bits(sampler: bregman.Sampler, dtype: str) -> None:
+def test_masks_of_another_dtype_are_refused(sampler: bregman.Sampler, dtype: str) -> None:
     with pytest.raises(TypeError, match="pack_mask"):
         sampler.decode(zeros(64), mask=np.ones(2, dtype))
 
 
-def test_masks_fit_their_rows(sampler: bregman.Sampler) -> None:
+def test_masks_that_do_not_fit_their_rows_are_refused(sampler: bregman.Sampler) -> None:
     two = [sampler, sampler.clone()]
     words = np.full((2, 4), -1, np.int32)
     with pytest.raises(ValueError, match="rows"):
@@ -148,14 +152,14 @@ def test_masks_fit_their_rows(sampler: bregman.Sampler) -> None:
         sampler.decode(zeros(64), mask=words[0, ::2])
     with pytest.raises(bregman.InvalidArgumentError, match="mask_stride"):
         sampler.decode(zeros(64), mask=words[0, :0])
-    # A view whose rows are too short for the vocabulary: the words behind them are not the mask's.
+    # A view with too few words in a row for the vocabulary: the words after them are not the mask's.
     with pytest.raises(ValueError, match="gaps"):
         bregman.decode_batch(two, zeros(2, 128), mask=words[:, :3])
     assert bregman.decode_batch(two, zeros(2, 96), mask=words[:, :3])["support"].tolist() == [96, 96]
 
 
 @pytest.mark.parametrize("rows", [1, 8])
-def test_nothing_is_copied(rows: int) -> None:
+def test_logits_and_masks_are_not_copied(rows: int) -> None:
     logits = np.zeros((rows, 128_256), F32)
     samplers = [bregman.Sampler("top_k(4) | draw", seed) for seed in range(rows)]
     mask = np.full((rows, 128_256 // 32), 0xFFFFFFFF, np.uint32)
@@ -169,12 +173,12 @@ def test_nothing_is_copied(rows: int) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    # The float16 row of this test, and less than a row's float32 beyond it.
+    # The float16 row of this test, and less than a float32 row in addition.
     assert peak < 128_256 * 2 + 100_000
 
 
-def test_pack_mask_takes_booleans() -> None:
+def test_pack_mask_refuses_other_arrays_than_of_booleans() -> None:
     with pytest.raises(TypeError, match="bool"):
         bregman.pack_mask(np.ones(8))
-    with pytest.raises(ValueError, match="dimensions"):
+    with pytest.raises(ValueError, match="at least one dimension"):
         bregman.pack_mask(np.array(True))

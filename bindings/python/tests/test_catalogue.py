@@ -1,4 +1,4 @@
-"""What the library says of its stages and macros is what a chain takes."""
+"""The catalogue of stages and macros, compared with what chains accept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _value(parameter: bregman.Parameter) -> str:
 
 
 def _text(stage: bregman.Stage) -> str:
-    """The parameters that must be given: the required ones, and one of each group without a default."""
+    """The least parameters of a stage: the required ones, and one of each group without a default."""
     given = [p for p in stage.parameters if p.required]
     for group in {p.group for p in stage.parameters} - {None}:
         members = [p for p in stage.parameters if p.group == group]
@@ -34,7 +34,7 @@ def _text(stage: bregman.Stage) -> str:
 
 
 @pytest.mark.parametrize("stage", bregman.stages(), ids=lambda stage: str(stage.name))
-def test_a_stage_is_what_a_chain_takes(stage: bregman.Stage) -> None:
+def test_chains_accept_every_stage_under_all_its_names(stage: bregman.Stage) -> None:
     assert stage.summary
     assert stage.source
     for name in (stage.name, *stage.aliases):
@@ -46,7 +46,7 @@ def test_a_stage_is_what_a_chain_takes(stage: bregman.Stage) -> None:
 
 
 @pytest.mark.parametrize("macro", bregman.macros(), ids=lambda macro: str(macro.name))
-def test_a_macro_ends_a_chain_as_several_stages(macro: bregman.Stage) -> None:
+def test_chains_accept_every_macro_as_its_stages(macro: bregman.Stage) -> None:
     known = {stage.name for stage in bregman.stages()}
     assert macro.draws
     assert macro.name not in known
@@ -59,9 +59,11 @@ def test_a_macro_ends_a_chain_as_several_stages(macro: bregman.Stage) -> None:
             bregman.Sampler(f"{name}{_text(macro)} | temperature(1)")
 
 
-def test_there_are_the_usual_ones() -> None:
+def test_the_usual_stages_and_macros_exist() -> None:
     stages = {stage.name for stage in bregman.stages()}
     assert {"temperature", "bregman", "top_k", "top_p", "min_p", "penalties", "draw", "greedy"} <= stages
+    assert {stage.name for stage in bregman.stages() if stage.learns} == {"mirostat", "mirostat_v2", "adaptive_p"}
+    assert {macro.name for macro in bregman.macros() if macro.learns} == {"llama_cpp"}
     assert {"llama_cpp", "transformers", "vllm"} <= {macro.name for macro in bregman.macros()}
 
 

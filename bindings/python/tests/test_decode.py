@@ -1,4 +1,4 @@
-"""What a sampler answers, against numpy and scipy."""
+"""Results of a sampler, compared with numpy and scipy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import bregman
 CHAIN = "temperature(0.8) | bregman(alpha=1.5, floor=0.02) | draw"
 
 
-def test_the_law_without_truncation_is_the_softmax(rng: np.random.Generator) -> None:
+def test_the_distribution_without_truncation_is_the_softmax(rng: np.random.Generator) -> None:
     logits = rng.normal(size=3000).astype(np.float32) * 3
     ids, p = bregman.Sampler("temperature(0.7)").distribution(logits)
     assert sorted(ids.tolist()) == list(range(3000))
@@ -23,7 +23,7 @@ def test_the_law_without_truncation_is_the_softmax(rng: np.random.Generator) -> 
     np.testing.assert_allclose(p, softmax(logits, 0.7)[ids], rtol=2e-6)
 
 
-def test_top_k_top_p_and_min_p_against_numpy(rng: np.random.Generator) -> None:
+def test_top_k_top_p_and_min_p_equal_numpys(rng: np.random.Generator) -> None:
     for _ in range(50):
         logits = rng.normal(size=400).astype(np.float32) * 2
         p = softmax(logits)
@@ -39,7 +39,7 @@ def test_top_k_top_p_and_min_p_against_numpy(rng: np.random.Generator) -> None:
             np.testing.assert_allclose(q, p[expected] / p[expected].sum(), rtol=2e-6)
 
 
-def test_the_primal_at_alpha_2_adds_the_same_to_each_token(rng: np.random.Generator) -> None:
+def test_the_primal_at_alpha_2_adds_a_constant_to_each_token(rng: np.random.Generator) -> None:
     logits = rng.normal(size=100).astype(np.float32)
     p = softmax(logits)
     head = np.argsort(-p)[:7]
@@ -57,7 +57,7 @@ def test_draws_follow_the_distribution() -> None:
     assert chisquare(counts[ids], p.astype(float) / p.sum(dtype=float) * 20_000).pvalue > 1e-6
 
 
-def test_what_is_wanted_beyond_the_token(rng: np.random.Generator) -> None:
+def test_optional_fields_equal_numpys(rng: np.random.Generator) -> None:
     logits = rng.normal(size=500).astype(np.float32) * 3
     sampler = bregman.Sampler(CHAIN, 3)
     ids, p = sampler.distribution(logits)
@@ -75,7 +75,7 @@ def test_what_is_wanted_beyond_the_token(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
-def test_half_formats_are_the_f32_rows_of_the_same_values(rng: np.random.Generator, dtype: type) -> None:
+def test_half_formats_decode_as_float32_of_the_same_values(rng: np.random.Generator, dtype: type) -> None:
     half = (rng.normal(size=2000) * 3).astype(dtype)
     full = half.astype(np.float32)
     a, b = bregman.Sampler(CHAIN, 5), bregman.Sampler(CHAIN, 5)
@@ -83,7 +83,7 @@ def test_half_formats_are_the_f32_rows_of_the_same_values(rng: np.random.Generat
         assert a.decode(half)[:3] == b.decode(full)[:3]
 
 
-def test_uint16_is_the_bits_of_bfloat16(rng: np.random.Generator) -> None:
+def test_uint16_is_read_as_the_bits_of_bfloat16(rng: np.random.Generator) -> None:
     half = (rng.normal(size=2000) * 3).astype(ml_dtypes.bfloat16)
     assert bregman.Sampler(CHAIN, 5).decode(half)[:3] == bregman.Sampler(CHAIN, 5).decode(half.view(np.uint16))[:3]
 
@@ -117,7 +117,7 @@ def test_pack_mask_packs_every_row(rng: np.random.Generator) -> None:
     assert packed[2, 4].tolist() == bregman.pack_mask(allowed[2, 4]).tolist()
 
 
-def test_process_writes_the_logarithms(rng: np.random.Generator) -> None:
+def test_process_writes_the_logarithms_of_the_distribution(rng: np.random.Generator) -> None:
     logits = rng.normal(size=300).astype(np.float32) * 2
     before = logits.copy()
     sampler = bregman.Sampler(CHAIN, 1)
@@ -126,11 +126,11 @@ def test_process_writes_the_logarithms(rng: np.random.Generator) -> None:
     sampler.process(logits)
     assert set(np.flatnonzero(logits > -np.inf).tolist()) == set(ids.tolist())
     np.testing.assert_allclose(np.exp(logits[ids]), p, rtol=1e-6)
-    # Neither draws: the sampler stands where a new one does.
+    # Neither call draws: the next token is that of a new sampler.
     assert sampler.decode(before) == pytest.approx(bregman.Sampler(CHAIN, 1).decode(before), nan_ok=True)
 
 
-def test_apply_works_on_candidates(rng: np.random.Generator) -> None:
+def test_apply_gives_candidates_the_distribution_and_the_token(rng: np.random.Generator) -> None:
     logits = rng.normal(size=200).astype(np.float32) * 2
     candidates = np.zeros(200, bregman.CANDIDATE)
     candidates["id"], candidates["logit"] = rng.permutation(200), 0

@@ -18,8 +18,8 @@ def logits(rng: np.random.Generator) -> np.ndarray:
     return rng.normal(size=400).astype(np.float32) * 2
 
 
-def test_draws_are_different_tokens_of_the_law(logits: np.ndarray) -> None:
-    law = dict(zip(*bregman.Sampler(CHAIN).distribution(logits)))
+def test_draw_many_draws_different_tokens_of_the_support(logits: np.ndarray) -> None:
+    decoded = dict(zip(*bregman.Sampler(CHAIN).distribution(logits)))
     sampler, gumbel = bregman.Sampler(CHAIN, 3), bregman.Sampler(CHAIN + " | gumbel", 3)
     firsts = set()
     for n in (1, 2, 5, 12, 13, 10**6):
@@ -27,21 +27,21 @@ def test_draws_are_different_tokens_of_the_law(logits: np.ndarray) -> None:
         assert len(ids) == len(logprobs) == len(scores) == min(n, 12)
         assert (ids.dtype, logprobs.dtype, scores.dtype) == (np.int32, np.float32, np.float32)
         assert len(set(ids.tolist())) == len(ids)
-        np.testing.assert_allclose(np.exp(logprobs), [law[i] for i in ids], rtol=1e-5)
+        np.testing.assert_allclose(np.exp(logprobs), [decoded[i] for i in ids], rtol=1e-5)
         assert np.all(np.diff(scores) <= 0)
-        # The first is the one that a chain with `gumbel` takes at this position, and each call moves on by one.
+        # The first is the token of a chain with `gumbel` at this position, and each call advances by one.
         assert ids[0] == gumbel.decode(logits).token
         firsts.add(int(ids[0]))
     assert len(firsts) > 1
 
 
-def test_a_larger_number_appends(logits: np.ndarray) -> None:
+def test_a_larger_n_appends_to_the_draws(logits: np.ndarray) -> None:
     few, many = bregman.Sampler(CHAIN, 8).draw_many(logits, 4), bregman.Sampler(CHAIN, 8).draw_many(logits, 9)
     for a, b in zip(few, many):
         np.testing.assert_array_equal(a, b[:4])
 
 
-def test_draws_are_without_replacement_in_proportion() -> None:
+def test_draws_are_in_proportion_without_replacement() -> None:
     logits = np.log(np.array([0.5, 0.3, 0.2], np.float32))
     sampler, n = bregman.Sampler("draw", 1), 20_000
     pairs = np.array([sampler.draw_many(logits, 2).ids for _ in range(n)])
@@ -53,7 +53,7 @@ def test_draws_are_without_replacement_in_proportion() -> None:
             assert abs(seen - expected) < 5 * np.sqrt(expected / n)
 
 
-def test_the_models_most_likely_tokens(logits: np.ndarray) -> None:
+def test_top_logprobs_of_the_model_equal_numpys(logits: np.ndarray) -> None:
     logits[17] = -np.inf
     sampler = bregman.Sampler(CHAIN + " | draw", 2)
     order = np.argsort(-logits, kind="stable")
@@ -68,24 +68,24 @@ def test_the_models_most_likely_tokens(logits: np.ndarray) -> None:
     assert [sampler.decode(logits).token for _ in range(9)] == [other.decode(logits).token for _ in range(9)]
 
 
-def test_the_laws_most_likely_tokens(logits: np.ndarray) -> None:
+def test_top_logprobs_of_the_decoded_distribution_are_its_first(logits: np.ndarray) -> None:
     sampler = bregman.Sampler(CHAIN)
-    law = sampler.distribution(logits)
+    decoded = sampler.distribution(logits)
     for n in (5, 12, 50):
         ids, logprobs = sampler.top_logprobs(logits, n, bregman.Source.DECODED)
-        np.testing.assert_array_equal(ids, law.ids[:n])
-        np.testing.assert_allclose(np.exp(logprobs), law.p[:n], rtol=1e-5)
+        np.testing.assert_array_equal(ids, decoded.ids[:n])
+        np.testing.assert_allclose(np.exp(logprobs), decoded.p[:n], rtol=1e-5)
 
 
 @pytest.mark.parametrize("n", [0, -1, 2**64])
-def test_so_many_cannot_be_drawn(logits: np.ndarray, n: int) -> None:
+def test_n_out_of_range_is_refused(logits: np.ndarray, n: int) -> None:
     sampler = bregman.Sampler(CHAIN, 5)
     with pytest.raises(bregman.InvalidArgumentError, match="n is"):
         sampler.draw_many(logits, n)
     assert sampler.draw_many(logits, 3).ids.tolist() == bregman.Sampler(CHAIN, 5).draw_many(logits, 3).ids.tolist()
 
 
-def test_misuse(logits: np.ndarray) -> None:
+def test_wrong_rows_are_refused(logits: np.ndarray) -> None:
     sampler = bregman.Sampler(CHAIN)
     calls: list[Any] = [lambda row: sampler.draw_many(row, 2), lambda row: sampler.top_logprobs(row, 2)]
     for call in calls:

@@ -1,4 +1,4 @@
-"""Exceptions say the status, and the library's message."""
+"""Exceptions: classes, statuses and messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bregman.errors import error
         ("draw | greedy", "draw"),
     ],
 )
-def test_a_chain_that_is_none(chain: str, says: str) -> None:
+def test_an_invalid_chain_raises_with_the_reason(chain: str, says: str) -> None:
     with pytest.raises(bregman.InvalidChainError) as caught:
         bregman.Sampler(chain)
     assert says in str(caught.value)
@@ -32,20 +32,20 @@ def test_a_chain_that_is_none(chain: str, says: str) -> None:
     assert isinstance(caught.value, ValueError)
 
 
-def test_an_alpha_beyond_the_solver() -> None:
+def test_an_alpha_outside_the_solvers_range_is_unsupported() -> None:
     with pytest.raises(bregman.UnsupportedError) as caught:
         bregman.Sampler("bregman(alpha=100, floor=0.1)")
     assert caught.value.status is bregman.Status.UNSUPPORTED
     assert not isinstance(caught.value, ValueError)
 
 
-def test_a_chain_without_a_drawing_stage_decodes_nothing() -> None:
+def test_decode_without_a_drawing_stage_is_unsupported() -> None:
     with pytest.raises(bregman.UnsupportedError, match="draw"):
         bregman.Sampler("top_k(3)").decode(np.zeros(4, np.float32))
 
 
 @pytest.mark.parametrize(("spoilt", "says"), [(np.nan, "logit 2 is NaN"), (np.inf, "logit 2 is inf")])
-def test_the_message_stays_on_the_sampler(spoilt: float, says: str) -> None:
+def test_last_error_is_the_message(spoilt: float, says: str) -> None:
     sampler = bregman.Sampler("draw")
     assert sampler.last_error == ""
     logits = np.array([0, 1, spoilt, 3], np.float32)
@@ -70,7 +70,7 @@ def test_an_unknown_status_is_reported_as_a_defect() -> None:
     assert "99" in str(error(99, "?"))
 
 
-def test_exceptions_go_through_processes() -> None:
+def test_exceptions_can_be_pickled() -> None:
     samplers = [bregman.Sampler("draw"), bregman.Sampler("draw")]
     with pytest.raises(bregman.InvalidLogitsError) as caught:
         bregman.decode_batch(samplers, np.array([[1, 2], [3, np.nan]], np.float32))
@@ -82,15 +82,15 @@ def test_exceptions_go_through_processes() -> None:
 
 
 @pytest.mark.parametrize("chain", [None, 3, b"draw"])
-def test_a_chain_is_text(chain: Any) -> None:
+def test_a_chain_that_is_no_str_is_refused(chain: Any) -> None:
     with pytest.raises(TypeError, match="str"):
         bregman.Sampler(chain)
 
 
-def test_a_long_chain_has_a_message_too() -> None:
+def test_chains_that_are_long_or_have_a_nul_are_refused() -> None:
     with pytest.raises(bregman.InvalidChainError):
         bregman.Sampler("x" * 60_000)
-    with pytest.raises(bregman.InvalidArgumentError, match="longer"):
+    with pytest.raises(bregman.InvalidChainError, match="longer than 65536 bytes"):
         bregman.Sampler("x" * 100_000)
     with pytest.raises(bregman.InvalidArgumentError, match="NUL"):
         bregman.Sampler("draw\0")

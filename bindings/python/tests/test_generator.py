@@ -1,4 +1,4 @@
-"""Divergences of the user's own."""
+"""Divergences defined in Python."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import bregman
 
 
 def alpha(name: str, a: float, *, dual: bool = False) -> bregman.Generator:
-    """The built-in family's member, by hand."""
+    """A member of the built-in family of alpha, as a Generator."""
     return bregman.Generator(
         name,
         phi=lambda x: x**a / (a * (a - 1)),
@@ -28,7 +28,7 @@ def logits(rng: np.random.Generator) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("a", "mode"), [(1.5, "primal"), (3.0, "primal"), (3.0, "dual")])
-def test_a_generator_by_hand_is_the_built_in_one(logits: np.ndarray, a: float, mode: str) -> None:
+def test_a_generator_equals_the_built_in_one_of_the_same_function(logits: np.ndarray, a: float, mode: str) -> None:
     mine = bregman.Sampler(
         f"bregman(generator=mine, mode={mode}, lambda=0.001) | draw",
         1,
@@ -51,7 +51,7 @@ def test_generators_outlive_the_first_sampler(logits: np.ndarray) -> None:
     assert [second.decode(row).token for row in logits] == expected
 
 
-def test_a_batch_with_threads_calls_them(logits: np.ndarray) -> None:
+def test_a_batch_with_threads_calls_generators(logits: np.ndarray) -> None:
     generator = alpha("mine", 1.5)
 
     def batch(threads: int) -> bytes:
@@ -87,13 +87,13 @@ def test_an_exception_in_a_generator_is_the_cause(logits: np.ndarray) -> None:
 @pytest.mark.parametrize(
     "f", [lambda x: -x, lambda x: x[:0], lambda x: "text", lambda x: np.full_like(x, np.nan)], ids=range(4)
 )
-def test_a_generator_that_is_none_is_refused(f: Any) -> None:
+def test_an_invalid_generator_is_refused(f: Any) -> None:
     generator = bregman.Generator("mine", lambda x: x * x / 2, f, lambda y: y)
     with pytest.raises(bregman.InvalidChainError):
         bregman.Sampler("bregman(generator=mine, lambda=0.001)", 1, generators=[generator])
 
 
-def test_its_argument_cannot_be_changed() -> None:
+def test_the_argument_of_a_generator_is_read_only() -> None:
     def f(x: Any) -> Any:
         x[0] = 1
         return x
@@ -104,7 +104,7 @@ def test_its_argument_cannot_be_changed() -> None:
     assert isinstance(caught.value.__cause__, ValueError)
 
 
-def test_a_generator_must_be_named_by_the_chain() -> None:
+def test_an_unknown_generator_in_a_chain_is_refused() -> None:
     with pytest.raises(bregman.InvalidChainError, match="mine"):
         bregman.Sampler("bregman(generator=mine, lambda=0.001)", 1)
     assert repr(alpha("mine", 2)) == "Generator('mine')"

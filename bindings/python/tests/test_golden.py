@@ -1,4 +1,4 @@
-"""Against exact answers."""
+"""Golden vectors: exact answers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from golden import cases
 
 import bregman
 
-#: What the file says of the pipeline from float32 logits.
+#: The file's tolerance for answers from float32 logits.
 TOLERANCE = 1e-6
 
 
-def test_all_golden_cases() -> None:
+def test_golden_vectors_are_met() -> None:
     ran = near_ties = 0
     for case in cases():
         expect, row = case["expect"], case["row"]

@@ -38,7 +38,7 @@ def test_a_sequence_accepts_output_and_rewinds_to_its_prompt() -> None:
     assert (history_of(followed.sampler), followed.outputs) == (set(), 0)
 
 
-def test_output_before_the_first_row_is_no_prompt() -> None:
+def test_output_before_the_first_row_is_not_prompt() -> None:
     followed = sequence()
     followed.begin([1, 2, 3], 0)
     followed.accept([4])

@@ -1,4 +1,4 @@
-"""One truth: the binding's constants and layouts are those that a C compiler sees in include/bregman.h."""
+"""Constants, layouts and functions, compared with include/bregman.h as a C compiler reads it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ HEADER = ROOT / "include/bregman.h"
 
 
 def declarations() -> str:
-    """The header without what cffi has no ear for: comments, includes, guards and what is for C++."""
+    """The header without the parts that cffi cannot parse: comments, includes, guards and C++."""
     text = re.sub(r"/\*.*?\*/|//[^\n]*", "", HEADER.read_text(), flags=re.DOTALL)
     text = re.sub(r"#ifdef __cplusplus.*?#endif", "", text, flags=re.DOTALL)
     return re.sub(r"#(ifndef|endif|include|define BREGMAN_H\b)[^\n]*", "", text)
 
 
 def structs(of: Any) -> dict[str, Any]:
-    """All structs with fields, by their names."""
+    """All structs with fields, by name."""
     return {name: of.typeof(name) for name in re.findall(r"typedef struct (\w+) {", HEADER.read_text())}
 
 
@@ -47,7 +47,7 @@ def test_the_installed_declarations_are_the_headers(tmp_path: Path) -> None:
     assert len(constants()) > 20
 
 
-def test_a_c_compiler_agrees(tmp_path: Path) -> None:
+def test_constants_and_layouts_equal_a_c_compilers(tmp_path: Path) -> None:
     compiler = shutil.which("cc")
     if compiler is None:
         missing("there is no C compiler")
@@ -70,7 +70,7 @@ def test_a_c_compiler_agrees(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("dtype", "struct"), [(bregman.RESULT, "bregman_result"), (bregman.CANDIDATE, "bregman_candidate")]
 )
-def test_numpys_layouts_are_cffis(dtype: np.dtype[Any], struct: str) -> None:
+def test_numpy_dtypes_equal_the_c_structs(dtype: np.dtype[Any], struct: str) -> None:
     assert dtype.itemsize == ffi.sizeof(struct)
     assert dtype.fields is not None
     assert set(dtype.fields) == {name for name, _ in ffi.typeof(struct).fields} - {"reserved"}
@@ -80,17 +80,18 @@ def test_numpys_layouts_are_cffis(dtype: np.dtype[Any], struct: str) -> None:
 
 
 def test_every_constant_has_a_name_in_python() -> None:
-    names = {f"BREGMAN_{member.name}": int(member) for group in (bregman.Status, bregman.Kind) for member in group}
+    names = {f"BREGMAN_{member.name}": int(member) for member in bregman.Status}
+    names |= {f"BREGMAN_KIND_{member.name}": int(member) for member in bregman.Kind}
     names |= {f"BREGMAN_WANT_{member.name}": int(member) for member in bregman.Want if member}
     names |= {f"BREGMAN_OF_{member.name}": int(member) for member in bregman.Source}
     names["BREGMAN_ABI_VERSION"] = bregman.ABI_VERSION
-    # Formats of numbers are dtypes here, and accepting is an argument.
+    # Formats of logits are dtypes here, and accepting is an argument.
     others = {"BREGMAN_F32", "BREGMAN_F16", "BREGMAN_BF16", "BREGMAN_ACCEPT"}
     assert set(constants()) == set(names) | others
     assert all(getattr(lib, name) == value for name, value in names.items())
 
 
-def test_the_table_of_functions_is_the_library() -> None:
+def test_the_function_table_has_every_function() -> None:
     table = lib.bregman_get_api(bregman.ABI_VERSION)
     assert (table.struct_size, table.abi) == (ffi.sizeof("bregman_api"), bregman.ABI_VERSION)
     names = [name for name, _ in ffi.typeof("bregman_api").fields][2:]
@@ -100,19 +101,20 @@ def test_the_table_of_functions_is_the_library() -> None:
     assert lib.bregman_get_api(bregman.ABI_VERSION + 1) == ffi.NULL
 
 
-def test_versions() -> None:
+def test_versions_agree() -> None:
     assert lib.bregman_abi_version() == bregman.ABI_VERSION
     assert bregman.__version__ == bregman.version() == distribution("bregman").version
     assert bregman.simd_level() in {"avx512", "avx2", "neon", "scalar"}
 
 
-def test_the_wheel() -> None:
+def test_the_wheel_has_its_files_and_no_entry_points() -> None:
     installed = distribution("bregman")
     assert installed.read_text("WHEEL") is not None
-    assert "Tag: py3-none-" in str(installed.read_text("WHEEL"))
+    # Package indexes refuse linux_x86_64.
+    assert re.search(r"Tag: py3-none-(manylinux_\d+_\d+|macosx|win)", str(installed.read_text("WHEEL")))
     names = {str(file) for file in installed.files or ()}
     assert {"bregman/py.typed", "bregman/_native/ffi.py"} <= names
     assert any(name.endswith((".so", ".dylib", ".dll")) for name in names)
     assert {Path(name).name for name in names} >= {"LICENSE-MIT", "LICENSE-APACHE"}
-    # An entry point for engines' plug-ins would be loaded for every model.
+    # Engines would load an entry point for every model.
     assert not installed.entry_points

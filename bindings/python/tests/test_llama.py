@@ -1,4 +1,4 @@
-"""The stage inside a real llama.cpp, driven by ctypes as llama-cpp-python does."""
+"""The stage inside a real llama.cpp, called through ctypes as llama-cpp-python does."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 
 @pytest.fixture(scope="module")
 def llama() -> ModuleType:
-    """libllama's functions as a module, the way llama-cpp-python has them."""
+    """libllama's functions as a module, as in llama-cpp-python."""
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         pytest.skip("the prebuilt llama.cpp is for x86-64 Linux")
     path = ROOT / "target/llama/lib/libllama.so"
@@ -89,7 +89,7 @@ def candidates(logits: np.ndarray) -> np.ndarray:
 
 
 def apply(llama: ModuleType, sampler: Any, array: np.ndarray) -> TokenDataArray:
-    """As llama.cpp does for a token; `array` must outlive the answer."""
+    """One call of a sampler, as llama.cpp makes it; `array` must outlive the result."""
     given = TokenDataArray(array.ctypes.data, len(array), -1, False)
     llama.llama_sampler_apply(sampler, ctypes.byref(given))
     return given
@@ -106,13 +106,13 @@ def cast(stage: int) -> Any:
     return ctypes.cast(stage, Pointer)
 
 
-def test_the_stage_draws_what_the_sampler_draws(llama: ModuleType, rng: np.random.Generator) -> None:
+def test_a_stage_draws_the_samplers_tokens(llama: ModuleType, rng: np.random.Generator) -> None:
     rows = rng.normal(size=(50, 500)).astype(np.float32) * 3
     sampler = bregman.Sampler(DRAWING, 5)
     sampler.decode(rows[0])
     stage = cast(bregman.llama_cpp.attach(sampler, llama.llama_sampler_init))
     assert llama.llama_sampler_name(stage) == b"bregman"
-    # The stage has a copy of the sampler's state, and the sampler stays ours.
+    # The stage owns a copy of the sampler.
     assert [draw(llama, stage, row) for row in rows] == [sampler.decode(row).token for row in rows]
     clone = llama.llama_sampler_clone(stage)
     sampler.close()
@@ -124,7 +124,7 @@ def test_the_stage_draws_what_the_sampler_draws(llama: ModuleType, rng: np.rando
     llama.llama_sampler_free(clone)
 
 
-def test_in_a_chain_of_llama_cpp_python(
+def test_a_stage_in_a_chain_of_llama_cpp_python(
     llama: ModuleType, chain: Any, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
 ) -> None:
     monkeypatch.setitem(sys.modules, "llama_cpp", llama)
@@ -163,7 +163,7 @@ def test_a_stage_that_fails_leaves_the_candidates_and_a_message(llama: ModuleTyp
     llama.llama_sampler_free(cast(stage))
 
 
-def test_addresses_of_every_kind(llama: ModuleType) -> None:
+def test_attach_accepts_functions_and_addresses(llama: ModuleType) -> None:
     address = ctypes.cast(llama.llama_sampler_init, ctypes.c_void_p).value
     assert address is not None
     for init in (llama.llama_sampler_init, address, ffi.cast("void *", address)):
@@ -173,7 +173,7 @@ def test_addresses_of_every_kind(llama: ModuleType) -> None:
         llama.llama_sampler_free(cast(stage))
 
 
-def test_what_cannot_be_a_stage(llama: ModuleType) -> None:
+def test_attach_refuses_wrong_arguments(llama: ModuleType) -> None:
     for null in (0, ffi.NULL, ctypes.c_void_p()):
         with pytest.raises(ValueError, match="NULL"):
             bregman.llama_cpp.attach(bregman.Sampler(DRAWING), null)
@@ -191,7 +191,7 @@ def test_what_cannot_be_a_stage(llama: ModuleType) -> None:
         )
 
 
-def test_a_host_that_is_out_of_memory() -> None:
+def test_a_host_that_is_out_of_memory_raises() -> None:
     @ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
     def init(_iface: Any, _ctx: Any) -> None:
         return None
@@ -202,13 +202,13 @@ def test_a_host_that_is_out_of_memory() -> None:
     assert sampler.decode(np.zeros(4, np.float32)).token >= 0
 
 
-def test_another_sampler_is_no_stage(llama: ModuleType) -> None:
+def test_stages_of_llama_cpp_itself_are_refused(llama: ModuleType) -> None:
     theirs = llama.llama_sampler_init_top_k(3)
     address = ctypes.cast(theirs, ctypes.c_void_p).value
     assert address is not None
     for call in (bregman.llama_cpp.last_error, lambda stage: bregman.llama_cpp.reseed(stage, 1)):
-        with pytest.raises(ValueError, match="no stage"):
+        with pytest.raises(ValueError, match="not a stage"):
             call(address)
-        with pytest.raises(ValueError, match="no stage"):
+        with pytest.raises(ValueError, match="not a stage"):
             call(0)
     llama.llama_sampler_free(theirs)

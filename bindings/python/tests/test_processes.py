@@ -1,4 +1,4 @@
-"""What needs a process of its own: forks, memory over a long time, the README's program."""
+"""Tests that need their own process: forks, memory, the README's program."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def cycle(i):
         except bregman.InvalidChainError:
             pass
     if i % 2:
-        sampler.close()  # the other half is the garbage collector's
+        sampler.close()  # the garbage collector frees the other half
 
 for i in range(10_000):
     cycle(i)
@@ -83,7 +83,7 @@ for i in range(100_000):
     cycle(i)
 grown = resident() - before
 print(grown)
-# One leaked byte a cycle would be 100 kB; a sampler is several hundred.
+# A leak of one byte in each cycle would be 100 kB; a sampler has several hundred bytes.
 sys.exit(grown > 2_000_000)
 """
 
@@ -123,11 +123,11 @@ def test_a_process_may_fork_after_a_batch_with_threads() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
 @pytest.mark.parametrize("program", [LEAK, GENERATORS], ids=["samplers", "generators"])
-def test_memory_stays_where_it_is(program: str) -> None:
+def test_memory_does_not_grow(program: str) -> None:
     run(program)
 
 
-def test_the_readmes_first_program() -> None:
+def test_the_readmes_first_program_prints_its_output() -> None:
     programs = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
     first = programs[0]
     assert len(first.splitlines()) <= 15
@@ -137,7 +137,7 @@ def test_the_readmes_first_program() -> None:
 
 
 def fails(program: str, **environment: str) -> tuple[str, str]:
-    """What a program that must fail writes."""
+    """stdout and stderr of a program that must fail."""
     done = subprocess.run(
         [sys.executable, "-c", program], env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
@@ -146,13 +146,13 @@ def fails(program: str, **environment: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("library", ["/nowhere/libbregman.so", "/dev/null"])
-def test_a_library_that_is_none(library: str) -> None:
+def test_a_missing_library_fails_the_import(library: str) -> None:
     _, written = fails("import bregman", BREGMAN_LIBRARY=library)
     assert "OSError" in written
     assert library in written
 
 
-def test_an_instruction_set_that_is_none() -> None:
+def test_an_unknown_simd_level_is_unsupported() -> None:
     program = "import bregman; print(repr(bregman.simd_level())); bregman.Sampler('draw')"
     printed, written = fails(program, BREGMAN_SIMD="mmx")
     assert printed == "''\n"
@@ -160,7 +160,7 @@ def test_an_instruction_set_that_is_none() -> None:
     assert "mmx" in written
 
 
-def test_overhead_is_measured() -> None:
+def test_the_overhead_program_prints_its_table() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bregman.overhead", "--quick"], capture_output=True, text=True, check=True
     )

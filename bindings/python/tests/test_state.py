@@ -1,4 +1,4 @@
-"""The state of a sequence, and the life of a sampler."""
+"""The state of a sequence, and the lifetime of a sampler."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_copies_are_independent_and_in_the_same_state(
     assert tokens(other, logits, 20) == expected
 
 
-def test_logit_bias(logits: np.ndarray) -> None:
+def test_a_logit_bias_is_replaced_as_a_whole(logits: np.ndarray) -> None:
     sampler = bregman.Sampler("greedy")
     first, second = np.argsort(-logits)[:2].tolist()
     sampler.set_logit_bias({first: -np.inf, 5000: 3.0})
@@ -78,7 +78,7 @@ def test_logit_bias(logits: np.ndarray) -> None:
     assert sampler.decode(logits).token == first
 
 
-def test_the_history_is_what_stages_look_at(logits: np.ndarray) -> None:
+def test_penalties_read_the_history(logits: np.ndarray) -> None:
     sampler = bregman.Sampler("penalties(repeat=1.5, frequency=0.3, presence=0.2, scope=all) | greedy")
     history: list[int] = [3, 3, 7]
     sampler.accept(history)
@@ -94,7 +94,7 @@ def test_the_history_is_what_stages_look_at(logits: np.ndarray) -> None:
     assert sampler.decode(logits).token == logits.argmax()
 
 
-def test_the_prompt_is_what_was_accepted_before_the_first_row(logits: np.ndarray) -> None:
+def test_tokens_before_the_first_row_are_the_prompt(logits: np.ndarray) -> None:
     order = np.argsort(-logits).tolist()
     sampler = bregman.Sampler("no_repeat_ngram(1, scope=output) | greedy")
     sampler.accept(order[:3])
@@ -132,7 +132,7 @@ def test_a_mask_stays_until_it_is_replaced(rng: np.random.Generator, logits: np.
     assert done.candidates["id"][done.selected] == best
     for _ in range(2):
         assert sampler.decode(logits).token == sampler.clone().decode(logits).token == best
-    # The mask of a call holds as well.
+    # A token must also be allowed by the call's own mask.
     both = allowed & (rng.random(len(logits)) < 0.5)
     assert both.any()
     token = sampler.decode(logits, mask=bregman.pack_mask(both | ~allowed)).token
@@ -151,13 +151,13 @@ def test_a_mask_stays_until_it_is_replaced(rng: np.random.Generator, logits: np.
     assert sampler.decode(logits).token == logits.argmax()
     sampler.set_mask(bregman.pack_mask(allowed))
     sampler.reset()
-    assert sampler.decode(logits).token == logits.argmax()
+    assert sampler.decode(logits).token == best
 
 
 @pytest.mark.parametrize(
     "accepted", [3, [1, 2, 3], (1,), [], np.array([1, 2], np.int64), np.uint8(9), np.array([], float)]
 )
-def test_accept_takes_tokens(accepted: Any) -> None:
+def test_accept_takes_integers_of_any_kind(accepted: Any) -> None:
     bregman.Sampler(CHAIN).accept(accepted)
 
 
@@ -177,13 +177,13 @@ def test_accept_takes_tokens(accepted: Any) -> None:
         ([True, False], TypeError),
     ],
 )
-def test_accept_refuses_what_is_none(accepted: Any, raised: type[Exception]) -> None:
+def test_accept_refuses_other_values(accepted: Any, raised: type[Exception]) -> None:
     with pytest.raises(raised):
         bregman.Sampler(CHAIN).accept(accepted)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64, 10**30])
-def test_seeds_have_64_bits(seed: int) -> None:
+def test_seeds_out_of_64_bits_are_refused(seed: int) -> None:
     with pytest.raises(ValueError, match="seed"):
         bregman.Sampler(CHAIN, seed)
     with pytest.raises(ValueError, match="seed"):
@@ -193,12 +193,12 @@ def test_seeds_have_64_bits(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", [1.5, "1", None])
-def test_seeds_are_whole_numbers(seed: Any) -> None:
+def test_seeds_that_are_no_integers_are_refused(seed: Any) -> None:
     with pytest.raises(TypeError):
         bregman.Sampler(CHAIN, seed)
 
 
-def test_describe_is_a_chain_again() -> None:
+def test_describe_gives_the_canonical_chain() -> None:
     sampler = bregman.Sampler(" temp( 0.9 )|nucleus(p=0.50)|topk(k = 3)|dist ")
     assert sampler.describe() == "temperature(0.9) | top_p(0.5) | top_k(3) | draw"
     assert bregman.Sampler(sampler.describe()).describe() == sampler.describe()
@@ -248,7 +248,7 @@ def test_a_sampler_cannot_be_pickled() -> None:
         pickle.dumps(bregman.Sampler(CHAIN))
 
 
-def test_a_sampler_that_was_never_made_can_be_collected() -> None:
+def test_a_sampler_that_was_not_created_can_be_collected() -> None:
     for chain in ("no chain", None, "a\0b"):
         with pytest.raises((ValueError, TypeError)):
             bregman.Sampler(chain)  # type: ignore[arg-type]

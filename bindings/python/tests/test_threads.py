@@ -20,14 +20,14 @@ def decode_many(seed: int, logits: np.ndarray, n: int) -> list[int]:
         return [sampler.decode(row).token for row in logits for _ in range(n)]
 
 
-def test_many_samplers_on_many_threads_are_as_alone(rng: np.random.Generator) -> None:
+def test_samplers_on_many_threads_draw_the_tokens_of_one_thread(rng: np.random.Generator) -> None:
     logits = rng.normal(size=(20, 2000)).astype(np.float32) * 2
     alone = [decode_many(seed, logits, 20) for seed in range(16)]
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(lambda seed: decode_many(seed, logits, 20), range(16))) == alone
 
 
-def test_batches_on_many_threads_share_the_pool(rng: np.random.Generator) -> None:
+def test_concurrent_batches_share_the_pool(rng: np.random.Generator) -> None:
     logits = rng.normal(size=(10, 2000)).astype(np.float32) * 2
 
     def batches(first: int) -> list[list[int]]:
@@ -62,7 +62,7 @@ def test_the_interpreters_lock_is_released() -> None:
     finally:
         done.set()
         other.join()
-    # With the lock held during the call, a switch before and after it would give a tick or two.
+    # If the call held the lock, there would be one or two ticks, before and after it.
     assert most > 50
 
 
@@ -96,7 +96,7 @@ def test_two_threads_on_one_sampler_are_refused() -> None:
         done.set()
         other.join()
     assert here == {"the sampler is in use by another call"}
-    # The batch may have come second, too.
+    # The batch may also be the second of the two.
     assert there <= {"row 5: the sampler is in use by another call"}
     assert not bregman.decode_batch(samplers, logits)["status"].any()
 

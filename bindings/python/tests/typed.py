@@ -1,4 +1,4 @@
-"""What a user's type checker must accept; it is checked, not run."""
+"""Uses that a type checker must accept; checked by mypy, not run."""
 
 from __future__ import annotations
 

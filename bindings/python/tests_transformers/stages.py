@@ -1,4 +1,4 @@
-"""The stages that transformers has as well: one line each."""
+"""The stages that transformers also has."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from transformers import (
     TypicalLogitsWarper,
 )
 
-#: Whether single precision, or the order of equal tokens, may decide if a token is kept.
+#: Whether rounding to single precision, or the order of equal tokens, can decide if these tokens are kept.
 Near = Callable[[np.ndarray, np.ndarray], bool]
 
-#: How near is near: relative for probabilities, absolute for masses.
+#: Largest difference that rounding explains: relative for probabilities, absolute for masses.
 CLOSE = 1e-5
 
 
 def equal(p: np.ndarray, differing: np.ndarray) -> bool:
-    """Transformers keeps all tokens that tie at the cut, we keep k, the lower ids; or the threshold is that near."""
+    """The tokens have equal probability at the threshold: transformers keeps all of these, bregman k in total."""
     return bool(np.ptp(p[differing]) <= CLOSE * p[differing].max() and _has_neighbour(p, differing))
 
 
@@ -40,7 +40,7 @@ def _has_neighbour(p: np.ndarray, differing: np.ndarray) -> bool:
 
 
 def down_to(level: Callable[[np.ndarray], float]) -> Near:
-    """The probability is that near to the smallest that is kept."""
+    """The probability is within rounding of the smallest that is kept."""
     return lambda p, differing: bool(np.all(np.abs(p[differing] / level(p) - 1) <= CLOSE))
 
 
@@ -84,7 +84,7 @@ def share(
     key: Callable[[np.ndarray], np.ndarray] = _surprise,
     weight: Callable[[np.ndarray], np.ndarray] = lambda p: p,
 ) -> Near:
-    """Tokens by a key, ascending, equals in any order: the share of the weight before the token is that near."""
+    """Tokens in ascending order of a key: the weight before the token is within rounding of the target."""
 
     def near(p: np.ndarray, differing: np.ndarray) -> bool:
         keys, weights = key(p), weight(p) / weight(p).sum()
@@ -96,17 +96,17 @@ def share(
 
 
 def mass(target: float) -> Near:
-    """The mass of the more likely tokens is that near to the target."""
+    """The mass of the more likely tokens is within rounding of the target."""
     return share(target)
 
 
 def typical(target: float) -> Near:
-    """The mass of the more typical tokens is that near to the target."""
+    """The mass of the more typical tokens is within rounding of the target."""
     return share(target, key=_atypicality)
 
 
 def top_h(target: float) -> Near:
-    """The entropy of the more likely ones of the first hundred is that near to the target."""
+    """The entropy of the more likely of the first hundred tokens is within rounding of the target."""
     return share(target, weight=_head_entropy)
 
 
@@ -116,7 +116,7 @@ def never(p: np.ndarray, differing: np.ndarray) -> bool:
 
 
 class Stage(NamedTuple):
-    """A chain, what transformers does for it, and when the two may keep different tokens."""
+    """A chain, transformers' processors for it, and when the two may keep different tokens."""
 
     chain: str
     theirs: LogitsProcessorList

@@ -26,7 +26,7 @@ def model() -> Any:
         num_hidden_layers=2,
         num_attention_heads=4,
         max_position_embeddings=128,
-        initializer_range=0.3,  # flat logits would make every test easy
+        initializer_range=0.3,  # flat logits would hide differences
         bos_token_id=1,
         eos_token_id=None,
         pad_token_id=0,
@@ -54,13 +54,13 @@ def generate(model: Any, chain: str | None, seed: int = 7, **options: Any) -> An
         ("temperature(0.8) | top_k(30) | top_p(0.9)", {"temperature": 0.8, "top_k": 30, "top_p": 0.9}),
     ],
 )
-def test_the_text_is_the_one_of_transformers_own_stages(model: Any, chain: str, theirs: dict[str, Any]) -> None:
+def test_text_equals_that_of_transformers_own_stages(model: Any, chain: str, theirs: dict[str, Any]) -> None:
     ours = generate(model, chain, **OFF)
     assert torch.equal(ours.sequences, generate(model, None, **theirs).sequences)
     assert len(set(ours.sequences[:, 4:].flatten().tolist())) > 10
 
 
-def test_scores_are_the_decoded_distribution_and_logits_stay(model: Any) -> None:
+def test_scores_are_the_decoded_distribution_and_logits_are_unchanged(model: Any) -> None:
     chain = "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw"
     out = generate(model, chain, output_scores=True, output_logits=True, **OFF)
     plain = generate(model, None, output_logits=True, max_new_tokens=1, **OFF)
@@ -75,17 +75,17 @@ def test_scores_are_the_decoded_distribution_and_logits_stay(model: Any) -> None
             np.testing.assert_allclose(scores[row][ids.tolist()].exp().numpy(), p, rtol=1e-6)
             assert int(out.sequences[row, 4 + step]) in ids
             supports.append(len(ids))
-    assert len(set(supports)) > 3  # k adapts
+    assert len(set(supports)) > 3  # the size of the support depends on the row
 
 
-def test_without_a_draw_the_most_likely_token_stays_first(model: Any) -> None:
+def test_greedy_text_is_that_without_the_chain(model: Any) -> None:
     chain = "temperature(0.8) | bregman(alpha=2, floor=0.01)"
     assert torch.equal(
         generate(model, chain, do_sample=False).sequences, generate(model, None, do_sample=False).sequences
     )
 
 
-def test_several_sequences_of_a_prompt(model: Any) -> None:
+def test_several_sequences_of_a_prompt_equal_transformers(model: Any) -> None:
     ours = generate(model, "top_k(50)", num_return_sequences=4, **OFF)
     theirs = generate(model, None, num_return_sequences=4, **{**OFF, "top_k": 50})
     assert ours.sequences.shape == (12, 24)
@@ -196,7 +196,7 @@ def test_an_instance_serves_one_generation_after_another(model: Any) -> None:
         ("penalties(1.3, scope=all)", {"repetition_penalty": 1.3, **OFF}),
     ],
 )
-def test_a_bfloat16_model_has_the_text_of_transformers_own_stages(
+def test_text_of_a_bfloat16_model_equals_that_of_transformers_own_stages(
     model: Any, chain: str, theirs: dict[str, Any]
 ) -> None:
     half = copy.deepcopy(model).to(torch.bfloat16)

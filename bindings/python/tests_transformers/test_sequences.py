@@ -1,4 +1,4 @@
-"""Where the prompt ends, whatever `generate` does with its sequences: against transformers' own processors."""
+"""Prompt and output in every way of generating, compared with transformers' own processors."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ WAYS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("way", WAYS, ids=[str(list(way)) for way in WAYS])
 @pytest.mark.parametrize("n", [1, 4, 9])
-def test_min_tokens_is_min_new_tokens(model: Any, way: dict[str, Any], n: int) -> None:
+def test_min_tokens_equals_min_new_tokens(model: Any, way: dict[str, Any], n: int) -> None:
     stop = ends(model)
     processor = LogitsProcessorList([BregmanLogitsProcessor(f"min_tokens({n}, stop={' '.join(map(str, stop))})")])
     lengths = set()
@@ -108,7 +108,7 @@ def test_an_assistant_model_shares_the_processor(model: Any) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=[str(list(way)) for way in WAYS])
-def test_a_chat_counts_each_turn_from_its_own_prompt(model: Any, way: dict[str, Any]) -> None:
+def test_begin_starts_a_turn_of_any_length(model: Any, way: dict[str, Any]) -> None:
     stop = ends(model)
     chain = f"min_tokens(6, stop={' '.join(map(str, stop))}) | penalties(presence=1, scope=output)"
     chat = BregmanLogitsProcessor(chain)
@@ -124,7 +124,7 @@ def test_a_chat_counts_each_turn_from_its_own_prompt(model: Any, way: dict[str, 
             prompt = torch.tensor([[*turn, *user]])  # noqa: PLW2901
 
 
-def test_a_turn_of_several_tokens_begins_by_itself(model: Any) -> None:
+def test_a_turn_of_several_tokens_starts_by_itself(model: Any) -> None:
     stop = ends(model)
     chain = f"min_tokens(6, stop={' '.join(map(str, stop))})"
     chat = LogitsProcessorList([BregmanLogitsProcessor(chain)])
@@ -157,7 +157,7 @@ def lookups(chain: str, ids: torch.Tensor, mask: torch.Tensor | None, pad: int |
 
 @pytest.mark.parametrize("chain", SEE_THE_PROMPT)
 @pytest.mark.parametrize("way", ["mask", "pad"])
-def test_left_padding_is_not_seen(chain: str, way: str) -> None:
+def test_left_padding_has_no_effect_on_scores(chain: str, way: str) -> None:
     padded = lookups(chain, PADDED, MASK if way == "mask" else None, EOS if way == "pad" else None)
     for row in range(len(PADDED)):
         # The same scores and output for a prompt of its own length: all rows, of which one has no padding now.
@@ -168,7 +168,7 @@ def test_left_padding_is_not_seen(chain: str, way: str) -> None:
 
 
 @pytest.mark.parametrize("chain", SEE_THE_PROMPT[:2])
-def test_padded_prompts_have_the_text_that_they_have_alone(model: Any, chain: str) -> None:
+def test_left_padding_has_no_effect_on_text(model: Any, chain: str) -> None:
     options = {"do_sample": False, "max_new_tokens": 12, "eos_token_id": None, "pad_token_id": EOS}
     together = model.generate(
         PADDED,
@@ -255,7 +255,7 @@ def test_xtc_acts_in_half_of_the_steps_of_prompt_lookup(model: Any) -> None:
     assert len({tuple(row) for row in seen.tolist()}) == 8
 
 
-def test_each_beam_tosses_its_own_coin(model: Any) -> None:
+def test_each_row_has_its_own_coins(model: Any) -> None:
     processor = BregmanLogitsProcessor(XTC.replace("top_k(1)", "top_k(5)"), seed=1)
     ids = torch.tensor([[1, 5]] * 4)
     rows = torch.randn(1, 64, generator=torch.Generator().manual_seed(1)).repeat(4, 1)

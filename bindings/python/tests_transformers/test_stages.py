@@ -1,4 +1,4 @@
-"""bregman's stages against transformers' own, on real and random rows: the same tokens, the same probabilities."""
+"""bregman's stages compared with transformers', on real and random rows: the same tokens and probabilities."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def random_rows() -> list[np.ndarray]:
 
 
 def compare(stage: Stage, row: np.ndarray) -> bool:
-    """Whether the same tokens were kept; if not, it must have been a near thing."""
+    """Whether both keep the same tokens; if not, rounding must explain each difference."""
     seen = history(row)
     ids, logits = torch.tensor([seen]), torch.from_numpy(row.copy())[None]
-    # Some of theirs remember the first vocabulary that they see.
+    # Some of transformers' processors remember the size of the first row.
     processors = copy.deepcopy(stage.theirs)
     theirs = torch.softmax(processors(ids, logits.clone()), -1)[0].numpy()
     ours = row.copy()
@@ -53,7 +53,7 @@ def compare(stage: Stage, row: np.ndarray) -> bool:
     if len(differing) == 0:
         assert np.abs(theirs - ours).max() <= TOLERANCE
         return True
-    # The law that the last stage saw.
+    # The distribution before the last stage.
     for processor in processors[:-1]:
         logits = processor(ids, logits)
     p = torch.softmax(logits.double(), -1)[0].numpy()
@@ -61,16 +61,16 @@ def compare(stage: Stage, row: np.ndarray) -> bool:
     return False
 
 
-def test_the_real_rows_are_there() -> None:
+def test_the_real_rows_exist() -> None:
     if not real_rows():
         assert not os.environ.get("CI"), f"{REAL} is missing"
         pytest.skip(f"{REAL} is missing: only random rows are compared")
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=[stage.chain for stage in STAGES])
-def test_a_stage_does_what_transformers_does(stage: Stage) -> None:
+def test_a_stage_equals_transformers(stage: Stage) -> None:
     real, random = real_rows(), random_rows()
     same = [compare(stage, row) for row in real + random]
     print(f"{stage.chain}: the same tokens in {sum(same)} of {len(same)} rows, {len(real)} of them real")
-    # A fourth of the random rows is full of ties; more near things, and the comparison would be worth little.
+    # A fourth of the random rows is full of ties; a lower share would show little.
     assert sum(same) >= 0.75 * len(same)

@@ -1,4 +1,4 @@
-"""torch tensors where numpy arrays may stand."""
+"""torch tensors as arguments."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def logits() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
-def test_tensors_of_every_format(logits: torch.Tensor, dtype: torch.dtype) -> None:
+def test_tensors_decode_as_their_arrays(logits: torch.Tensor, dtype: torch.dtype) -> None:
     tensor = logits.to(dtype)
     full = tensor.float().numpy()
     for row, expected in zip(tensor, full):
@@ -41,7 +41,7 @@ def test_views_keep_their_strides(logits: torch.Tensor) -> None:
         bregman.Sampler(CHAIN).decode(logits[:, 0])
 
 
-def test_process_works_in_place(logits: torch.Tensor) -> None:
+def test_process_changes_a_tensor_in_place(logits: torch.Tensor) -> None:
     row = logits[2]
     ids, p = bregman.Sampler(CHAIN).distribution(row)
     bregman.Sampler(CHAIN).process(row)
@@ -49,7 +49,7 @@ def test_process_works_in_place(logits: torch.Tensor) -> None:
     np.testing.assert_allclose(logits[2][ids.tolist()].exp().numpy(), p, rtol=1e-6)
 
 
-def test_masks_may_be_tensors(logits: torch.Tensor) -> None:
+def test_masks_can_be_tensors(logits: torch.Tensor) -> None:
     allowed = torch.arange(3000) % 3 == 0
     mask = torch.from_numpy(bregman.pack_mask(allowed).view(np.int32))
     assert bregman.Sampler("greedy").decode(logits[0], mask=mask).token == int(logits[0, ::3].argmax()) * 3
@@ -58,7 +58,7 @@ def test_masks_may_be_tensors(logits: torch.Tensor) -> None:
     bregman.Sampler("draw").accept(torch.tensor([1, 2, 3]))  # type: ignore[arg-type]
 
 
-def test_gradients(logits: torch.Tensor) -> None:
+def test_tensors_with_gradients_are_read_only(logits: torch.Tensor) -> None:
     leaf = logits[0].clone().requires_grad_()
     assert bregman.Sampler("greedy").decode(leaf).token == int(logits[0].argmax())
     with pytest.raises(ValueError, match="gradient"):
@@ -66,8 +66,18 @@ def test_gradients(logits: torch.Tensor) -> None:
     assert torch.equal(leaf.detach(), logits[0])
 
 
+def test_calls_on_float32_rows_refuse_half_formats_by_name(logits: torch.Tensor) -> None:
+    sampler = bregman.Sampler(CHAIN)
+    calls: list[Any] = [sampler.distribution, sampler.process]
+    calls += [lambda row: sampler.top_logprobs(row, 2), lambda row: sampler.draw_many(row, 2)]
+    for call in calls:
+        for dtype, name in ((torch.bfloat16, "bfloat16"), (torch.float16, "float16")):
+            with pytest.raises(TypeError, match=f"logits has dtype {name}: it must be float32"):
+                call(logits[0].to(dtype))
+
+
 @pytest.mark.parametrize("tensor", [torch.zeros(4, dtype=torch.float64), torch.zeros(4, dtype=torch.int64)])
-def test_other_numbers_are_refused(tensor: torch.Tensor) -> None:
+def test_other_dtypes_are_refused(tensor: torch.Tensor) -> None:
     with pytest.raises(TypeError, match="has dtype"):
         bregman.Sampler(CHAIN).decode(tensor)
 

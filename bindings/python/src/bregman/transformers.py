@@ -36,7 +36,7 @@ class BregmanLogitsProcessor(transformers.LogitsProcessor):
     The prompt is what `generate` starts with; stages with scope=output see what was generated after it. A call belongs
     to the same generation as the last one if each of its rows, but for the last token, begins a row of the last call,
     and is longer than the prompt and at most one token longer than the last call's: so beams may be reordered, and
-    prompt-lookup decoding may reject candidates. Anything else begins a new generation. One case cannot be told apart:
+    prompt-lookup decoding may reject candidates. Anything else begins a new generation. One case is ambiguous:
     a new generation whose prompt is the last call's row, or a part of it beyond the prompt, with one token added. Call
     `begin` before it, or make a new processor.
 
