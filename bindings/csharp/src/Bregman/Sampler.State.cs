@@ -58,8 +58,8 @@ namespace Bregman
         }
 
         /// <summary>
-        /// Returns to the state after creation: the seed of creation, position 0, and no history, logit bias, mask or learnt
-        /// state.
+        /// Starts another sequence: the seed of creation, position 0, no history, and nothing learnt. The logit bias and the
+        /// mask stay.
         /// </summary>
         public void Reset()
         {
