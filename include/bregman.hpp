@@ -404,7 +404,8 @@ class sampler {
     void clear_mask() { try_clear_mask().value(); }
     result<void> try_clear_mask() { return answer(bregman_sampler_set_mask(handle_, nullptr, 0)); }
 
-    /// Starts another sequence: the seed of creation, position 0, no history or learnt state. Logit bias and mask stay.
+    /// Starts another sequence: the seed of creation, position 0, no history, nothing learnt. The logit bias and the mask
+    /// stay.
     void reset() { try_reset().value(); }
     result<void> try_reset() { return answer(bregman_sampler_reset(handle_)); }
 

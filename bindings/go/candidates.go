@@ -26,6 +26,7 @@ type Candidates struct {
 //
 // The candidates may be any subset of the vocabulary, in any order. A truncating stage moves the kept candidates to the
 // front in descending order of logit: Data is then shorter, P is their probability, Sorted is true and Selected -1.
+// (xtc without another truncation keeps their order, and leaves P unchanged.)
 // Without a truncating stage Data keeps its length and order, and P and Selected are unchanged; Sorted becomes false if
 // a mask, a bias or a stage may have changed which logits are larger; masked tokens have logit -infinity. If the chain
 // ends with a drawing stage, Selected is the position of the token that it drew, and P is written in either case.

@@ -108,8 +108,8 @@ func (s *Sampler) Close() error {
 	return nil
 }
 
-// Reset starts another sequence: the seed of creation, position 0, and no history or learnt state. The logit bias and the
-// mask stay.
+// Reset starts another sequence: the seed of creation, position 0, no history, and nothing learnt. The logit bias and
+// the mask stay.
 func (s *Sampler) Reset() error {
 	if err := s.enter(single); err != nil {
 		return err

@@ -58,7 +58,7 @@ namespace Bregman
         }
 
         /// <summary>
-        /// Starts another sequence: the seed of creation, position 0, and no history or learnt state. The logit bias and the
+        /// Starts another sequence: the seed of creation, position 0, no history, and nothing learnt. The logit bias and the
         /// mask stay.
         /// </summary>
         public void Reset()
