@@ -17,8 +17,9 @@ use crate::sampler::{Order, Sampler};
 /// -infinity. If the chain ends with a drawing stage, `selected` is the position of the token that it drew, and `p` is
 /// written in either case.
 ///
-/// Logits are divided by the temperature. After a stage that changes weights otherwise (bregman with alpha other than
-/// 1, smoothing, adaptive_p) they are ln p up to a constant, so that a softmax gives the decoded distribution.
+/// The logits that are left are those of the stages' definitions, ln p after a bregman stage with alpha other than 1:
+/// their softmax is the decoded distribution. They are finite; if the largest is beyond +-1024, all are taken relative to
+/// it, because a float would lose their differences.
 ///
 /// A call that fails changes nothing: BREGMAN_INVALID_ARGUMENT (NULL, misaligned, `size` above INT32_MAX),
 /// BREGMAN_EMPTY_SUPPORT (`size` is 0, or every logit is masked or -infinity), BREGMAN_INVALID_LOGITS,
