@@ -13,12 +13,13 @@ use crate::sampler::{Order, Sampler};
 /// truncating stage moves the kept candidates to the front in descending order of logit: `size` is then their number,
 /// `p` their probability, `sorted` 1 and `selected` -1. Without a truncating stage the array keeps its size and order,
 /// and `p` and `selected` are unchanged; `sorted` becomes 0 if a mask, a bias or a stage may have changed which logits
-/// are larger; masked tokens have logit -infinity, and those that a leading `xtc` drops are removed. If the chain ends with
-/// a drawing stage, `selected` is the position of the token that it drew, and `p` is written in either case.
+/// are larger; masked tokens have logit -infinity, and those that a leading `xtc` drops are removed, with `selected`
+/// -1. If the chain ends with a drawing stage, `selected` is the position of the token that it drew, and `p` is written
+/// in either case.
 ///
 /// The logits that are left are those of the stages' definitions, ln p after a bregman stage with alpha other than 1:
-/// their softmax is the decoded distribution. They are finite; if the largest is beyond +-1024, all are taken relative to
-/// it, because a float would lose their differences.
+/// their softmax is the decoded distribution. They are finite; if the largest is beyond +-1024, all are taken relative
+/// to it, because a float would lose their differences.
 ///
 /// A call that fails changes nothing: BREGMAN_INVALID_ARGUMENT (NULL, misaligned, `size` above INT32_MAX),
 /// BREGMAN_EMPTY_SUPPORT (`size` is 0, or every logit is masked or -infinity), BREGMAN_INVALID_LOGITS,
@@ -43,14 +44,17 @@ pub(super) unsafe fn apply(sampler: &mut Sampler, candidates: *mut bregman_candi
     }
     // SAFETY: the caller's array.
     let applied = sampler.apply(unsafe { check::slice_mut(list.data, list.size, "candidates->data") }?)?;
-    list.size = applied.size;
     match applied.order {
-        Order::Sorted => (list.sorted, list.selected) = (1, -1),
+        Order::Sorted => list.sorted = 1,
         Order::Unsorted => list.sorted = 0,
         Order::AsBefore => {}
     }
     if let Some(selected) = applied.selected {
         list.selected = selected as i64;
+    } else if applied.order == Order::Sorted || applied.size < list.size {
+        // The position of before is another candidate's now.
+        list.selected = -1;
     }
+    list.size = applied.size;
     Ok(())
 }

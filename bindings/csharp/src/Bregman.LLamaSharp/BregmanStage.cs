@@ -69,7 +69,7 @@ namespace Bregman.LLamaSharp
             }
         }
 
-        /// <summary>Returns to the state after creation.</summary>
+        /// <summary>Starts another sequence; logit bias and mask stay.</summary>
         public void Reset()
         {
             try

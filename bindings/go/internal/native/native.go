@@ -89,7 +89,7 @@ func Clone(handle uintptr) (clone uintptr, status uint32) {
 // Free frees a sampler.
 func Free(handle uintptr) { C.go_free(C.uintptr_t(handle)) }
 
-// Reset returns a sampler to its state after creation.
+// Reset starts another sequence.
 func Reset(handle uintptr) uint32 { return uint32(C.go_reset(C.uintptr_t(handle))) }
 
 // Reseed continues with the random numbers of a seed at a position.
