@@ -28,8 +28,9 @@ type Candidates struct {
 // front in descending order of logit: Data is then shorter, P is their probability, Sorted is true and Selected -1.
 // (xtc without another truncation keeps their order, and leaves P unchanged.)
 // Without a truncating stage Data keeps its length and order, and P and Selected are unchanged; Sorted becomes false if
-// a mask, a bias or a stage may have changed which logits are larger; masked tokens have logit -infinity. If the chain
-// ends with a drawing stage, Selected is the position of the token that it drew, and P is written in either case.
+// a mask, a bias or a stage may have changed which logits are larger; masked tokens have logit -infinity, and those
+// that a leading xtc drops are removed, with Selected -1. If the chain ends with a drawing stage, Selected is the
+// position of the token that it drew, and P is written in either case.
 //
 // Logits are those of the stages' definitions, ln p after a bregman stage with alpha other than 1: their softmax is the
 // decoded distribution. If the largest is beyond ±1024, all are taken relative to it.

@@ -11,15 +11,15 @@ use crate::sampler::{Order, Sampler};
 ///
 /// The candidates may be any subset of the vocabulary, in any order; `p`, `selected` and `sorted` are not read. A
 /// truncating stage moves the kept candidates to the front in descending order of logit: `size` is then their number,
-/// `p` their probability, `sorted` 1 and `selected` -1. (`xtc` without another truncation keeps their order, and leaves
-/// `p` unchanged.) Without a truncating stage the array keeps its size and order, and `p` and `selected` are unchanged;
-/// `sorted` becomes 0 if a mask, a bias or a stage may have changed which logits are larger; masked tokens have logit
-/// -infinity. If the chain ends with a drawing stage, `selected` is the position of the token that it drew, and `p` is
-/// written in either case.
+/// `p` their probability, `sorted` 1 and `selected` -1. Without a truncating stage the array keeps its size and order,
+/// and `p` and `selected` are unchanged; `sorted` becomes 0 if a mask, a bias or a stage may have changed which logits
+/// are larger; masked tokens have logit -infinity, and those that a leading `xtc` drops are removed, with `selected`
+/// -1. If the chain ends with a drawing stage, `selected` is the position of the token that it drew, and `p` is written
+/// in either case.
 ///
 /// The logits that are left are those of the stages' definitions, ln p after a bregman stage with alpha other than 1:
-/// their softmax is the decoded distribution. They are finite; if the largest is beyond +-1024, all are taken relative to
-/// it, because a float would lose their differences.
+/// their softmax is the decoded distribution. They are finite; if the largest is beyond +-1024, all are taken relative
+/// to it, because a float would lose their differences.
 ///
 /// A call that fails changes nothing: BREGMAN_INVALID_ARGUMENT (NULL, misaligned, `size` above INT32_MAX),
 /// BREGMAN_EMPTY_SUPPORT (`size` is 0, or every logit is masked or -infinity), BREGMAN_INVALID_LOGITS,

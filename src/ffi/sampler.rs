@@ -13,9 +13,9 @@ use std::ffi::c_char;
 /// position 0 of the random numbers of `seed`. Every seed is reproducible; none means "random".
 ///
 /// `chain`: NUL-terminated UTF-8 of at most 65 536 bytes and 64 stages, of which at most 16 may read the whole row; not
-/// used after the call. `out`: receives the
-/// handle, which the caller frees with bregman_sampler_free; unchanged on failure. `error`: NULL, or a buffer of
-/// `error_size` bytes for the message of a failure, which is cut to fit and NUL-terminated. Thread-safe.
+/// used after the call. `out`: receives the handle, which the caller frees with bregman_sampler_free; unchanged on
+/// failure. `error`: NULL, or a buffer of `error_size` bytes for the message of a failure, which is cut to fit and
+/// NUL-terminated. Thread-safe.
 ///
 /// Fails with BREGMAN_INVALID_ARGUMENT (NULL), BREGMAN_INVALID_CHAIN (the message names the stage, the parameter and
 /// its range), BREGMAN_UNSUPPORTED (an alpha outside the range in which the solver is proven; BREGMAN_SIMD names no
@@ -115,8 +115,9 @@ pub unsafe extern "C" fn bregman_sampler_free(sampler: *mut bregman_sampler) {
     guard((), || unsafe { bregman_sampler::free(sampler) });
 }
 
-/// Starts another sequence: the seed of creation, position 0, no history, and nothing learnt. The logit bias and the
-/// mask stay. Fails with BREGMAN_INVALID_ARGUMENT (NULL, handle in use).
+/// Starts another sequence: the seed of creation, position 0, and no history or learnt state. The logit bias and the
+/// mask stay, so that a reset never allows what the host banned. Fails with BREGMAN_INVALID_ARGUMENT (NULL, handle in
+/// use).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_reset(sampler: *mut bregman_sampler) -> u32 {
     // SAFETY: a live handle or NULL.

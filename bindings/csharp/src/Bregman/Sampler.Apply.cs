@@ -12,10 +12,10 @@ namespace Bregman
         /// <remarks>
         /// The candidates may be any subset of the vocabulary, in any order. A truncating stage moves the kept candidates to
         /// the front in descending order of logit, with their probability. Without one the array keeps its order and
-        /// probabilities, and masked tokens get logit -infinity. If the chain ends with a drawing stage, the probabilities are
-        /// written in either case. Logits are those of the stages' definitions, ln p after a bregman stage
-        /// with alpha other than 1: their softmax is the decoded distribution. If the largest is beyond ±1024, all are taken
-        /// relative to it.
+        /// probabilities, masked tokens get logit -infinity, and those that a leading xtc drops are removed. If the chain ends
+        /// with a drawing stage, the probabilities are written in either case. The logits that are left are those of the
+        /// stages' definitions, ln p after a bregman stage with alpha other than 1: their softmax is the decoded distribution.
+        /// They are finite; if the largest is beyond +-1024, all are relative to it.
         /// </remarks>
         /// <param name="candidates">At least one.</param>
         /// <returns>The number of kept candidates, and the position of the selected one.</returns>

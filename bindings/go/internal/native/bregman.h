@@ -741,14 +741,15 @@ const struct bregman_api *bregman_get_api(uint32_t abi);
  *
  * The candidates may be any subset of the vocabulary, in any order; `p`, `selected` and `sorted` are not read. A
  * truncating stage moves the kept candidates to the front in descending order of logit: `size` is then their number,
- * `p` their probability, `sorted` 1 and `selected` -1. (`xtc` without another truncation keeps their order, and leaves
- * `p` unchanged.) Without a truncating stage the array keeps its size and order, and `p` and `selected` are unchanged;
- * `sorted` becomes 0 if a mask, a bias or a stage may have changed which logits are larger; masked tokens have logit
- * -infinity. If the chain ends with a drawing stage, `selected` is the position of the token that it drew, and `p` is
- * written in either case.
+ * `p` their probability, `sorted` 1 and `selected` -1. Without a truncating stage the array keeps its size and order,
+ * and `p` and `selected` are unchanged; `sorted` becomes 0 if a mask, a bias or a stage may have changed which logits
+ * are larger; masked tokens have logit -infinity, and those that a leading `xtc` drops are removed, with `selected`
+ * -1. If the chain ends with a drawing stage, `selected` is the position of the token that it drew, and `p` is written
+ * in either case.
  *
- * Logits are divided by the temperature. After a stage that changes weights otherwise (bregman with alpha other than
- * 1, smoothing, adaptive_p) they are ln p up to a constant, so that a softmax gives the decoded distribution.
+ * The logits that are left are those of the stages' definitions, ln p after a bregman stage with alpha other than 1:
+ * their softmax is the decoded distribution. They are finite; if the largest is beyond +-1024, all are taken relative
+ * to it, because a float would lose their differences.
  *
  * A call that fails changes nothing: BREGMAN_INVALID_ARGUMENT (NULL, misaligned, `size` above INT32_MAX),
  * BREGMAN_EMPTY_SUPPORT (`size` is 0, or every logit is masked or -infinity), BREGMAN_INVALID_LOGITS,
@@ -935,9 +936,9 @@ struct bregman_sampler *bregman_llama_sampler(const void *llama_sampler);
  * position 0 of the random numbers of `seed`. Every seed is reproducible; none means "random".
  *
  * `chain`: NUL-terminated UTF-8 of at most 65 536 bytes and 64 stages, of which at most 16 may read the whole row; not
- * used after the call. `out`: receives the
- * handle, which the caller frees with bregman_sampler_free; unchanged on failure. `error`: NULL, or a buffer of
- * `error_size` bytes for the message of a failure, which is cut to fit and NUL-terminated. Thread-safe.
+ * used after the call. `out`: receives the handle, which the caller frees with bregman_sampler_free; unchanged on
+ * failure. `error`: NULL, or a buffer of `error_size` bytes for the message of a failure, which is cut to fit and
+ * NUL-terminated. Thread-safe.
  *
  * Fails with BREGMAN_INVALID_ARGUMENT (NULL), BREGMAN_INVALID_CHAIN (the message names the stage, the parameter and
  * its range), BREGMAN_UNSUPPORTED (an alpha outside the range in which the solver is proven; BREGMAN_SIMD names no
@@ -981,8 +982,9 @@ uint32_t bregman_sampler_clone(const struct bregman_sampler *sampler, struct bre
 void bregman_sampler_free(struct bregman_sampler *sampler);
 
 /**
- * Starts another sequence: the seed of creation, position 0, no history, and nothing learnt. The logit bias and the
- * mask stay. Fails with BREGMAN_INVALID_ARGUMENT (NULL, handle in use).
+ * Starts another sequence: the seed of creation, position 0, and no history or learnt state. The logit bias and the
+ * mask stay, so that a reset never allows what the host banned. Fails with BREGMAN_INVALID_ARGUMENT (NULL, handle in
+ * use).
  */
 uint32_t bregman_sampler_reset(struct bregman_sampler *sampler);
 
