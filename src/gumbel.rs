@@ -85,6 +85,11 @@ pub(crate) fn draw(dist: &mut Distribution<'_>, noise: Noise) -> Option<Drawn> {
 pub(crate) fn draw_many(dist: &mut Distribution<'_>, noise: Noise, n: usize, gumbel_top: &mut GumbelTop) {
     let GumbelTop { heap, samples } = gumbel_top;
     heap.clear();
+    samples.clear();
+    // For the largest support that the row can have, and the token that is dropped.
+    let most = n.min(dist.vocabulary().0.row().vocab());
+    heap.reserve(most + 1);
+    samples.reserve(most);
     search(dist, noise, |c| {
         heap.push(c);
         if heap.len() > n {
@@ -94,7 +99,6 @@ pub(crate) fn draw_many(dist: &mut Distribution<'_>, noise: Noise, n: usize, gum
     });
     let log_total = ln(dist.rough_total());
     let sample = |c: ScoredToken| Sample { token: c.id, logprob: c.x - log_total, score: c.score - log_total };
-    samples.clear();
     samples.extend(heap.drain().map(sample));
     samples.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.token.cmp(&b.token)));
 }

@@ -1,9 +1,11 @@
 //! Once its buffers have grown, a sampler allocates nothing; and what was allocated is given back.
 
 #[path = "common"]
+#[allow(dead_code, reason = "other tests use more of it")]
 mod common {
     pub mod chains;
     pub mod handle;
+    pub mod rows;
 }
 
 use bregman::Candidate;

@@ -2,8 +2,10 @@
 //! Alone in its binary, because a child of a process with other threads at work is in no defined state.
 
 #[path = "common"]
+#[allow(dead_code, reason = "other tests use more of it")]
 mod common {
     pub mod handle;
+    pub mod rows;
 }
 
 use bregman::ffi::*;

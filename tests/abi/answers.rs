@@ -1,6 +1,6 @@
 //! Answers besides the token: most likely tokens, ranks, kept tokens; by one decode of one position, through Rust and C.
 
-use crate::common::abi::{Abi, Rows, batch, bits};
+use crate::common::handle::{Handle, Rows, batch, bits};
 use crate::common::rows::{ROWS, Random, logits};
 use bregman::ffi::*;
 use bregman::{Answers, Row, Sampler, Source, Token, Want};
@@ -117,7 +117,7 @@ fn a_batch_has_its_rows_answers() {
     for (source, threads) in
         [(BREGMAN_OF_MODEL, 1), (BREGMAN_OF_DECODED, 1), (BREGMAN_OF_MODEL, 2), (BREGMAN_OF_DECODED, 4)]
     {
-        let make = || CHAINS.iter().map(|c| Abi::new(c, 5)).collect::<Vec<_>>();
+        let make = || CHAINS.iter().map(|c| Handle::new(c, 5)).collect::<Vec<_>>();
         let (status, plain) = batch(&make(), &Rows::F32(&rows), (VOCAB, stride), None, (0, threads));
         let (mut logprobs, mut ranks) = (vec![7.0f32; n], vec![7u32; n]);
         let (mut top_ids, mut top) = (vec![-7; n * (4 + gap)], vec![7.0f32; n * (4 + gap)]);
@@ -137,7 +137,7 @@ fn a_batch_has_its_rows_answers() {
             kept_mask: mask.as_mut_ptr(),
             kept_mask_stride: words + gap,
         };
-        let told = crate::common::abi::batch_answers(&make(), &rows, (VOCAB, stride), &answers, threads);
+        let told = crate::common::handle::batch_answers(&make(), &rows, (VOCAB, stride), &answers, threads);
         assert_eq!(told.0, status);
         assert!(told.1.iter().map(bits).eq(plain.iter().map(bits)), "the results are the same");
         for r in 0..n {
@@ -168,7 +168,7 @@ fn a_batch_has_its_rows_answers() {
             kept_mask: null_mut(),
             ..answers
         };
-        let told = crate::common::abi::batch_answers(&make(), &rows, (VOCAB, stride), &nothing, threads);
+        let told = crate::common::handle::batch_answers(&make(), &rows, (VOCAB, stride), &nothing, threads);
         assert!(told.1.iter().map(bits).eq(plain.iter().map(bits)));
     }
 }
@@ -218,18 +218,19 @@ fn wrong_answers_fail_every_row() {
     for (change, message) in cases {
         let mut answers = good;
         change(&mut answers);
-        let samplers = [Abi::new("draw", 1)];
-        let (status, results) = crate::common::abi::batch_answers(&samplers, &row, (64, 64), &answers, 1);
+        let samplers = [Handle::new("draw", 1)];
+        let (status, results) = crate::common::handle::batch_answers(&samplers, &row, (64, 64), &answers, 1);
         assert_eq!(
             (status, results[0].status, results[0].token),
             (BREGMAN_INVALID_ARGUMENT, BREGMAN_INVALID_ARGUMENT, -1)
         );
         assert!(samplers[0].error().starts_with(message), "{}", samplers[0].error());
-        assert_eq!(samplers[0].token(&row), Abi::new("draw", 1).token(&row), "nothing was advanced");
+        assert_eq!(samplers[0].token(&row), Handle::new("draw", 1).token(&row), "nothing was advanced");
     }
     for size in [0, 1, size_of::<bregman_answers>() as u32 - 1, 5000] {
         let answers = bregman_answers { struct_size: size, ..good };
-        let (status, results) = crate::common::abi::batch_answers(&[Abi::new("draw", 1)], &row, (64, 64), &answers, 1);
+        let (status, results) =
+            crate::common::handle::batch_answers(&[Handle::new("draw", 1)], &row, (64, 64), &answers, 1);
         assert_eq!((status, results[0].status), (BREGMAN_INVALID_ARGUMENT, 777));
     }
 }

@@ -1,8 +1,8 @@
 //! Rows of a batch through the C ABI: each has the answer that it has alone, to the bit, whatever the threads, the
 //! number format, the stride and the mask; and a mask is what logits of -infinity are.
 
-use crate::common::abi::{Abi, Rows, batch, bits};
 use crate::common::definitions::Step;
+use crate::common::handle::{Handle, Rows, batch, bits};
 use crate::common::plain::chain;
 use crate::common::random_chains::drawing;
 use crate::common::rows::{ROWS, Random, logits};
@@ -43,9 +43,9 @@ impl Many {
     }
 }
 
-fn samplers(steps: &[Step], rows: usize) -> Vec<Abi> {
+fn samplers(steps: &[Step], rows: usize) -> Vec<Handle> {
     let text = chain(steps);
-    let sampler = |r| Abi::try_new(&text, 1000 + r as u64, &[SHAPE.for_c()]);
+    let sampler = |r| Handle::try_new(&text, 1000 + r as u64, &[SHAPE.for_c()]);
     (0..rows).map(|r| sampler(r).unwrap_or_else(|why| panic!("{text}: {why:?}"))).collect()
 }
 
@@ -156,7 +156,7 @@ proptest! {
             BREGMAN_INVALID_LOGITS
         };
         let (samplers, fresh) = (samplers(&steps, 5), samplers(&steps, 5));
-        let run = |s: &[Abi], many: &Many| batch(s, &Rows::F32(&many.f32), (vocab, vocab), None, (EVERYTHING, 2));
+        let run = |s: &[Handle], many: &Many| batch(s, &Rows::F32(&many.f32), (vocab, vocab), None, (EVERYTHING, 2));
         let (first, results) = run(&samplers, &broken);
         prop_assert_eq!(first, status);
         for (r, (result, alone)) in results.iter().zip(run(&fresh, &good).1).enumerate() {

@@ -156,21 +156,30 @@ fn a_handle_in_use_refuses_every_call() {
         done: Barrier,
         wait: AtomicBool,
     }
-    unsafe extern "C" fn phi(user: *mut c_void, x: *const f64, out: *mut f64, n: usize) {
-        // SAFETY: `user` is the meeting below.
-        let meeting = unsafe { &*user.cast::<Meeting>() };
-        if meeting.wait.swap(false, Ordering::SeqCst) {
-            meeting.inside.wait();
-            meeting.done.wait();
+    impl Meeting {
+        /// Waits for the other calls, once.
+        fn take_place(&self) {
+            if self.wait.swap(false, Ordering::SeqCst) {
+                self.inside.wait();
+                self.done.wait();
+            }
         }
+    }
+    unsafe extern "C" fn phi(_: *mut c_void, x: *const f64, out: *mut f64, n: usize) {
         for i in 0..n {
             // SAFETY: both vectors have n elements.
             unsafe { *out.add(i) = *x.add(i) * *x.add(i) / 2.0 };
         }
     }
-    unsafe extern "C" fn same(_: *mut c_void, x: *const f64, out: *mut f64, n: usize) {
+    unsafe extern "C" fn f(user: *mut c_void, x: *const f64, out: *mut f64, n: usize) {
+        // SAFETY: `user` is the meeting below.
+        unsafe { &*user.cast::<Meeting>() }.take_place();
+        // SAFETY: as this function's.
+        unsafe { f_inverse(user, x, out, n) };
+    }
+    unsafe extern "C" fn f_inverse(_: *mut c_void, y: *const f64, out: *mut f64, n: usize) {
         // SAFETY: both vectors have n elements.
-        unsafe { std::ptr::copy_nonoverlapping(x, out, n) };
+        unsafe { std::ptr::copy_nonoverlapping(y, out, n) };
     }
     let meeting = Meeting { inside: Barrier::new(2), done: Barrier::new(2), wait: AtomicBool::new(false) };
     let name = CString::new("meeting").expect("no NUL");
@@ -180,8 +189,8 @@ fn a_handle_in_use_refuses_every_call() {
         name: name.as_ptr(),
         user: (&raw const meeting).cast_mut().cast(),
         phi: Some(phi),
-        f: Some(same),
-        f_inverse: Some(same),
+        f: Some(f),
+        f_inverse: Some(f_inverse),
         f_prime: None,
     };
     let chain = CString::new("bregman(generator=meeting, lambda=0.001) | draw").expect("no NUL");
@@ -193,12 +202,14 @@ fn a_handle_in_use_refuses_every_call() {
     meeting.wait.store(true, Ordering::SeqCst);
     let logits = row(50, 2);
     let decoded = std::thread::scope(|scope| {
-        let logits = &logits;
+        let (logits, meeting) = (&logits, &meeting);
         let inside = scope.spawn(move || {
             let mut result = blank();
             let raw = address as *mut bregman_sampler;
             // SAFETY: a live handle and a row of that length.
             unsafe { bregman_decode(raw, logits.as_ptr(), logits.len(), &mut result) };
+            // A decode that never called f: the others are let in all the same, and are not refused.
+            meeting.take_place();
             result
         });
         meeting.inside.wait();

@@ -160,7 +160,7 @@ fn what_does_not_parse_is_explained() {
         ("draw | ", &["stage 2", "name is missing"]),
         ("temperature(0.8) | toop_k(3)", &["stage 2", "`toop_k`", "did you mean `top_k`"]),
         ("tempreture(1)", &["did you mean `temperature`"]),
-        ("xyzzyxyzzyxyzzy", &["no stage `xyzzyxyzzyxyzzy`", "temperature, dynamic_temperature"]),
+        ("xyzzyxyzzyxyzzy", &["no stage `xyzzyxyzzyxyzzy`", "there are "]),
         ("penalties(last_n=5, scope=all)", &["`penalties`", "`last_n` goes with scope=window, not with scope=all"]),
         ("dry(last_n=5, scope=output)", &["`last_n` goes with scope=window, not with scope=output"]),
         ("bad_words", &["parameter `sequences` is missing"]),
@@ -184,6 +184,9 @@ fn what_does_not_parse_is_explained() {
         assert!(parts.iter().all(|part| why.contains(part)), "`{chain}`: {why}");
     }
     assert!(refused(&"top_k(2) | ".repeat(70)).contains("at most 64"));
+    let names = refused("xyzzyxyzzyxyzzy");
+    let names: Vec<_> = names.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    assert!(stages().iter().all(|stage| names.contains(&stage.name)), "every stage is named: {names:?}");
 }
 
 proptest! {

@@ -1,5 +1,6 @@
 //! The golden vectors: exact answers from 50-digit arithmetic, made by nobody's implementation but the definitions.
 
+use super::rows::Random;
 use bregman::bregman::{Decoder, Family, Limits, Mode, Size};
 use serde_json::Value;
 
@@ -125,17 +126,10 @@ fn input(input: &Value, expect: &Value) -> Input {
 fn generate(g: &Value) -> Vec<f32> {
     let int = |name: &str| g[name].as_i64().unwrap_or_else(|| panic!("{name} in {g}"));
     let vocab = int("V") as usize;
-    let mut state: u64 = g["seed"].as_str().unwrap().parse().unwrap();
-    let mut next = || {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    };
+    let mut random = Random(g["seed"].as_str().unwrap().parse().unwrap());
     let mut n: Vec<i64> = (0..vocab as u64)
         .map(|i| {
-            let z = next();
+            let z = random.next();
             match g["kind"].as_str().unwrap() {
                 "uniform" => (z >> 40) as i64 - 8_388_608,
                 "gauss4" => (0..4).map(|field| (z >> (16 * field) & 0xFFFF) as i64).sum::<i64>() - 131_070,

@@ -1,10 +1,15 @@
-//! Samplers through the C ABI, freed when they go out of scope, and the answers they give.
+//! The C ABI as a test calls it: a handle that frees itself, answers as values, failures as (status, message).
 
+use super::rows::Random;
 use bregman::ffi::*;
-use std::ffi::{CStr, CString};
-use std::ptr::null_mut;
+use bregman::{Applied, Candidate};
+use std::ffi::{CStr, CString, c_char};
+use std::ptr::{null, null_mut};
 
-/// A handle of the C ABI.
+/// A status other than BREGMAN_OK, with its message.
+pub type Failure = (u32, String);
+
+/// A sampler.
 pub struct Handle {
     pub raw: *mut bregman_sampler,
     chain: String,
@@ -16,33 +21,63 @@ unsafe impl Send for Handle {}
 // SAFETY: as above.
 unsafe impl Sync for Handle {}
 
+/// Rows of a batch in one of the number formats.
+pub enum Rows<'a> {
+    F32(&'a [f32]),
+    F16(&'a [u16]),
+    Bf16(&'a [u16]),
+}
+
 impl Handle {
     pub fn new(chain: &str, seed: u64) -> Self {
-        let (mut raw, mut error) = (null_mut(), [0; 512]);
+        Self::try_new(chain, seed, &[]).unwrap_or_else(|(status, why)| panic!("{chain}: {status}, {why}"))
+    }
+
+    pub fn try_new(chain: &str, seed: u64, generators: &[bregman_generator]) -> Result<Self, Failure> {
+        let (mut raw, mut error) = (null_mut(), [0 as c_char; 512]);
         let text = CString::new(chain).expect("no NUL");
+        let (list, n) = (if generators.is_empty() { null() } else { generators.as_ptr() }, generators.len());
         // SAFETY: all pointers live through the call.
-        let status = unsafe { bregman_sampler_new(text.as_ptr(), seed, &mut raw, error.as_mut_ptr(), error.len()) };
-        // SAFETY: the buffer was zero, so it has a terminator in any case.
-        let why = unsafe { CStr::from_ptr(error.as_ptr()) };
-        assert_eq!(status, BREGMAN_OK, "{chain}: {why:?}");
-        Self { raw, chain: chain.into(), seed }
+        let status = unsafe {
+            let (error, size) = (error.as_mut_ptr(), error.len());
+            bregman_sampler_new_with_generators(text.as_ptr(), seed, list, n, &mut raw, error, size)
+        };
+        // SAFETY: the buffer was zero, so it ends with a terminator in any case.
+        let why = unsafe { CStr::from_ptr(error.as_ptr()) }.to_str().expect("messages are UTF-8").to_owned();
+        assert_eq!(status == BREGMAN_OK, why.is_empty(), "a failure has a message: {why}");
+        if status == BREGMAN_OK { Ok(Self { raw, chain: chain.into(), seed }) } else { Err((status, why)) }
     }
 
     /// The message of the last failing call.
-    #[allow(dead_code, reason = "not every test that shares this file asks")]
     pub fn error(&self) -> String {
         // SAFETY: a live handle; the text lives until the next call on it.
         unsafe { CStr::from_ptr(bregman_sampler_error(self.raw)) }.to_str().expect("messages are UTF-8").to_owned()
     }
 
+    fn checked(&self, status: u32) -> Result<(), Failure> {
+        if status == BREGMAN_OK { Ok(()) } else { Err((status, self.error())) }
+    }
+
     /// The chain in its canonical form; empty if the handle is in use.
-    #[allow(dead_code, reason = "not every test that shares this file asks")]
     pub fn describe(&self) -> String {
-        let mut text = [0; 256];
+        // SAFETY: a live handle; no buffer, so only the length.
+        let length = unsafe { bregman_sampler_describe(self.raw, null_mut(), 0) };
+        let mut text = vec![0 as c_char; length + 1];
         // SAFETY: a live handle and a buffer of that length.
         unsafe { bregman_sampler_describe(self.raw, text.as_mut_ptr(), text.len()) };
         // SAFETY: the buffer was zero, so it has a terminator in any case.
         unsafe { CStr::from_ptr(text.as_ptr()) }.to_str().expect("chains are UTF-8").to_owned()
+    }
+
+    pub fn distribution(&self, logits: &[f32]) -> Result<Vec<(u32, f32)>, Failure> {
+        let (mut ids, mut probs, mut len) = (vec![0; logits.len()], vec![0.0; logits.len()], 0);
+        // SAFETY: a live handle, a row and buffers of that length.
+        let status = unsafe {
+            let (ids, probs) = (ids.as_mut_ptr(), probs.as_mut_ptr());
+            bregman_distribution(self.raw, logits.as_ptr(), logits.len(), ids, probs, logits.len(), &mut len)
+        };
+        self.checked(status)?;
+        Ok(ids.into_iter().map(|id| id as u32).zip(probs).take(len).collect())
     }
 
     pub fn decode(&self, logits: &[f32]) -> bregman_result {
@@ -54,7 +89,6 @@ impl Handle {
     }
 
     /// Whether the next answers are those of a fresh sampler: no position, bias or history was changed.
-    #[allow(dead_code, reason = "not every test that shares this file asks")]
     pub fn is_as_created(&self) -> bool {
         let fresh = Self::new(&self.chain, self.seed);
         (0..4).all(|i| {
@@ -63,6 +97,56 @@ impl Handle {
             ours.status == theirs.status && ours.token == theirs.token && ours.p.to_bits() == theirs.p.to_bits()
         })
     }
+
+    pub fn token(&self, logits: &[f32]) -> i32 {
+        let result = self.decode(logits);
+        assert_eq!(result.status, BREGMAN_OK, "{}", self.error());
+        result.token
+    }
+
+    pub fn process(&self, logits: &mut [f32]) -> Result<(), Failure> {
+        // SAFETY: a live handle and a row of that length.
+        self.checked(unsafe { bregman_process(self.raw, logits.as_mut_ptr(), logits.len()) })
+    }
+
+    pub fn apply(&self, candidates: &mut Vec<Candidate>) -> Result<Applied, Failure> {
+        let mut list =
+            bregman_candidates { data: candidates.as_mut_ptr(), size: candidates.len(), selected: -1, sorted: 7 };
+        // SAFETY: a live handle and an array of that length.
+        self.checked(unsafe { bregman_apply(self.raw, &mut list) })?;
+        candidates.truncate(list.size);
+        let order = match list.sorted {
+            0 => bregman::Order::Unsorted,
+            1 => bregman::Order::Sorted,
+            _ => bregman::Order::AsBefore,
+        };
+        Ok(Applied { size: list.size, selected: usize::try_from(list.selected).ok(), order })
+    }
+
+    pub fn reset(&self) {
+        // SAFETY: a live handle.
+        assert_eq!(unsafe { bregman_sampler_reset(self.raw) }, BREGMAN_OK);
+    }
+
+    pub fn reseed(&self, seed: u64, position: u64) {
+        // SAFETY: a live handle.
+        assert_eq!(unsafe { bregman_sampler_reseed(self.raw, seed, position) }, BREGMAN_OK);
+    }
+
+    pub fn bias(&self, ids: &[i32], bias: &[f32]) -> Result<(), Failure> {
+        assert_eq!(ids.len(), bias.len());
+        // SAFETY: a live handle and two arrays of that length.
+        self.checked(unsafe { bregman_sampler_set_logit_bias(self.raw, ids.as_ptr(), bias.as_ptr(), ids.len()) })
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        let mut raw = null_mut();
+        // SAFETY: a live handle.
+        assert_eq!(unsafe { bregman_sampler_clone(self.raw, &mut raw) }, BREGMAN_OK);
+        Self { raw, chain: self.chain.clone(), seed: self.seed }
+    }
 }
 
 impl Drop for Handle {
@@ -70,6 +154,76 @@ impl Drop for Handle {
         // SAFETY: freed once.
         unsafe { bregman_sampler_free(self.raw) };
     }
+}
+
+/// Decodes rows that lie `stride` elements apart; `masks` has as many words for each row.
+pub fn batch(
+    samplers: &[Handle],
+    rows: &Rows<'_>,
+    (vocab, stride): (usize, usize),
+    masks: Option<(&[u32], usize)>,
+    (flags, threads): (u32, u32),
+) -> (u32, Vec<bregman_result>) {
+    let (dtype, logits, elements) = match rows {
+        Rows::F32(v) => (BREGMAN_F32, v.as_ptr().cast(), v.len()),
+        Rows::F16(v) => (BREGMAN_F16, v.as_ptr().cast(), v.len()),
+        Rows::Bf16(v) => (BREGMAN_BF16, v.as_ptr().cast(), v.len()),
+    };
+    assert!(elements >= (samplers.len() - 1) * stride + vocab, "the rows are all there");
+    let (mask, mask_stride) = masks.map_or((null(), 0), |(words, stride)| (words.as_ptr(), stride));
+    assert!(masks.is_none_or(|(words, stride)| words.len() == stride * samplers.len()), "a mask for each row");
+    let handles: Vec<_> = samplers.iter().map(|s| s.raw).collect();
+    let batch = bregman_batch {
+        struct_size: size_of::<bregman_batch>() as u32,
+        dtype,
+        logits,
+        rows: handles.len(),
+        vocab,
+        row_stride: stride,
+        mask,
+        mask_stride,
+        flags,
+        threads,
+    };
+    let mut results = vec![blank(); handles.len()];
+    // SAFETY: live handles, and arrays as long as the batch says.
+    let status = unsafe { bregman_decode_batch(handles.as_ptr(), &batch, results.as_mut_ptr()) };
+    (status, results)
+}
+
+/// Decodes rows of f32 that lie `stride` elements apart, with more answers.
+pub fn batch_answers(
+    samplers: &[Handle],
+    rows: &[f32],
+    (vocab, stride): (usize, usize),
+    answers: &bregman_answers,
+    threads: u32,
+) -> (u32, Vec<bregman_result>) {
+    assert!(rows.len() >= (samplers.len() - 1) * stride + vocab, "the rows are all there");
+    let handles: Vec<_> = samplers.iter().map(|s| s.raw).collect();
+    let batch = bregman_batch {
+        struct_size: size_of::<bregman_batch>() as u32,
+        dtype: BREGMAN_F32,
+        logits: rows.as_ptr().cast(),
+        rows: handles.len(),
+        vocab,
+        row_stride: stride,
+        mask: null(),
+        mask_stride: 0,
+        flags: 0,
+        threads,
+    };
+    let mut results = vec![blank(); handles.len()];
+    // SAFETY: live handles, and arrays as long as batch and answers say.
+    let status = unsafe { bregman_decode_batch_answers(handles.as_ptr(), &batch, results.as_mut_ptr(), answers) };
+    (status, results)
+}
+
+/// Every field of a result, comparable: NaN equals NaN, and floats must agree to the bit.
+pub fn bits(r: &bregman_result) -> [u32; 8] {
+    let float = |f: f32| if f.is_nan() { u32::MAX } else { f.to_bits() };
+    let floats = [r.p, r.kept_mass, r.model_logprob, r.entropy].map(float);
+    [r.token as u32, r.status, r.support, floats[0], floats[1], floats[2], floats[3], r.reserved]
 }
 
 /// A result that no call writes.
@@ -88,11 +242,6 @@ pub fn blank() -> bregman_result {
 
 /// Logits that differ from each other, the same for the same number.
 pub fn row(vocab: usize, number: u64) -> Vec<f32> {
-    let mut state = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xB5AD_4ECE_DA1C_E2A9;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        f64::from((state >> 40) as u32) / f64::from(1u32 << 24)
-    };
-    // A sum of uniform numbers is near enough to a normal one.
-    (0..vocab).map(|_| ((0..4).map(|_| next()).sum::<f64>() * 4.0 - 8.0) as f32).collect()
+    let mut random = Random(number);
+    (0..vocab).map(|_| (2.0 * random.normal()) as f32).collect()
 }

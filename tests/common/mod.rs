@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "no test program uses all of it")]
 
-pub mod abi;
 pub mod chi_square;
 pub mod definitions;
 pub mod golden;

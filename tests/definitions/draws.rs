@@ -1,9 +1,9 @@
 //! Draws: their frequencies against the distribution that the library states, their independence, and the state that
 //! they hang on: seed and position, nothing else.
 
-use crate::common::abi::Abi;
 use crate::common::chi_square::{LEAST_P_VALUE, p_value};
 use crate::common::definitions::all;
+use crate::common::handle::Handle;
 use crate::common::plain::{Plain, Tokens, chain, sampler, with_ids};
 use crate::common::random_cases;
 use crate::common::random_chains::step_of;
@@ -21,7 +21,7 @@ fn row(vocab: usize, seed: u64) -> Vec<f32> {
 
 /// Draws at consecutive positions; the p-value of their frequencies against `bregman_distribution`.
 fn frequencies(chain: &str, logits: &[f32], seed: u64, draws: usize) -> f64 {
-    let sampler = Abi::new(chain, seed);
+    let sampler = Handle::new(chain, seed);
     let law = sampler.distribution(logits).unwrap();
     let mut counts = vec![0u64; logits.len()];
     for _ in 0..draws {
@@ -110,8 +110,8 @@ fn frequencies_of_the_race() {
 #[test]
 fn a_wrong_distribution_is_found_out() {
     let logits = row(100, 5);
-    let sampler = Abi::new("top_k(20) | draw", 1);
-    let law = Abi::new("temperature(1.02) | top_k(20)", 1).distribution(&logits).unwrap();
+    let sampler = Handle::new("top_k(20) | draw", 1);
+    let law = Handle::new("temperature(1.02) | top_k(20)", 1).distribution(&logits).unwrap();
     let mut counts = vec![0u64; 100];
     (0..DRAWS / 4).for_each(|_| counts[sampler.token(&logits) as usize] += 1);
     let observed: Vec<u64> = law.iter().map(|e| counts[e.0 as usize]).collect();
@@ -123,7 +123,7 @@ fn a_wrong_distribution_is_found_out() {
 #[test]
 fn draws_are_independent() {
     let logits = row(64, 41);
-    let sampler = Abi::new("bregman(alpha=1.5, k=12) | draw", 3);
+    let sampler = Handle::new("bregman(alpha=1.5, k=12) | draw", 3);
     let law = sampler.distribution(&logits).unwrap();
     let rank = |token: i32| law.iter().position(|e| e.0 == token as u32).expect("a token of the support");
     let pairs = |draws: &mut dyn Iterator<Item = (usize, usize)>| {
@@ -156,18 +156,18 @@ fn draws_are_independent() {
 
 const CHAIN: &str = "temperature(1.2) | bregman(alpha=1.5, floor=0.001) | draw";
 
-fn tokens(sampler: &Abi, logits: &[f32], n: usize) -> Vec<i32> {
+fn tokens(sampler: &Handle, logits: &[f32], n: usize) -> Vec<i32> {
     (0..n).map(|_| sampler.token(logits)).collect()
 }
 
 #[test]
 fn seed_and_position_make_the_token() {
     let logits = row(500, 51);
-    let all = tokens(&Abi::new(CHAIN, 9), &logits, 200);
-    assert_eq!(tokens(&Abi::new(CHAIN, 9), &logits, 200), all);
-    assert_ne!(tokens(&Abi::new(CHAIN, 10), &logits, 200), all);
+    let all = tokens(&Handle::new(CHAIN, 9), &logits, 200);
+    assert_eq!(tokens(&Handle::new(CHAIN, 9), &logits, 200), all);
+    assert_ne!(tokens(&Handle::new(CHAIN, 10), &logits, 200), all);
     // Resumed anywhere, by any sampler of that chain, in any order.
-    let other = Abi::new(CHAIN, 77);
+    let other = Handle::new(CHAIN, 77);
     for position in [199, 0, 63, 64, 150, 7] {
         other.reseed(9, position as u64);
         assert_eq!(other.token(&logits), all[position]);
@@ -184,7 +184,7 @@ fn seed_and_position_make_the_token() {
 #[test]
 fn a_clone_goes_on_alike_and_then_its_own_way() {
     let (logits, others) = (row(500, 61), row(500, 62));
-    let original = Abi::new(CHAIN, 4);
+    let original = Handle::new(CHAIN, 4);
     original.bias(&[3, 4], &[2.0, f32::NEG_INFINITY]).unwrap();
     tokens(&original, &logits, 17);
     let (clone, again) = (original.clone(), original.clone());
@@ -205,10 +205,10 @@ fn a_clone_goes_on_alike_and_then_its_own_way() {
 #[test]
 fn reset_restarts_the_sequence_and_keeps_the_bias() {
     let logits = row(500, 71);
-    let fresh = Abi::new(CHAIN, 4);
+    let fresh = Handle::new(CHAIN, 4);
     let law = fresh.distribution(&logits).unwrap();
     let first = tokens(&fresh, &logits, 50);
-    let used = Abi::new(CHAIN, 4);
+    let used = Handle::new(CHAIN, 4);
     used.bias(&[law[0].0 as i32], &[f32::NEG_INFINITY]).unwrap();
     let biased = used.distribution(&logits).unwrap();
     assert_ne!(biased, law);
@@ -240,7 +240,7 @@ fn reset_forgets_the_history() {
 #[test]
 fn looking_and_failing_advance_nothing() {
     let logits = row(500, 91);
-    let (sampler, fresh) = (Abi::new(CHAIN, 6), Abi::new(CHAIN, 6));
+    let (sampler, fresh) = (Handle::new(CHAIN, 6), Handle::new(CHAIN, 6));
     let (mut nan, banned) = (logits.clone(), vec![f32::NEG_INFINITY; 500]);
     nan[77] = f32::NAN;
     for _ in 0..20 {

@@ -1,7 +1,7 @@
 //! A user's φ, through C callbacks and through the Rust trait: against the built-in family, against an exhaustive scan
 //! for functions outside it, and what is refused, at creation and while decoding. docs/mathematics.md, 9.
 
-use crate::common::abi::{Abi, Rows, batch, bits};
+use crate::common::handle::{Handle, Rows, batch, bits};
 use crate::common::oracle::{bisect, literal, optimum, spread};
 use crate::common::rows::{DISTRIBUTIONS, Random, distribution, logits};
 use crate::common::shape::{SHAPE, Shape};
@@ -11,8 +11,8 @@ use bregman::{Row, Sampler};
 use std::sync::Arc;
 
 /// A sampler whose chain calls the shape `mine`.
-fn through_c(shape: &Shape, chain: &str, seed: u64) -> Result<Abi, (u32, String)> {
-    Abi::try_new(chain, seed, &[shape.for_c()])
+fn through_c(shape: &Shape, chain: &str, seed: u64) -> Result<Handle, (u32, String)> {
+    Handle::try_new(chain, seed, &[shape.for_c()])
 }
 
 macro_rules! power {
@@ -201,7 +201,7 @@ fn a_nan_while_decoding_fails_its_row_alone() {
     const BAD: usize = 2;
     let shape = HOLE;
     let chain = "bregman(generator=mine, lambda=0.0003) | draw";
-    let new = || -> Vec<Abi> { (0..5).map(|r| through_c(&shape, chain, r).unwrap()).collect() };
+    let new = || -> Vec<Handle> { (0..5).map(|r| through_c(&shape, chain, r).unwrap()).collect() };
     let good: Vec<f32> = (0..5).flat_map(|r| logits("normal", 50, &mut Random(r))).collect();
     let mut bad = good.clone();
     // One token with a probability of 0.95.
@@ -211,7 +211,7 @@ fn a_nan_while_decoding_fails_its_row_alone() {
     for threads in [0, 3] {
         let (samplers, fresh) = (new(), new());
         let decode =
-            |s: &[Abi], rows: &[f32]| batch(s, &Rows::F32(rows), (50, 50), None, (BREGMAN_WANT_ENTROPY, threads));
+            |s: &[Handle], rows: &[f32]| batch(s, &Rows::F32(rows), (50, 50), None, (BREGMAN_WANT_ENTROPY, threads));
         let (status, results) = decode(&samplers, &bad);
         assert_eq!(status, BREGMAN_NO_CONVERGENCE);
         let alone = decode(&fresh, &good).1;

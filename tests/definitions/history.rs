@@ -1,7 +1,7 @@
 //! The stages about the tokens so far: what they have in common with masks and biases, whose tokens count, batches. (That
 //! they are their definitions: pipeline.rs.)
 
-use crate::common::abi::{Abi, Rows, batch};
+use crate::common::handle::{Handle, Rows, batch};
 use crate::common::plain::{Tokens, candidates, sampler_after};
 use crate::common::random_chains::{row, tokens};
 use crate::common::rows::{Random, logits};
@@ -140,7 +140,7 @@ fn a_batch_has_the_histories_of_its_rows() {
     const VOCAB: usize = 40;
     let row = |step: u64| (0..CHAINS.len() as u64).map(move |r| logits("normal", VOCAB, &mut Random(step * 10 + r)));
     for threads in [1, 2, 4] {
-        let together = CHAINS.map(|chain| Abi::new(chain, 8));
+        let together = CHAINS.map(|chain| Handle::new(chain, 8));
         let mut alone = CHAINS.map(|chain| Sampler::new(chain, 8).unwrap());
         let (mut repeated, mut seen) = (0, std::collections::BTreeSet::new());
         for step in 0..60 {

@@ -1,8 +1,8 @@
 //! All 441 golden vectors, which are exact answers from 50- to 90-digit arithmetic on the definitions, through the C ABI
 //! from f32 logits and through the Rust API from f64 probabilities: docs/mathematics.md, 3, 4, 6, 8 and 12.
 
-use crate::common::abi::Abi;
 use crate::common::golden::{Case, Input, cases};
+use crate::common::handle::Handle;
 use bregman::bregman::{Alpha, Decoder, Size, objective};
 use bregman::{Row, Sampler, Want, simd_levels};
 
@@ -50,7 +50,7 @@ fn through_the_c_abi_from_f32_logits() {
     for case in cases() {
         let Input::Logits(logits) = &case.input else { continue };
         ran += 1;
-        let decoded = Abi::new(&case.chain(), 0).distribution(logits);
+        let decoded = Handle::new(&case.chain(), 0).distribution(logits);
         let decoded = decoded.unwrap_or_else(|why| panic!("{}: {why:?}", case.name));
         let decoded: Vec<_> = decoded.into_iter().map(|(id, p)| (id, f64::from(p))).collect();
         exempt += u32::from(!agrees(&case, &decoded, "C"));

@@ -10,11 +10,12 @@ mod profile;
 mod rows;
 
 #[path = "../common"]
+#[allow(dead_code, reason = "other tests use more of it")]
 mod common {
-    #[allow(dead_code, reason = "other tests use more of it")]
-    pub mod abi;
     pub mod chains;
     pub mod golden;
+    pub mod handle;
+    pub mod rows;
 }
 
 use bregman::{Row, Sampler, Want, simd_level, simd_levels};

