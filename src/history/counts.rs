@@ -22,13 +22,11 @@ pub(super) struct Counts {
     seen: Vec<TokenCount>,
     /// Tokens that came (1) or went (-1) since `seen` was brought up to date, in order.
     pending: Vec<(u32, i32)>,
-    /// Memory for a merge.
-    merged: Vec<TokenCount>,
 }
 
 impl Counts {
     pub(super) fn new(scope: Scope) -> Self {
-        Self { scope, seen: Vec::new(), pending: Vec::new(), merged: Vec::new() }
+        Self { scope, seen: Vec::new(), pending: Vec::new() }
     }
 
     pub(super) fn scope(&self) -> Scope {
@@ -83,9 +81,9 @@ impl Counts {
 
     /// All pending changes at once, in time linear in the number of distinct tokens.
     fn merge(&mut self) {
-        let Self { seen, pending, merged, .. } = self;
+        let Self { seen, pending, .. } = self;
         pending.sort_unstable_by_key(|change| change.0);
-        merged.clear();
+        let mut merged = Vec::with_capacity(seen.len() + pending.len().min(MOST_PENDING));
         let mut rest = &seen[..];
         for changes in pending.chunk_by(|a, b| a.0 == b.0) {
             let token = changes[0].0;
@@ -102,8 +100,9 @@ impl Counts {
             }
         }
         merged.extend_from_slice(rest);
-        pending.clear();
-        std::mem::swap(seen, merged);
+        // A prompt is merged once; what it needed is not kept for the sequence's life.
+        merged.shrink_to(merged.len() + MANY);
+        (*seen, *pending) = (merged, Vec::with_capacity(MANY));
     }
 }
 
