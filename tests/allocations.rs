@@ -1,4 +1,4 @@
-//! Once its buffers have grown, a sampler allocates nothing; and what was allocated is given back.
+//! Once its buffers have grown, a sampler allocates nothing; freeing it frees all its memory.
 
 #[path = "common"]
 #[allow(dead_code, reason = "other tests use more of it")]
@@ -61,7 +61,7 @@ static COUNTING: Counting = Counting;
 const VOCAB: usize = 3000;
 
 fn assert_none(what: &str, mut call: impl FnMut(u64)) {
-    // The rows differ, and so does what they need: all are seen before anything is counted.
+    // Rows need different amounts of memory: all are decoded once before allocations are counted.
     (0..24).for_each(&mut call);
     let before = HERE.get().0;
     (0..24).for_each(&mut call);
@@ -69,7 +69,7 @@ fn assert_none(what: &str, mut call: impl FnMut(u64)) {
 }
 
 #[test]
-fn every_stage_of_the_catalogue_is_here() {
+fn chain_list_has_every_stage_of_the_catalogue() {
     assert_eq!(common::chains::missing(), [""; 0], "add a chain with these to tests/common/chains.rs");
 }
 
@@ -85,7 +85,7 @@ fn with_history(chain: &str) -> Handle {
 }
 
 #[test]
-fn decoding_allocates_nothing() {
+fn decode_allocates_nothing() {
     for chain in CHAINS {
         let (sampler, rows) = (with_history(chain), (0..24).map(|i| row(VOCAB, i)).collect::<Vec<_>>());
         assert_none(&format!("decode, {chain}"), |i| {
@@ -95,7 +95,7 @@ fn decoding_allocates_nothing() {
 }
 
 #[test]
-fn a_distribution_and_a_processed_row_allocate_nothing() {
+fn distribution_and_process_allocate_nothing() {
     for chain in CHAINS {
         let (sampler, rows) = (with_history(chain), (0..24).map(|i| row(VOCAB, i)).collect::<Vec<_>>());
         let (mut ids, mut probs, mut len) = (vec![0; VOCAB], vec![0.0; VOCAB], 0);
@@ -115,7 +115,7 @@ fn a_distribution_and_a_processed_row_allocate_nothing() {
 }
 
 #[test]
-fn applying_a_chain_allocates_nothing() {
+fn apply_allocates_nothing() {
     for chain in CHAINS {
         let (sampler, rows) = (with_history(chain), (0..24).map(|i| row(VOCAB, i)).collect::<Vec<_>>());
         let mut data = vec![Candidate { id: 0, logit: 0.0, p: 0.0 }; VOCAB];
@@ -135,7 +135,7 @@ fn applying_a_chain_allocates_nothing() {
 }
 
 #[test]
-fn more_answers_allocate_nothing() {
+fn answers_and_draw_many_allocate_nothing() {
     const N: usize = 20;
     for chain in CHAINS {
         let (sampler, rows) = (with_history(chain), (0..24).map(|i| row(VOCAB, i)).collect::<Vec<_>>());
@@ -184,7 +184,7 @@ fn more_answers_allocate_nothing() {
                 // SAFETY: one live handle, and arrays as long as the structs say.
                 let status = unsafe { bregman_decode_batch_answers(&sampler.raw, &batch, &mut result, &answers) };
                 assert_eq!(status, BREGMAN_OK);
-                // What was kept is a mask that keeps it.
+                // The kept tokens as a mask.
                 // SAFETY: a live handle and an array of that length.
                 assert_eq!(unsafe { bregman_sampler_set_mask(sampler.raw, mask.as_ptr(), mask.len()) }, BREGMAN_OK);
                 mask.fill(u32::MAX);
@@ -216,7 +216,7 @@ fn decode_batch(samplers: &[Handle], logits: &[f32], dtype: u32, mask: &[u32], t
     assert_eq!(status, BREGMAN_OK);
 }
 
-/// Makes of a row of floats one that can be read as halves, too: neither half of a float may be NaN or infinite.
+/// Makes the floats of a row valid as two halves each: neither half may be NaN or infinite.
 fn tame(rows: &mut [f32]) {
     for l in rows {
         *l = f32::from_bits(l.to_bits() & 0xfffe_0000 | 0x3c00);
@@ -224,7 +224,7 @@ fn tame(rows: &mut [f32]) {
 }
 
 #[test]
-fn a_batch_on_the_callers_thread_allocates_nothing() {
+fn batch_on_one_thread_allocates_nothing() {
     let samplers: Vec<_> = CHAINS.iter().map(|chain| Handle::new(chain, 1)).collect();
     for sampler in &samplers {
         let (ids, bias) = ([5, 900, 2999], [1.0, f32::NEG_INFINITY, -2.0]);
@@ -242,9 +242,9 @@ fn a_batch_on_the_callers_thread_allocates_nothing() {
     }
 }
 
-/// Tokens that are accepted are kept: the history grows as a vector does, now and then and by half at the least.
+/// Accepted tokens are stored: the history grows as a vector does.
 #[test]
-fn accepting_tokens_seldom_allocates() {
+fn accept_seldom_allocates() {
     let sampler = Handle::new("draw", 1);
     let before = HERE.get().0;
     for token in 0..10_000 {
@@ -258,7 +258,7 @@ fn accepting_tokens_seldom_allocates() {
 /// Handing work to the pool goes through its queue, which takes a block of memory for some dozens of batches; a row
 /// itself takes none on any thread, whatever its number format.
 #[test]
-fn a_batch_on_two_threads_allocates_next_to_nothing() {
+fn batch_on_two_threads_allocates_next_to_nothing() {
     let samplers: Vec<_> = CHAINS.iter().map(|chain| Handle::new(chain, 1)).collect();
     let mut rows = row(CHAINS.len() * VOCAB, 1);
     tame(&mut rows);
@@ -280,9 +280,9 @@ fn a_batch_on_two_threads_allocates_next_to_nothing() {
     }
 }
 
-/// A token that the decode itself accepts is one more in the history, and takes no other memory.
+/// A decode that accepts its token adds it to the history, and takes no other memory.
 #[test]
-fn a_decode_that_accepts_seldom_allocates() {
+fn decode_with_accept_seldom_allocates() {
     for chain in CHAINS {
         let (sampler, logits) = (Handle::new(chain, 1), row(VOCAB, 2));
         let decode = |n: u64| {
@@ -315,7 +315,7 @@ fn a_decode_that_accepts_seldom_allocates() {
 }
 
 #[test]
-fn what_is_freed_is_gone() {
+fn freed_samplers_leave_no_memory() {
     let live = || {
         let samplers: Vec<_> = CHAINS.iter().map(|chain| Handle::new(chain, 1)).collect();
         let logits = row(VOCAB, 3);

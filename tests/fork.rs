@@ -1,5 +1,5 @@
-//! A process that forked after a batch with threads: the child has none of the pool's threads and decodes all the same.
-//! Alone in its binary, because a child of a process with other threads at work is in no defined state.
+//! A process forks after a batch with threads: the child does not inherit the pool's threads, and still decodes.
+//! Alone in its program, because forking while other threads work leaves the child undefined.
 
 #[path = "common"]
 #[allow(dead_code, reason = "other tests use more of it")]
@@ -56,7 +56,7 @@ fn wait(child: libc::pid_t) -> Option<i32> {
 }
 
 #[test]
-fn a_child_decodes_with_threads_of_its_own() {
+fn forked_child_decodes_a_threaded_batch() {
     let logits = row(ROWS * VOCAB, 5);
     let expected = batch(&logits);
     for generation in 0..3 {
@@ -64,7 +64,7 @@ fn a_child_decodes_with_threads_of_its_own() {
         let child = unsafe { libc::fork() };
         assert!(child >= 0, "fork failed");
         if child == 0 {
-            // Twice: the pool is made, and then found. A panic must not get out into the parent's test harness.
+            // Twice: with a new pool, and with that pool. A panic must not unwind into the parent's test harness.
             let same = std::panic::catch_unwind(|| batch(&logits) == expected && batch(&logits) == expected);
             // SAFETY: ends the process.
             unsafe { libc::_exit(if matches!(same, Ok(true)) { 42 } else { 1 }) };

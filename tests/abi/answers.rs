@@ -1,4 +1,4 @@
-//! Answers besides the token: most likely tokens, ranks, kept tokens; by one decode of one position, through Rust and C.
+//! Answers besides the token: most likely tokens, ranks and kept tokens of the same decode, through Rust and C.
 
 use crate::common::handle::{Handle, Rows, batch, bits};
 use crate::common::rows::{ROWS, Random, logits};
@@ -17,7 +17,7 @@ const CHAINS: [&str; 6] = [
     "penalties(2, scope=all) | top_p(0.9) | gumbel",
 ];
 
-/// ln p of every token of a row, the plain way.
+/// ln p of every token of a row, by its definition.
 fn logprobs(row: &[f32]) -> Vec<f64> {
     let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weight = |l: &f32| (f64::from(*l) - f64::from(max)).exp();
@@ -52,7 +52,7 @@ proptest! {
     #![proptest_config(crate::common::random_cases::config(1500))]
 
     #[test]
-    fn answers_are_those_of_the_same_decode(
+    fn answers_match_distribution_and_decode(
         chain in select(CHAINS.to_vec()), kind in select(ROWS.to_vec()), vocab in 3usize..900, seed: u64, n in 1usize..40,
         of_law: bool
     ) {
@@ -103,9 +103,9 @@ proptest! {
     }
 }
 
-/// A batch with answers decodes as one without, row by row, whatever the threads; what lies between the rows is left.
+/// A batch with answers decodes as one without, with any number of threads, and writes nothing between its rows.
 #[test]
-fn a_batch_has_its_rows_answers() {
+fn batch_answers_match_single_rows() {
     const VOCAB: usize = 500;
     let (n, stride, gap) = (CHAINS.len(), VOCAB + 3, 5);
     let mut random = Random(9);
@@ -158,7 +158,7 @@ fn a_batch_has_its_rows_answers() {
             assert!(top_ids[r * (4 + gap) + 4..][..gap].iter().all(|id| *id == -7));
             assert!(kept[r * (10 + gap) + 10..][..gap].iter().all(|id| *id == -7));
         }
-        // Nothing asked for is fine, too.
+        // All pointers may be NULL.
         let nothing = bregman_answers {
             logprobs: null_mut(),
             ranks: null_mut(),
@@ -173,9 +173,9 @@ fn a_batch_has_its_rows_answers() {
     }
 }
 
-/// What is wrong with the answers is said like what is wrong with the batch, and nothing is decoded.
+/// An invalid answers struct fails every row, and nothing is decoded.
 #[test]
-fn wrong_answers_fail_every_row() {
+fn invalid_answers_struct_fails_every_row() {
     let row = logits("model", 64, &mut Random(1));
     let mut places = [0u64; 64];
     let good = bregman_answers {
@@ -235,9 +235,9 @@ fn wrong_answers_fail_every_row() {
     }
 }
 
-/// The untouched row may have no softmax where a mask hides that: then there is nothing to tell of the model.
+/// A mask may hide a NaN: the model's own row has no softmax then, and its answers are NaN.
 #[test]
-fn a_model_without_a_distribution_tells_nothing() {
+fn model_logprobs_of_an_invalid_row_are_nan() {
     let mut row = logits("model", 64, &mut Random(1));
     row[40] = f32::NAN;
     let mut sampler = Sampler::new("draw", 1).unwrap();
@@ -251,9 +251,9 @@ fn a_model_without_a_distribution_tells_nothing() {
     assert!(matches!(e, Err(bregman::Error::InvalidLogits { index: 40, .. })));
 }
 
-/// A mask on the sampler is a mask in the batch is a mask in both.
+/// A token is allowed if the sampler's mask and the row's both allow it.
 #[test]
-fn masks_add_up() {
+fn sampler_mask_and_row_mask_are_intersected() {
     let row = logits("normal", 100, &mut Random(4));
     let law = |own: Option<&[u32]>, rows: Option<&[u32]>| {
         let mut sampler = Sampler::new("temperature(2)", 1).unwrap();

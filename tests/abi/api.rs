@@ -1,4 +1,4 @@
-//! The table of all functions, as a host meets it that knows one symbol: nothing missing, nothing in another's place.
+//! The table of functions that `bregman_get_api` returns: complete, and every entry in its place.
 
 use crate::toolchain::{compiler, library_dir, run, scratch};
 use bregman::ffi::{BREGMAN_ABI_VERSION, bregman_api, bregman_get_api, bregman_get_api_fn};
@@ -45,7 +45,7 @@ fn exported() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_table_has_every_exported_function() {
+fn api_table_lists_every_exported_function() {
     let table: Vec<String> = crate::header::table().iter().map(|name| format!("bregman_{name}")).collect();
     let mut expected = exported();
     assert!(expected.remove("bregman_get_api"), "the table's own function is exported");
@@ -59,7 +59,7 @@ fn the_table_has_every_exported_function() {
 }
 
 #[test]
-fn every_place_in_the_table_holds_the_function_of_its_name() {
+fn api_table_entries_point_to_their_functions() {
     let (library, names) = (Library::open(), crate::header::table());
     let table = library.table();
     assert!(!table.is_null());
@@ -75,9 +75,9 @@ fn every_place_in_the_table_holds_the_function_of_its_name() {
     }
 }
 
-/// The compiler holds the types of fields and functions equal where one is assigned to the other.
+/// The C compiler compares the types where each function is assigned to its field.
 #[test]
-fn every_place_has_the_type_of_its_function_in_c() {
+fn api_table_entries_have_the_c_types_of_their_functions() {
     let dir = scratch("api-types");
     let mut source =
         String::from("#include \"bregman.h\"\nvoid fill(bregman_api *api);\nvoid fill(bregman_api *api)\n{\n");
@@ -94,7 +94,7 @@ fn every_place_has_the_type_of_its_function_in_c() {
 }
 
 #[test]
-fn other_versions_are_not_served() {
+fn get_api_returns_null_for_other_versions() {
     for abi in [0, BREGMAN_ABI_VERSION + 1, u32::MAX] {
         assert!(bregman_get_api(abi).is_null(), "{abi}");
     }

@@ -1,5 +1,5 @@
-//! Rows of a batch through the C ABI: each has the answer that it has alone, to the bit, whatever the threads, the
-//! number format, the stride and the mask; and a mask is what logits of -infinity are.
+//! Rows of a batch through the C ABI: each has the bits of a single decode, whatever the number of threads, the
+//! number format, the stride and the mask; and a mask equals logits of -infinity.
 
 use crate::common::definitions::Step;
 use crate::common::handle::{Handle, Rows, batch, bits};
@@ -22,7 +22,7 @@ struct Many {
 }
 
 impl Many {
-    /// Between the rows stands what must not be read.
+    /// The gaps between rows are NaN: they must not be read.
     fn new(rows: usize, vocab: usize, gap: usize, kind: &str, random: &mut Random) -> Self {
         let stride = vocab + gap;
         let mut f32 = vec![f32::NAN; rows * stride];
@@ -96,7 +96,7 @@ proptest! {
     #![proptest_config(crate::common::random_cases::config(300))]
 
     #[test]
-    fn a_row_in_a_batch_is_a_row_alone(steps in drawing(), (rows, vocab, gap, kind, seed) in shape(), masked: bool) {
+    fn batch_row_equals_single_decode(steps in drawing(), (rows, vocab, gap, kind, seed) in shape(), masked: bool) {
         let random = &mut Random(seed);
         let many = Many::new(rows, vocab, gap, kind, random);
         // Also fewer words than the vocabulary needs: the rest is banned; and more.
@@ -112,7 +112,7 @@ proptest! {
             (half.to_bits(), half.to_f32())
         });
         prop_assert_eq!(answers(&steps, &wide, &Rows::Bf16(&bf16), masks, 3), alone(&steps, &wide, masks));
-        // f16 has no number for the huge ones.
+        // Clamped to what f16 can represent.
         let (f16, wide) = many.narrowed(|l| {
             let half = half::f16::from_f32(if l.is_finite() { l.clamp(-6e4, 6e4) } else { l });
             (half.to_bits(), half.to_f32())
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn a_mask_is_a_logit_of_minus_infinity(steps in drawing(), (rows, vocab, gap, kind, seed) in shape()) {
+    fn mask_equals_logits_of_minus_infinity(steps in drawing(), (rows, vocab, gap, kind, seed) in shape()) {
         let random = &mut Random(seed);
         let many = Many::new(rows, vocab, gap, kind, random);
         let stride = vocab.div_ceil(32).saturating_sub(random.below(2)).max(1);
@@ -135,15 +135,15 @@ proptest! {
         let masked = answers(&steps, &many, &Rows::F32(&many.f32), Some((&words, stride)), 2);
         let plain = answers(&steps, &banned, &Rows::F32(&banned.f32), None, 2);
         for (mut masked, mut plain) in masked.into_iter().zip(plain) {
-            // The model's own log-probability is that of the row before the mask: the one thing that differs.
+            // Only the model's log-probability differs: it ignores the mask.
             (masked[5], plain[5]) = (0, 0);
             prop_assert_eq!(masked, plain);
         }
     }
 
-    /// A row with nothing to take, or with a NaN, fails alone and advances nothing.
+    /// A row without a finite logit, or with a NaN, fails alone, and its sampler does not advance.
     #[test]
-    fn a_row_that_fails_fails_alone(steps in drawing(), vocab in 1usize..300, seed: u64, bad in 0usize..5) {
+    fn batch_failure_affects_one_row(steps in drawing(), vocab in 1usize..300, seed: u64, bad in 0usize..5) {
         let random = &mut Random(seed);
         let good = Many::new(5, vocab, 0, "normal", random);
         let mut broken = Many { f32: good.f32.clone(), ..good };

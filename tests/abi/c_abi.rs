@@ -1,4 +1,4 @@
-//! The header and the library as a C or C++ program meets them.
+//! The header and the library in C and C++ programs.
 
 use crate::toolchain::{compiler, figure, has, library_dir, root, run, scratch, soname_dir, under_valgrind};
 use bregman::ffi::*;
@@ -39,27 +39,27 @@ fn answers(standard: &str) {
 }
 
 #[test]
-fn a_c99_program_gets_its_answers() {
+fn c99_program_runs() {
     answers("c99");
 }
 
 #[test]
-fn a_c11_program_gets_its_answers() {
+fn c11_program_runs() {
     answers("c11");
 }
 
 #[test]
-fn a_cpp11_program_gets_its_answers() {
+fn cpp11_program_runs() {
     answers("c++11");
 }
 
 #[test]
-fn a_cpp17_program_gets_its_answers() {
+fn cpp17_program_runs() {
     answers("c++17");
 }
 
 #[test]
-fn a_program_may_link_the_static_library() {
+fn static_library_links_and_runs() {
     let dir = scratch("c_abi-static");
     let program = dir.join("consumer");
     let archive = library_dir().join("libbregman.a");
@@ -70,7 +70,7 @@ fn a_program_may_link_the_static_library() {
 }
 
 #[test]
-fn no_read_or_write_goes_astray() {
+fn c_program_is_clean_under_valgrind() {
     if !has("valgrind") {
         println!("skipped: valgrind is not installed: the C program was not run under it");
         return;
@@ -81,7 +81,7 @@ fn no_read_or_write_goes_astray() {
 }
 
 #[test]
-fn a_level_that_is_not_there_is_refused() {
+fn unknown_simd_level_is_refused() {
     let (program, lib) = consumer("c17");
     let report =
         run(Command::new(program).arg("--refused-level").env("LD_LIBRARY_PATH", lib).env("BREGMAN_SIMD", "mmx"));
@@ -89,7 +89,7 @@ fn a_level_that_is_not_there_is_refused() {
 }
 
 #[test]
-fn the_library_exports_what_the_header_declares_and_nothing_else() {
+fn library_exports_are_the_header_declarations() {
     let symbols = run(Command::new("nm").args(["-D", "--defined-only"]).arg(library_dir().join("libbregman.so")));
     let exported: BTreeSet<String> =
         symbols.lines().filter_map(|line| line.split_whitespace().last()).map(str::to_owned).collect();
@@ -99,7 +99,7 @@ fn the_library_exports_what_the_header_declares_and_nothing_else() {
 }
 
 #[test]
-fn the_soname_follows_the_abi_version() {
+fn soname_follows_the_abi_version() {
     let dynamic = run(Command::new("readelf").arg("-d").arg(library_dir().join("libbregman.so")));
     let soname = dynamic.lines().find(|line| line.contains("(SONAME)")).expect("the library has a SONAME");
     assert!(soname.contains(&format!("[libbregman.so.{BREGMAN_ABI_VERSION}]")), "{soname}");

@@ -1,4 +1,4 @@
-//! `include/bregman.hpp` as a C++ program meets it.
+//! `include/bregman.hpp` in C++ programs.
 
 use crate::toolchain::{compiler, figure, has, library_dir, root, run, scratch, soname_dir, supports, under_valgrind};
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ fn answers(program: &mut Command) {
 }
 
 #[test]
-fn a_cpp17_program_gets_its_answers_without_a_stray_read() {
+fn cpp17_program_runs_and_is_clean_under_valgrind() {
     let mut program = build("c++17", &UNITS, &[]);
     answers(&mut program);
     if has("valgrind") {
@@ -41,12 +41,12 @@ fn a_cpp17_program_gets_its_answers_without_a_stray_read() {
 }
 
 #[test]
-fn a_cpp20_program_gets_its_answers() {
+fn cpp20_program_runs() {
     answers(&mut build("c++20", &UNITS, &["-O0"]));
 }
 
 #[test]
-fn it_compiles_as_cpp23() {
+fn cpp23_accepts_the_header() {
     if !supports("c++23") {
         println!("skipped: the compiler does not know C++23");
         return;
@@ -57,7 +57,7 @@ fn it_compiles_as_cpp23() {
 }
 
 #[test]
-fn a_program_without_exceptions_gets_values() {
+fn cpp_without_exceptions_returns_values() {
     let mut plain = build("c++17", &["no_exceptions"], &["-fno-exceptions", "-fno-rtti"]);
     assert!(run(&mut plain).contains("values"));
     let output = plain.arg("insist").output().expect("the program runs");
@@ -78,7 +78,7 @@ fn macros(text: &str, dir: &Path) -> BTreeSet<String> {
 }
 
 #[test]
-fn it_leaves_no_macro_behind_but_its_guard() {
+fn cpp_header_defines_only_its_include_guard() {
     let dir = scratch("cpp-macros");
     // The headers that it includes, so that theirs are not counted as its own.
     let header = std::fs::read_to_string(root().join("include/bregman.hpp")).expect("the header");

@@ -1,4 +1,4 @@
-//! The integrators' document: its code is that of the examples, which compile and run.
+//! docs/integrate.md: its code stands in the examples, which compile and run.
 
 use crate::toolchain::{compiler, library_dir, root, run, scratch, soname_dir, under_valgrind};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ fn build(example: &str, standard: &str, more: &[&str]) -> Command {
 }
 
 #[test]
-fn every_piece_of_code_is_in_the_example_that_it_names() {
+fn integrate_md_code_stands_in_its_examples() {
     let text = document();
     let mut pieces = 0;
     let mut named = String::new();
@@ -42,7 +42,7 @@ fn every_piece_of_code_is_in_the_example_that_it_names() {
 }
 
 #[test]
-fn what_it_links_to_is_there() {
+fn integrate_md_links_resolve() {
     let text = document();
     let links: Vec<_> =
         text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link).collect();
@@ -57,7 +57,7 @@ fn what_it_links_to_is_there() {
 }
 
 #[test]
-fn the_functions_it_names_are_declared() {
+fn integrate_md_functions_are_declared() {
     let headers = ["bregman.h", "bregman_llama.h"]
         .map(|name| std::fs::read_to_string(root().join("include").join(name)).expect("a header"));
     let text = document();
@@ -69,7 +69,7 @@ fn the_functions_it_names_are_declared() {
     }
 }
 
-/// What the program says; the same under valgrind, where that is installed.
+/// The program's output; valgrind, where it is installed, must give the same.
 fn said(mut program: Command) -> String {
     let said = run(&mut program);
     if crate::toolchain::has("valgrind") {
@@ -81,13 +81,13 @@ fn said(mut program: Command) -> String {
 }
 
 #[test]
-fn the_bare_engine_runs() {
+fn example_engine_runs() {
     let said = said(build("engine.c", "c11", &[]));
     assert!(said.contains("32 tokens; the draft, the resumed sequence and the masked rows agree"), "{said}");
 }
 
 #[test]
-fn the_server_runs() {
+fn example_server_runs() {
     let said = said(build("server.cpp", "c++17", &[]));
     assert!(said.contains("20 requests, 20 as if alone, 1 failed"), "{said}");
     assert!(said.contains("did you mean `draw`") && said.contains("request 13: logit 7 is NaN"), "{said}");
@@ -96,7 +96,7 @@ fn the_server_runs() {
 /// The prebuilt library is for x86-64 Linux; elsewhere there is nothing to run.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[test]
-fn the_llama_cpp_program_runs() {
+fn example_llama_program_runs() {
     let llama: PathBuf = crate::toolchain::fetched("llama.sh", "llama");
     let lib = llama.join("lib");
     let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();

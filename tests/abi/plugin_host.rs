@@ -1,4 +1,4 @@
-//! The example of an engine that loads the library at run time: it knows nothing of bregman but a header, offers every
+//! examples/plugin_host, an engine that loads the library at run time: it needs nothing but a header, offers every
 //! stage and parameter under its own names, refuses what is wrong, and draws what the Rust API draws.
 
 use crate::toolchain::{compiler, has, library_dir, root, run, scratch};
@@ -17,14 +17,14 @@ fn host(plugin: &Path, arguments: &[&str]) -> Output {
     Command::new(&*HOST).arg("--plugin").arg(plugin).args(arguments).output().expect("the host can be run")
 }
 
-/// What the host writes if all is well.
+/// The host's output on success.
 fn writes(arguments: &[&str]) -> String {
     let Output { status, stdout, stderr } = host(&library_dir().join("libbregman.so"), arguments);
     assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
     String::from_utf8(stdout).expect("the host writes UTF-8")
 }
 
-/// Its exit status and complaint if not.
+/// Its exit status and message on failure.
 fn complains(plugin: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let Output { status, stdout, stderr } = host(plugin, arguments);
     assert!(!status.success() && stdout.is_empty(), "{arguments:?} was taken");
@@ -32,7 +32,7 @@ fn complains(plugin: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn the_host_does_not_depend_on_the_library() {
+fn plugin_host_does_not_link_the_library() {
     let dynamic = run(Command::new("readelf").arg("-d").arg(&*HOST));
     assert!(dynamic.contains("(NEEDED)") && !dynamic.contains("bregman"), "{dynamic}");
     let undefined = run(Command::new("nm").args(["-D", "--undefined-only"]).arg(&*HOST));
@@ -40,7 +40,7 @@ fn the_host_does_not_depend_on_the_library() {
 }
 
 #[test]
-fn its_help_offers_every_stage_and_parameter() {
+fn plugin_host_help_lists_every_stage_and_parameter() {
     let help = writes(&["--help"]);
     let has = |line: &str| help.lines().any(|l| l == line || l.starts_with(&format!("{line} ")));
     let own = |name: &str| name.replace('_', "-");
@@ -61,7 +61,7 @@ fn its_help_offers_every_stage_and_parameter() {
 }
 
 #[test]
-fn it_refuses_what_is_wrong() {
+fn plugin_host_refuses_invalid_options() {
     let library = library_dir().join("libbregman.so");
     #[rustfmt::skip]
     let cases = [
@@ -86,7 +86,7 @@ fn it_refuses_what_is_wrong() {
         ("--samplers br-draw --br-top-k-k 3", "--br-top-k-k is not an option of this engine or of the samplers"),
         ("--samplers br-draw --tokens", "--tokens needs a value"),
         ("--samplers br-draw --tokens 0", "--tokens takes a whole number from 1"),
-        // What only the library can know.
+        // Errors that only the library can find.
         ("--samplers br-bregman,br-draw --br-bregman-k 3 --br-bregman-alpha 100", "the primal takes 0.05 to 64, or inf"),
         ("--samplers br-temperature,br-draw --br-temperature-t 1e-9", "must be 0 or at least 0.000001"),
     ];
@@ -96,9 +96,9 @@ fn it_refuses_what_is_wrong() {
     }
 }
 
-/// Libraries that are no plug-in of this kind, or one of another time.
+/// Libraries that are no such plug-in, or have another version.
 #[test]
-fn it_refuses_libraries_that_do_not_fit() {
+fn plugin_host_refuses_other_libraries() {
     let dir = scratch("plugin_host-libraries");
     let library = |name: &str, body: &str| {
         let (source, library) = (dir.join(name).with_extension("c"), dir.join(name).with_extension("so"));
@@ -141,7 +141,7 @@ fn logits(sequence: usize, tokens: &[i32]) -> Vec<f32> {
     (0..VOCAB).map(|_| next()).collect()
 }
 
-/// What the host must write for a chain: the same loop, one row at a time, through the Rust API.
+/// The expected output for a chain: the same loop through the Rust API, row by row.
 fn expected(chain: &str, sequences: usize, tokens: usize, seed: u64, window: usize) -> String {
     let mut text = format!("chain: {chain}\n");
     for s in 0..sequences {
@@ -160,7 +160,7 @@ fn expected(chain: &str, sequences: usize, tokens: usize, seed: u64, window: usi
 }
 
 #[test]
-fn it_reads_and_writes_only_its_own() {
+fn plugin_host_is_clean_under_valgrind() {
     if !has("valgrind") {
         assert!(std::env::var_os("CI").is_none(), "CI must have valgrind");
         println!("valgrind is not installed: the host was not run under it");
@@ -175,7 +175,7 @@ fn it_reads_and_writes_only_its_own() {
 }
 
 #[test]
-fn it_draws_what_the_rust_api_draws() {
+fn plugin_host_draws_the_rust_api_tokens() {
     let vocab = VOCAB.to_string();
     for (arguments, chain, window) in [
         (

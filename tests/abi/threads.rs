@@ -46,7 +46,7 @@ fn rows(n: usize, number: u64) -> Vec<f32> {
 }
 
 #[test]
-fn the_number_of_threads_changes_nothing() {
+fn batch_results_do_not_depend_on_thread_count() {
     for n in [1, 2, 3, 33] {
         let of_threads = [0, 1, 2, 4, 16].map(|threads| {
             let samplers = samplers(n);
@@ -56,9 +56,9 @@ fn the_number_of_threads_changes_nothing() {
     }
 }
 
-/// A row's answer is its own, whoever stands beside it.
+/// A row's answer does not depend on the other rows of its batch.
 #[test]
-fn the_company_of_a_row_changes_nothing() {
+fn batch_results_do_not_depend_on_other_rows() {
     let (together, alone) = (samplers(20), samplers(20));
     let logits = rows(20, 99);
     let answers = batch(&together, &logits, 4);
@@ -69,7 +69,7 @@ fn the_company_of_a_row_changes_nothing() {
 }
 
 #[test]
-fn samplers_on_many_threads_at_once_decode_as_alone() {
+fn concurrent_samplers_decode_as_alone() {
     let steps = 40;
     let run = move |r: usize, start: Option<Arc<Barrier>>| {
         let sampler = Handle::new(CHAINS[r % CHAINS.len()], r as u64);
@@ -92,7 +92,7 @@ fn samplers_on_many_threads_at_once_decode_as_alone() {
 
 /// Batches of several threads at once share the pool.
 #[test]
-fn several_batches_at_once_decode_as_alone() {
+fn concurrent_batches_decode_as_alone() {
     let run = |number: u64| {
         let samplers = samplers(16);
         (0..15).map(|step| batch(&samplers, &rows(16, number * 100 + step), 4)).collect::<Vec<_>>()
@@ -105,10 +105,10 @@ fn several_batches_at_once_decode_as_alone() {
     assert!(alone == together);
 }
 
-/// Two threads that share a handle against its rule: each call works or is refused, and the state is that of the calls
-/// that worked.
+/// Two threads share a handle against its rule: each call succeeds or is refused, and the state is that of the calls
+/// that succeeded.
 #[test]
-fn a_handle_lets_one_call_in_at_a_time() {
+fn handle_serves_one_call_at_a_time() {
     const CALLS: u64 = 10_000;
     let shared = Handle::new("temperature(0.8) | top_k(8) | draw", 3);
     let logits = row(400, 1);
@@ -127,7 +127,7 @@ fn a_handle_lets_one_call_in_at_a_time() {
                 }
             });
         }
-        // A third only looks: its calls, too, are refused or answered.
+        // A third only reads: its calls, too, succeed or are refused.
         scope.spawn(|| {
             for _ in 0..CALLS {
                 let text = shared.describe();
@@ -138,7 +138,7 @@ fn a_handle_lets_one_call_in_at_a_time() {
     let (worked, refused) = (worked.into_inner(), refused.into_inner());
     assert_eq!(worked + refused, 2 * CALLS);
     println!("{worked} calls worked, {refused} were refused");
-    // The position moved by one for each call that worked, neither more nor less.
+    // The position advanced by one for each call that succeeded.
     let fresh = Handle::new("temperature(0.8) | top_k(8) | draw", 3);
     // SAFETY: a live handle.
     assert_eq!(unsafe { bregman_sampler_reseed(fresh.raw, 3, worked) }, BREGMAN_OK);
@@ -147,9 +147,9 @@ fn a_handle_lets_one_call_in_at_a_time() {
     }
 }
 
-/// While a call is inside, every other one is refused: here the call waits inside for the others.
+/// A call waits inside the handle, in its generator, while all other functions are called.
 #[test]
-fn a_handle_in_use_refuses_every_call() {
+fn handle_in_use_refuses_every_call() {
     use std::ffi::{CString, c_void};
     struct Meeting {
         inside: Barrier,
@@ -208,7 +208,7 @@ fn a_handle_in_use_refuses_every_call() {
             let raw = address as *mut bregman_sampler;
             // SAFETY: a live handle and a row of that length.
             unsafe { bregman_decode(raw, logits.as_ptr(), logits.len(), &mut result) };
-            // A decode that never called f: the others are let in all the same, and are not refused.
+            // If the decode never called f, the test fails instead of waiting for ever.
             meeting.take_place();
             result
         });

@@ -1,4 +1,4 @@
-//! What the catalogue says of stages and parameters is what a chain takes: a host may rely on it.
+//! The catalogue as C reads it describes what the parser accepts.
 
 use bregman::ffi::*;
 use bregman::{Row, Sampler, Want};
@@ -153,7 +153,7 @@ impl Stage {
 }
 
 #[test]
-fn every_stage_works_with_what_it_says_it_needs() {
+fn catalogue_requirements_suffice() {
     let stages = stages();
     assert!(stages.len() >= 7);
     for stage in &stages {
@@ -170,7 +170,7 @@ fn every_stage_works_with_what_it_says_it_needs() {
 }
 
 #[test]
-fn what_is_required_is_missed() {
+fn catalogue_required_parameters_are_demanded() {
     let mut missed = 0;
     for stage in stages() {
         for p in stage.parameters.iter().filter(|p| p.raw.required == 1) {
@@ -185,7 +185,7 @@ fn what_is_required_is_missed() {
 }
 
 #[test]
-fn every_parameter_takes_its_range_and_no_more() {
+fn catalogue_ranges_are_those_of_the_parser() {
     let mut refused = 0;
     for stage in stages() {
         for p in &stage.parameters {
@@ -217,7 +217,7 @@ fn every_parameter_takes_its_range_and_no_more() {
 
 /// The parameters that a chain refuses to take together are those of a group, and no others.
 #[test]
-fn groups_are_what_excludes_each_other() {
+fn catalogue_groups_exclude_each_other() {
     let mut excluded = 0;
     for stage in stages() {
         for group in stage.open_groups() {

@@ -1,4 +1,4 @@
-//! Macros: what each engine's name stands for, in its order, and nothing that is switched off.
+//! Macros: the stages that each engine's name expands to, in its order, without those that are off.
 
 use bregman::{Error, Row, Sampler, macros, stages};
 
@@ -21,7 +21,7 @@ fn expands(given: &str, stages: &str) {
 }
 
 #[test]
-fn llama_cpp_is_its_default_chain() {
+fn llama_cpp_expands_to_its_default_chain() {
     for (said, meant) in [
         ("llama_cpp", "top_k(40) | top_p(0.95) | min_p(0.05) | temperature(0.8) | draw"),
         ("llama_cpp()", "top_k(40) | top_p(0.95) | min_p(0.05) | temperature(0.8) | draw"),
@@ -59,7 +59,7 @@ fn llama_cpp_is_its_default_chain() {
 }
 
 #[test]
-fn transformers_is_its_list_of_processors() {
+fn transformers_expands_to_its_processors() {
     expands("transformers", "top_k(k=50, ties=keep) | draw");
     expands("transformers(0.7, top_k=0)", "temperature(0.7) | draw");
     expands("hf(do_sample=false)", "greedy");
@@ -78,7 +78,7 @@ fn transformers_is_its_list_of_processors() {
 }
 
 #[test]
-fn vllm_is_its_sampler() {
+fn vllm_expands_to_its_sampler() {
     expands("vllm", "draw");
     expands("vllm(0)", "greedy");
     expands("vllm(temperature=1e-6, top_p=0.5)", "temperature(0.01) | top_p(0.5) | draw");
@@ -93,7 +93,7 @@ fn vllm_is_its_sampler() {
 }
 
 #[test]
-fn what_a_macro_does_not_know_is_named() {
+fn macro_errors_name_the_parameter() {
     for (chain, parts) in [
         ("llama_cpp(top_q=0.9)", &["stage 1, `llama_cpp`", "no parameter `top_q`", "did you mean `top_"][..]),
         ("vllm(top_p=2)", &["`vllm`", "parameter `top_p` must be a number in (0, 1]"]),
@@ -108,9 +108,9 @@ fn what_a_macro_does_not_know_is_named() {
     }
 }
 
-/// Names, ranges and defaults: every parameter may be said as it is by default, and says nothing new then.
+/// Every parameter may be given its default value, which changes nothing.
 #[test]
-fn defaults_may_be_said() {
+fn given_defaults_change_nothing() {
     for m in macros() {
         assert!(
             stages().iter().all(|s| s.name != m.name && !s.aliases.contains(&m.name)),
@@ -134,9 +134,9 @@ fn defaults_may_be_said() {
     }
 }
 
-/// A macro may stand among stages, and decodes as what it stands for.
+/// A macro among other stages decodes as its expansion.
 #[test]
-fn a_macro_is_what_it_stands_for() {
+fn macro_decodes_as_its_expansion() {
     let row: Vec<f32> = (0..200).map(|i| ((i * 37) % 101) as f32 / 9.0).collect();
     let (said, meant) = (
         "logit_bias(5:-inf) | vllm(repetition_penalty=1.5, temperature=0.7, top_p=0.8)",

@@ -1,4 +1,4 @@
-//! The chain's text: grammar, canonical form, aliases, ranges, and errors that say what was meant.
+//! The chain's text: grammar, canonical form, aliases, ranges, and error messages with suggestions.
 
 use crate::common::plain::{self, chain};
 use crate::common::random_chains::drawing;
@@ -19,7 +19,7 @@ fn refused(chain: &str) -> String {
 }
 
 #[test]
-fn the_canonical_form_is_the_shortest_that_means_the_same() {
+fn canonical_form_is_the_shortest() {
     for (said, meant) in [
         (
             "temperature(0.8)|bregman(alpha=1.5,floor=0.01)|draw",
@@ -62,7 +62,7 @@ fn some(kind: Kind) -> &'static str {
 }
 
 #[test]
-fn every_stage_answers_to_its_aliases() {
+fn stage_aliases_parse_to_the_stage() {
     for stage in stages() {
         // Enough to be complete: required parameters at their upper end, and a size for the decoders.
         let required: Vec<_> =
@@ -90,7 +90,7 @@ fn every_stage_answers_to_its_aliases() {
 }
 
 #[test]
-fn ranges_hold_at_their_ends() {
+fn parameter_ranges_hold_at_their_ends() {
     for stage in stages().iter().filter(|s| !["bregman", "top_k"].contains(&s.name)) {
         for p in stage.parameters {
             let with = |value: String| {
@@ -153,7 +153,7 @@ fn ranges_hold_at_their_ends() {
 }
 
 #[test]
-fn what_does_not_parse_is_explained() {
+fn parse_errors_name_the_place_and_the_nearest_word() {
     for (chain, parts) in [
         ("", &["empty", "draw"][..]),
         (" | draw", &["stage 1", "name is missing"]),
@@ -192,9 +192,9 @@ fn what_does_not_parse_is_explained() {
 proptest! {
     #![proptest_config(crate::common::random_cases::config(2000))]
 
-    /// The canonical form is the chain: it parses to the same text and decodes to the same bits.
+    /// The canonical form parses to the same text and decodes to the same bits.
     #[test]
-    fn the_canonical_form_goes_round(steps in drawing(), seed: u64) {
+    fn canonical_form_parses_to_itself(steps in drawing(), seed: u64) {
         let said = chain(&steps);
         let mut sampler = plain::sampler(&said, 0);
         let canonical = sampler.to_string();
@@ -206,9 +206,9 @@ proptest! {
         prop_assert_eq!(decoded(&mut sampler), decoded(&mut again));
     }
 
-    /// Whatever the text, it is a chain or there is a reason: no panic, and no silence.
+    /// No text panics, and every refusal has a message.
     #[test]
-    fn any_text_is_a_chain_or_an_error(text in "[a-z_(),=|.0-9 -]{0,40}|(top_k|draw|t|bregman)[(][a-z=0-9.,]{0,12}[)]?") {
+    fn arbitrary_text_is_a_chain_or_an_error(text in "[a-z_(),=|.0-9 -]{0,40}|(top_k|draw|t|bregman)[(][a-z=0-9.,]{0,12}[)]?") {
         match Sampler::new(&text, 0) {
             Ok(sampler) => prop_assert!(Sampler::new(&sampler.to_string(), 0).is_ok()),
             Err(e) => prop_assert!(!e.to_string().is_empty()),
@@ -216,9 +216,9 @@ proptest! {
     }
 }
 
-/// The parameters that the decoders share: both stages take them at their ends, and no further.
+/// The parameters that `bregman` and `top_k` share, at and beyond the ends of their ranges.
 #[test]
-fn the_decoders_parameters_hold_at_their_ends() {
+fn decoder_parameter_ranges_hold_at_their_ends() {
     for stage in ["bregman", "top_k"] {
         let least = if stage == "bregman" { 1 } else { 0 };
         for (good, bad) in [
@@ -259,9 +259,9 @@ fn the_decoders_parameters_hold_at_their_ends() {
     }
 }
 
-/// Every default is a value that may as well be said, and saying it changes nothing.
+/// Every parameter may be given its default value, which changes nothing.
 #[test]
-fn defaults_may_be_said() {
+fn given_defaults_change_nothing() {
     for stage in stages() {
         for p in stage.parameters.iter().filter(|p| !p.default.is_empty()) {
             let needed = match stage.name {

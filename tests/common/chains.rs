@@ -1,7 +1,7 @@
-// Chains that have every stage of the catalogue in them, for tests of what must hold whatever the chain. (The
+// Chains that have every stage of the catalogue in them, for tests of properties that hold for every chain. (The
 // library's own tests include this file.)
 
-/// A stage that is new in the catalogue needs a chain here: [`missing`] says so.
+/// A new stage of the catalogue needs a chain here: tests fail with the names in [`missing`].
 pub const CHAINS: [&str; 37] = [
     "draw",
     "greedy",
@@ -42,7 +42,7 @@ pub const CHAINS: [&str; 37] = [
     "smoothing(0.1) | penalties(1.5) | xtc(0.9, threshold=0.01) | logit_bias(5:3) | draw",
 ];
 
-/// The stages that stand in no chain above.
+/// The stages of the catalogue that are in none of these chains.
 pub fn missing() -> Vec<&'static str> {
     let stands_in = |chain: &str, name: &str| chain.split(['|', '(', ' ']).any(|word| word == name);
     let names = bregman::stages().iter().map(|stage| stage.name);

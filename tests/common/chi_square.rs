@@ -1,8 +1,8 @@
-//! Whether counts are what was to be expected.
+//! The chi-square test: counts against expectations.
 
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
-/// A test that is right fails once in so many seeds; the seeds in the tests are fixed.
+/// A correct sampler fails for one in 10 000 seeds; the seeds in the tests are fixed.
 pub const LEAST_P_VALUE: f64 = 1e-4;
 
 /// The p-value of counts against expectations; small expectations are pooled until they are large enough for a

@@ -1,4 +1,4 @@
-//! The golden vectors: exact answers from 50-digit arithmetic, made by nobody's implementation but the definitions.
+//! The golden vectors: exact answers, computed from the definitions in 50-digit arithmetic.
 
 use super::rows::Random;
 use bregman::bregman::{Decoder, Family, Limits, Mode, Size};

@@ -1,4 +1,4 @@
-//! What several of the test programs share.
+//! Code that several test programs share.
 
 #![allow(dead_code, reason = "no test program uses all of it")]
 

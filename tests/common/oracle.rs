@@ -1,5 +1,5 @@
-//! The optimum on a given support by plain bisection, and the objective by its definition: the truth against which the
-//! library's solvers and its search are held. Shares no code with the library.
+//! The optimum on a given support by plain bisection, and the objective by its definition: the reference for the
+//! library's solvers and its search. Shares no code with the library.
 
 use bregman::bregman::Mode;
 
@@ -7,7 +7,7 @@ use bregman::bregman::Mode;
 pub trait Phi {
     fn phi(&self, x: f64) -> f64;
     fn f(&self, x: f64) -> f64;
-    /// What a token of probability `p` gets, non-decreasing in the level `w` in [0, 1]; `top` is the largest p of the
+    /// The solution for a token of probability `p`, non-decreasing in the level `w` in [0, 1]; `top` is the largest p of the
     /// support. Primal: f(x) - f(p) is the same for all tokens; dual: f'(x) (x - p) is.
     fn at_level(&self, mode: Mode, p: f64, top: f64, w: f64) -> f64;
 }

@@ -1,5 +1,5 @@
-//! Chains by the plain definitions of `definitions/`: what the library's passes, bounds and lazy heads must not differ
-//! from.
+//! Chains by the plain definitions of `definitions/`: the reference for the library's passes, bounds and partial
+//! sorts.
 
 use super::definitions::{Coins, Distribution, Given, Moment, State, Step, find};
 use super::rows::Random;
@@ -53,11 +53,11 @@ pub fn with_ids(row: &[f32]) -> Vec<(i32, f32)> {
     (0..).zip(row.iter().copied()).collect()
 }
 
-/// What a chain makes of a row: one distribution for each way in which its coins may fall.
+/// The result of a chain on a row: one distribution for each way in which its coins may fall.
 pub struct Plain<'a> {
     pub steps: &'a [Step],
     pub tokens: &'a Tokens,
-    /// What the drawing stage remembers; none for its initial state.
+    /// The state of the drawing stage; none for the initial one.
     pub state: Option<State>,
 }
 

@@ -35,7 +35,7 @@ pub fn drawing() -> BoxedStrategy<Vec<Step>> {
     (transforming(), step(true)).prop_map(with_draw).boxed()
 }
 
-/// A prompt and an output of few different tokens, so that they repeat; now and then so short an output that it matters
+/// A prompt and an output of few different tokens, so that they repeat; some outputs are so short that it matters
 /// which of the two counts.
 pub fn tokens() -> impl Strategy<Value = Tokens> {
     let output = prop_oneof![2 => vec(token(), 0..40), 1 => vec(token(), 0..3)];

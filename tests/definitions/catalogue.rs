@@ -1,5 +1,5 @@
-//! Every stage of the catalogue has a plain definition, and every parameter of it is generated: else a wrong stage, or a
-//! wrong use of a parameter, would fail no test.
+//! Every stage of the catalogue has a plain definition, and all its parameters are generated: otherwise a wrong
+//! stage or a wrong use of a parameter would fail no test.
 
 use crate::common::definitions::{Given, Step, all, find};
 use crate::common::random_cases;
@@ -13,7 +13,7 @@ fn file(info: &StageInfo) -> &'static str {
     if info.draws { "draws.rs" } else { "edits.rs, shapes.rs, truncations.rs or decoders.rs" }
 }
 
-/// Some hundred times the stage, with random parameters.
+/// The stage 400 times, with random parameters.
 fn generated(info: &StageInfo) -> Vec<Step> {
     let definition = find(info.name).unwrap_or_else(|| {
         panic!("`{}` has no plain definition in tests/common/definitions/{}", info.name, file(info))
@@ -71,7 +71,7 @@ fn every_parameter_is_generated() {
     }
 }
 
-/// What the catalogue says switches a stage off is generated, and the plain definition has it off, too.
+/// The values are read from the catalogue's summaries ("0 switches the stage off").
 #[test]
 fn every_value_that_switches_a_stage_off_is_generated() {
     let mut found = 0;
@@ -95,9 +95,9 @@ fn every_value_that_switches_a_stage_off_is_generated() {
     assert!(found >= 15, "the catalogue names {found} values that switch a stage off");
 }
 
-/// A definition reads what the chain reads: from the random text and from its canonical form.
+/// Definitions parse parameters themselves: they must read the canonical form as the library does.
 #[test]
-fn a_definition_reads_the_canonical_form() {
+fn definitions_read_the_canonical_form() {
     for info in stages() {
         for step in generated(info) {
             let text = step.to_string();

@@ -1,5 +1,5 @@
-//! Draws: their frequencies against the distribution that the library states, their independence, and the state that
-//! they hang on: seed and position, nothing else.
+//! Draws: frequencies against the stated distribution, independence, and the state that
+//! decides them: seed and position, nothing else.
 
 use crate::common::chi_square::{LEAST_P_VALUE, p_value};
 use crate::common::definitions::all;
@@ -55,7 +55,7 @@ fn frequencies_of_a_nucleus() {
 }
 
 #[test]
-fn frequencies_over_a_whole_vocabulary() {
+fn frequencies_of_a_whole_vocabulary() {
     check_frequencies("temperature(2) | draw", 2048, 31, DRAWS);
 }
 
@@ -85,7 +85,7 @@ fn frequencies_of_every_drawing_stage_are_the_plain_probabilities() {
             let observed: Vec<u64> = entries.iter().map(|e| counts[e.0 as usize]).collect();
             assert_eq!(observed.iter().sum::<u64>(), DRAWS, "{}: a token off the support was drawn", steps[0]);
             let expected: Vec<f64> = entries.iter().map(|e| e.1 * DRAWS as f64).collect();
-            // Too few tokens make no statistic.
+            // A chi-square needs two tokens at least.
             if expected.iter().filter(|&&n| n >= 10.0).count() > 1 {
                 let p = p_value(&observed, &expected);
                 assert!(p > LEAST_P_VALUE, "{}: p-value {p:e}", steps[0]);
@@ -100,15 +100,15 @@ fn frequencies_of_every_drawing_stage_are_the_plain_probabilities() {
 }
 
 #[test]
-fn frequencies_of_the_race() {
+fn frequencies_of_gumbel() {
     check_frequencies("temperature(1.3) | bregman(alpha=1.5, floor=0.004) | gumbel", 700, 13, DRAWS / 2);
     check_frequencies("temperature(2) | gumbel", 2048, 32, DRAWS / 10);
     check_frequencies("temperature(0.6) | gumbel", 50, 33, DRAWS);
 }
 
-/// The chi-square can fail: frequencies that are off by a little are found out.
+/// The chi-square detects frequencies that are slightly off.
 #[test]
-fn a_wrong_distribution_is_found_out() {
+fn chi_square_detects_a_wrong_distribution() {
     let logits = row(100, 5);
     let sampler = Handle::new("top_k(20) | draw", 1);
     let law = Handle::new("temperature(1.02) | top_k(20)", 1).distribution(&logits).unwrap();
@@ -119,9 +119,9 @@ fn a_wrong_distribution_is_found_out() {
     assert!(p_value(&observed, &expected) < 1e-6);
 }
 
-/// Pairs of draws at some distance, and draws of samplers with neighbouring seeds: as if independent.
+/// Pairs of draws at some distance, and draws of samplers with neighbouring seeds.
 #[test]
-fn draws_are_independent() {
+fn consecutive_draws_are_independent() {
     let logits = row(64, 41);
     let sampler = Handle::new("bregman(alpha=1.5, k=12) | draw", 3);
     let law = sampler.distribution(&logits).unwrap();
@@ -161,7 +161,7 @@ fn tokens(sampler: &Handle, logits: &[f32], n: usize) -> Vec<i32> {
 }
 
 #[test]
-fn seed_and_position_make_the_token() {
+fn token_depends_on_seed_and_position_only() {
     let logits = row(500, 51);
     let all = tokens(&Handle::new(CHAIN, 9), &logits, 200);
     assert_eq!(tokens(&Handle::new(CHAIN, 9), &logits, 200), all);
@@ -173,7 +173,7 @@ fn seed_and_position_make_the_token() {
         assert_eq!(other.token(&logits), all[position]);
         assert!(all.get(position + 1).is_none_or(|next| other.token(&logits) == *next));
     }
-    // Far positions and odd seeds are as good, and the last position is followed by the first.
+    // The largest seed and position; after the last position comes the first.
     other.reseed(u64::MAX, u64::MAX);
     other.token(&logits);
     let next = tokens(&other, &logits, 50);
@@ -182,7 +182,7 @@ fn seed_and_position_make_the_token() {
 }
 
 #[test]
-fn a_clone_goes_on_alike_and_then_its_own_way() {
+fn clone_continues_alike_and_independently() {
     let (logits, others) = (row(500, 61), row(500, 62));
     let original = Handle::new(CHAIN, 4);
     original.bias(&[3, 4], &[2.0, f32::NEG_INFINITY]).unwrap();
@@ -190,7 +190,7 @@ fn a_clone_goes_on_alike_and_then_its_own_way() {
     let (clone, again) = (original.clone(), original.clone());
     let alike = tokens(&original, &logits, 100);
     assert_eq!(tokens(&clone, &logits, 100), alike);
-    // From here on the one moves without the other: position, bias and seed are its own.
+    // Changes of one do not affect the other: position, bias and seed are its own.
     tokens(&original, &others, 5);
     original.bias(&[], &[]).unwrap();
     original.reseed(5, 5);
@@ -220,9 +220,9 @@ fn reset_restarts_the_sequence_and_keeps_the_bias() {
     assert_eq!(tokens(&used, &logits, 50), first, "seed and position are those of creation");
 }
 
-/// The history shows nowhere in the C ABI but in its effects; the Rust API tells.
+/// Through the Rust API: the C ABI does not return the history.
 #[test]
-fn reset_forgets_the_history() {
+fn reset_clears_the_history() {
     let mut sampler = bregman::Sampler::new(CHAIN, 4).unwrap();
     sampler.accept(&[1, 2, 3]).unwrap();
     let want = Want { accept: true, ..Want::default() };
@@ -238,7 +238,7 @@ fn reset_forgets_the_history() {
 }
 
 #[test]
-fn looking_and_failing_advance_nothing() {
+fn distribution_process_and_failures_advance_nothing() {
     let logits = row(500, 91);
     let (sampler, fresh) = (Handle::new(CHAIN, 6), Handle::new(CHAIN, 6));
     let (mut nan, banned) = (logits.clone(), vec![f32::NEG_INFINITY; 500]);

@@ -59,7 +59,7 @@ fn penalties(first: &[&Best]) -> Vec<f64> {
     let gains: Vec<f64> = first
         .windows(2)
         .map(|w| (w[0].at_zero - w[1].at_zero, w[0].size))
-        // Where the gain is lost in rounding, or is no normal number, nothing is decided.
+        // Gains that are lost in rounding, or are no normal numbers, decide nothing.
         .take_while(|(gain, size)| *gain > (1e-9 * size).max(1e-290))
         .map(|(gain, _)| gain)
         .collect();
@@ -69,7 +69,7 @@ fn penalties(first: &[&Best]) -> Vec<f64> {
     lambdas
 }
 
-/// The decoder's answer for one λ, held against the best on all supports that were searched; `first` are those on the
+/// Compares the decoder's answer for one λ with the best of all supports that were searched; `first` are those on the
 /// first 1, 2, ... tokens.
 fn check(phi: &dyn Phi, alpha: f64, mode: Mode, p: &[f64], lambda: f64, all: &[Best], first: &[&Best]) {
     let what = || format!("α {alpha} {mode:?}, λ {lambda:e}, p {p:?}");
@@ -79,7 +79,7 @@ fn check(phi: &dyn Phi, alpha: f64, mode: Mode, p: &[f64], lambda: f64, all: &[B
     let mut x = padded(&p_hat, p.len());
     let (ours, size) = literal(phi, mode, lambda, &x, p);
     let best = all.iter().min_by(|a, b| a.at(lambda).total_cmp(&b.at(lambda))).expect("one support at least");
-    // The probabilities sum to 1 up to their rounding: what the cost makes of so much more or less.
+    // The probabilities sum to 1 up to rounding: how much the cost changes by that.
     x[k - 1] += 4.0 * f64::EPSILON;
     let shift = (literal(phi, mode, lambda, &x, p).0 - ours).abs();
     let slack = SAME * size.max(best.size) + shift;
@@ -133,28 +133,28 @@ fn every_size(mode: Mode, alphas: &[f64], vocabs: &[usize]) -> usize {
 }
 
 #[test]
-fn no_support_beats_the_primal() {
+fn primal_beats_every_support() {
     assert!(every_support(Mode::Primal, &PRIMAL, 4..=8) > 10_000);
 }
 
 #[test]
-fn no_support_beats_the_dual() {
+fn dual_beats_every_support() {
     assert!(every_support(Mode::Dual, &DUAL, 4..=7) > 3_000);
 }
 
 #[test]
-fn no_size_beats_the_primal() {
+fn primal_beats_every_size() {
     assert!(every_size(Mode::Primal, &PRIMAL, &[20, 50, 120]) > 10_000);
 }
 
 #[test]
-fn no_size_beats_the_dual() {
+fn dual_beats_every_size() {
     assert!(every_size(Mode::Dual, &DUAL, &[20, 40]) > 5_000);
 }
 
 /// Without any theory of what an optimum looks like: no point of a lattice on the simplex is better.
 #[test]
-fn no_point_of_a_lattice_is_better() {
+fn decoders_beat_every_lattice_point() {
     const N: u32 = 60;
     let mut random = Random(4);
     for (mode, alphas) in [(Mode::Primal, &PRIMAL[..]), (Mode::Dual, &DUAL[..])] {

@@ -1,5 +1,5 @@
 //! A user's φ, through C callbacks and through the Rust trait: against the built-in family, against an exhaustive scan
-//! for functions outside it, and what is refused, at creation and while decoding. docs/mathematics.md, 9.
+//! for functions outside it, and errors at creation and while decoding. docs/mathematics.md, 9.
 
 use crate::common::handle::{Handle, Rows, batch, bits};
 use crate::common::oracle::{bisect, literal, optimum, spread};
@@ -51,7 +51,7 @@ fn family() -> Vec<(f64, Shape)> {
 }
 
 #[test]
-fn the_family_by_callbacks_is_the_family() {
+fn generator_callbacks_match_the_built_in_family() {
     let mut random = Random(8);
     let rows: Vec<Vec<f32>> =
         ["model", "normal", "ties", "banned"].iter().map(|k| logits(k, 300, &mut random)).collect();
@@ -95,7 +95,7 @@ const TWO_POWERS: Shape = Shape {
 };
 
 #[test]
-fn other_functions_find_the_optimum() {
+fn generators_outside_the_family_find_the_optimum() {
     let mut random = Random(15);
     let shapes = [
         (Mode::Primal, LOGARITHM),
@@ -151,7 +151,7 @@ fn refusal(shape: Shape, mode: &str) -> String {
 }
 
 #[test]
-fn what_is_no_generator_is_refused() {
+fn generator_that_is_not_convex_is_refused() {
     let (_, two) = power!(2.0);
     let has = |message: String, what: &str| assert!(message.contains(what), "{message}: {what}");
     for mode in ["primal", "dual"] {
@@ -178,7 +178,7 @@ fn what_is_no_generator_is_refused() {
 }
 
 #[test]
-fn a_chain_names_its_generators() {
+fn generator_names_in_chains_are_checked() {
     let (_, two) = power!(2.0);
     let refused = |chain: &str| through_c(&two, chain, 0).err().expect(chain).1;
     assert!(refused("bregman(generator=mime, k=3)").contains("did you mean `mine`?"));
@@ -187,17 +187,17 @@ fn a_chain_names_its_generators() {
     assert!(refused("bregman(generator=mine)").contains("one of lambda, floor, k must be given"));
     let canonical = through_c(&two, "bregman(k=3,generator=mine)", 0).unwrap().describe();
     assert_eq!(canonical, "bregman(k=3, generator=mine)");
-    // What the chain does not use is not called.
+    // Generators that the chain does not use are not called.
     let never = Shape { phi: |_| panic!(), f: |_| panic!(), inverse: |_| panic!(), prime: None };
     assert!(through_c(&never, "top_k(3)", 0).is_ok());
 }
 
-/// Sound on the grid, but not between its points: a probability of 0.9 to 0.99 gets NaN.
+/// Valid on the grid of the checks, but NaN between its points, for probabilities of 0.9 to 0.99.
 const HOLE: Shape =
     Shape { phi: |x| x * x / 2.0, f: |x| if x > 0.9 && x < 0.99 { f64::NAN } else { x }, inverse: |y| y, prime: None };
 
 #[test]
-fn a_nan_while_decoding_fails_its_row_alone() {
+fn generator_nan_fails_one_row_of_a_batch() {
     const BAD: usize = 2;
     let shape = HOLE;
     let chain = "bregman(generator=mine, lambda=0.0003) | draw";
@@ -222,7 +222,7 @@ fn a_nan_while_decoding_fails_its_row_alone() {
         assert_eq!(samplers[BAD].error(), "generator `mine`: f returned NaN or an infinite value");
         // Its sampler is where it was: the next row gets the first random number.
         assert_eq!(bits(&decode(&samplers, &good).1[BAD]), bits(&alone[BAD]));
-        // The other faces fail alike and leave what they were given.
+        // `process` and `distribution` fail alike, and leave their arguments.
         let mut row = bad[BAD * 50..][..50].to_vec();
         let before = row.clone();
         assert_eq!(samplers[BAD].process(&mut row).unwrap_err().0, BREGMAN_NO_CONVERGENCE);

@@ -1,4 +1,4 @@
-//! The race: one token by Gumbel noise, and several without replacement. (That frequencies are the law's: draws.rs.)
+//! Gumbel-max: one token, and several without replacement. (Frequencies are tested in draws.rs.)
 
 use crate::common::chi_square::{LEAST_P_VALUE, p_value};
 use crate::common::rows::{ROWS, Random, logits};
@@ -18,10 +18,10 @@ fn draw_many(sampler: &mut Sampler, row: &[f32], n: usize) -> Vec<Sample> {
 proptest! {
     #![proptest_config(crate::common::random_cases::config(1500))]
 
-    /// The noise belongs to the token: truncations move the winner only if they drop it, candidates may come in any order,
-    /// and the whole vocabulary is searched as thoroughly as a list of all its tokens.
+    /// The noise belongs to the token: a truncation changes the winner only by dropping it, candidates may come in any
+    /// order, and the search of the whole vocabulary finds what a list of all tokens gives.
     #[test]
-    fn the_winner_depends_on_no_path(kind in select(ROWS.to_vec()), vocab in 1usize..3000, seed: u64, t in 0.3..3.0f64) {
+    fn gumbel_winner_does_not_depend_on_the_truncation_path(kind in select(ROWS.to_vec()), vocab in 1usize..3000, seed: u64, t in 0.3..3.0f64) {
         let row = logits(kind, vocab, &mut Random(seed));
         let sampler = |rest: &str| Sampler::new(&format!("temperature({t}) | {rest}"), seed).unwrap();
         let winner = decode(&mut sampler("gumbel"), &row);
@@ -35,9 +35,9 @@ proptest! {
         prop_assert_eq!(all[applied.selected.unwrap()].id as u32, winner);
     }
 
-    /// Several tokens: all different, in the order of their scores, each with its log-probability; more append.
+    /// Several tokens: all different, in order of score, each with its log-probability; a larger n appends.
     #[test]
-    fn several_are_drawn_in_order(kind in select(ROWS.to_vec()), vocab in 1usize..600, seed: u64, n in 1usize..50) {
+    fn draw_many_is_in_order_of_score(kind in select(ROWS.to_vec()), vocab in 1usize..600, seed: u64, n in 1usize..50) {
         let row = logits(kind, vocab, &mut Random(seed));
         for chain in ["temperature(1.3)", "min_p(0.01) | draw", "top_k(30)"] {
             let mut sampler = Sampler::new(chain, seed).unwrap();
@@ -64,7 +64,7 @@ proptest! {
 
 /// Every ordered choice of three out of five has the probability of drawing them one after the other.
 #[test]
-fn draws_are_without_replacement() {
+fn draw_many_has_the_law_of_sampling_without_replacement() {
     let row = [1.0f32, 0.2, -0.5, 0.0, -1.5];
     for chain in ["temperature(1.2)", "top_k(5) | temperature(1.2)"] {
         let mut sampler = Sampler::new(chain, 11).unwrap();
@@ -100,9 +100,9 @@ fn draws_are_without_replacement() {
     }
 }
 
-/// A token is drawn as often as its probability says however small that is: nothing caps the noise.
+/// Tokens of small probability are drawn at their rate: the noise is not capped.
 #[test]
-fn rare_tokens_win_as_often_as_they_should() {
+fn gumbel_draws_rare_tokens_at_their_rate() {
     // p = 2e-4 in all for 2000 tokens that are 16.1 below the first: beyond the cap of single precision noise.
     let mut row = vec![-16.1181f32; 2001];
     row[700] = 0.0;
@@ -115,7 +115,7 @@ fn rare_tokens_win_as_often_as_they_should() {
 
 /// Tokens whose weight vanishes in single precision are drawn when there is nothing else left.
 #[test]
-fn without_replacement_everything_is_drawn_in_the_end() {
+fn draw_many_of_all_draws_every_token() {
     let row: Vec<f32> = (0..600).map(|i| -(i as f32)).collect();
     let mut sampler = Sampler::new("temperature(0.9)", 3).unwrap();
     let many = draw_many(&mut sampler, &row, 1000);

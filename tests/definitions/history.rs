@@ -1,5 +1,5 @@
-//! The stages about the tokens so far: what they have in common with masks and biases, whose tokens count, batches. (That
-//! they are their definitions: pipeline.rs.)
+//! The stages that look at the history: bans against masks and biases, the scope of their tokens, batches. (That
+//! they match their definitions: pipeline.rs.)
 
 use crate::common::handle::{Handle, Rows, batch};
 use crate::common::plain::{Tokens, candidates, sampler_after};
@@ -18,9 +18,9 @@ fn distribution(sampler: &mut Sampler, row: &[f32]) -> Result<Vec<(i32, f64)>, E
 proptest! {
     #![proptest_config(crate::common::random_cases::config(500))]
 
-    /// A ban, a mask, a bias of -infinity and a logit of -infinity are one and the same.
+    /// Bans, masks, biases of -infinity and logits of -infinity have the same effect.
     #[test]
-    fn a_ban_is_a_mask(recipe in row(), banned in vec(0..60i32, 1..20), t in 0.3..3.0f64) {
+    fn ban_equals_mask_and_bias_of_minus_infinity(recipe in row(), banned in vec(0..60i32, 1..20), t in 0.3..3.0f64) {
         let row = recipe.make();
         let mut without = row.clone();
         banned.iter().filter(|b| (**b as usize) < row.len()).for_each(|&b| without[b as usize] = f32::NEG_INFINITY);
@@ -30,7 +30,7 @@ proptest! {
         for first in [format!("bad_words({})", list(";")), format!("min_tokens(n=5, stop={})", list(" "))] {
             let mut sampler = Sampler::new(&format!("{first} | {rest}"), 1).unwrap();
             prop_assert_eq!(&distribution(&mut sampler, &row), &plain);
-            // Behind the temperature, too, where the row is the same.
+            // After the temperature, too.
             let mut sampler = Sampler::new(&format!("temperature({t}) | {first} | top_k(20)"), 1).unwrap();
             prop_assert_eq!(&distribution(&mut sampler, &row), &plain);
         }
@@ -50,7 +50,7 @@ proptest! {
         prop_assert_eq!(distribution(&mut masked, &row), distribution(&mut Sampler::new(&rest, 1).unwrap(), &row));
     }
 
-    /// Other names for the tokens, everywhere, give the answer its other names.
+    /// Renaming the tokens in row, history and parameters renames them in the answer.
     #[test]
     fn renaming_tokens_renames_the_answer(tokens in tokens(), seed: u64, n in 1..4usize) {
         let row = logits("normal", 80, &mut Random(seed));
@@ -77,9 +77,9 @@ proptest! {
     }
 }
 
-/// What is accepted before the first row is the prompt, whatever looks at that row; what comes after is output.
+/// Tokens accepted before the first row are the prompt, whichever function reads that row; later ones are output.
 #[test]
-fn the_prompt_ends_at_the_first_row() {
+fn prompt_ends_at_the_first_row() {
     let row = [0.0f32; 4];
     let law = |sampler: &mut Sampler| distribution(sampler, &row).unwrap().len();
     let looks: [fn(&mut Sampler, &[f32]); 5] = [
@@ -104,7 +104,7 @@ fn the_prompt_ends_at_the_first_row() {
         sampler.accept(&[0, 1]).unwrap();
         assert_eq!(law(&mut sampler), 4, "after a reset there is a prompt again");
     }
-    // A row that fails is none.
+    // A row that fails does not count.
     let mut sampler = Sampler::new("no_repeat_ngram(n=1, scope=output) | draw", 1).unwrap();
     assert!(sampler.decode(Row::from_f32(&[f32::NAN]).unwrap(), Want::default()).is_err());
     sampler.accept(&[0]).unwrap();
@@ -113,7 +113,7 @@ fn the_prompt_ends_at_the_first_row() {
 
 /// vLLM's scopes: repetition over prompt and output, frequency and presence over the output.
 #[test]
-fn scopes_are_those_of_the_engines() {
+fn penalty_scopes_match_vllm() {
     let row = [1.0f32, 1.0, 1.0, 0.0];
     let mut sampler = sampler_after(
         "penalties(repeat=2, scope=all) | penalties(frequency=0.25, presence=0.5, scope=output)",
@@ -127,9 +127,9 @@ fn scopes_are_those_of_the_engines() {
     out.iter().zip(logits).for_each(|(a, l)| assert!((a - (l - total)).abs() < 1e-6, "{out:?}"));
 }
 
-/// Row by row, token by token: a batch that accepts what it draws goes on as each of its samplers would alone.
+/// A batch that accepts its draws continues as each of its samplers would alone.
 #[test]
-fn a_batch_has_the_histories_of_its_rows() {
+fn batch_rows_have_their_own_histories() {
     const CHAINS: [&str; 5] = [
         "penalties(1.5) | temperature(1.2) | draw",
         "dry(multiplier=2, allowed=1, breakers=3) | top_k(30) | gumbel",

@@ -1,5 +1,5 @@
 //! The whole way from a row of logits to its distribution, on random chains, rows and histories: against the plain
-//! definitions (everything in f64, everything sorted), and the library's ways to ask against one another.
+//! definitions (f64, everything sorted), and distribution, decode, process and apply against one another.
 
 use crate::common::definitions::{Distribution, Step};
 use crate::common::plain::{Plain, Tokens, candidates, chain, sampler_after, steps, with_ids};
@@ -33,7 +33,7 @@ fn by_id(mut entries: Vec<(i32, f64)>) -> Vec<(i32, f64)> {
     entries
 }
 
-/// The same as one of the distributions that coins may lead to; none is one in which everything is banned.
+/// Passes if `ours` is one of the distributions that coins may lead to; `None` stands for an empty one.
 fn compare(ours: Option<&[(i32, f64)]>, plain: &[Distribution]) -> Result<(), TestCaseError> {
     let ours = ours.unwrap_or(&[]);
     let mut differences = plain.iter().map(|plain| plain.differs_from(ours)).collect::<Vec<_>>();
@@ -42,9 +42,9 @@ fn compare(ours: Option<&[(i32, f64)]>, plain: &[Distribution]) -> Result<(), Te
     Ok(())
 }
 
-/// Random chains by their definitions, and that each stage was compared often enough to have been tested.
+/// Also counts how often each stage was compared: seldom would be untested.
 #[test]
-fn distribution_is_the_plain_one() {
+fn random_chains_match_their_definitions() {
     let counts = RefCell::new(BTreeMap::<&str, [u32; 2]>::new());
     let result = TestRunner::new(random_cases::config(12_000)).run(
         &(transforming(), tokens(), row()),
@@ -69,9 +69,9 @@ fn distribution_is_the_plain_one() {
     }
 }
 
-/// Each stage alone, so that a failure names it: all that fail, with the smallest case of each.
+/// A failure names every stage that is not its definition, with its smallest case.
 #[test]
-fn each_stage_alone_is_the_plain_one() {
+fn each_stage_alone_matches_its_definition() {
     let mut failed = vec![];
     for definition in crate::common::definitions::all() {
         let compared = Cell::new(0);
@@ -95,9 +95,9 @@ fn each_stage_alone_is_the_plain_one() {
     assert!(failed.is_empty(), "{} stages:\n{}", failed.len(), failed.join("\n"));
 }
 
-/// Drawing stages over some rows in a row: the distribution that each draws from, and what it learns from its draws.
+/// Over several rows, so that stages learn: the distribution that each draws from follows what it drew before.
 #[test]
-fn drawing_stages_draw_from_the_plain_distribution_and_learn() {
+fn drawing_stages_match_their_definitions_and_learn() {
     let rows = proptest::collection::vec(row(), 1..8);
     let compared = RefCell::new(BTreeMap::<&str, u32>::new());
     let result =
@@ -120,7 +120,7 @@ fn drawing_stages_draw_from_the_plain_distribution_and_learn() {
                 let id = token.token as i32;
                 let p = ours.iter().find(|e| e.0 == id).expect("a token of the distribution").1;
                 prop_assert!((token.p - p).abs() <= 1e-5, "{} {p}", token.p);
-                // A coin decides what was before the draw: it is not known here which way it fell.
+                // How the coin fell is not known here, so neither is the distribution before the draw.
                 let [before] = &before[..] else { return Ok(()) };
                 let p_before = before.entries().iter().find(|e| e.0 == id).expect("it was there before").1;
                 state = (learning.next)(&last.given, state, crate::common::definitions::Drawn { p: token.p, p_before });
@@ -263,7 +263,7 @@ proptest! {
 
     /// What `apply` leaves as logits gives the distribution back to an engine that takes their softmax.
     #[test]
-    fn applied_logits_are_the_distribution(steps in transforming(), tokens in tokens(), recipe in row()) {
+    fn apply_logits_have_the_softmax_of_the_distribution(steps in transforming(), tokens in tokens(), recipe in row()) {
         let row = recipe.make();
         let mut sampler = sampler(&steps, &tokens);
         let Some(entries) = distribution(&mut sampler, &row) else { return Ok(()) };
@@ -286,7 +286,7 @@ proptest! {
     }
 
     #[test]
-    fn shuffling_the_candidates_changes_nothing(
+    fn apply_does_not_depend_on_candidate_order(
         steps in transforming(), tokens in tokens(), recipe in row(), seed in any::<u64>()
     ) {
         let row = recipe.make();
@@ -320,7 +320,7 @@ proptest! {
 
     /// Rows of the size that models have, where the passes take short cuts.
     #[test]
-    fn distribution_of_a_large_row_is_the_plain_one(
+    fn random_chains_on_large_rows_match_their_definitions(
         kind in select(vec!["normal", "model", "ties", "banned", "rising", "falling"]),
         vocab in 30_000usize..160_000, seed in any::<u64>(), tokens in tokens(), steps in transforming(), t in 0.3..2.0f64
     ) {
@@ -333,9 +333,9 @@ proptest! {
     }
 }
 
-/// Exactly on a boundary, where the random rows above do not say: docs/mathematics.md, 7, and each stage's own rule.
+/// Ties and exact boundaries, which random rows leave out: docs/mathematics.md, 7, and each stage's own rule.
 #[test]
-fn boundaries_are_as_specified() {
+fn ties_and_exact_boundaries_are_as_specified() {
     let four = [1.5f32; 4];
     let skewed = [0.0f32, 1.0, 1.0, f32::NEG_INFINITY, 1.0, -1.0];
     for (chain, row, kept) in [

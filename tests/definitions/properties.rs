@@ -53,7 +53,7 @@ proptest! {
     #![proptest_config(crate::common::random_cases::config(4000))]
 
     #[test]
-    fn the_solution_is_a_distribution_above_p((mode, alpha) in divergence(), size in size(), p in probabilities(400)) {
+    fn solution_is_a_distribution_not_below_p((mode, alpha) in divergence(), size in size(), p in probabilities(400)) {
         let p = p.make();
         let Decoded { p_hat, nu } = decode(mode, alpha, size, &p);
         let sum: f64 = p_hat.iter().sum();
@@ -67,7 +67,7 @@ proptest! {
     }
 
     #[test]
-    fn limits_clamp(
+    fn k_min_and_k_max_clamp_the_size(
         (mode, alpha) in divergence(), size in size(), p in probabilities(300), k_min in 1usize..60, more in 0usize..60
     ) {
         let p = p.make();
@@ -84,7 +84,7 @@ proptest! {
     }
 
     #[test]
-    fn a_larger_penalty_keeps_no_more(
+    fn larger_lambda_keeps_no_more_tokens(
         (mode, alpha) in divergence(), p in probabilities(300), low in -12.0..-0.3f64, more in 0.0..2.0f64
     ) {
         let p = p.make();
@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn a_floor_bounds_the_size((mode, alpha) in divergence(), p in probabilities(3000), e in -3.5..0.0f64) {
+    fn floor_bounds_the_size((mode, alpha) in divergence(), p in probabilities(3000), e in -3.5..0.0f64) {
         let p = p.make();
         let floor = 10f64.powf(e);
         let k = chosen(mode, alpha, Size::Floor(floor), &p);
@@ -102,7 +102,7 @@ proptest! {
 
     /// docs/mathematics.md, 5, bound 1: a token above t_sure is kept whatever the others are.
     #[test]
-    fn large_tokens_are_kept((mode, alpha) in divergence(), p in probabilities(300), e in -10.0..-0.3f64) {
+    fn tokens_above_t_sure_are_kept((mode, alpha) in divergence(), p in probabilities(300), e in -10.0..-0.3f64) {
         let p = p.make();
         let lambda = 10f64.powf(e);
         let sure = match mode {
@@ -115,7 +115,7 @@ proptest! {
 
     /// Discrete convexity: each further token gains no more than the one before.
     #[test]
-    fn gains_do_not_increase((mode, alpha) in divergence(), p in probabilities(40)) {
+    fn gains_do_not_increase_with_k((mode, alpha) in divergence(), p in probabilities(40)) {
         let p = p.make();
         let cost = |k: usize| {
             let mut x = decode(mode, alpha, Size::Fixed(k), &p).p_hat;
@@ -131,14 +131,14 @@ proptest! {
     }
 
     #[test]
-    fn beyond_the_largest_penalty_one_token_is_left((mode, alpha) in divergence(), p in probabilities(300)) {
+    fn lambda_max_leaves_one_token((mode, alpha) in divergence(), p in probabilities(300)) {
         let p = p.make();
         let lambda = lambda_max(mode, alpha) * (1.0 + 1e-9);
         prop_assert_eq!(decode(mode, alpha, Size::Lambda(lambda), &p).p_hat, vec![1.0]);
     }
 
     #[test]
-    fn scale_does_not_matter((mode, alpha) in divergence(), size in size(), p in probabilities(100), e in -100..100i32) {
+    fn decode_does_not_depend_on_scale((mode, alpha) in divergence(), size in size(), p in probabilities(100), e in -100..100i32) {
         let p = p.make();
         // A power of two, so that the weights round alike.
         let weights: Vec<f64> = p.iter().map(|p| p * 2f64.powi(e)).collect();
@@ -146,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn tokens_without_weight_do_not_matter((mode, alpha) in divergence(), size in size(), p in probabilities(60)) {
+    fn decode_ignores_tokens_without_weight((mode, alpha) in divergence(), size in size(), p in probabilities(60)) {
         let p = p.make();
         let mut longer = p.clone();
         longer.extend([0.0; 7]);
@@ -154,9 +154,9 @@ proptest! {
     }
 }
 
-/// The bound of [`beyond_the_largest_penalty_one_token_is_left`] is the best one: some distribution reaches it.
+/// The bound of [`lambda_max_leaves_one_token`] is the best one: some distribution reaches it.
 #[test]
-fn the_largest_penalty_is_tight() {
+fn lambda_max_is_tight() {
     let halves = [0.5, 0.5];
     for alpha in [0.05, 0.25, 0.5, 0.9, 1.0, 1.1, 1.5, 2.0, 2.5, 3.0, 8.0, 12.0, 32.0] {
         let k =
@@ -178,7 +178,7 @@ fn the_largest_penalty_is_tight() {
 
 /// docs/mathematics.md, 7: at a tie of costs the smaller support; a penalty of zero keeps all; one token is all.
 #[test]
-fn the_edges_are_as_specified() {
+fn decode_edge_cases_are_as_specified() {
     assert_eq!(decode(Mode::Primal, 2.0, Size::Lambda(0.25), &[0.5, 0.5]).p_hat, [1.0]);
     let p = [0.4, 0.3, 0.2, 0.1];
     for (mode, alpha) in [(Mode::Primal, 0.5), (Mode::Primal, 1.0), (Mode::Primal, 12.0), (Mode::Dual, 1.5)] {
@@ -193,7 +193,7 @@ fn the_edges_are_as_specified() {
 }
 
 #[test]
-fn decode_refuses_what_is_no_distribution() {
+fn decode_refuses_invalid_distributions() {
     let decoder = decoder(Mode::Primal, 1.5, Size::Floor(0.1));
     for p in [&[0.5, f64::NAN][..], &[f64::INFINITY], &[0.5, -0.1], &[0.1, 0.5]] {
         assert!(matches!(decoder.decode(p), Err(bregman::Error::InvalidArgument(_))), "{p:?}");

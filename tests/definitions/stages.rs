@@ -1,4 +1,4 @@
-//! What each of the engines' stages promises beyond its definition: boundaries, coins, memory, and what must not matter.
+//! Stages beyond their definitions: exact boundaries, coins, learnt state, invariances.
 
 use crate::common::definitions::Distribution;
 use crate::common::plain::{Plain, Tokens, chain, sampler_after, with_ids};
@@ -24,7 +24,7 @@ fn logits_of(p: &[f64]) -> Vec<f32> {
 const ACCEPTED: Want = Want { accept: true, kept_mass: false, model_logprob: false, entropy: false };
 
 #[test]
-fn boundaries_are_as_the_engines_have_them() {
+fn stage_boundaries_match_the_engines() {
     let four = [0.25f32; 4];
     let pairs = [2.0f32, 1.0, 2.0, 1.0, 0.0];
     // Where engines disagree: p = (.5, .3, .15, .05).
@@ -73,9 +73,9 @@ fn boundaries_are_as_the_engines_have_them() {
     }
 }
 
-/// The most likely token is not the most typical one of a law that has one sure token and many others.
+/// With one likely token among many others, the likely one is not typical.
 #[test]
-fn typical_may_drop_the_first() {
+fn typical_may_drop_the_most_likely_token() {
     let p: Vec<f64> = std::iter::once(0.2).chain(std::iter::repeat_n(0.01, 80)).collect();
     for chain in ["typical(0.5)", "top_k(100) | typical(0.5)"] {
         assert_eq!(kept(chain, &logits_of(&p)), (1..81).collect::<Vec<_>>(), "{chain}");
@@ -84,9 +84,9 @@ fn typical_may_drop_the_first() {
     assert_eq!(kept("typical(0.055, rule=within)", &logits_of(&p)).len(), 5);
 }
 
-/// After xtc has taken the first of a whole vocabulary, what follows works on the others.
+/// xtc on a whole vocabulary, and stages after it, which see the remaining tokens only.
 #[test]
-fn the_mass_that_xtc_leaves_is_what_it_says() {
+fn kept_mass_after_xtc_is_the_remaining_mass() {
     let row = logits_of(&[0.5, 0.3, 0.15, 0.05]);
     for (chain, mass, tokens) in [
         ("xtc(1, threshold=0.2) | draw", 0.5, 3),
@@ -103,7 +103,7 @@ fn the_mass_that_xtc_leaves_is_what_it_says() {
 }
 
 #[test]
-fn averaged_xtc_is_the_coins_marginal() {
+fn xtc_average_is_the_marginal_of_the_coin() {
     const ROWS: u64 = 20_000;
     let row = logits("model", 600, &mut Random(5));
     for before in ["", "top_k(50) | ", "temperature(0.6) | "] {
@@ -129,7 +129,7 @@ fn averaged_xtc_is_the_coins_marginal() {
 }
 
 #[test]
-fn the_coins_of_two_stages_are_two() {
+fn xtc_stages_throw_independent_coins() {
     let row = logits_of(&[0.4, 0.3, 0.2, 0.1]);
     let mut sampler = Sampler::new("xtc(0.5, threshold=0.15) | xtc(0.5, threshold=0.01)", 3).unwrap();
     let mut seen = [0u32; 5];
@@ -141,9 +141,10 @@ fn the_coins_of_two_stages_are_two() {
     assert!(seen[4].abs_diff(1000) < 150 && seen[2].abs_diff(1000) < 150 && seen[1].abs_diff(2000) < 200, "{seen:?}");
 }
 
-/// Looking teaches nothing, nor does a row that fails; a clone knows what its original knew, a reset sampler nothing.
+/// Only draws change what a sampler has learnt: distribution, process and failing rows do not. A clone has it, a reset
+/// clears it.
 #[test]
-fn what_was_learnt_is_kept_copied_and_forgotten() {
+fn learnt_state_survives_looks_is_cloned_and_reset() {
     let random = &mut Random(31);
     let rows: Vec<_> = (0..40).map(|_| logits("model", 50, random)).collect();
     for chain in ["mirostat(2)", "mirostat_v2(1.5)", "top_k(20) | adaptive_p(0.3)"] {
@@ -165,7 +166,7 @@ fn what_was_learnt_is_kept_copied_and_forgotten() {
         other.reset();
         let again: Vec<_> = rows.iter().map(|row| decode(&mut other, row)).collect();
         assert_eq!(again, answers, "{chain}");
-        // What it learnt matters: a sampler that starts here with the same random numbers answers otherwise.
+        // A sampler without this past, but with the same random numbers, answers otherwise.
         let mut fresh = Sampler::new(chain, 8).unwrap();
         fresh.reseed(8, 20);
         let late: Vec<_> = rows[20..].iter().map(|row| decode(&mut fresh, row)).collect();
@@ -173,9 +174,9 @@ fn what_was_learnt_is_kept_copied_and_forgotten() {
     }
 }
 
-/// In a chain of an engine the drawn token is known by its id, wherever it stands.
+/// Through `apply`: the drawn candidate is known by its id, not by its place.
 #[test]
-fn adaptive_p_knows_a_candidate_by_its_id() {
+fn adaptive_p_learns_from_candidates_by_id() {
     let candidates = |row: &[f32]| -> Vec<bregman::Candidate> {
         row.iter().enumerate().map(|(i, &logit)| bregman::Candidate { id: 7 * i as i32 + 3, logit, p: 0.0 }).collect()
     };
@@ -194,7 +195,7 @@ fn adaptive_p_knows_a_candidate_by_its_id() {
 }
 
 #[test]
-fn what_does_not_go_together_is_refused() {
+fn incompatible_parameters_are_refused() {
     for (chain, why) in [
         ("top_k(lambda=0.01, ties=keep)", "ties=keep goes with k"),
         ("smoothing(0.3, curve=4)", "`curve`"),
@@ -220,7 +221,7 @@ proptest! {
 
     /// Numbers that a constant leaves exact in f32. (To a repetition penalty zero matters.)
     #[test]
-    fn a_constant_changes_nothing(
+    fn adding_a_constant_to_the_logits_changes_nothing(
         steps in transforming(), tokens in tokens(), vocab in 1usize..400, seed: u64, constant in -64..64i32
     ) {
         if steps.iter().any(|s| s.definition.stage == "penalties" && s.given.number("repeat") != 1.0) {

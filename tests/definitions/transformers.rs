@@ -1,4 +1,4 @@
-//! What Hugging Face transformers' own processors keep, from vectors that tests/transformers/generate.py wrote.
+//! Truncations against Hugging Face transformers' own processors: vectors that tests/transformers/generate.py recorded.
 
 use crate::common::rows::Random;
 use bregman::{Row, Sampler};
@@ -48,7 +48,7 @@ fn case(case: &Value) -> Case {
 }
 
 #[test]
-fn the_processors_of_transformers_keep_the_same() {
+fn truncations_match_transformers_processors() {
     let file: Value = serde_json::from_str(include_str!("../transformers/vectors.json")).expect("the file is JSON");
     let mut ties = 0;
     let mut seen = BTreeMap::<String, usize>::new();
@@ -63,7 +63,7 @@ fn the_processors_of_transformers_keep_the_same() {
             values.sort_by(f32::total_cmp);
             values
         };
-        // A hundred equals, and h times their entropy is exactly that of h times a hundred: rounding decides.
+        // With a hundred equal tokens the boundary is met exactly, and rounding decides.
         if chain.starts_with("top_h") && row.iter().filter(|l| **l == 2.5).count() >= 100 {
             assert!(ids.len().abs_diff(kept.len()) <= 1, "{chain} on {name}");
             continue;

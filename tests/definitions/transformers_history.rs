@@ -1,5 +1,5 @@
 //! The stages about the tokens so far against Hugging Face transformers' own processors: vectors that
-//! tests/transformers/generate_history.py made with them, by every face.
+//! tests/transformers/generate_history.py recorded; through distribution, apply and process.
 
 use crate::common::plain::candidates;
 use crate::common::rows::Random;
@@ -15,7 +15,7 @@ fn tokens(case: &Value, name: &str) -> Vec<i32> {
     numbers(case, name).into_iter().map(|t| t as i32).collect()
 }
 
-/// A sampler that has seen the case's prompt and output, in one of the ways to say which is which.
+/// A sampler with the case's prompt and output; `resumed` sets the prompt's length in place of a first row.
 fn sampler(case: &Value, row: &[f32], resumed: bool) -> Sampler {
     let (prompt, output) = (tokens(case, "prompt"), tokens(case, "output"));
     let mut sampler = Sampler::new(case["chain"].as_str().expect("a chain"), 1).unwrap();
@@ -25,7 +25,7 @@ fn sampler(case: &Value, row: &[f32], resumed: bool) -> Sampler {
         return sampler;
     }
     sampler.accept(&prompt).unwrap();
-    // Where the first row leaves nothing to sample, nothing has begun: say it then.
+    // A first row that fails does not end the prompt.
     if sampler.distribution(Row::from_f32(row).unwrap()).is_err() {
         sampler.set_prompt_length(prompt.len()).unwrap();
     }
@@ -34,7 +34,7 @@ fn sampler(case: &Value, row: &[f32], resumed: bool) -> Sampler {
 }
 
 #[test]
-fn the_laws_are_those_of_transformers() {
+fn history_stages_match_transformers_processors() {
     let vectors: Value = serde_json::from_str(include_str!("../transformers/history.json")).expect("valid JSON");
     let (mut random, mut changed, mut banned) = (Random(5), 0, 0);
     let cases = vectors["cases"].as_array().expect("cases");
@@ -48,7 +48,7 @@ fn the_laws_are_those_of_transformers() {
         for (id, p) in ours {
             assert!((p - law[id as usize]).abs() <= 1e-5, "{}: token {id}: {p} {}", case["chain"], law[id as usize]);
         }
-        // An engine's candidates, in any order; nothing is truncated, so a softmax of the logits is the law.
+        // Nothing is truncated, so the softmax of the candidates' logits is the distribution.
         let mut all = candidates(&row, Some(&mut random));
         sampler.apply(&mut all).unwrap();
         let total: f64 = all.iter().map(|c| f64::from(c.logit).exp()).sum();

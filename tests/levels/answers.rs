@@ -1,4 +1,4 @@
-//! All that the library says of a row, by every face and in every number format, as one number.
+//! A digest of all answers about a row: decode, distribution, draws, process and apply, in every number format.
 
 use crate::rows::Named;
 use bregman::{Candidate, Order, Result, Row, Sampler, Token, Values, Want};
@@ -13,7 +13,7 @@ impl Digest {
         }
     }
 
-    /// The bits of a number; which NaN it is is the processor's own.
+    /// The bits of a number. The bits of a NaN depend on the processor, so all are one.
     fn number(&mut self, x: f64) {
         self.word(if x.is_nan() { u64::MAX } else { x.to_bits() });
     }
@@ -42,7 +42,7 @@ const WANT: Want = Want { kept_mass: true, model_logprob: true, entropy: true, a
 pub fn digest(chain: &str, level: &str, row: &Named) -> u64 {
     let mut digest = Digest(0xcbf2_9ce4_8422_2325);
     let mut sampler = Sampler::new(chain, 3).unwrap().with_simd_level(level).unwrap();
-    // Something for the stages that look back.
+    // Tokens for the stages that look at the history.
     sampler.accept(&[3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5]).unwrap();
     // One element on, so that no vector of the row is aligned.
     let memory: Vec<f32> = [f32::NAN].into_iter().chain(row.logits.iter().copied()).collect();
@@ -72,7 +72,7 @@ fn formats(digest: &mut Digest, sampler: &mut Sampler, logits: &[f32], mask: &[u
 
 /// The distribution, the processed row, and the candidates in two orders.
 fn faces(digest: &mut Digest, sampler: &mut Sampler, logits: &[f32]) {
-    // Under emulation a sort of a whole vocabulary takes its time, and tells nothing that a smaller one does not.
+    // Sorting a whole vocabulary is slow under emulation, and tests no more than a smaller one does.
     if logits.len() > 5000 {
         return;
     }

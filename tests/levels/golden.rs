@@ -6,7 +6,7 @@ use crate::common::handle::Handle;
 use bregman::bregman::{Alpha, Decoder, Size, objective};
 use bregman::{Row, Sampler, Want, simd_levels};
 
-/// What the file says of the f32 pipeline and of an f64 core.
+/// The file's tolerances for a pipeline from f32 and for f64.
 const F32_PIPELINE: f64 = 1e-6;
 const F64_CORE: f64 = 1e-12;
 
@@ -45,7 +45,7 @@ fn agrees(case: &Case, decoded: &[(u32, f64)], how: &str) -> bool {
 }
 
 #[test]
-fn through_the_c_abi_from_f32_logits() {
+fn golden_vectors_through_the_c_abi() {
     let (mut ran, mut exempt) = (0, 0);
     for case in cases() {
         let Input::Logits(logits) = &case.input else { continue };
@@ -59,9 +59,9 @@ fn through_the_c_abi_from_f32_logits() {
     assert!(exempt <= 6, "{exempt} near ties went the other way; the file has no more than 6 below 1e-5");
 }
 
-/// The same through every instruction set of the machine, with a draw and what it says of the support.
+/// The same on every level of the machine, with a draw and its support and kept mass.
 #[test]
-fn on_every_level_from_f32_logits() {
+fn golden_vectors_on_every_level() {
     for level in simd_levels() {
         let (mut ran, mut exempt) = (0, 0);
         for case in cases() {
@@ -88,7 +88,7 @@ fn on_every_level_from_f32_logits() {
 }
 
 #[test]
-fn through_the_rust_api_from_f64_probabilities() {
+fn golden_vectors_through_the_decoder() {
     let (mut from_weights, mut from_logits) = (0, 0);
     for case in cases() {
         match &case.input {
@@ -113,7 +113,7 @@ fn through_the_rust_api_from_f64_probabilities() {
 
 /// `objective` against the costs of the file: the full objective at the optimum for k tokens.
 #[test]
-fn the_objective_has_the_costs_of_the_definition() {
+fn objective_matches_the_golden_costs() {
     let mut rows = 0;
     for case in cases() {
         let Size::Lambda(lambda) = case.sizing else { continue };

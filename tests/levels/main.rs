@@ -1,4 +1,4 @@
-//! Every instruction set gives the same answers, whole pipeline, bit for bit; and those that ran are the ones expected.
+//! Every instruction set gives the same answers bit for bit, and the expected ones are available.
 //!
 //! In one process the levels of this machine are compared. `ci/levels.sh` runs the same on other processors under
 //! emulation and compares the digests, which `BREGMAN_DIGESTS=FILE` writes.
@@ -24,14 +24,14 @@ use std::env::consts::ARCH;
 use std::process::Command;
 
 #[test]
-fn every_stage_of_the_catalogue_is_here() {
+fn chain_list_has_every_stage_of_the_catalogue() {
     assert_eq!(chains::missing(), [""; 0], "add a chain with these to tests/common/chains.rs");
 }
 
 /// The table of digests: a line for each chain. With `BREGMAN_DIGESTS` it is written to that file, for comparison with
 /// other processors'; then only small rows take part, because an emulator has to do the same.
 #[test]
-fn every_level_gives_the_same_answers() {
+fn all_simd_levels_give_the_same_bits() {
     let file = std::env::var_os("BREGMAN_DIGESTS");
     let rows = if file.is_some() { rows::small() } else { rows::all() };
     let digest = |chain: &&str| {
@@ -55,9 +55,9 @@ fn every_level_gives_the_same_answers() {
     }
 }
 
-/// Wherever in memory a row begins.
+/// Rows at all offsets from an aligned address.
 #[test]
-fn no_answer_depends_on_alignment() {
+fn answers_do_not_depend_on_alignment() {
     let row = rows::all().into_iter().find(|row| row.logits.len() == 1025).expect("a row of this length");
     let n = row.logits.len();
     for level in simd_levels() {
@@ -78,8 +78,8 @@ fn no_answer_depends_on_alignment() {
     }
 }
 
-/// What there is to expect: what the caller says (`BREGMAN_EXPECT="aarch64 scalar neon"`), or what the processor has,
-/// asked in another way than the library does.
+/// The levels to expect: from `BREGMAN_EXPECT="aarch64 scalar neon"`, or from the processor's flags, which are read
+/// in another way than the library does.
 fn expected() -> Option<String> {
     if let Ok(expected) = std::env::var("BREGMAN_EXPECT") {
         return Some(expected);
@@ -99,12 +99,12 @@ fn expected() -> Option<String> {
 }
 
 #[test]
-fn the_levels_are_those_of_the_processor() {
+fn simd_levels_are_those_of_the_processor() {
     let levels = format!("{ARCH} {}", simd_levels().join(" "));
     println!("levels: {levels}");
     match expected() {
         Some(expected) => assert_eq!(levels, expected),
-        // On x86-64 Linux the processor's own list says it; elsewhere whoever runs this may, in BREGMAN_EXPECT.
+        // Only x86-64 Linux has a list of flags; elsewhere BREGMAN_EXPECT may be set.
         None if cfg!(all(target_arch = "x86_64", target_os = "linux")) => panic!("what to expect is not known"),
         None => {}
     }
@@ -113,7 +113,7 @@ fn the_levels_are_those_of_the_processor() {
     }
 }
 
-/// This program once more, under the emulator that cargo was told to run it with, if any.
+/// Runs this program again, under the emulator that cargo is configured with, if any.
 fn again() -> Command {
     let this = std::env::current_exe().unwrap();
     let runner = std::env::var(format!("CARGO_TARGET_{}_UNKNOWN_LINUX_GNU_RUNNER", ARCH.to_uppercase()));
@@ -129,8 +129,8 @@ fn again() -> Command {
 }
 
 #[test]
-fn the_environment_lowers_the_level() {
-    // This process has decided already; its children decide anew.
+fn bregman_simd_lowers_the_level() {
+    // The level is chosen once in a process, so children are started.
     if let Ok(expected) = std::env::var("EXPECT_LEVEL") {
         let created = Sampler::new("draw", 0);
         match simd_level() {
@@ -141,7 +141,7 @@ fn the_environment_lowers_the_level() {
     }
     let child = |level: &str, expected: &str| {
         let done = again()
-            .args(["--exact", "the_environment_lowers_the_level"])
+            .args(["--exact", "bregman_simd_lowers_the_level"])
             .env("BREGMAN_SIMD", level)
             .env("EXPECT_LEVEL", expected)
             .output()

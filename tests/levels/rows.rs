@@ -1,4 +1,4 @@
-//! Rows that try lanes, tails, blocks and selection. Made of exact arithmetic alone: the same bits on every machine,
+//! Rows for lanes, tails, blocks and selection, computed with exact arithmetic: the same bits on every machine,
 //! whatever its libm.
 
 use crate::profile::{Profile, random};
@@ -24,7 +24,7 @@ fn named(name: &str, logits: Vec<f32>) -> Named {
     Named { name: format!("{name} {}", logits.len()), logits }
 }
 
-/// Rows of which no emulator tires.
+/// Rows that are short enough for emulators.
 pub fn small() -> Vec<Named> {
     let mut rows = vec![];
     for vocab in [1, 2, 15, 16, 17, 31, 33, 63, 65, 255, 256, 257, 300, 511, 513, 1000, 1025] {
@@ -46,7 +46,7 @@ pub fn all() -> Vec<Named> {
     rows
 }
 
-/// What a selection by blocks, or a sum, may stumble over.
+/// Rows that are hard for a selection by blocks or for a sum.
 fn adversarial(add: &mut impl FnMut(&str, Vec<f32>)) {
     const N: usize = 1217;
     let bell = bell(N, 20.0);

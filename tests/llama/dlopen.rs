@@ -1,10 +1,10 @@
-//! The way in without llama.h: a host that opens libllama by name; and a stage in libllama-common's own chain.
+//! A host without llama.h, which opens libllama at run time; and a stage in the chain of libllama-common.
 
 use crate::toolchain::{compiler, fetched, figure, library_dir, root, run, scratch, soname_dir};
 use std::process::Command;
 
 #[test]
-fn a_host_without_llama_h_gets_a_stage_in_two_generations() {
+fn stage_without_llama_h_works_in_two_generations() {
     let dir = scratch("llama_dlopen");
     let program = dir.join("program");
     let mut build = compiler("c11");
@@ -19,7 +19,7 @@ fn a_host_without_llama_h_gets_a_stage_in_two_generations() {
 }
 
 #[test]
-fn libllama_commons_chain_takes_a_stage() {
+fn libllama_common_chain_takes_a_stage() {
     let report = run(&mut crate::llama_common::program("stage"));
     assert_eq!(figure(&report, "done"), 1);
 }

@@ -1,4 +1,4 @@
-//! The example host, whole: a real llama.cpp writes text through both faces, and both write the same.
+//! examples/generate in a real llama.cpp: raw logits and a sampler chain give the same text.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -32,7 +32,7 @@ fn run(program: &Path, arguments: &[&str]) -> Output {
 fn text(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = String::from_utf8(output.stdout.clone()).expect("the host writes UTF-8");
-    // Lines are wrapped to the terminal; words are what counts.
+    // Lines are wrapped to the terminal: only the words are compared.
     said.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -42,7 +42,7 @@ fn story(said: &str) -> &str {
 }
 
 #[test]
-fn both_faces_write_the_same_text() {
+fn example_generate_writes_the_same_text_both_ways() {
     let generate = build();
     let prompt = "And it came to pass";
     for chain in [
@@ -73,7 +73,7 @@ fn both_faces_write_the_same_text() {
     let columns = ["--columns", "--chain", "greedy", "--chain", "top_k(3) | draw", "--tokens", "8"];
     assert!(text(&run(&generate, &columns)).contains('│'));
 
-    // What cannot be done is said.
+    // Wrong arguments are explained.
     for (arguments, why) in [
         (&["--chain", "topk(3) | drow"][..], "did you mean `draw`"),
         (&["--chain", "top_k(3)"][..], "draw"),

@@ -1,4 +1,4 @@
-//! `include/bregman_llama.h` against llama.h of several years, as C and as C++, and what it makes inside libllama of two
+//! `include/bregman_llama.h` with headers llama.h of several years, in C and C++, and its stages inside libllama of two
 //! generations.
 
 use crate::toolchain::{
@@ -49,7 +49,7 @@ fn program(standard: &str, headers: &Path, name: &str, libraries: &Path) -> Comm
 }
 
 #[test]
-fn it_compiles_with_every_llama_h_in_every_standard() {
+fn header_compiles_with_every_llama_h_in_every_standard() {
     let standards: Vec<_> = STANDARDS.into_iter().filter(|standard| supports(standard)).collect();
     assert!(standards.len() >= 7, "the compilers know only {standards:?}");
     let mut compiled = 0;
@@ -63,7 +63,7 @@ fn it_compiles_with_every_llama_h_in_every_standard() {
 }
 
 #[test]
-fn a_llama_h_with_another_layout_does_not_compile() {
+fn header_refuses_a_llama_h_with_another_layout() {
     let headers = headers();
     let dir = scratch("llama_include-foreign");
     let text = std::fs::read_to_string(headers[0].join("llama.h")).expect("llama.h");
@@ -84,7 +84,7 @@ fn a_llama_h_with_another_layout_does_not_compile() {
 }
 
 #[test]
-fn its_stages_obey_in_libraries_of_two_generations() {
+fn header_stages_work_in_libraries_of_two_generations() {
     let (newer, older) = (fetched("llama.sh", "llama").join("lib"), fetched("llama_server.sh", "llama-server"));
     for (h, headers) in headers().iter().enumerate() {
         for standard in ["c99", "c++20"] {
@@ -98,7 +98,7 @@ fn its_stages_obey_in_libraries_of_two_generations() {
 }
 
 #[test]
-fn no_read_or_write_goes_astray() {
+fn header_program_is_clean_under_valgrind() {
     if !has("valgrind") {
         println!("skipped: valgrind is not installed, the program with bregman_llama.h was not run under it");
         return;

@@ -1,4 +1,4 @@
-//! The preload library in a real llama-server that nobody here built: its texts and its probabilities.
+//! The preload library in a prebuilt llama-server: texts and probabilities.
 
 use crate::toolchain::{fetched, library_dir, root, run, scratch};
 use serde_json::{Value, json};
@@ -96,7 +96,7 @@ fn first_step(answer: &Value, list: &str, field: &str) -> Vec<(i64, f64)> {
 }
 
 #[test]
-fn an_unmodified_llama_server_decodes_with_the_chain() {
+fn preloaded_llama_server_decodes_with_the_chain() {
     let (program, library) = (fetched("llama_server.sh", "llama-server").join("llama-server"), preload());
     let Some(plain) = Server::start(&program, None, None) else {
         assert!(std::env::var_os("CI").is_none(), "this processor cannot run the prebuilt llama-server");
@@ -111,10 +111,10 @@ fn an_unmodified_llama_server_decodes_with_the_chain() {
     drop(plain);
 
     let start = |chain| Server::start(&program, Some(library), chain).expect("it ran just now");
-    // Without a chain, it is as if the library were not there.
+    // Without a chain the library changes nothing.
     assert_eq!(start(None).text(&seeded), drawn);
 
-    // Whatever is asked for, the chain takes the token; one that takes none leaves that to the program's own draw.
+    // The chain draws whatever the request's parameters are; without a drawing stage it leaves the draw to the program.
     for chain in ["greedy", "top_k(1)"] {
         let server = start(Some(chain));
         for seed in [1, 2] {
@@ -122,7 +122,7 @@ fn an_unmodified_llama_server_decodes_with_the_chain() {
         }
     }
 
-    // alpha = 2 shares what the dropped tokens leave equally among the kept.
+    // alpha = 2 divides the dropped mass equally among the kept tokens.
     let server = start(Some("bregman(alpha=2, k=3) | draw"));
     let ask = json!({"n_predict": 1, "n_probs": 20, "post_sampling_probs": true, "samplers": [], "seed": 3});
     let mut decoded = first_step(&server.complete(&ask), "top_probs", "prob");
@@ -136,7 +136,7 @@ fn an_unmodified_llama_server_decodes_with_the_chain() {
         assert!(id == model_id && (p_hat - (p + share)).abs() < 1e-4, "{decoded:?} from {model:?}");
     }
 
-    // The program's seeds are the chain's; none is a random one.
+    // The request's seed is the chain's; without one it is random.
     let same = json!({"seed": 7, "samplers": []});
     let text = server.text(&same);
     assert_eq!(server.text(&same), text);
@@ -146,7 +146,7 @@ fn an_unmodified_llama_server_decodes_with_the_chain() {
 }
 
 #[test]
-fn libllama_commons_chain_gets_the_chain() {
+fn preloaded_libllama_common_decodes_with_the_chain() {
     let plain = crate::llama_common::program("draw");
     let with = |chain| {
         let mut command = Command::new(plain.get_program());
@@ -161,7 +161,7 @@ fn libllama_commons_chain_gets_the_chain() {
 }
 
 #[test]
-fn a_wrong_chain_ends_the_program_with_the_reason() {
+fn preload_with_an_invalid_chain_exits_with_the_reason() {
     let output = Command::new("true").env("LD_PRELOAD", preload()).env("BREGMAN_CHAIN", "top_k(3) | drow").output();
     let output = output.expect("a program");
     let said = String::from_utf8_lossy(&output.stderr);
@@ -169,7 +169,7 @@ fn a_wrong_chain_ends_the_program_with_the_reason() {
 }
 
 #[test]
-fn it_shows_nothing_but_what_it_takes_over() {
+fn preload_exports_only_what_it_replaces() {
     let symbols = run(Command::new("nm").args(["-D", "--defined-only"]).arg(preload()));
     let names: Vec<_> = symbols.lines().filter_map(|line| line.split_whitespace().last()).collect();
     assert_eq!(names, ["llama_sampler_init_dist"]);

@@ -33,7 +33,7 @@ fn program(name: &str, llama: &Path) -> Command {
 }
 
 #[test]
-fn a_stage_does_what_the_built_in_samplers_do() {
+fn stages_match_llama_cpp_samplers() {
     let llama = fetched("llama.sh", "llama");
     let model = root().join("models/kjv-1.4m/kjv-1.4m-q8_0.gguf");
     let report = run(program("llama", &llama).arg("all").arg(llama.join("lib")).arg(model));
@@ -41,7 +41,7 @@ fn a_stage_does_what_the_built_in_samplers_do() {
     for (kind, truncating) in [("top_k", true), ("top_p", true), ("min_p", true), ("temp", false), ("defaults", true)] {
         let (equal, near) = (figure(&report, &format!("{kind} equal")), figure(&report, &format!("{kind} near")));
         assert!(equal > 2400, "{kind}: only {equal} arrays were compared");
-        // Arrays so near to a cut that single precision decides: few, or the comparison is worth nothing.
+        // Arrays in which rounding to single precision decides the cut are left out; there must be few of them.
         assert!(near * 10 < equal, "{kind}: {near} arrays were left out, {equal} compared");
         assert!(!truncating || figure(&report, &format!("{kind} truncated")) > 1000, "{kind} had too little to do");
     }
@@ -71,7 +71,7 @@ fn a_stage_does_what_the_built_in_samplers_do() {
 }
 
 #[test]
-fn a_stage_lives_and_dies_without_a_stray_read_or_a_leak() {
+fn stage_lifetime_is_clean_under_valgrind() {
     let plain = program("llama-life", &fetched("llama.sh", "llama"));
     if !has("valgrind") {
         println!("skipped: valgrind is not installed: the stage's life was not run under it");

@@ -7,7 +7,7 @@ use std::ptr::{null, null_mut};
 const VOCAB: usize = 64;
 
 #[test]
-fn a_mask_has_words_or_is_none() {
+fn mask_without_words_is_refused() {
     let (sampler, logits, words) = (Handle::new("greedy", 1), row(VOCAB, 1), [1u32 << 9]);
     let set = |words: *const u32, n: usize| {
         // SAFETY: a live handle, and NULL or an array of one.
@@ -16,7 +16,7 @@ fn a_mask_has_words_or_is_none() {
     let free = sampler.decode(&logits).token;
     assert_eq!(set(words.as_ptr(), 1), BREGMAN_OK);
     assert_eq!(sampler.decode(&logits).token, 9);
-    // What is wrong leaves the mask.
+    // A refused call leaves the mask.
     assert_eq!(set(words.as_ptr(), 0), BREGMAN_INVALID_ARGUMENT);
     assert_eq!(sampler.error(), "n is 0: a mask has at least one word");
     assert_eq!(set(null(), 1), BREGMAN_INVALID_ARGUMENT);
@@ -45,7 +45,7 @@ fn a_mask_has_words_or_is_none() {
 }
 
 #[test]
-fn a_prompt_is_no_longer_than_the_history() {
+fn prompt_longer_than_the_history_is_refused() {
     let sampler = Handle::new("draw", 1);
     let set = |n: usize| {
         // SAFETY: a live handle.
@@ -74,7 +74,7 @@ impl List {
 }
 
 #[test]
-fn lists_of_tokens_have_a_length_and_a_source() {
+fn top_logprobs_refuses_unknown_source_and_zero_length() {
     let (sampler, logits) = (Handle::new("top_k(5) | draw", 1), row(VOCAB, 1));
     let mut list = List::new();
     let mut top = |source: u32, n: usize, vocab: usize| {
@@ -94,7 +94,7 @@ fn lists_of_tokens_have_a_length_and_a_source() {
 }
 
 #[test]
-fn several_draws_are_at_least_one() {
+fn draw_many_refuses_zero_draws() {
     let (sampler, logits) = (Handle::new("top_k(5) | draw", 1), row(VOCAB, 1));
     let draw = |n: usize, logits: &[f32], list: &mut List| {
         let (ids, logprobs) = (list.ids.as_mut_ptr(), list.logprobs.as_mut_ptr());
@@ -116,7 +116,7 @@ fn several_draws_are_at_least_one() {
 }
 
 #[test]
-fn macros_are_listed_like_stages() {
+fn macro_info_is_described_or_left_alone() {
     for index in 0..bregman_macro_count() {
         let mut info = std::mem::MaybeUninit::<bregman_stage>::zeroed();
         // SAFETY: the size is the struct's first field.

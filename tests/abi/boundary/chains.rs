@@ -26,7 +26,7 @@ fn refused(chain: &str, status: u32, message: &str) {
 }
 
 #[test]
-fn a_chain_that_does_not_parse_is_explained() {
+fn invalid_chain_text_is_explained() {
     let long = vec!["greedy"; 65].join("|");
     #[rustfmt::skip]
     let cases = [
@@ -70,9 +70,9 @@ fn a_chain_that_does_not_parse_is_explained() {
     }
 }
 
-/// Outside the theory the chain is wrong; inside it, but where the solver is not proven, it is not supported.
+/// INVALID_CHAIN outside the theory; UNSUPPORTED inside it where the solver's accuracy is not proven.
 #[test]
-fn an_alpha_out_of_range_is_explained() {
+fn alpha_out_of_range_is_explained() {
     let untested = "outside the range in which the solver is proven to be accurate";
     #[rustfmt::skip]
     let cases = [
@@ -96,10 +96,10 @@ fn an_alpha_out_of_range_is_explained() {
 }
 
 #[test]
-fn texts_that_are_no_texts_are_refused() {
+fn chain_text_that_is_no_utf8_or_endless_is_refused() {
     let (status, said) = refusal(c"top_k(3) \xff| draw", &[]);
     assert_eq!((status, &*said), (BREGMAN_INVALID_CHAIN, "chain is not UTF-8 from byte 9 on"));
-    // No terminator in reach: exactly so many bytes may be read and no more.
+    // Without a terminator: no more than this many bytes may be read.
     let endless = vec![b' '; (1 << 16) + 1];
     let (mut out, mut error) = (null_mut(), [0; 100]);
     // SAFETY: the text has as many bytes as the library reads at the most.
@@ -107,7 +107,7 @@ fn texts_that_are_no_texts_are_refused() {
     // SAFETY: the buffer was zero, so it has a terminator.
     let said = unsafe { CStr::from_ptr(error.as_ptr()) };
     assert_eq!((status, said, out), (BREGMAN_INVALID_CHAIN, c"chain is longer than 65536 bytes", null_mut()));
-    // One byte less, and it is a chain.
+    // The longest text that is accepted.
     let mut longest = vec![b' '; (1 << 16) - 4];
     longest.extend(*b"draw\0");
     let chain = CString::from_vec_with_nul(longest).expect("a terminator at the end");
@@ -115,14 +115,14 @@ fn texts_that_are_no_texts_are_refused() {
 }
 
 #[test]
-fn short_error_buffers_get_what_fits() {
+fn short_error_buffer_gets_a_prefix() {
     // Two and three bytes a letter, so that most cuts fall inside one.
     let chain = c"\xc3\xa9\xe2\x82\xac\xc3\xa9\xe2\x82\xac";
     let full = refusal(chain, &[]).1;
     assert!(full.contains("é€é€"), "{full}");
     for size in 0..=full.len() + 2 {
         let (mut out, mut error) = (null_mut(), vec![b'?'; full.len() + 8]);
-        // SAFETY: the buffer is larger than it is said to be.
+        // SAFETY: the buffer is larger than the size that is passed.
         let status = unsafe { bregman_sampler_new(chain.as_ptr(), 1, &mut out, error.as_mut_ptr().cast(), size) };
         assert_eq!(status, BREGMAN_INVALID_CHAIN);
         assert!(error[size..].iter().all(|&b| b == b'?'), "size {size}: written beyond the buffer");
@@ -176,7 +176,7 @@ fn square(name: &CStr) -> bregman_generator {
 }
 
 #[test]
-fn a_generator_that_is_wrong_is_explained() {
+fn invalid_generator_is_explained() {
     let (good, chain) = (square(c"mine"), c"bregman(generator=mine, lambda=0.01) | draw");
     let size = good.struct_size;
     let of = |change: &dyn Fn(&mut bregman_generator)| {
@@ -213,9 +213,9 @@ fn a_generator_that_is_wrong_is_explained() {
     assert!(status == BREGMAN_INVALID_CHAIN && said.contains("alpha and generator exclude each other"), "{said}");
 }
 
-/// A generator that fails later than at its creation fails the row, and only that.
+/// A generator that fails while decoding fails that row only.
 #[test]
-fn a_generator_that_returns_nan_later_does_not_converge() {
+fn generator_returning_nan_fails_its_row_only() {
     let mut broken = Box::new(false);
     let mut g = square(c"fickle");
     g.f = Some(until_told);
@@ -256,7 +256,7 @@ fn a_generator_that_returns_nan_later_does_not_converge() {
 }
 
 #[test]
-fn a_bias_that_is_refused_leaves_the_old_one() {
+fn refused_bias_leaves_the_old_one() {
     let (sampler, mut logits) = (Handle::new("greedy", 1), vec![0.0; 10]);
     logits[3] = 9.0;
     let set = |ids: &[i32], bias: &[f32]| {
@@ -276,13 +276,13 @@ fn a_bias_that_is_refused_leaves_the_old_one() {
         assert_eq!(set(ids, bias), BREGMAN_INVALID_ARGUMENT);
         assert_eq!((sampler.error().as_str(), sampler.decode(&logits).token), (message, 7));
     }
-    // Tokens beyond the row are nobody's.
+    // Tokens beyond the row are ignored.
     assert_eq!(set(&[i32::MAX, 5], &[1e9, 30.0]), BREGMAN_OK);
     assert_eq!(sampler.decode(&logits).token, 5);
 }
 
 #[test]
-fn a_stage_is_described_or_left_alone() {
+fn stage_info_is_described_or_left_alone() {
     let fresh = |size: usize| -> [u64; 12] {
         let mut words = [0x5a5a_5a5a_5a5a_5a5a; 12];
         words[0] = 0x5a5a_5a5a_0000_0000 | size as u64;
@@ -298,7 +298,7 @@ fn a_stage_is_described_or_left_alone() {
         assert_eq!(info(index, &mut words), BREGMAN_INVALID_ARGUMENT);
         assert_eq!(words, fresh(size), "stage {index}, struct_size {size}");
     }
-    // A larger struct of a later version keeps what is not known here.
+    // A larger struct of a later version: fields that are not known here are not written.
     let mut words = fresh(96);
     assert_eq!(info(0, &mut words), BREGMAN_OK);
     assert!(words[0] as u32 == 96 && words[size / 8..] == fresh(96)[size / 8..] && words[1] != fresh(96)[1]);

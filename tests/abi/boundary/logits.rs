@@ -28,7 +28,7 @@ fn bits(row: &[f32]) -> Vec<u32> {
     row.iter().map(|l| l.to_bits()).collect()
 }
 
-/// What stands in a result of a row without a token.
+/// Whether a result is that of a row without a token.
 pub fn is_empty(r: &bregman_result) -> bool {
     let figures = [r.p, r.kept_mass, r.model_logprob, r.entropy];
     r.token == -1 && r.support == 0 && r.reserved == 0 && figures.iter().all(|f| f.is_nan())
@@ -40,7 +40,7 @@ fn decode(s: &Handle, logits: &mut [f32]) -> (u32, bool) {
     (result.status, bits(logits) == before && is_empty(&result))
 }
 
-/// The row stands between two good ones, whose answers are those they have alone.
+/// The row between two good ones, which must have the answers of single decodes.
 fn batch(s: &Handle, logits: &mut [f32], threads: u32) -> (u32, bool) {
     let (vocab, good) = (logits.len(), [Handle::new("draw", 1), Handle::new("draw", 2)]);
     let rows = [row(vocab, 1), logits.to_vec(), row(vocab, 2)].concat();
@@ -115,25 +115,25 @@ fn refused_everywhere(spoil: impl Fn(&mut [f32]), status: u32, message: &str) {
 }
 
 #[test]
-fn nan_is_refused() {
+fn nan_logit_is_refused() {
     refused_everywhere(|l| l[l.len() / 2] = f32::NAN, BREGMAN_INVALID_LOGITS, "is NaN: logits must be finite");
     refused_everywhere(|l| l[l.len() - 1] = -f32::NAN, BREGMAN_INVALID_LOGITS, "is NaN: logits must be finite");
     refused_everywhere(|l| l.fill(f32::NAN), BREGMAN_INVALID_LOGITS, "logit 0 is NaN");
 }
 
 #[test]
-fn infinity_is_refused() {
+fn infinite_logit_is_refused() {
     refused_everywhere(|l| l[0] = f32::INFINITY, BREGMAN_INVALID_LOGITS, "logit 0 is inf: logits must be finite");
 }
 
 #[test]
-fn a_row_without_a_token_is_refused() {
+fn row_without_a_finite_logit_is_refused() {
     refused_everywhere(|l| l.fill(f32::NEG_INFINITY), BREGMAN_EMPTY_SUPPORT, "no token can be sampled");
 }
 
-/// A banned token may be anything in the row: a mask takes its place.
+/// The logits of masked tokens are not read.
 #[test]
-fn what_is_masked_is_not_looked_at() {
+fn masked_logit_may_be_nan() {
     let sampler = Handle::new("draw", 1);
     let (mut logits, mut results) = (row(64, 1), [blank()]);
     (logits[5], logits[40]) = (f32::NAN, f32::INFINITY);
@@ -156,7 +156,7 @@ fn what_is_masked_is_not_looked_at() {
 }
 
 #[test]
-fn what_is_banned_by_a_bias_is_not_looked_at() {
+fn banned_logit_may_be_nan() {
     for (at, bad) in [(5, f32::NAN), (40, f32::INFINITY), (63, f32::NAN)] {
         for (name, face) in FACES {
             let (sampler, mut logits) = (Handle::new("temperature(0.8) | draw", 1), row(64, 1));
@@ -172,9 +172,9 @@ fn what_is_banned_by_a_bias_is_not_looked_at() {
     }
 }
 
-/// No memory stands behind these lengths, so they must be refused before anything is read.
+/// There is no memory of these lengths, so they must be refused before anything is read.
 #[test]
-fn lengths_are_checked_before_anything_is_read() {
+fn length_is_checked_before_anything_is_read() {
     let sampler = Handle::new("top_k(5) | draw", 2);
     let (mut logits, mut len, mut result) = (row(8, 1), 777, blank());
     for vocab in [0, i32::MAX as usize + 1, 1 << 40, isize::MAX as usize, usize::MAX] {
@@ -206,7 +206,7 @@ fn lengths_are_checked_before_anything_is_read() {
 }
 
 #[test]
-fn an_array_without_candidates_is_refused() {
+fn empty_candidate_array_is_refused() {
     let sampler = Handle::new("top_k(5) | draw", 2);
     let mut list = bregman_candidates { data: null_mut(), size: 0, selected: 5, sorted: 6 };
     // SAFETY: a live handle and an empty array.

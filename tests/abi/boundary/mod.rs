@@ -1,4 +1,4 @@
-//! What the C boundary does with arguments that are wrong: it says why, and changes nothing.
+//! Invalid arguments at the C boundary: a status, a message that says why, and nothing changed.
 
 mod answers;
 mod chains;

@@ -1,4 +1,4 @@
-//! Every pointer of every function, once NULL and once misaligned. The header's text says which there are.
+//! Every pointer of every function, once NULL and once misaligned. The list comes from the header.
 
 use crate::common::handle::{Handle, blank, row};
 use crate::header;
@@ -18,10 +18,10 @@ enum Bad {
 
 /// A call with one bad pointer.
 struct Call<'a> {
-    /// The parameter that gets it; none for a call that is all good.
+    /// The parameter that gets it; empty for a valid call.
     parameter: &'a str,
     bad: Bad,
-    /// How often the parameter was asked for.
+    /// How often the parameter was used.
     asked: Cell<usize>,
 }
 
@@ -105,7 +105,7 @@ impl World {
         format!("{logits:?} {lists} {len} {candidates:?} {list:?} {out:?} {stage:?} {text:?} {llama:?}")
     }
 
-    /// Calls `function` and gives its status; functions that return no status are said in one.
+    /// Calls `function` and returns its status, or one made of its answer where it returns none.
     fn call(&mut self, function: &str, call: &Call<'_>) -> u32 {
         let s = self.sampler.raw;
         let chain = CString::new(CHAIN).expect("no NUL");
@@ -291,7 +291,7 @@ const MAY_BE_NULL: [&str; 5] = [
 const OF_BYTES: [&str; 4] = ["chain", "error", "text", "llama_sampler_init"];
 
 #[test]
-fn every_function_works_when_all_is_good() {
+fn every_function_accepts_valid_pointers() {
     for function in header::functions() {
         let call = Call { parameter: "", bad: Bad::Null, asked: Cell::new(0) };
         assert_eq!(World::new().call(&function.name, &call), BREGMAN_OK, "{}", function.name);
@@ -299,7 +299,7 @@ fn every_function_works_when_all_is_good() {
 }
 
 #[test]
-fn every_pointer_of_every_function_is_checked() {
+fn every_function_refuses_null_and_misaligned_pointers() {
     let (mut checked, functions) = (0, header::functions());
     assert!(functions.len() > 20, "the header was not understood");
     for function in &functions {
@@ -319,7 +319,7 @@ fn refuses(function: &str, parameter: &str, bad: Bad) -> bool {
     let mut world = World::new();
     let before = world.seen();
     let call = Call { parameter, bad, asked: Cell::new(0) };
-    // A misaligned handle is quietly not freed: there is nowhere to say it.
+    // A misaligned handle is not freed; the function has no status to return.
     let fine = name == "bregman_sampler_free.sampler" || (bad == Bad::Null && MAY_BE_NULL.contains(&&*name));
     if bad == Bad::Misaligned && OF_BYTES.contains(&parameter) {
         return false;
@@ -332,7 +332,7 @@ fn refuses(function: &str, parameter: &str, bad: Bad) -> bool {
     }
     assert_eq!(status, BREGMAN_INVALID_ARGUMENT, "{name} {bad:?}");
     let result = world.result[0];
-    // A decode's result says that there is no token, if there is a place to say it.
+    // A decode writes a result without a token, if it can write one.
     let said = function == "bregman_decode" && parameter != "out";
     assert_eq!((result.token, result.status), if said { (-1, status) } else { (-7, 777) }, "{name} {bad:?}");
     let wrote_error = function.starts_with("bregman_sampler_new");

@@ -1,4 +1,4 @@
-//! Batches that are wrong, as a whole or in one row, and buffers that are too small.
+//! Invalid batches, invalid rows in batches, and buffers that are too small.
 
 use super::logits::is_empty;
 use crate::common::handle::{Handle, blank, row};
@@ -55,7 +55,7 @@ impl Rows {
     }
 }
 
-/// What the three rows give when nothing is wrong.
+/// The answers of three valid rows.
 fn good() -> [i32; ROWS] {
     let mut rows = Rows::new();
     assert_eq!(rows.decode(), BREGMAN_OK);
@@ -63,7 +63,7 @@ fn good() -> [i32; ROWS] {
 }
 
 #[test]
-fn a_batch_that_says_something_wrong_fails_in_every_row() {
+fn invalid_batch_struct_fails_every_row() {
     let odd = |at: usize| without_provenance(at);
     let words = [u32::MAX; ROWS];
     type Wrong<'a> = (&'a str, &'a dyn Fn(&mut bregman_batch), &'a str);
@@ -104,7 +104,7 @@ fn a_batch_that_says_something_wrong_fails_in_every_row() {
 }
 
 #[test]
-fn a_batch_that_cannot_be_read_writes_nothing() {
+fn unreadable_batch_struct_writes_nothing() {
     for size in [0, 1, 4, size_of::<bregman_batch>() as u32 - 1, 5000, u32::MAX] {
         let mut rows = Rows::new();
         rows.batch.struct_size = size;
@@ -120,7 +120,7 @@ fn a_batch_that_cannot_be_read_writes_nothing() {
 }
 
 #[test]
-fn a_larger_struct_is_taken_if_the_rest_is_zero() {
+fn larger_struct_is_accepted_if_the_rest_is_zero() {
     #[repr(C)]
     struct Later {
         batch: bregman_batch,
@@ -143,9 +143,9 @@ fn a_larger_struct_is_taken_if_the_rest_is_zero() {
     }
 }
 
-/// The failing rows say so, the good ones give what they give alone, and the call returns the first failure.
+/// Failing rows have a status, valid ones the answers of single decodes, and the call returns the first failure.
 #[test]
-fn a_row_fails_alone() {
+fn invalid_row_fails_alone() {
     let good = good();
     for threads in [1, 2] {
         let mut rows = Rows::new();
@@ -158,13 +158,13 @@ fn a_row_fails_alone() {
         assert_eq!(statuses, [BREGMAN_OK, BREGMAN_INVALID_LOGITS, BREGMAN_EMPTY_SUPPORT]);
         assert!(rows.samplers[1].error().starts_with("logit 5 is NaN") && rows.samplers[0].error().is_empty());
         assert!(rows.samplers[1].is_as_created() && rows.samplers[2].is_as_created());
-        // The good row went on, by one position.
+        // The valid row's sampler advanced by one position.
         assert!(!rows.samplers[0].is_as_created());
     }
 }
 
 #[test]
-fn a_mask_that_bans_all_fails_its_row() {
+fn mask_that_bans_all_fails_its_row() {
     let mut rows = Rows::new();
     // One word a row: the tokens from 32 on are banned.
     let mask = [1 << 7, 0, u32::MAX];
@@ -178,7 +178,7 @@ fn a_mask_that_bans_all_fails_its_row() {
 }
 
 #[test]
-fn a_sampler_that_stands_twice_is_decoded_once() {
+fn sampler_given_twice_is_decoded_once() {
     let good = good();
     for threads in [1, 4] {
         let mut rows = Rows::new();
@@ -188,7 +188,7 @@ fn a_sampler_that_stands_twice_is_decoded_once() {
         assert_eq!(rows.tokens(), [good[0], good[1], -1]);
         assert!(rows.results[2].status == BREGMAN_INVALID_ARGUMENT && is_empty(&rows.results[2]));
         assert_eq!(rows.samplers[0].error(), "the sampler is in the batch twice");
-        // It went on by one position, and can be used again.
+        // It advanced by one position, and can be used again.
         let (once, logits) = (Handle::new(CHAIN, 0), row(VOCAB, 77));
         once.decode(&rows.logits[..VOCAB]);
         assert_eq!(rows.samplers[0].decode(&logits).token, once.decode(&logits).token);
@@ -196,7 +196,7 @@ fn a_sampler_that_stands_twice_is_decoded_once() {
 }
 
 #[test]
-fn a_sampler_that_is_none_fails_its_row() {
+fn null_sampler_fails_its_row() {
     let good = good();
     for bad in [null_mut(), without_provenance::<bregman_sampler>(0x1001).cast_mut()] {
         let mut rows = Rows::new();
@@ -208,7 +208,7 @@ fn a_sampler_that_is_none_fails_its_row() {
 }
 
 #[test]
-fn a_chain_without_a_drawing_stage_gives_no_token() {
+fn chain_without_drawing_stage_is_unsupported() {
     let (sampler, logits) = (Handle::new("temperature(0.5) | top_k(3)", 1), row(VOCAB, 1));
     let result = sampler.decode(&logits);
     assert!(result.status == BREGMAN_UNSUPPORTED && is_empty(&result));
@@ -221,7 +221,7 @@ fn a_chain_without_a_drawing_stage_gives_no_token() {
 }
 
 #[test]
-fn half_precision_begins_at_any_even_address() {
+fn half_precision_rows_need_two_byte_alignment() {
     for (dtype, one) in [(BREGMAN_F16, 0x3c00u16), (BREGMAN_BF16, 0x3f80)] {
         let mut halves = vec![0u16; ROWS * VOCAB + 1];
         halves[1 + VOCAB + 9] = one;
@@ -235,7 +235,7 @@ fn half_precision_begins_at_any_even_address() {
 }
 
 #[test]
-fn buffers_that_are_too_small_are_told_how_large_to_be() {
+fn small_buffer_returns_the_needed_length() {
     let (sampler, logits) = (Handle::new("top_k(10) | draw", 1), row(VOCAB, 1));
     for capacity in 0..=12 {
         let (mut ids, mut probs, mut len) = ([-5; 12], [-5.0f32; 12], 777);
@@ -256,9 +256,9 @@ fn buffers_that_are_too_small_are_told_how_large_to_be() {
     assert!(sampler.is_as_created());
 }
 
-/// The last position there is: the next one is the first again, and nothing overflows.
+/// After the last position comes the first; nothing overflows.
 #[test]
-fn the_position_wraps() {
+fn position_wraps_around() {
     let (a, b, logits) = (Handle::new(CHAIN, 1), Handle::new(CHAIN, 1), row(VOCAB, 1));
     // SAFETY: a live handle.
     assert_eq!(unsafe { bregman_sampler_reseed(a.raw, 1, u64::MAX) }, BREGMAN_OK);
