@@ -122,7 +122,7 @@ func TestStructsHaveTheHeadersFields(t *testing.T) {
 			"struct_size": "", "dtype": "", "logits": "F32", "rows": "", "row_stride": "Stride",
 		}},
 		{reflect.TypeFor[Stage](), reflect.TypeFor[header.Stage](), map[string]string{
-			"struct_size": "", "parameter_count": "", "parameter_size": "",
+			"struct_size": "", "reserved": "", "parameter_count": "", "parameter_size": "",
 		}},
 		{reflect.TypeFor[Parameter](), reflect.TypeFor[header.Parameter](), map[string]string{"default_value": "Default"}},
 	} {

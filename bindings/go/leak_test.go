@@ -41,7 +41,7 @@ func grow(t *testing.T, warm, n int, round func()) int {
 	return resident(t) - before
 }
 
-// A sampler that has decoded holds tens of kilobytes: a leak of one in a thousand, or of 20 bytes in each, is detected.
+// Growth that is allowed over 100 000 samplers: a leak of 20 bytes in each is detected.
 const allowed = 2 << 20
 
 func TestCreateDecodeCloseKeepsMemoryConstant(t *testing.T) {

@@ -14,14 +14,14 @@ namespace Bregman.Tests
             float[] logits = { 2, -1, 0.5f, 3, 1 };
             using (var sampler = new Sampler("penalties(repeat=2, frequency=0.25, presence=0.5, scope=all)", 0))
             {
-                Check.SameSequence(Softmax(2, -1, 0.5, 3, 1), Law(sampler, logits), "without a history");
+                Check.SameSequence(Softmax(2, -1, 0.5, 3, 1), Distribution(sampler, logits), "without a history");
                 sampler.Accept(new[] { 3, 0, 3 });
                 sampler.Accept(1);
                 // Divided if positive, otherwise multiplied; then minus 0.25 per occurrence and 0.5 for any.
                 Check.SameSequence(
-                    Softmax(2 / 2.0 - 0.75, -1 * 2 - 0.75, 0.5, 3 / 2.0 - 1, 1), Law(sampler, logits), "four tokens");
+                    Softmax(2 / 2.0 - 0.75, -1 * 2 - 0.75, 0.5, 3 / 2.0 - 1, 1), Distribution(sampler, logits), "four tokens");
                 sampler.Reset();
-                Check.SameSequence(Softmax(2, -1, 0.5, 3, 1), Law(sampler, logits), "a reset forgets them");
+                Check.SameSequence(Softmax(2, -1, 0.5, 3, 1), Distribution(sampler, logits), "a reset forgets them");
             }
         }
 
@@ -139,7 +139,7 @@ namespace Bregman.Tests
         }
 
         /// <summary>Probabilities by token, in millionths.</summary>
-        private static int[] Law(Sampler sampler, float[] logits)
+        private static int[] Distribution(Sampler sampler, float[] logits)
         {
             return sampler.Distribution(logits).OrderBy(e => e.Token).Select(e => Millionths(e.Probability)).ToArray();
         }

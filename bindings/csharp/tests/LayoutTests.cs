@@ -107,7 +107,7 @@ namespace Bregman.Tests
             values["BREGMAN_ABI_VERSION"] = (uint)version.GetValue(null);
             Add<Status>(values, "");
             Add<LogitFormat>(values, "");
-            Add<ParameterKind>(values, "");
+            Add<ParameterKind>(values, "KIND_");
             Add<LogProbabilitySource>(values, "");
             values["BREGMAN_WANT_KEPT_MASS"] = (ulong)DecodeFlags.KeptMass;
             values["BREGMAN_WANT_MODEL_LOGPROB"] = (ulong)DecodeFlags.ModelLogProbability;

@@ -17,7 +17,7 @@ namespace Bregman.Tests
             Check.Refused(Status.InvalidChain, () => new Sampler("", 0));
             Check.Refused(Status.InvalidChain, () => new Sampler("top_k(-1)", 0));
             Check.Refused(Status.Unsupported, () => new Sampler("bregman(alpha=100, k=5)", 0));
-            Check.Refused(Status.InvalidArgument, () => new Sampler(new string('x', 100000), 0));
+            Check.Refused(Status.InvalidChain, () => new Sampler(new string('x', 100000), 0));
             Check.Refused(Status.InvalidChain, () => new Sampler("größer(ß=1) | draw", 0));
             Check.Throws<ArgumentNullException>(() => new Sampler(null, 0));
             Check.Throws<ArgumentException>(() => new Sampler("greedy\0| draw", 0));

@@ -42,7 +42,7 @@ namespace Bregman
         /// <remarks>
         /// Such a stage works only where this library draws (<see cref="Sampler.Decode(float[], DecodeFlags, uint[])"/>), not
         /// where the host draws from the result of <see cref="Sampler.Process(float[])"/>; seed, position and history do not
-        /// resume it. For a macro, whether one of the stages that it can stand for learns; <see cref="Sampler.Describe"/> shows
+        /// resume it. For a macro, whether one of the stages that it can stand for learns; <see cref="Sampler.Describe()"/> shows
         /// the stages of a given chain.
         /// </remarks>
         public bool Learns { get; }
