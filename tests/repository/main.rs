@@ -3,6 +3,7 @@
 mod citations;
 mod decoders;
 mod header;
+mod layers;
 mod links;
 mod map;
 mod mathematics;
