@@ -89,7 +89,7 @@ impl Uses {
         }
     }
 
-    /// Paths in what a macro is given, which is no syntax yet.
+    /// Paths from the crate's root in what a macro is given, which is no syntax yet: what `super` is there is not known.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = vec![];
         for token in tokens {
@@ -97,14 +97,20 @@ impl Uses {
                 TokenTree::Ident(name) => path.push(name.to_string()),
                 TokenTree::Punct(p) if p.as_char() == ':' => {}
                 other => {
-                    self.path(&std::mem::take(&mut path));
+                    self.path_from_root(&std::mem::take(&mut path));
                     if let TokenTree::Group(group) = other {
                         self.tokens(group.stream());
                     }
                 }
             }
         }
-        self.path(&path);
+        self.path_from_root(&path);
+    }
+
+    fn path_from_root(&mut self, path: &[String]) {
+        if path.first().is_some_and(|first| first == "crate") {
+            self.path(path);
+        }
     }
 }
 
@@ -124,6 +130,12 @@ impl<'ast> Visit<'ast> for Uses {
         if !is_for_tests(attributes) {
             visit::visit_item(self, item);
         }
+    }
+
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        self.module.push(item.ident.to_string());
+        visit::visit_item_mod(self, item);
+        self.module.pop();
     }
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
