@@ -34,9 +34,9 @@ fn by_id(mut entries: Vec<(i32, f64)>) -> Vec<(i32, f64)> {
 }
 
 /// Passes if `ours` is one of the distributions that coins may lead to; `None` stands for an empty one.
-fn compare(ours: Option<&[(i32, f64)]>, plain: &[Distribution]) -> Result<(), TestCaseError> {
+fn compare(ours: Option<&[(i32, f64)]>, plain: &[Distribution], least: f64) -> Result<(), TestCaseError> {
     let ours = ours.unwrap_or(&[]);
-    let mut differences = plain.iter().map(|plain| plain.differs_from(ours)).collect::<Vec<_>>();
+    let mut differences = plain.iter().map(|plain| plain.differs_from(ours, least)).collect::<Vec<_>>();
     let same = differences.iter().any(Option::is_none);
     prop_assert!(same, "{}", differences.pop().flatten().unwrap_or_default());
     Ok(())
@@ -53,7 +53,7 @@ fn random_chains_match_their_definitions() {
             let plain = Plain::new(&steps, &tokens).certain(&with_ids(&row));
             if let Some(plain) = &plain {
                 let ours = distribution(&mut sampler(&steps, &tokens), &row);
-                compare(ours.as_deref(), plain)?;
+                compare(ours.as_deref(), plain, 0.0)?;
             }
             for step in steps.iter().filter(|step| !step.is_off()) {
                 counts.borrow_mut().entry(step.definition.stage).or_default()[usize::from(plain.is_some())] += 1;
@@ -80,7 +80,7 @@ fn each_stage_alone_matches_its_definition() {
             let (row, steps) = (recipe.make(), [step]);
             if let Some(plain) = Plain::new(&steps, &tokens).certain(&with_ids(&row)) {
                 let ours = distribution(&mut sampler(&steps, &tokens), &row);
-                compare(ours.as_deref(), &plain)?;
+                compare(ours.as_deref(), &plain, 0.0)?;
                 compared.set(compared.get() + 1);
             }
             Ok(())
@@ -106,13 +106,14 @@ fn drawing_stages_match_their_definitions_and_learn() {
             let learning = last.definition.draws.as_ref().expect("a drawing stage");
             let mut state = (learning.initial)(&last.given);
             let mut sampler = sampler(&steps, &tokens);
-            for recipe in rows {
+            // What a stage has learnt is as exact as the sums in f32 that it learnt from.
+            for (recipe, least) in rows.into_iter().zip(std::iter::once(0.0).chain(std::iter::repeat(1e-5))) {
                 let row = recipe.make();
                 let chain = Plain { steps: &steps, tokens: &tokens, state: Some(state) };
                 let Some(plain) = chain.certain(&with_ids(&row)) else { return Ok(()) };
                 let before = Plain { steps: &steps[..steps.len() - 1], ..chain }.distributions(&with_ids(&row));
                 let ours = distribution(&mut sampler, &row);
-                compare(ours.as_deref(), &plain)?;
+                compare(ours.as_deref(), &plain, least)?;
                 let Some(ours) = ours else { return Ok(()) };
                 let want = Want { accept: true, ..Want::default() };
                 let token = sampler.decode(Row::from_f32(&row).unwrap(), want).expect("some token is left");
@@ -328,7 +329,7 @@ proptest! {
         let steps = [self::steps(&format!("temperature({t})")), steps.into_iter().take(2).collect()].concat();
         if let Some(plain) = Plain::new(&steps, &tokens).certain(&with_ids(&row)) {
             let ours = distribution(&mut sampler(&steps, &tokens), &row);
-            compare(ours.as_deref(), &plain)?;
+            compare(ours.as_deref(), &plain, 0.0)?;
         }
     }
 }

@@ -45,7 +45,7 @@ pub static DECODERS: &[Definition] = &[
             let (off, keep) = (value("k", Just(0)), value("ties", Just("keep")));
             prop_oneof![
                 6 => of("top_k", [sized(size()), ties(), limits()]),
-                3 => of("top_k", [value("k", 1usize..300), keep]),
+                3 => of("top_k", [value("k", 1usize..300), keep, limits()]),
                 1 => of("top_k", [off, ties()]),
             ]
             .boxed()
@@ -53,7 +53,11 @@ pub static DECODERS: &[Definition] = &[
         is_off: |given| given.maybe_count("k") == Some(0) || keeps_all(given),
         apply: |given, distribution, moment| {
             if given.text("ties") == "keep" {
-                distribution.keep_first_with_equals(given.count("k"));
+                let k_max = given.maybe_count("k_max").unwrap_or(usize::MAX);
+                distribution.keep_first_with_equals(given.count("k").clamp(given.count("k_min"), k_max));
+                if distribution.len() > k_max {
+                    distribution.keep_first(k_max);
+                }
             } else {
                 decode(given, distribution, moment.moved);
             }

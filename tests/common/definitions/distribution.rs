@@ -32,9 +32,9 @@ pub struct Distribution {
     pub is_ordered: bool,
     /// Whether tokens stand in the order of the row's logits.
     pub is_monotone: bool,
-    /// Whether a stage computed the weights anew, so that the library's logits have another zero (see [`Self::edit`]).
-    zero_moved: bool,
-    /// Whether the library's answer cannot be told from the definitions.
+    /// Whether a stage computed the weights anew: the library's row has the log-weights then, and not the logits.
+    is_reshaped: bool,
+    /// Whether rounding decides what is right.
     is_undecided: bool,
 }
 
@@ -50,7 +50,7 @@ impl Distribution {
             noise: 0.0,
             is_ordered: true,
             is_monotone: true,
-            zero_moved: false,
+            is_reshaped: false,
             is_undecided: false,
         };
         new.weigh_by_logits();
@@ -144,8 +144,8 @@ impl Distribution {
     }
 
     /// What tokens and probabilities have that this distribution has not: the tokens, their order (unless f32 may decide
-    /// it), or a probability that is off by more than the tolerance.
-    pub fn differs_from(&self, ours: &[(i32, f64)]) -> Option<String> {
+    /// it), or a probability that is off by more than the tolerance, which is `least` at least.
+    pub fn differs_from(&self, ours: &[(i32, f64)], least: f64) -> Option<String> {
         let (mut ours, mut theirs) = (ours.to_vec(), self.entries());
         if !self.is_ordered {
             ours.sort_by_key(|e| e.0);
@@ -155,7 +155,7 @@ impl Distribution {
         if ids(&ours) != ids(&theirs) {
             return Some(format!("tokens {:?}, by definition {:?}", ids(&ours), ids(&theirs)));
         }
-        let tolerance = self.tolerance()?;
+        let tolerance = self.tolerance()?.max(least);
         let is_off = |((_, p), (_, q)): &(&(i32, f64), &(i32, f64))| (p - q).abs() > tolerance;
         let ((id, p), (_, q)) = ours.iter().zip(&theirs).find(is_off)?;
         Some(format!("token {id} has probability {p}, by definition {q} with a tolerance of {tolerance}"))
@@ -258,7 +258,7 @@ impl Distribution {
         if self.whole.is_none() {
             self.close();
         }
-        (self.is_ordered, self.is_monotone, self.zero_moved) = (false, false, true);
+        (self.is_ordered, self.is_monotone, self.is_reshaped) = (false, false, true);
     }
 
     /// Keeps the first tokens and gives them these probabilities: the logits are their logarithms from now on.
@@ -269,7 +269,7 @@ impl Distribution {
         for (t, p) in self.tokens.iter_mut().zip(p_hat) {
             (t.x, t.logit) = (p.ln() - p_hat[0].ln(), p.ln());
         }
-        self.zero_moved = false;
+        self.is_reshaped = false;
     }
 
     /// To be called where a stage uses a sum over the whole row, which the library adds up in f32.
@@ -284,27 +284,23 @@ impl Distribution {
     }
 
     /// Gives some tokens another logit; -infinity bans.
-    ///
-    /// `from_zero` says that zero matters to the change, as it does to a division. After a stage that computed weights
-    /// anew the library's logits have another zero than the definitions say, so such a change is not compared there.
-    pub fn edit(&mut self, from_zero: bool, change: impl Fn(i32, f64) -> Option<f64>) {
+    pub fn edit(&mut self, change: impl Fn(i32, f64) -> Option<f64>) {
         let changes: BTreeMap<i32, f64> =
             self.tokens.iter().filter_map(|t| Some((t.id, change(t.id, t.logit)?))).collect();
         if changes.is_empty() {
             return;
         }
-        self.is_undecided |= from_zero && self.zero_moved;
         for t in self.tokens.iter_mut().filter(|t| changes.contains_key(&t.id)) {
             let before = std::mem::replace(&mut t.logit, changes[&t.id]);
             if self.whole.is_some() && t.logit > f64::NEG_INFINITY {
                 // The row is in f32, and only a ban bans.
                 let raw = ((t.logit / self.scale) as f32).clamp(f32::MIN, f32::MAX);
-                t.logit = if self.zero_moved { t.logit } else { f64::from(raw) * self.scale };
+                t.logit = if self.is_reshaped { t.logit } else { f64::from(raw) * self.scale };
             }
             t.x += t.logit - before;
         }
         self.tokens.retain(|t| t.logit > f64::NEG_INFINITY);
-        if self.zero_moved {
+        if self.is_reshaped {
             self.sort();
             self.rebase();
         } else {

@@ -21,7 +21,7 @@ pub static EDITS: &[Definition] = &[
             let biases: Vec<(i32, f32)> =
                 pairs.map(|(token, bias)| (token.parse().expect("a token"), bias.parse().expect("a bias"))).collect();
             let bias_of = |token| biases.iter().find(|(own, _)| *own == token).map(|(_, bias)| f64::from(*bias));
-            distribution.edit(false, |token, logit| Some(logit + bias_of(token)?));
+            distribution.edit(|token, logit| Some(logit + bias_of(token)?));
         },
         draws: None,
     },
@@ -35,7 +35,7 @@ pub static EDITS: &[Definition] = &[
                 let after = [&history[..], &[token]].concat();
                 words.iter().any(|word| after.ends_with(word))
             };
-            distribution.edit(false, |token, _| completes(token).then_some(f64::NEG_INFINITY));
+            distribution.edit(|token, _| completes(token).then_some(f64::NEG_INFINITY));
         },
         draws: None,
     },
@@ -46,7 +46,7 @@ pub static EDITS: &[Definition] = &[
         apply: |given, distribution, moment| {
             let is_short = tokens_in_scope(given, moment).len() < given.count("n");
             let stop = given.tokens("stop");
-            distribution.edit(false, |token, _| (is_short && stop.contains(&token)).then_some(f64::NEG_INFINITY));
+            distribution.edit(|token, _| (is_short && stop.contains(&token)).then_some(f64::NEG_INFINITY));
         },
         draws: None,
     },
@@ -60,7 +60,7 @@ pub static EDITS: &[Definition] = &[
                 let after = [&history[..], &[token]].concat();
                 after.len() > n && after.windows(n).rev().skip(1).any(|gram| *gram == after[after.len() - n..])
             };
-            distribution.edit(false, |token, _| repeats(token).then_some(f64::NEG_INFINITY));
+            distribution.edit(|token, _| repeats(token).then_some(f64::NEG_INFINITY));
         },
         draws: None,
     },
@@ -79,7 +79,7 @@ pub static EDITS: &[Definition] = &[
         apply: |given, distribution, moment| {
             let [repeat, frequency, presence] = ["repeat", "frequency", "presence"].map(|name| given.number(name));
             let history = tokens_in_scope(given, moment);
-            distribution.edit(repeat != 1.0, |token, logit| {
+            distribution.edit(|token, logit| {
                 let times = history.iter().filter(|seen| **seen == token).count();
                 let divided = if logit > 0.0 { logit / repeat } else { logit * repeat };
                 (times > 0).then_some(divided - (frequency * times as f64 + presence))
@@ -90,7 +90,7 @@ pub static EDITS: &[Definition] = &[
     Definition {
         stage: "dry",
         parameters: || {
-            let base = prop_oneof![1 => Just(1.0), 4 => 1.0..3.0f64, 1 => power_of_ten(0.5, 6.0)];
+            let base = prop_oneof![1 => Just(1.0), 1 => Just(2.0), 4 => 1.0..3.0f64, 1 => power_of_ten(0.5, 6.0)];
             of(
                 "dry",
                 [
@@ -106,9 +106,9 @@ pub static EDITS: &[Definition] = &[
         apply: |given, distribution, moment| {
             let (base, allowed) = (given.number("base"), given.count("allowed"));
             let (history, breakers) = (tokens_in_scope(given, moment), given.sequences("breakers"));
-            // The power stays finite in f32.
-            let most = if base > 1.000_001 { (88.722_839_1 / base.ln()) as usize } else { usize::MAX };
-            distribution.edit(false, |token, logit| {
+            // The power stays finite in f32, in which llama.cpp computes the limit: 128 at base 2.
+            let most = if base > 1.000_001 { (f32::MAX.ln() / base.ln() as f32) as usize } else { usize::MAX };
+            distribution.edit(|token, logit| {
                 let length = longest_repetition(token, &history, &breakers).filter(|&length| length >= allowed)?;
                 let exponent = (length - allowed).min(most).min(i32::MAX as usize) as i32;
                 Some(logit - given.number("multiplier") * base.powi(exponent))
