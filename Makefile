@@ -11,7 +11,7 @@ demo:
 test:
 	@ci/test.sh $(TEST)
 
-# On processors that this machine is not: x86 without AVX, with AVX2 alone, and 64-bit ARM, under QEMU.
+# On emulated processors: x86 without AVX, with AVX2 only, and 64-bit ARM, under QEMU.
 test-emulated:
 	@ci/levels.sh
 
@@ -43,14 +43,14 @@ instructions:
 memory:
 	@ci/memory.sh $(MEMORY)
 
-# For C and C++, below PREFIX (/usr/local): libraries, headers, pkg-config, CMake. DESTDIR, LIBDIR and INCLUDEDIR are heard, too.
+# For C and C++, below PREFIX (/usr/local): libraries, headers, pkg-config, CMake. DESTDIR, LIBDIR and INCLUDEDIR work as well.
 install:
 	@ci/install.sh
 
 uninstall:
 	@ci/install.sh --uninstall
 
-# include/bregman.h from src/ffi, and the copy that the Go module carries.
+# include/bregman.h from src/ffi, and the Go module's copy of it.
 header:
 	BREGMAN_WRITE_HEADER=1 cargo test --quiet --test repository header::
 	cp include/bregman.h bindings/go/internal/native/bregman.h

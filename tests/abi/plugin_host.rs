@@ -88,7 +88,7 @@ fn plugin_host_refuses_invalid_options() {
         ("--samplers br-draw --tokens 0", "--tokens takes a whole number from 1"),
         // Errors that only the library can find.
         ("--samplers br-bregman,br-draw --br-bregman-k 3 --br-bregman-alpha 100", "the primal takes 0.05 to 64, or inf"),
-        ("--samplers br-temperature,br-draw --br-temperature-t 1e-9", "must be 0 or at least 0.000001"),
+        ("--samplers br-temperature,br-draw --br-temperature-t 1e-9", "must be 0 or at least 1e-6"),
     ];
     for (arguments, message) in cases {
         let (status, said) = complains(&library, &arguments.split_whitespace().collect::<Vec<_>>());

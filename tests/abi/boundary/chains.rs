@@ -49,7 +49,7 @@ fn invalid_chain_text_is_explained() {
         ("temperature(-0.1)", "stage 1, `temperature`: parameter `t` must be a number in [0, 1000000], got `-0.1`"),
         ("temperature(nan)", "parameter `t` must be a number in [0, 1000000], got `nan`"),
         ("temperature(inf)", "parameter `t` must be a number in [0, 1000000], got `inf`"),
-        ("temperature(1e-7)", "parameter `t` must be 0 or at least 0.000001, got `0.0000001`"),
+        ("temperature(1e-7)", "parameter `t` must be 0 or at least 1e-6, got `0.0000001`"),
         ("top_p(1.01)", "stage 1, `top_p`: parameter `p` must be a number in [0, 1], got `1.01`"),
         ("top_p(a lot)", "parameter `p` must be a number in [0, 1], got `a lot`"),
         ("min_p(-1)", "stage 1, `min_p`: parameter `p` must be a number in [0, 1], got `-1`"),

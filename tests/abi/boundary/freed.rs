@@ -9,16 +9,25 @@ use std::ptr::null_mut;
 /// What the callbacks of φ(x) = x²/2 free when they are called next.
 type ToFree = Cell<*mut bregman_sampler>;
 
-unsafe extern "C" fn phi(user: *mut c_void, x: *const f64, out: *mut f64, n: usize) {
-    // SAFETY: `user` is the cell of the test, whose handle is freed once.
+/// # Safety
+/// `user` is the cell of the test.
+unsafe fn free_next(user: *mut c_void) {
+    // SAFETY: the cell, whose handle is freed once.
     unsafe { bregman_sampler_free((*user.cast::<ToFree>()).replace(null_mut())) };
+}
+
+unsafe extern "C" fn phi(user: *mut c_void, x: *const f64, out: *mut f64, n: usize) {
+    // SAFETY: the cell of the test.
+    unsafe { free_next(user) };
     for i in 0..n {
         // SAFETY: both vectors have n elements.
         unsafe { *out.add(i) = *x.add(i) * *x.add(i) / 2.0 };
     }
 }
 
-unsafe extern "C" fn same(_: *mut c_void, x: *const f64, out: *mut f64, n: usize) {
+unsafe extern "C" fn same(user: *mut c_void, x: *const f64, out: *mut f64, n: usize) {
+    // SAFETY: the cell of the test.
+    unsafe { free_next(user) };
     // SAFETY: both vectors have n elements.
     unsafe { std::ptr::copy_nonoverlapping(x, out, n) };
 }
