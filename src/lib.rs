@@ -73,6 +73,13 @@ pub fn simd_levels() -> Vec<&'static str> {
     vocab::levels().iter().map(|kernels| kernels.level.to_str().unwrap_or_default()).collect()
 }
 
+/// The number of logits that passes on this thread have read since the last call. With debug assertions only, for tests.
+#[cfg(debug_assertions)]
+#[doc(hidden)]
+pub fn take_logits_read() -> u64 {
+    vocab::take_logits_read()
+}
+
 /// The README's Rust example, compiled and run with the documentation tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -88,8 +88,8 @@ impl Chain {
             context.stage = *at;
             stage.transform(dist, context)?;
         }
-        // Without a drawing stage the totals may not be needed at all.
-        dist.read(FirstPass::Maxima)
+        // A drawing stage that changed the logits draws from all of them next; without one the totals may not be needed.
+        dist.read(if self.draws { FirstPass::TotalAndMin } else { FirstPass::Maxima })
     }
 
     /// The draw of the last stage, if it is one that draws, and what it has learnt by that.

@@ -54,7 +54,7 @@ pub(crate) trait Stage: Send + Sync {
     /// the row computes. None if it needs nothing but each logit on its own: then the row is not read for it.
     ///
     /// Too little is found by another pass when it is needed: the same answer for twice the time. Too much makes the
-    /// pass slower. `tests/row_reads` counts the passes of every stage.
+    /// pass slower. `tests/definitions/row_reads.rs` counts the passes of every stage.
     fn first_pass(&self) -> Option<FirstPass>;
 
     /// Changes the distribution; takes no token and consumes no randomness that a drawing stage uses.

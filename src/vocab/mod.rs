@@ -44,6 +44,8 @@ pub(crate) use kernels::prefix::PrefixSum;
 pub(crate) use kernels::ranked::RankedToken;
 pub(crate) use kernels::words::NoiseWords;
 pub(crate) use row::BlockBuffer;
+#[cfg(debug_assertions)]
+pub(crate) use row::take_logits_read;
 pub(crate) use sums::TILE;
 pub(crate) use weighted::SearchTarget;
 

@@ -15,6 +15,25 @@ impl BlockBuffer {
     }
 }
 
+#[cfg(debug_assertions)]
+thread_local! {
+    /// Logits that this thread's passes have read, for the test that holds stages to the passes that they need.
+    static READ: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+fn count_read(logits: usize) {
+    #[cfg(debug_assertions)]
+    READ.set(READ.get() + logits as u64);
+    #[cfg(not(debug_assertions))]
+    let _ = logits;
+}
+
+/// The number of logits that this thread's passes have read since the last call.
+#[cfg(debug_assertions)]
+pub(crate) fn take_logits_read() -> u64 {
+    READ.take()
+}
+
 impl<'a> Row<'a> {
     /// The blocks of candidates that have an edited token, each with its first position; none if the row is not one of
     /// candidates.
@@ -58,6 +77,7 @@ impl<'a> Row<'a> {
         let mut block = blocks.start;
         while block < blocks.end {
             let run = self.run(block, blocks.end - block, buffer);
+            count_read(run.len());
             visit(block, run);
             block += run.blocks();
         }
@@ -74,6 +94,7 @@ impl<'a> Row<'a> {
             let first = first as usize;
             let run = self.run(first, self.blocks() - first, buffer);
             let here = blocks.partition_point(|&block| (block as usize) < first + run.blocks());
+            count_read(here * BLOCK);
             visit(first, run, &blocks[..here]);
             blocks = &blocks[here..];
         }

@@ -12,6 +12,7 @@ mod history;
 mod numbers;
 mod pipeline;
 mod properties;
+mod row_reads;
 mod stages;
 mod transformers;
 mod transformers_history;
