@@ -14,8 +14,8 @@ pub enum Values<'a> {
     F16(&'a [u16]),
     /// bfloat16, as bits.
     Bf16(&'a [u16]),
-    /// The logits of an engine's candidates. Index `i` stands for the i-th candidate whatever its id; probabilities are
-    /// not read.
+    /// The logits of an engine's candidates. Index `i` is the i-th candidate, regardless of its id; probabilities are not
+    /// read.
     Candidates(&'a [Candidate]),
 }
 

@@ -263,7 +263,7 @@ impl Solver for Primal {
         Some(self.t)
     }
 
-    /// docs/mathematics.md, 5, bound 4, which says something for α < 1.
+    /// docs/mathematics.md, 5, bound 4. It is void for α >= 1.
     fn kept_floor(&self, p_1: f64) -> Option<f64> {
         let b = self.family.b;
         if b >= 0.0 {

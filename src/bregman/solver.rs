@@ -33,8 +33,7 @@ pub(super) trait Solver: Send + Sync {
         0.5
     }
 
-    /// Bound 4: the probability that every kept token but the first exceeds, given the first's; None if the bound says
-    /// nothing.
+    /// Bound 4: the probability that every kept token but the first exceeds, given the first's; None if the bound is void.
     fn kept_floor(&self, p_1: f64) -> Option<f64> {
         let _ = p_1;
         None

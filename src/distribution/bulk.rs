@@ -160,18 +160,14 @@ mod tests {
     use super::super::{DistributionScratch, Edge, Entry};
     use super::*;
     use crate::logits::Row;
+    use crate::testing::Lcg;
     use crate::vocab::{FirstPass, levels};
 
     const ONE: Least = Least { tokens: 1, ties: Ties::Exact };
 
     fn noise(n: usize, seed: u64) -> Vec<f64> {
-        let mut state = seed;
-        (0..n)
-            .map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (state >> 11) as f64 / 2f64.powi(53)
-            })
-            .collect()
+        let mut random = Lcg::new(seed);
+        (0..n).map(|_| random.unit()).collect()
     }
 
     /// Rows whose heads are long: flat, sloping, with many ties, with a spike, a few values, all equal, large.

@@ -58,14 +58,12 @@ fn by_logit(hits: &mut [RankedToken], spare: &mut Vec<RankedToken>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Lcg;
 
     #[test]
     fn radix_sort_equals_std_sort() {
-        let mut state = 3u64;
-        let mut next = move || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 40) as u32
-        };
+        let mut random = Lcg::new(3);
+        let mut next = move || (random.next_u64() >> 40) as u32;
         let mut spare = vec![];
         for n in [0, 1, 1023, 1024, 5000, 70_000] {
             for spread in [1.0, 1e-3, 1e20] {

@@ -9,10 +9,10 @@ pub(crate) struct TokenCount {
     pub(crate) count: u32,
 }
 
-/// From so many changes on, merging them in order is cheaper than finding the place of each.
+/// From this many pending changes on, one merge is cheaper than a binary search for each.
 const MANY: usize = 32;
 
-/// Changes that wait at the most, and no fewer than there are distinct tokens: then merging them costs little for each.
+/// The limit on pending changes, or the number of distinct tokens if that is larger: a merge then costs little per change.
 const MOST_PENDING: usize = 4096;
 
 #[derive(Clone)]
@@ -20,7 +20,7 @@ pub(super) struct Counts {
     scope: Scope,
     /// In ascending order of token.
     seen: Vec<TokenCount>,
-    /// Tokens that came (1) or went (-1) since `seen` was brought up to date, in order.
+    /// Tokens that entered (1) or left (-1) the scope since `seen` was updated, in order.
     pending: Vec<(u32, i32)>,
 }
 
@@ -33,7 +33,7 @@ impl Counts {
         self.scope
     }
 
-    /// The tokens with their counts, as [`Counts::settle`] left them.
+    /// The tokens with their counts, after [`Counts::settle`].
     pub(super) fn tokens(&self) -> &[TokenCount] {
         debug_assert!(self.pending.is_empty(), "counts are settled before a row");
         &self.seen
@@ -69,7 +69,7 @@ impl Counts {
         self.pending.extend(tokens.iter().map(|&token| (token as u32, 1)));
     }
 
-    /// Brings the counts up to date.
+    /// Applies the pending changes.
     pub(super) fn settle(&mut self) {
         if self.pending.len() < MANY {
             let Self { seen, pending, .. } = self;
@@ -79,7 +79,7 @@ impl Counts {
         }
     }
 
-    /// All pending changes at once, in time linear in the number of distinct tokens.
+    /// Applies all pending changes in one pass over the distinct tokens.
     fn merge(&mut self) {
         let Self { seen, pending, .. } = self;
         pending.sort_unstable_by_key(|change| change.0);
@@ -106,7 +106,7 @@ impl Counts {
     }
 }
 
-/// Counts one token that came or went.
+/// Applies one change.
 fn count_one(seen: &mut Vec<TokenCount>, token: u32, change: i32) {
     match seen.binary_search_by_key(&token, |s| s.token) {
         Ok(at) if change < 0 && seen[at].count == 1 => {

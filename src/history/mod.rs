@@ -4,15 +4,18 @@
 //! |---|---|
 //! | `counts.rs` | how often each token occurs, kept up to date as tokens are accepted |
 //! | `edit.rs` | changes of single tokens' logits, the output of those stages |
+//! | `breakers.rs` | the sequences that break a repetition off |
 //! | `repeats.rs` | earlier occurrences of the end of the history |
 
+mod breakers;
 mod counts;
 mod edit;
 mod repeats;
 
+pub(crate) use breakers::Breakers;
 pub(crate) use counts::TokenCount;
 pub(crate) use edit::{Edit, find_edit, merge};
-pub(crate) use repeats::{Breakers, continuations, repetitions};
+pub(crate) use repeats::{continuations, repetitions};
 
 use crate::error::{Error, Result};
 use counts::Counts;

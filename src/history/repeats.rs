@@ -1,11 +1,11 @@
 //! Earlier occurrences of the end of the history, and the tokens that followed them.
 
-use std::collections::{HashMap, HashSet};
+use super::breakers::Breakers;
 
-/// Calls `visit` with the token after each place, before the end, where the last `n` tokens stand: the tokens that
-/// would complete an (n + 1)-gram which the history has already. `borders` is memory; time is linear.
+/// Calls `visit` with the token after each earlier occurrence of the last `n` tokens: the tokens that would complete an
+/// (n + 1)-gram that the history already has. `borders` is scratch space. Linear time.
 pub(crate) fn continuations(tokens: &[i32], n: usize, borders: &mut Vec<u32>, mut visit: impl FnMut(u32)) {
-    /// Up to this length comparing at every place is faster, whatever the tokens.
+    /// Up to this length comparing at every position is faster for any tokens.
     const SHORT: usize = 16;
     let Some(start) = tokens.len().checked_sub(n) else { return };
     let suffix = &tokens[start..];
@@ -14,7 +14,7 @@ pub(crate) fn continuations(tokens: &[i32], n: usize, borders: &mut Vec<u32>, mu
         return;
     };
     if n <= SHORT {
-        // Position `end` is the one after a place; the last token is compared first, and differs nearly always.
+        // `end` is the position after an occurrence. The last token is compared first: it nearly always differs.
         for end in n..tokens.len() {
             if tokens[end - 1] == last && tokens[end - n..end] == *suffix {
                 visit(tokens[end] as u32);
@@ -42,94 +42,6 @@ pub(crate) fn continuations(tokens: &[i32], n: usize, borders: &mut Vec<u32>, mu
         if length == n {
             visit(pair[1] as u32);
         }
-    }
-}
-
-/// The sequences at which a repetition is broken off: an automaton that reads the history from its end (Aho and Corasick,
-/// on the reversed sequences), so that any number of them costs one step a token.
-#[derive(Default)]
-pub(crate) struct Breakers {
-    /// Where each state goes with a token.
-    next: HashMap<(u32, u32), u32>,
-    states: Vec<State>,
-    /// Sequences of a single token.
-    single: HashSet<u32>,
-}
-
-/// What was read ends with some beginning of a reversed sequence.
-#[derive(Clone, Copy, Default)]
-struct State {
-    /// The state of the next shorter beginning.
-    shorter: u32,
-    /// The length of the longest sequence that ends here; 0 for none.
-    longest: u32,
-}
-
-impl Breakers {
-    pub(crate) fn new(sequences: &[Vec<u32>]) -> Self {
-        let mut made = Self { states: vec![State::default()], ..Self::default() };
-        for sequence in sequences {
-            let mut state = 0;
-            for &token in sequence.iter().rev() {
-                let new = made.states.len() as u32;
-                state = *made.next.entry((state, token)).or_insert(new);
-                if state == new {
-                    made.states.push(State::default());
-                }
-            }
-            made.states[state as usize].longest = sequence.len() as u32;
-            made.single.extend((sequence.len() == 1).then_some(sequence[0]));
-        }
-        made.link();
-        made
-    }
-
-    /// Finds every state's shorter one, breadth first: a state comes after those that are nearer to the root.
-    fn link(&mut self) {
-        let mut edges: Vec<_> = self.next.iter().map(|(&(from, token), &to)| (from, token, to)).collect();
-        let mut depth = vec![0u32; self.states.len()];
-        edges.sort_unstable();
-        // A state's number is larger than that of the one before it.
-        edges.iter().for_each(|&(from, _, to)| depth[to as usize] = depth[from as usize] + 1);
-        edges.sort_unstable_by_key(|&(_, _, to)| depth[to as usize]);
-        for (from, token, to) in edges {
-            let shorter = if from == 0 { 0 } else { self.step(self.states[from as usize].shorter, token) };
-            let inherited = self.states[shorter as usize].longest;
-            let state = &mut self.states[to as usize];
-            *state = State { shorter, longest: state.longest.max(inherited) };
-        }
-    }
-
-    fn step(&self, mut state: u32, token: u32) -> u32 {
-        loop {
-            match self.next.get(&(state, token)) {
-                Some(&next) => return next,
-                None if state == 0 => return 0,
-                None => state = self.states[state as usize].shorter,
-            }
-        }
-    }
-
-    /// Tokens at the end of the history that a repetition may have: those after the last breaker in it. Going back, the
-    /// first token that begins breakers decides, and of its breakers the longest (llama.cpp's rule).
-    fn limit(&self, tokens: &[i32]) -> usize {
-        if self.states.len() <= 1 {
-            return tokens.len();
-        }
-        let mut state = 0;
-        for (back, &token) in tokens.iter().rev().enumerate() {
-            state = self.step(state, token as u32);
-            let longest = self.states[state as usize].longest as usize;
-            if longest > 0 {
-                return back + 1 - longest;
-            }
-        }
-        tokens.len()
-    }
-
-    /// Whether this single token is a breaker.
-    fn has(&self, token: u32) -> bool {
-        self.single.contains(&token)
     }
 }
 
@@ -205,26 +117,6 @@ mod tests {
         }
     }
 
-    /// llama.cpp's rule as it is defined: for every place from the end, every breaker.
-    #[test]
-    fn breakers_limit_as_the_definition_says() {
-        let mut random = Lcg::new(5);
-        for round in 0..4000 {
-            let tokens: Vec<i32> = (0..random.below(30)).map(|_| random.below(3) as i32).collect();
-            let breakers: Vec<Vec<u32>> = (0..random.below(5))
-                .map(|_| (0..1 + random.below(5)).map(|_| random.below(3) as u32).collect())
-                .collect();
-            let limit = (0..tokens.len()).rev().find_map(|start| {
-                let rest: Vec<u32> = tokens[start..].iter().map(|&t| t as u32).collect();
-                let longest = breakers.iter().filter(|b| rest.starts_with(b)).map(Vec::len).max()?;
-                Some(rest.len() - longest)
-            });
-            let limit = limit.unwrap_or(tokens.len());
-            assert_eq!(Breakers::new(&breakers).limit(&tokens), limit, "round {round}: {tokens:?}, {breakers:?}");
-        }
-    }
-
-    /// The lengths by their definition, on random sequences over few tokens.
     #[test]
     fn repetitions_match_the_definition_on_random_sequences() {
         let mut random = Lcg::new(7);

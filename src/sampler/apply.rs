@@ -222,6 +222,7 @@ impl Whole {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Lcg;
     use chains::CHAINS;
 
     #[expect(unreachable_pub, reason = "the tests of the public face share it")]
@@ -233,15 +234,15 @@ mod tests {
     const N: usize = 1500;
 
     fn candidates(row: u64, n: usize) -> Vec<Candidate> {
-        let mut state = row.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut random = Lcg::new(row.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         (0..n as i32)
             .map(|id| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                let logit = match state >> 57 {
+                let bits = random.next_u64();
+                let logit = match bits >> 57 {
                     0 => f32::NEG_INFINITY,
                     // Ties, for the ids to break.
-                    1..30 => (state >> 60) as f32,
-                    _ => (state >> 40) as f32 / 1e6 - 8.0,
+                    1..30 => (bits >> 60) as f32,
+                    _ => (bits >> 40) as f32 / 1e6 - 8.0,
                 };
                 Candidate { id, logit, p: f32::NAN }
             })

@@ -1,6 +1,6 @@
-//! What is computed over a whole row of logits: maxima, sums, short lists. It knows nothing of decoders.
+//! Passes over a whole row of logits: maxima, sums, short lists. Independent of decoders and stages.
 //!
-//! A [`Vocabulary`] reads the row only for what it does not know yet, and never sorts it.
+//! A [`Vocabulary`] caches what it has computed, reads the row again only for something new, and never sorts it.
 //!
 //! | file | what it is |
 //! |---|---|

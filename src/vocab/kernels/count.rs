@@ -1,4 +1,4 @@
-//! How many tokens, lanes or blocks reach a logit.
+//! How many tokens, lanes or blocks are at or above a logit.
 
 use super::ROWS;
 use super::format::Format;

@@ -16,7 +16,7 @@
 //! | `maxima.rs` | per-lane maxima, and what a pass finds about the row as a whole |
 //! | `sums.rs` | per-lane maxima and sums of weights, in one pass |
 //! | `weights.rs` | the weight of each token |
-//! | `count.rs` | how many tokens, lanes or blocks reach a logit |
+//! | `count.rs` | how many tokens, lanes or blocks are at or above a logit |
 //! | `collect.rs` | the tokens in a range of logits |
 //! | `compress.rs` | the logits above a floor, without gaps |
 //! | `prefix.rs` | weight and number of the tokens above a logit |

@@ -20,8 +20,8 @@ const CACHE_LINE: usize = 64;
 ///
 /// Such an instruction is unsafe for one reason only: the processor must have it. It has: every method of a level is
 /// inlined into the kernels of `dispatch.rs`, whose table `levels()` hands out only on a processor with all features of
-/// the level. Instructions that access memory do not belong in here; they stand in an `unsafe` block that says why the
-/// access is valid.
+/// the level. Instructions that access memory do not belong in here: each is in an `unsafe` block of its own, with the
+/// reason why the access is valid.
 #[cfg(target_arch = "x86_64")]
 macro_rules! simd {
     ($instructions:expr) => {
