@@ -1,7 +1,7 @@
 //! Imports in `src/` go down only: a module may use those above it in [`LAYERS`], which stand from low to high.
 
 use crate::root;
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use std::path::Path;
 use syn::visit::{self, Visit};
 
@@ -41,15 +41,21 @@ fn layer(module: &[String]) -> Option<usize> {
     listed.max_by_key(|(_, l)| l.len()).map(|(at, _)| at)
 }
 
-/// The paths that a file uses, as modules from the crate's root.
+/// A module that a file uses, by its path from the crate's root, and the line of the use.
+struct Use {
+    line: usize,
+    module: Vec<String>,
+}
+
+/// The modules that a file uses.
 struct Uses {
     module: Vec<String>,
-    found: Vec<Vec<String>>,
+    found: Vec<Use>,
 }
 
 impl Uses {
     /// Notes a path that begins with `crate`, `self` or `super`.
-    fn path(&mut self, segments: &[String]) {
+    fn path(&mut self, segments: &[String], line: usize) {
         let mut module = match segments.first().map(String::as_str) {
             Some("crate") => vec![],
             Some("self" | "super") => self.module.clone(),
@@ -64,52 +70,58 @@ impl Uses {
                 name => module.push(name.to_owned()),
             }
         }
-        self.found.push(module);
+        self.found.push(Use { line, module });
     }
 
-    fn tree(&mut self, before: &mut Vec<String>, tree: &syn::UseTree) {
+    fn tree(&mut self, before: &mut Vec<String>, tree: &syn::UseTree, line: usize) {
+        let mut last = |name: &Ident, this: &mut Self| {
+            before.push(name.to_string());
+            this.path(before, name.span().start().line);
+            before.pop();
+        };
         match tree {
             syn::UseTree::Path(path) => {
                 before.push(path.ident.to_string());
-                self.tree(before, &path.tree);
+                self.tree(before, &path.tree, path.ident.span().start().line);
                 before.pop();
             }
-            syn::UseTree::Name(name) => {
-                before.push(name.ident.to_string());
-                self.path(before);
-                before.pop();
-            }
-            syn::UseTree::Rename(name) => {
-                before.push(name.ident.to_string());
-                self.path(before);
-                before.pop();
-            }
-            syn::UseTree::Glob(_) => self.path(before),
-            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.tree(before, tree)),
+            syn::UseTree::Name(name) => last(&name.ident, self),
+            syn::UseTree::Rename(name) => last(&name.ident, self),
+            syn::UseTree::Glob(_) => self.path(before, line),
+            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.tree(before, tree, line)),
         }
     }
 
     /// Paths from the crate's root in what a macro is given, which is no syntax yet: what `super` is there is not known.
     fn tokens(&mut self, tokens: TokenStream) {
-        let mut path: Vec<String> = vec![];
+        let (mut path, mut line, mut continues) = (vec![], 0, false);
         for token in tokens {
+            let is_colon = matches!(&token, TokenTree::Punct(p) if p.as_char() == ':');
             match token {
-                TokenTree::Ident(name) => path.push(name.to_string()),
-                TokenTree::Punct(p) if p.as_char() == ':' => {}
-                other => {
-                    self.path_from_root(&std::mem::take(&mut path));
-                    if let TokenTree::Group(group) = other {
-                        self.tokens(group.stream());
+                TokenTree::Ident(name) => {
+                    if !continues {
+                        self.path_from_root(&std::mem::take(&mut path), line);
+                        line = name.span().start().line;
+                    }
+                    path.push(name.to_string());
+                }
+                TokenTree::Group(group) => {
+                    let is_root = path.first().is_some_and(|first| first == "crate");
+                    match syn::parse2::<syn::UseTree>(TokenTree::from(group.clone()).into()) {
+                        Ok(tree) if continues && is_root => self.tree(&mut path, &tree, line),
+                        _ => self.tokens(group.stream()),
                     }
                 }
+                _ => {}
             }
+            continues = is_colon;
         }
-        self.path_from_root(&path);
+        self.path_from_root(&path, line);
     }
 
-    fn path_from_root(&mut self, path: &[String]) {
+    fn path_from_root(&mut self, path: &[String], line: usize) {
         if path.first().is_some_and(|first| first == "crate") {
-            self.path(path);
+            self.path(path, line);
         }
     }
 }
@@ -139,12 +151,12 @@ impl<'ast> Visit<'ast> for Uses {
     }
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        self.tree(&mut vec![], &item.tree);
+        self.tree(&mut vec![], &item.tree, item.use_token.span.start().line);
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let segments: Vec<_> = path.segments.iter().map(|s| s.ident.to_string()).collect();
-        self.path(&segments);
+        self.path(&segments, path.segments.first().map_or(0, |first| first.ident.span().start().line));
         visit::visit_path(self, path);
     }
 
@@ -156,19 +168,19 @@ impl<'ast> Visit<'ast> for Uses {
     }
 }
 
-/// The imports of a source that go up, as "what it uses"; `module` is the source's own.
+/// The imports of a source that go up, as "line: what it uses"; `module` is the source's own.
 fn upward(module: &[String], source: &str) -> Vec<String> {
     let file = syn::parse_file(source).expect("Rust");
     let mut uses = Uses { module: module.to_vec(), found: vec![] };
     uses.visit_file(&file);
     let own = layer(module).unwrap_or_else(|| panic!("{} is not in LAYERS", module.join("/")));
     let up = uses.found.into_iter().filter(|used| {
-        let first = used.first().map(String::as_str);
-        // An item of the crate's root, such as `crate::Error`, is no module.
-        let is_module = first.is_some_and(|name| LAYERS.iter().any(|l| l.split('/').next() == Some(name)));
-        is_module && layer(used).is_some_and(|layer| layer > own)
+        let is_module = |name: &String| LAYERS.iter().any(|l| l.split('/').next() == Some(name));
+        // An item of the crate's root, such as `crate::Sampler`, is exported by lib.rs.
+        let used = if used.module.first().is_some_and(is_module) { &used.module[..] } else { &[] };
+        layer(used).is_some_and(|layer| layer > own)
     });
-    up.map(|used| used.join("::")).collect()
+    up.map(|used| format!("{}: {}", used.line, used.module.join("::"))).collect()
 }
 
 fn sources(folder: &Path, module: &[String], visit: &mut impl FnMut(&Path, &[String])) {
@@ -196,7 +208,7 @@ fn imports_go_down_only() {
     sources(&root().join("src"), &[], &mut |path, module| {
         let source = std::fs::read_to_string(path).expect("a source");
         files += 1;
-        wrong.extend(upward(module, &source).into_iter().map(|used| format!("{} uses {used}", path.display())));
+        wrong.extend(upward(module, &source).into_iter().map(|used| format!("{}:{used}", path.display())));
     });
     assert!(files > 80, "only {files} sources were found");
     assert!(wrong.is_empty(), "imports that go up (see LAYERS):\n{}", wrong.join("\n"));
@@ -214,6 +226,9 @@ fn an_import_that_goes_up_is_found_however_it_is_written() {
         ("stages/top_p", "struct S(Option<crate::sampler::Sampler>);"),
         ("math/list", "macro_rules! m { () => { crate::vocab::kernels() } }"),
         ("history/mod", "mod inner { use crate::stages::Context; }"),
+        ("history/counts", "use crate::Sampler;"),
+        ("math/list", "macro_rules! m { () => { use crate::{error, vocab}; } }"),
+        ("math/list", "fn f() { m!(&mut crate::vocab::Scratch) }"),
     ] {
         assert!(!upward(&module(place), source).is_empty(), "{place}: {source}");
     }
@@ -221,7 +236,7 @@ fn an_import_that_goes_up_is_found_however_it_is_written() {
         ("distribution/bulk", "use crate::vocab::Vocabulary; use super::head::Head;"),
         ("vocab/kernels/collect", "#[cfg(test)] mod tests { use crate::vocab::levels; }"),
         ("ffi/decode", "use crate::sampler::Sampler; use super::types::*;"),
-        ("chain/parse", "use crate::Error; use std::fmt;"),
+        ("chain/parse", "use crate::error::Error; use std::fmt;"),
     ] {
         assert!(upward(&module(place), source).is_empty(), "{place}: {source}");
     }
