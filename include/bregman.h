@@ -835,7 +835,9 @@ uint32_t bregman_decode(struct bregman_sampler *sampler, const float *logits, si
  * required number, nothing else is written, and the status is BREGMAN_BUFFER_TOO_SMALL; with `capacity` 0 both arrays
  * may be NULL. If the chain drops no token, this sorts the whole vocabulary. Other errors as bregman_decode.
  *
- * Not for chains with a stage that learns (bregman_stage.learns): it does not learn from tokens that the host draws.
+ * A stage that uses random numbers (xtc's coin) takes them from the handle's seed and position, and this call does not
+ * move the position: call bregman_sampler_reseed with the number of output tokens before each row. Not for chains with a
+ * stage that learns (bregman_stage.learns): it does not learn from tokens that the host draws.
  */
 uint32_t bregman_distribution(struct bregman_sampler *sampler,
                               const float *logits,

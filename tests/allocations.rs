@@ -338,5 +338,5 @@ fn freed_samplers_leave_no_memory() {
     live(); // whatever is made once and kept
     let before = HERE.get().1;
     live();
-    assert_eq!(HERE.get().1 - before, 0, "bytes that nobody gave back");
+    assert_eq!(HERE.get().1 - before, 0, "bytes that were not freed");
 }

@@ -46,7 +46,9 @@ pub unsafe extern "C" fn bregman_decode(
 /// required number, nothing else is written, and the status is BREGMAN_BUFFER_TOO_SMALL; with `capacity` 0 both arrays
 /// may be NULL. If the chain drops no token, this sorts the whole vocabulary. Other errors as bregman_decode.
 ///
-/// Not for chains with a stage that learns (bregman_stage.learns): it does not learn from tokens that the host draws.
+/// A stage that uses random numbers (xtc's coin) takes them from the handle's seed and position, and this call does not
+/// move the position: call bregman_sampler_reseed with the number of output tokens before each row. Not for chains with a
+/// stage that learns (bregman_stage.learns): it does not learn from tokens that the host draws.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_distribution(
     sampler: *mut bregman_sampler,

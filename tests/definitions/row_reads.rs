@@ -126,6 +126,7 @@ const OFF: [&str; 22] = [
 
 #[test]
 fn a_stage_that_is_off_changes_no_bit_and_reads_nothing() {
+    assert_eq!(chains::missing(), [""; 0], "add a chain with these to tests/common/chains.rs");
     let flat: Vec<f32> = row().iter().map(|l| l * 0.05).collect();
     for row in [row(), flat] {
         for chain in CHAINS {
