@@ -73,10 +73,11 @@ pub fn simd_levels() -> Vec<&'static str> {
     vocab::levels().iter().map(|kernels| kernels.level.to_str().unwrap_or_default()).collect()
 }
 
-/// The number of logits that passes on this thread have read since the last call. With debug assertions only, for tests.
+/// The number of logits that each kind of pass has read on this thread since the last call. With debug assertions only,
+/// for tests.
 #[cfg(debug_assertions)]
 #[doc(hidden)]
-pub fn take_logits_read() -> u64 {
+pub fn take_logits_read() -> impl IntoIterator<Item = (&'static str, u64)> {
     vocab::take_logits_read()
 }
 

@@ -4,6 +4,7 @@ use super::Vocabulary;
 use super::kernels::BLOCK;
 use super::kernels::curve::{AdaptivePCurve, Curve, SmoothingCurve};
 use super::kernels::exponential::TileScale;
+use super::reads::Pass;
 
 impl Vocabulary<'_> {
     /// Writes the smoothed row: the curve of each token's log-weight. Tokens with a logit below `lowest` become
@@ -12,7 +13,7 @@ impl Vocabulary<'_> {
         let Self { row, kernels, scratch, max, .. } = self;
         let curve = Curve::Smoothing { curve, max: *max, scale };
         out.resize(row.vocab(), 0.0);
-        row.for_each_run(0..row.blocks(), &mut scratch.block, |block, run| {
+        row.for_each_run(Pass::Curve, 0..row.blocks(), &mut scratch.block, |block, run| {
             (kernels.reshape)(run, curve, lowest, &mut out[block * BLOCK..]);
         });
     }
@@ -31,7 +32,7 @@ impl Vocabulary<'_> {
         let Self { row, kernels, scratch, .. } = self;
         let (sums, buffer) = (&scratch.sums, &mut scratch.block);
         out.resize(row.vocab(), 0.0);
-        sums.for_each_tile(row, buffer, |block, run, TileScale { params, unit, shift }| {
+        sums.for_each_tile(Pass::Curve, row, buffer, |block, run, TileScale { params, unit, shift }| {
             let curve = Curve::AdaptiveP { curve, params, factor: unit / total };
             (kernels.reshape)(run, curve, lowest - shift, &mut out[block * BLOCK..]);
         });

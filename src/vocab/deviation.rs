@@ -2,6 +2,7 @@
 
 use super::Vocabulary;
 use super::kernels::deviation::{CentredSums, Centring};
+use super::reads::Pass;
 
 impl Vocabulary<'_> {
     /// The standard deviation of the finite logits, with n - `ddof` as divisor; 0 if that is not positive.
@@ -45,7 +46,7 @@ impl Vocabulary<'_> {
     fn centred_sums(&mut self, centring: Centring) -> CentredSums {
         let mut total = CentredSums::default();
         let Self { row, kernels, scratch, .. } = self;
-        row.for_each_run(0..row.blocks(), &mut scratch.block, |_, run| {
+        row.for_each_run(Pass::Deviation, 0..row.blocks(), &mut scratch.block, |_, run| {
             let part = (kernels.centred_sums)(run, centring);
             total.count += part.count;
             total.sum += part.sum;

@@ -8,6 +8,7 @@
 //! | `levels/` | the vector on each instruction set |
 //! | `dispatch.rs` | which instruction set runs: the table of kernels |
 //! | `row.rs` | a row read in blocks |
+//! | `reads.rs` | how much was read by which pass, for tests |
 //! | `sums.rs` | sums of weights: totals, tails, the draw from the whole vocabulary |
 //! | `select.rs` | the largest tokens: bounds that certify a selection, and the collection above them |
 //! | `bulk.rs` | the tokens above a floor where they are too many to sort |
@@ -28,6 +29,7 @@ mod kernels;
 mod level_tests;
 mod levels;
 mod noise;
+mod reads;
 mod row;
 mod sample;
 mod select;
@@ -43,9 +45,9 @@ pub(crate) use kernels::exponential::TileScale;
 pub(crate) use kernels::prefix::PrefixSum;
 pub(crate) use kernels::ranked::RankedToken;
 pub(crate) use kernels::words::NoiseWords;
-pub(crate) use row::BlockBuffer;
 #[cfg(debug_assertions)]
-pub(crate) use row::take_logits_read;
+pub(crate) use reads::take_logits_read;
+pub(crate) use row::BlockBuffer;
 pub(crate) use sums::TILE;
 pub(crate) use weighted::SearchTarget;
 
@@ -56,6 +58,7 @@ use bulk::Bulk;
 use kernels::lanes::{LANES, Vector};
 use kernels::maxima::{Extent, Maxima};
 use kernels::sums::SumsExtra;
+use reads::Pass;
 use std::ops::Range;
 use sums::Sums;
 use weighted::WeightedLogits;
@@ -183,7 +186,7 @@ impl<'r> Vocabulary<'r> {
         }
         let Self { row, kernels, scratch, .. } = self;
         let mut n = 0;
-        row.for_each_run(0..row.blocks(), &mut scratch.block, |_, run| n += (kernels.count)(run, low));
+        row.for_each_run(Pass::Count, 0..row.blocks(), &mut scratch.block, |_, run| n += (kernels.count)(run, low));
         n
     }
 
@@ -197,7 +200,7 @@ impl<'r> Vocabulary<'r> {
         let Self { row, kernels, scratch, .. } = self;
         let Scratch { block, maxima, columns, .. } = &mut **scratch;
         let mut extent = Extent::EMPTY;
-        row.for_each_run(blocks, block, |first, run| {
+        row.for_each_run(Pass::Maxima, blocks, block, |first, run| {
             let maxima = Maxima { blocks: &mut maxima[first..], columns, first };
             extent = extent.and((kernels.maxima)(run, maxima));
         });

@@ -3,6 +3,7 @@
 use super::kernels::BLOCK;
 use super::kernels::lanes::{LANES, Vector};
 use super::kernels::run::Run;
+use super::reads::{Pass, count_read};
 use crate::logits::{Candidate, Row, Values};
 use std::ops::Range;
 
@@ -13,25 +14,6 @@ impl BlockBuffer {
     pub(crate) fn new() -> Self {
         Self(Box::new([0.0; BLOCK]))
     }
-}
-
-#[cfg(debug_assertions)]
-thread_local! {
-    /// Logits that this thread's passes have read, for the test that holds stages to the passes that they need.
-    static READ: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
-}
-
-fn count_read(logits: usize) {
-    #[cfg(debug_assertions)]
-    READ.set(READ.get() + logits as u64);
-    #[cfg(not(debug_assertions))]
-    let _ = logits;
-}
-
-/// The number of logits that this thread's passes have read since the last call.
-#[cfg(debug_assertions)]
-pub(crate) fn take_logits_read() -> u64 {
-    READ.take()
 }
 
 impl<'a> Row<'a> {
@@ -68,8 +50,9 @@ impl<'a> Row<'a> {
     }
 
     /// Calls `visit(first block, run)` for the runs of some blocks, in order.
-    pub(crate) fn for_each_run(
+    pub(super) fn for_each_run(
         &self,
+        pass: Pass,
         blocks: Range<usize>,
         buffer: &mut BlockBuffer,
         mut visit: impl FnMut(usize, Run<'_>),
@@ -77,7 +60,7 @@ impl<'a> Row<'a> {
         let mut block = blocks.start;
         while block < blocks.end {
             let run = self.run(block, blocks.end - block, buffer);
-            count_read(run.len());
+            count_read(pass, run.len());
             visit(block, run);
             block += run.blocks();
         }
@@ -94,7 +77,7 @@ impl<'a> Row<'a> {
             let first = first as usize;
             let run = self.run(first, self.blocks() - first, buffer);
             let here = blocks.partition_point(|&block| (block as usize) < first + run.blocks());
-            count_read(here * BLOCK);
+            count_read(Pass::Blocks, here * BLOCK);
             visit(first, run, &blocks[..here]);
             blocks = &blocks[here..];
         }

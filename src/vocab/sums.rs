@@ -11,6 +11,7 @@ use super::kernels::lanes::{LANES, Vector};
 use super::kernels::maxima::{Extent, Maxima};
 use super::kernels::run::Run;
 use super::kernels::sums::SumsExtra;
+use super::reads::{Pass, count_read};
 use super::row::BlockBuffer;
 use super::{Scratch, USUAL_HEAD, Vocabulary, make_room};
 use crate::error::Result;
@@ -96,27 +97,33 @@ impl Sums {
     /// Calls `visit(first block, run)` for the logits of some blocks as they were weighted.
     fn for_each_run(
         &self,
+        pass: Pass,
         row: &Row<'_>,
         blocks: Range<usize>,
         buffer: &mut BlockBuffer,
         mut visit: impl FnMut(usize, Run<'_>),
     ) {
         if self.shift == 0.0 {
-            return row.for_each_run(blocks, buffer, visit);
+            return row.for_each_run(pass, blocks, buffer, visit);
         }
-        blocks.for_each(|block| visit(block, row.shifted_block(block, self.shift, buffer)));
+        blocks.for_each(|block| {
+            let run = row.shifted_block(block, self.shift, buffer);
+            count_read(pass, run.len());
+            visit(block, run);
+        });
     }
 
     /// Calls `visit(first block, run, tile's scale)` for all logits as they were weighted.
     pub(super) fn for_each_tile(
         &self,
+        pass: Pass,
         row: &Row<'_>,
         buffer: &mut BlockBuffer,
         mut visit: impl FnMut(usize, Run<'_>, TileScale),
     ) {
         for tile in 0..self.tiles.len() {
             let scale = self.tile_scale(tile);
-            self.for_each_run(row, blocks_of(row, tile), buffer, |block, run| visit(block, run, scale));
+            self.for_each_run(pass, row, blocks_of(row, tile), buffer, |block, run| visit(block, run, scale));
         }
     }
 }
@@ -229,7 +236,7 @@ impl Vocabulary<'_> {
         let Self { row, kernels, scratch, .. } = self;
         let mut weights = std::mem::take(&mut scratch.sums.weights);
         let params = scratch.sums.tiles[block / TILE_BLOCKS].params;
-        scratch.sums.for_each_run(row, block..block + 1, &mut scratch.block, |_, run| {
+        scratch.sums.for_each_run(Pass::Blocks, row, block..block + 1, &mut scratch.block, |_, run| {
             weights.resize(run.len(), 0.0);
             (kernels.weights)(run, params, &mut weights);
         });
@@ -301,8 +308,8 @@ impl Vocabulary<'_> {
     fn sum_tile(&mut self, tile: usize, params: ExpParams, extra: SumsExtra, from: f32) -> Extent {
         let Self { row, kernels, scratch, .. } = self;
         let Scratch { block, maxima, columns, sums, .. } = &mut **scratch;
-        let (extra, mut extent) = (extra.from(from), Extent::EMPTY);
-        row.for_each_run(blocks_of(row, tile), block, |first, run| {
+        let (pass, extra, mut extent) = (pass_of(extra), extra.from(from), Extent::EMPTY);
+        row.for_each_run(pass, blocks_of(row, tile), block, |first, run| {
             let maxima = Maxima { blocks: &mut maxima[first..], columns, first };
             extent = extent.and((kernels.sums)(run, params, extra, maxima, &mut sums.lanes[first..]));
         });
@@ -313,12 +320,13 @@ impl Vocabulary<'_> {
     fn sum_shifted(&mut self, c: f32, extra: SumsExtra) {
         let Self { row, kernels, scratch, max, .. } = self;
         let Sums { lanes, tiles, .. } = &mut scratch.sums;
-        let (params, extra) = (ExpParams::new(0.0, c), extra.from(0.0));
+        let (pass, params, extra) = (pass_of(extra), ExpParams::new(0.0, c), extra.from(0.0));
         tiles.clear();
         for (tile, lanes) in lanes.chunks_mut(TILE_BLOCKS).enumerate() {
             let mut moment = 0.0;
             for (block, lanes) in (tile * TILE_BLOCKS..).zip(&mut *lanes) {
                 let run = row.shifted_block(block, *max, &mut scratch.block);
+                count_read(pass, run.len());
                 let lanes = std::slice::from_mut(lanes);
                 // The maxima of the shifted logits are not used.
                 let (mut block, mut column) = ([[0.0; LANES]], [[0.0; LANES]]);
@@ -332,6 +340,14 @@ impl Vocabulary<'_> {
 }
 
 const VALID: &str = "the row was valid when it was first read";
+
+fn pass_of(extra: SumsExtra) -> Pass {
+    match extra {
+        SumsExtra::None => Pass::Total,
+        SumsExtra::Min => Pass::TotalAndMin,
+        SumsExtra::Moment { .. } => Pass::TotalAndMoment,
+    }
+}
 
 /// The blocks of a tile.
 fn blocks_of(row: &Row<'_>, tile: usize) -> Range<usize> {

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "no test program uses all of it")]
 
+pub mod chains;
 pub mod chi_square;
 pub mod definitions;
 pub mod golden;

@@ -1,10 +1,17 @@
-//! How often a chain reads the row: a stage whose `first_pass` is wrong costs another pass, and changes nothing else.
+//! How often a chain reads the row, and what it computes meanwhile: a stage whose `first_pass` asks for too little costs
+//! another pass, one that asks for too much a slower pass, and neither changes an answer.
+#![cfg(debug_assertions)]
 
+use crate::common::chains::{CHAINS, missing};
+use crate::common::definitions::{Step, all};
+use crate::common::plain::{chain, sampler_after};
+use crate::common::random_cases;
+use crate::common::random_chains::{drawing, row as random_row, step_of, tokens};
 use bregman::{Row, Sampler, Want};
-use chains::CHAINS;
-
-#[path = "../common/chains.rs"]
-mod chains;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 /// A whole number of blocks: of a row that ends within one, draws count the support in another pass.
 const V: usize = 409_600;
@@ -18,74 +25,76 @@ fn row() -> Vec<f32> {
     logits
 }
 
-/// The token and its probability's bits, and the passes over the row, to the nearest whole one: what is collected from
-/// some blocks is a small part of a pass.
-fn decode(chain: &str, row: &[f32]) -> ((u32, u64, usize), u64) {
+/// The answer's bits and the passes over the row, such as "2 total + count": each to the nearest whole one, because what
+/// is collected from some blocks is a small part of a pass.
+fn decode(chain: &str, row: &[f32]) -> ((u32, u64, usize), String) {
     let mut sampler = Sampler::new(chain, 3).unwrap_or_else(|e| panic!("{chain}: {e}"));
     sampler.accept(&[5, 6, 7, 5, 6, 7, 5, 6]).unwrap();
     bregman::take_logits_read();
     let token = sampler.decode(Row::from_f32(row).unwrap(), Want::default()).unwrap();
-    let read = bregman::take_logits_read() as f64 / V as f64;
-    ((token.token, token.p.to_bits(), token.support), read.round() as u64)
+    let passes = bregman::take_logits_read().into_iter().map(|(pass, read)| (pass, (read as f64 / V as f64).round()));
+    let passes =
+        passes.filter(|(_, n)| *n > 0.0).map(|(pass, n)| if n == 1.0 { pass.into() } else { format!("{n} {pass}") });
+    ((token.token, token.p.to_bits(), token.support), passes.collect::<Vec<_>>().join(" + "))
 }
 
-/// Each stage of the catalogue, alone before a draw or drawing itself, and common chains.
-const READS: [(&str, u64); 43] = [
-    ("draw", 1),
-    ("greedy", 1),
-    ("gumbel", 1),
-    ("mirostat", 1),
-    ("mirostat_v2", 1),
-    ("adaptive_p(0.3)", 3),
-    ("logit_bias(3:1) | draw", 1),
+/// The passes of each stage of the catalogue, alone before a draw or drawing itself, and of common chains.
+const READS: [(&str, &str); 43] = [
+    ("draw", "total and min"),
+    ("greedy", "maxima"),
+    ("gumbel", "total and min"),
+    ("mirostat", "maxima"),
+    ("mirostat_v2", "total and min"),
+    ("adaptive_p(0.3)", "total + total and min + curve"),
+    ("logit_bias(3:1) | draw", "total and min"),
     // Where a token is banned, the support is counted in another pass.
-    ("bad_words(3; 5 6) | draw", 2),
-    ("min_tokens(n=20, stop=2) | draw", 2),
-    ("no_repeat_ngram(2) | draw", 2),
-    ("penalties(1.2) | draw", 1),
-    ("dry | draw", 1),
-    ("temperature(0.8) | draw", 1),
-    ("temperature(0) | draw", 1),
+    ("bad_words(3; 5 6) | draw", "total and min + count"),
+    ("min_tokens(n=20, stop=2) | draw", "total and min + count"),
+    ("no_repeat_ngram(2) | draw", "total and min + count"),
+    ("penalties(1.2) | draw", "total and min"),
+    ("dry | draw", "total and min"),
+    ("temperature(0.8) | draw", "total and min"),
+    ("temperature(0) | draw", "maxima"),
     // The entropy at one scale, the total at another, and the count.
-    ("dynamic_temperature(1, delta=0.5) | draw", 3),
-    ("smoothing(0.2) | draw", 3),
-    ("bregman(k=20) | draw", 1),
-    ("bregman(alpha=1.5, floor=0.01) | draw", 1),
-    ("bregman(alpha=0.5, lambda=0.001) | draw", 2),
-    ("bregman(alpha=1.5, k=20) | draw", 1),
-    ("top_n_sigma(1.5) | draw", 2),
-    ("top_k(40) | draw", 1),
-    ("top_k(40, ties=keep) | draw", 1),
-    ("top_k(floor=0.01) | draw", 1),
-    ("typical(0.9) | draw", 1),
-    ("top_p(0.9) | draw", 1),
-    ("min_p(0.05) | draw", 1),
-    ("top_a(0.1) | draw", 1),
-    ("tail_free(0.9) | draw", 1),
-    ("top_h(0.5) | draw", 1),
-    ("p_less | draw", 2),
-    ("epsilon(0.001) | draw", 1),
-    ("eta(0.001) | draw", 1),
-    ("xtc(1, threshold=0.05) | draw", 3),
-    ("xtc(0.5, threshold=0.05, mode=average) | draw", 2),
-    ("temperature(0.8) | top_p(0.95) | draw", 1),
-    ("penalties(1.2) | temperature(0.8) | min_p(0.05) | draw", 1),
-    ("temperature(1.5) | eta(0.001) | draw", 1),
-    ("temperature(0.7) | penalties(1.1) | typical(0.9) | draw", 1),
-    ("llama_cpp", 1),
-    ("transformers", 1),
-    ("vllm(temperature=0.8, top_p=0.9)", 1),
-    ("smoothing(0.2) | penalties(1.2) | temperature(0.8) | top_p(0.9) | draw", 3),
+    ("dynamic_temperature(1, delta=0.5) | draw", "total + total and moment + count"),
+    ("smoothing(0.2) | draw", "maxima + total and min + curve"),
+    ("bregman(k=20) | draw", "maxima"),
+    ("bregman(alpha=1.5, floor=0.01) | draw", "total"),
+    ("bregman(alpha=0.5, lambda=0.001) | draw", "total + blocks"),
+    ("bregman(alpha=1.5, k=20) | draw", "total"),
+    ("top_n_sigma(1.5) | draw", "maxima + deviation"),
+    ("top_k(40) | draw", "maxima"),
+    ("top_k(40, ties=keep) | draw", "maxima"),
+    ("top_k(floor=0.01) | draw", "maxima"),
+    ("typical(0.9) | draw", "total and moment"),
+    ("top_p(0.9) | draw", "total"),
+    ("min_p(0.05) | draw", "maxima"),
+    ("top_a(0.1) | draw", "total"),
+    ("tail_free(0.9) | draw", "total"),
+    ("top_h(0.5) | draw", "maxima"),
+    ("p_less | draw", "2 total"),
+    ("epsilon(0.001) | draw", "total"),
+    ("eta(0.001) | draw", "total and moment"),
+    ("xtc(1, threshold=0.05) | draw", "total + total and min + count"),
+    ("xtc(0.5, threshold=0.05, mode=average) | draw", "total + total and min"),
+    ("temperature(0.8) | top_p(0.95) | draw", "total"),
+    ("penalties(1.2) | temperature(0.8) | min_p(0.05) | draw", "maxima"),
+    ("temperature(1.5) | eta(0.001) | draw", "total and moment"),
+    ("temperature(0.7) | penalties(1.1) | typical(0.9) | draw", "total and moment"),
+    ("llama_cpp", "maxima"),
+    ("transformers", "maxima"),
+    ("vllm(temperature=0.8, top_p=0.9)", "total"),
+    ("smoothing(0.2) | penalties(1.2) | temperature(0.8) | top_p(0.9) | draw", "maxima + total + curve"),
 ];
 
 #[test]
-fn each_chain_reads_the_row_as_often_as_it_must() {
+fn each_chain_reads_the_row_no_more_than_it_must() {
     let row = row();
     let wrong: Vec<_> = READS
         .iter()
         .map(|&(chain, expected)| (chain, expected, decode(chain, &row).1))
         .filter(|(_, expected, reads)| expected != reads)
-        .map(|(chain, expected, reads)| format!("{chain}: {reads} passes, not {expected}"))
+        .map(|(chain, expected, reads)| format!("{chain}: {reads}, not {expected}"))
         .collect();
     assert!(wrong.is_empty(), "a stage's first_pass is wrong, or this table:\n{}", wrong.join("\n"));
 }
@@ -98,47 +107,68 @@ fn each_stage_of_the_catalogue_is_in_the_table() {
     }
 }
 
-/// Stages that their parameters switch off.
-const OFF: [&str; 22] = [
-    "logit_bias(3:0)",
-    "min_tokens(n=0, stop=1)",
-    "no_repeat_ngram(0)",
-    "penalties(1)",
-    "penalties(repeat=2, last_n=0)",
-    "dry(0)",
-    "dry(last_n=0)",
-    "temperature(1)",
-    "dynamic_temperature(1)",
-    "smoothing(0)",
-    "bregman(lambda=0)",
-    "top_n_sigma(0)",
-    "top_k(0)",
-    "top_k(lambda=0)",
-    "typical(1)",
-    "top_p(1)",
-    "min_p(0)",
-    "top_a(0)",
-    "tail_free(1)",
-    "epsilon(0)",
-    "eta(0)",
-    "xtc(0)",
-];
+/// Stages that their parameters switch off, as many as the definitions generate.
+fn stages_that_are_off() -> Vec<Step> {
+    let mut runner = TestRunner::new(random_cases::config(1));
+    let transforming = all().filter(|definition| definition.draws.is_none());
+    let steps: Vec<Step> = transforming
+        .flat_map(|definition| (0..200).map(move |_| definition))
+        .map(|definition| step_of(definition).new_tree(&mut runner).expect("no filters").current())
+        .filter(Step::is_off)
+        .collect();
+    let kinds: std::collections::BTreeSet<_> = steps.iter().map(|step| step.definition.stage).collect();
+    assert!(kinds.len() >= 16, "only {kinds:?}");
+    steps
+}
+
+/// The places in a chain at which a stage may be inserted: not before xtc's coin, which depends on its stage's place.
+fn places(stages: usize, throws_coin: impl Fn(usize) -> bool) -> std::ops::Range<usize> {
+    (0..stages).rev().find(|&at| throws_coin(at)).map_or(0, |at| at + 1)..stages
+}
 
 #[test]
-fn a_stage_that_is_off_changes_no_bit_and_reads_nothing() {
-    assert_eq!(chains::missing(), [""; 0], "add a chain with these to tests/common/chains.rs");
-    let flat: Vec<f32> = row().iter().map(|l| l * 0.05).collect();
-    for row in [row(), flat] {
-        for chain in CHAINS {
-            let expected = decode(chain, &row);
-            let stages: Vec<_> = chain.split(" | ").collect();
-            for (i, off) in OFF.iter().enumerate() {
-                // Anywhere before the end, where a stage draws; not before xtc, whose coin depends on its place.
-                let first = stages.iter().rposition(|s| s.starts_with("xtc")).map_or(0, |at| at + 1);
-                let at = first + i % (stages.len() - first);
-                let with_off = [&stages[..at], &[*off], &stages[at..]].concat().join(" | ");
+fn stage_that_is_off_changes_no_bit_and_reads_nothing() {
+    assert_eq!(missing(), [""; 0], "add a chain with these to tests/common/chains.rs");
+    let (steep, off) = (row(), stages_that_are_off());
+    let flat: Vec<f32> = steep.iter().map(|l| l * 0.05).collect();
+    for row in [steep, flat] {
+        for (i, text) in CHAINS.iter().enumerate() {
+            let expected = decode(text, &row);
+            let stages: Vec<_> = text.split(" | ").collect();
+            let places = places(stages.len(), |at| stages[at].starts_with("xtc"));
+            for at in places {
+                let off = off[(7 * i + at) % off.len()].to_string();
+                let with_off = [&stages[..at], &[&*off], &stages[at..]].concat().join(" | ");
                 assert_eq!(decode(&with_off, &row), expected, "{with_off}");
             }
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(random_cases::config(4000))]
+
+    /// Random chains and rows: the same bits, and as many logits read by every kind of pass.
+    #[test]
+    fn stages_that_are_off_change_nothing_in_random_chains(
+        steps in drawing(), tokens in tokens(), recipe in random_row(),
+        off in proptest::collection::vec((select(stages_that_are_off()), any::<prop::sample::Index>()), 1..4)
+    ) {
+        let row = recipe.make();
+        let decode = |steps: &[Step]| {
+            let mut sampler = sampler_after(&chain(steps), 5, &tokens);
+            bregman::take_logits_read();
+            let want = Want { kept_mass: true, model_logprob: true, entropy: true, accept: false };
+            let token = sampler.decode(Row::from_f32(&row).unwrap(), want);
+            let bits = token.map(|t| (t.token, t.support, [t.p, t.kept_mass, t.model_logprob, t.entropy].map(f64::to_bits)));
+            (bits, bregman::take_logits_read().into_iter().collect::<Vec<_>>())
+        };
+        let mut with_off = steps.clone();
+        for (off, index) in off {
+            let throws_coin = |at: usize| with_off[at].definition.stage == "xtc" && !with_off[at].is_off();
+            let places = places(with_off.len(), throws_coin);
+            with_off.insert(places.start + index.index(places.len()), off);
+        }
+        prop_assert_eq!(decode(&with_off), decode(&steps), "{}", chain(&with_off));
     }
 }
