@@ -83,6 +83,15 @@ fn masks(many: &Many, words: usize, random: &mut Random) -> Vec<u32> {
         .collect()
 }
 
+fn drawing_without_bans() -> impl Strategy<Value = Vec<Step>> {
+    let bans =
+        |step: &Step| ["logit_bias", "bad_words", "min_tokens", "no_repeat_ngram"].contains(&step.definition.stage);
+    drawing().prop_map(move |mut steps| {
+        steps.retain(|step| !bans(step));
+        steps
+    })
+}
+
 fn allowed(words: &[u32], token: usize) -> bool {
     words.get(token / 32).is_some_and(|w| w >> (token % 32) & 1 == 1)
 }
@@ -141,9 +150,10 @@ proptest! {
         }
     }
 
-    /// A row without a finite logit, or with a NaN, fails alone, and its sampler does not advance.
+    /// A row without a finite logit, or with a NaN, fails alone, and its sampler does not advance. (Without bans, which
+    /// may fail a good row, or hide the NaN.)
     #[test]
-    fn batch_failure_affects_one_row(steps in drawing(), vocab in 1usize..300, seed: u64, bad in 0usize..5) {
+    fn batch_failure_affects_one_row(steps in drawing_without_bans(), vocab in 1usize..300, seed: u64, bad in 0usize..5) {
         let random = &mut Random(seed);
         let good = Many::new(5, vocab, 0, "normal", random);
         let mut broken = Many { f32: good.f32.clone(), ..good };
