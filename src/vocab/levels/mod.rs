@@ -22,12 +22,12 @@ const CACHE_LINE: usize = 64;
 /// inlined into the kernels of `dispatch.rs`, whose table `levels()` hands out only on a processor with all features of
 /// the level. Instructions that access memory do not belong in here: each is in an `unsafe` block of its own, with the
 /// reason why the access is valid.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! simd {
     ($instructions:expr) => {
         // SAFETY: the processor has the instructions, see above.
         unsafe { $instructions }
     };
 }
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use simd;

@@ -1,8 +1,8 @@
-//! Sixteen lanes in four 128-bit registers: NEON, which every 64-bit Arm processor has. It is part of the target, so
-//! instructions on registers are safe to call.
+//! Sixteen lanes in four 128-bit registers: NEON, which every 64-bit Arm processor has.
 
 use super::super::kernels::lanes::{FRACTION, IdCheck, LANES, Lanes, SumArray, UNIT, Vector, sum_by_halves};
 use super::super::kernels::words::{NoiseWords, Words};
+use super::simd;
 use crate::logits::Candidate;
 use std::arch::aarch64::*;
 
@@ -30,7 +30,7 @@ impl Lanes for Neon {
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
-        Self([vdupq_n_f32(x); 4])
+        Self([simd!(vdupq_n_f32(x)); 4])
     }
 
     #[inline(always)]
@@ -50,83 +50,87 @@ impl Lanes for Neon {
     #[inline(always)]
     fn load_f16(x: &[u16; LANES]) -> Self {
         // SAFETY: each quarter of `x` has four halves.
-        Self(std::array::from_fn(|i| widen_f16(vmovl_u16(unsafe { vld1_u16(x[4 * i..].as_ptr()) }))))
+        Self(std::array::from_fn(|i| widen_f16(unsafe { vmovl_u16(vld1_u16(x[4 * i..].as_ptr())) })))
     }
 
     #[inline(always)]
     fn load_bf16(x: &[u16; LANES]) -> Self {
         Self(std::array::from_fn(|i| {
             // SAFETY: each quarter of `x` has four halves.
-            let halves = unsafe { vld1_u16(x[4 * i..].as_ptr()) };
-            vreinterpretq_f32_u32(vshlq_n_u32::<16>(vmovl_u16(halves)))
+            unsafe { vreinterpretq_f32_u32(vshlq_n_u32::<16>(vmovl_u16(vld1_u16(x[4 * i..].as_ptr())))) }
         }))
     }
 
     /// By comparison: the maximum instruction would return a NaN in either operand.
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        self.zip(other, |a, b| vbslq_f32(vcgtq_f32(a, b), a, b))
+        self.zip(other, |a, b| simd!(vbslq_f32(vcgtq_f32(a, b), a, b)))
     }
 
     #[inline(always)]
     fn min(self, other: Self) -> Self {
-        self.zip(other, |a, b| vbslq_f32(vcltq_f32(a, b), a, b))
+        self.zip(other, |a, b| simd!(vbslq_f32(vcltq_f32(a, b), a, b)))
     }
 
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        self.zip(other, |a, b| vaddq_f32(a, b))
+        self.zip(other, |a, b| simd!(vaddq_f32(a, b)))
     }
 
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
-        self.zip(other, |a, b| vsubq_f32(a, b))
+        self.zip(other, |a, b| simd!(vsubq_f32(a, b)))
     }
 
     #[inline(always)]
     fn fma(self, b: Self, c: Self) -> Self {
-        Self(std::array::from_fn(|i| vfmaq_f32(c.0[i], self.0[i], b.0[i])))
+        Self(std::array::from_fn(|i| simd!(vfmaq_f32(c.0[i], self.0[i], b.0[i]))))
     }
 
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
-        self.zip(other, |a, b| vmulq_f32(a, b))
+        self.zip(other, |a, b| simd!(vmulq_f32(a, b)))
     }
 
     /// The conversion saturates at -2^31, as on x86. A NaN becomes 0; a row with NaN is refused, so its weight is unused.
     #[inline(always)]
     fn split(self) -> (Self, Self) {
-        let whole = self.0.map(|x| vreinterpretq_u32_s32(vcvtnq_s32_f32(x)));
-        let mantissa = |i| vreinterpretq_f32_u32(vorrq_u32(vandq_u32(i, vdupq_n_u32(FRACTION)), vdupq_n_u32(UNIT)));
-        let power = |i| vreinterpretq_f32_u32(vandq_u32(i, vdupq_n_u32(!FRACTION)));
+        let whole = self.0.map(|x| simd!(vreinterpretq_u32_s32(vcvtnq_s32_f32(x))));
+        let mantissa =
+            |i| simd!(vreinterpretq_f32_u32(vorrq_u32(vandq_u32(i, vdupq_n_u32(FRACTION)), vdupq_n_u32(UNIT))));
+        let power = |i| simd!(vreinterpretq_f32_u32(vandq_u32(i, vdupq_n_u32(!FRACTION))));
         (Self(whole.map(mantissa)), Self(whole.map(power)))
     }
 
     #[inline(always)]
     fn ge(self, other: Self) -> Self::Mask {
-        self.compare(other, |a, b| vcgeq_f32(a, b))
+        self.compare(other, |a, b| simd!(vcgeq_f32(a, b)))
     }
 
     #[inline(always)]
     fn lt(self, other: Self) -> Self::Mask {
-        self.compare(other, |a, b| vcltq_f32(a, b))
+        self.compare(other, |a, b| simd!(vcltq_f32(a, b)))
     }
 
     #[inline(always)]
     fn ordered(self, other: Self) -> Self::Mask {
-        self.compare(other, |a, b| vandq_u32(vceqq_f32(a, a), vceqq_f32(b, b)))
+        self.compare(other, |a, b| simd!(vandq_u32(vceqq_f32(a, a), vceqq_f32(b, b))))
     }
 
     #[inline(always)]
     fn keep(self, mask: Self::Mask) -> Self {
-        Self(std::array::from_fn(|i| vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(self.0[i]), mask[i]))))
+        Self(std::array::from_fn(|i| {
+            simd!(vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(self.0[i]), mask[i])))
+        }))
     }
 
     #[inline(always)]
     fn allow(self, bits: u16) -> Self {
         Self(std::array::from_fn(|i| {
-            let set = vtstq_u32(vdupq_n_u32(u32::from(bits) >> (4 * i)), lane_bits());
-            vbslq_f32(set, self.0[i], vdupq_n_f32(f32::NEG_INFINITY))
+            simd!({
+                let set = vtstq_u32(vdupq_n_u32(u32::from(bits) >> (4 * i)), lane_bits());
+                vbslq_f32(set, self.0[i], vdupq_n_f32(f32::NEG_INFINITY))
+            })
         }))
     }
 
@@ -140,12 +144,12 @@ impl Lanes for Neon {
 
     #[inline(always)]
     fn and(a: Self::Mask, b: Self::Mask) -> Self::Mask {
-        std::array::from_fn(|i| vandq_u32(a[i], b[i]))
+        std::array::from_fn(|i| simd!(vandq_u32(a[i], b[i])))
     }
 
     #[inline(always)]
     fn bits(mask: Self::Mask) -> u32 {
-        (0..4).fold(0, |bits, i| bits | vaddvq_u32(vandq_u32(mask[i], lane_bits())) << (4 * i))
+        (0..4).fold(0, |bits, i| bits | simd!(vaddvq_u32(vandq_u32(mask[i], lane_bits()))) << (4 * i))
     }
 
     #[inline(always)]
@@ -185,23 +189,23 @@ impl IdCheck for Ids {
     fn new(first: i32) -> Self {
         const COUNT: [i32; 4] = [0, 1, 2, 3];
         // SAFETY: `COUNT` has four words.
-        let count = unsafe { vld1q_s32(COUNT.as_ptr()) };
-        Self { next: vaddq_s32(vdupq_n_s32(first), count), wrong: vdupq_n_s32(0) }
+        unsafe { Self { next: vaddq_s32(vdupq_n_s32(first), vld1q_s32(COUNT.as_ptr())), wrong: vdupq_n_s32(0) } }
     }
 
     #[inline(always)]
     fn update(&mut self, candidates: &[Candidate; LANES]) {
         for four in candidates.as_chunks::<4>().0 {
             // SAFETY: four candidates have twelve words.
-            let ids = unsafe { vld3q_s32(four.as_ptr().cast()).0 };
-            self.wrong = vorrq_s32(self.wrong, veorq_s32(ids, self.next));
-            self.next = vaddq_s32(self.next, vdupq_n_s32(4));
+            unsafe {
+                self.wrong = vorrq_s32(self.wrong, veorq_s32(vld3q_s32(four.as_ptr().cast()).0, self.next));
+                self.next = vaddq_s32(self.next, vdupq_n_s32(4));
+            }
         }
     }
 
     #[inline(always)]
     fn ok(self) -> bool {
-        vmaxvq_u32(vreinterpretq_u32_s32(self.wrong)) == 0
+        simd!(vmaxvq_u32(vreinterpretq_u32_s32(self.wrong)) == 0)
     }
 }
 
@@ -214,34 +218,37 @@ impl Words for NeonWords {
 
     #[inline(always)]
     fn splat(x: u32) -> Self {
-        Self([vdupq_n_u32(x); 4])
+        Self([simd!(vdupq_n_u32(x)); 4])
     }
 
     #[inline(always)]
     fn consecutive(first: u32) -> Self {
         const COUNT: [u32; 4] = [0, 1, 2, 3];
-        // SAFETY: `COUNT` has four words.
-        let count = unsafe { vld1q_u32(COUNT.as_ptr()) };
-        Self(std::array::from_fn(|i| vaddq_u32(count, vdupq_n_u32(first + 4 * i as u32))))
+        Self(std::array::from_fn(|i| {
+            // SAFETY: `COUNT` has four words.
+            unsafe { vaddq_u32(vld1q_u32(COUNT.as_ptr()), vdupq_n_u32(first + 4 * i as u32)) }
+        }))
     }
 
     #[inline(always)]
     fn multiply(self, factor: u32) -> (Self, Self) {
         let product = self.0.map(|x| {
-            let low = vmull_u32(vget_low_u32(x), vdup_n_u32(factor));
-            (vreinterpretq_u32_u64(low), vreinterpretq_u32_u64(vmull_high_u32(x, vdupq_n_u32(factor))))
+            simd!({
+                let low = vmull_u32(vget_low_u32(x), vdup_n_u32(factor));
+                (vreinterpretq_u32_u64(low), vreinterpretq_u32_u64(vmull_high_u32(x, vdupq_n_u32(factor))))
+            })
         });
-        (Self(product.map(|(a, b)| vuzp2q_u32(a, b))), Self(product.map(|(a, b)| vuzp1q_u32(a, b))))
+        (Self(product.map(|(a, b)| simd!(vuzp2q_u32(a, b)))), Self(product.map(|(a, b)| simd!(vuzp1q_u32(a, b)))))
     }
 
     #[inline(always)]
     fn xor(self, key: u32) -> Self {
-        Self(self.0.map(|x| veorq_u32(x, vdupq_n_u32(key))))
+        Self(self.0.map(|x| simd!(veorq_u32(x, vdupq_n_u32(key)))))
     }
 
     #[inline(always)]
     fn mix(self, other: Self, key: u32) -> Self {
-        Self(std::array::from_fn(|i| veorq_u32(veorq_u32(other.0[i], vdupq_n_u32(key)), self.0[i])))
+        Self(std::array::from_fn(|i| simd!(veorq_u32(veorq_u32(other.0[i], vdupq_n_u32(key)), self.0[i]))))
     }
 
     #[inline(always)]
@@ -272,10 +279,12 @@ impl Words for NeonWords {
 #[inline(always)]
 fn widen_f16(bits: uint32x4_t) -> float32x4_t {
     const INFINITY: u32 = 0x7c00 << 13;
-    let magnitude = vshlq_n_u32::<13>(vandq_u32(bits, vdupq_n_u32(0x7fff)));
-    let finite = vmulq_n_f32(vreinterpretq_f32_u32(magnitude), f32::from_bits((127 + 112) << 23));
-    let special = vorrq_u32(magnitude, vdupq_n_u32(0x7f80_0000));
-    let is_special = vcgeq_u32(magnitude, vdupq_n_u32(INFINITY));
-    let sign = vshlq_n_u32::<16>(vandq_u32(bits, vdupq_n_u32(0x8000)));
-    vreinterpretq_f32_u32(vorrq_u32(sign, vbslq_u32(is_special, special, vreinterpretq_u32_f32(finite))))
+    simd!({
+        let magnitude = vshlq_n_u32::<13>(vandq_u32(bits, vdupq_n_u32(0x7fff)));
+        let finite = vmulq_n_f32(vreinterpretq_f32_u32(magnitude), f32::from_bits((127 + 112) << 23));
+        let special = vorrq_u32(magnitude, vdupq_n_u32(0x7f80_0000));
+        let is_special = vcgeq_u32(magnitude, vdupq_n_u32(INFINITY));
+        let sign = vshlq_n_u32::<16>(vandq_u32(bits, vdupq_n_u32(0x8000)));
+        vreinterpretq_f32_u32(vorrq_u32(sign, vbslq_u32(is_special, special, vreinterpretq_u32_f32(finite))))
+    })
 }
