@@ -55,7 +55,7 @@ def test_the_interpreters_lock_is_released() -> None:
     try:
         time.sleep(0.01)
         most = 0
-        for _ in range(10):
+        for _ in range(30):
             before = ticks
             bregman.decode_batch(samplers, logits)
             most = max(most, ticks - before)
@@ -63,7 +63,7 @@ def test_the_interpreters_lock_is_released() -> None:
         done.set()
         other.join()
     # If the call held the lock, there would be one or two ticks, before and after it.
-    assert most > 50
+    assert most > 10
 
 
 def test_two_threads_on_one_sampler_are_refused() -> None:
