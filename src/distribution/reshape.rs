@@ -24,33 +24,33 @@ pub(super) enum Remembered<'r> {
 }
 
 impl<'r> Distribution<'r> {
-    /// Gives every token the logit m + `powers.of(x)` for its log-weight x, which is 0 for the first token; m is the largest
+    /// Gives every token the logit m + `curve.of(x)` for its log-weight x, which is 0 for the first token; m is the largest
     /// logit.
-    pub(crate) fn bend(&mut self, powers: SmoothingCurve) -> Result<()> {
+    pub(crate) fn smooth(&mut self, curve: SmoothingCurve) -> Result<()> {
         if let Some(mut list) = self.list() {
             let largest = list.first_logit();
-            list.set_logits(largest, |_, x| powers.of(x));
+            list.set_logits(largest, |_, x| curve.of(x));
             return Ok(());
         }
         let (row, scale, lowest) = (self.next_row()?, self.scale(), self.head.lowest());
         self.offset += f64::from(self.head.vocab().max()) * scale;
-        self.head.vocab_mut().smooth(scale, lowest, powers, row);
+        self.head.vocab_mut().smooth(scale, lowest, curve, row);
         self.go_on_with(Row::from_f32(row)?, 1.0);
         Ok(())
     }
 
-    /// Gives every token the logit `bell.of(p)` for its probability p; `total` is [`Distribution::total`].
-    pub(crate) fn ring(&mut self, bell: AdaptivePCurve, total: f64) -> Result<()> {
+    /// Gives every token the logit `curve.of(p)` for its probability p; `total` is [`Distribution::total`].
+    pub(crate) fn adaptive_p(&mut self, curve: AdaptivePCurve, total: f64) -> Result<()> {
         /// Below it a probability is 0 for every distance that it could change.
         const NOTHING: f64 = -60.0;
         if let Some(mut list) = self.list() {
             let p = |x: f64| if x < NOTHING { 0.0 } else { exp(x) / total };
-            list.set_logits(0.0, |_, x| bell.of(p(x)));
+            list.set_logits(0.0, |_, x| curve.of(p(x)));
             return Ok(());
         }
         let (row, scale, lowest) = (self.next_row()?, self.scale(), self.head.lowest());
         self.offset = 0.0;
-        self.head.vocab_mut().adaptive_p(scale, lowest, total, bell, row);
+        self.head.vocab_mut().adaptive_p(scale, lowest, total, curve, row);
         self.go_on_with(Row::from_f32(row)?, 1.0);
         Ok(())
     }

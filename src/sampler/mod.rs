@@ -123,7 +123,7 @@ impl Sequence {
 }
 
 impl Sampler {
-    /// Parses a chain (README, "Chains") and starts at position 0 of the random numbers of `seed`.
+    /// Parses a chain (docs/stages.md) and starts at position 0 of the random numbers of `seed`.
     pub fn new(chain: &str, seed: u64) -> Result<Self> {
         Self::with_generators(chain, seed, &[])
     }
@@ -137,8 +137,8 @@ impl Sampler {
         Ok(Self { chain, kernels, created_with: seed, sequence, copies: false, gumbel_top: GumbelTop::default() })
     }
 
-    /// The same sampler on a lower instruction set: "scalar", "avx2", "avx512" or "neon", for comparison and for
-    /// finding faults. No answer depends on it. See [`simd_levels`](crate::simd_levels).
+    /// The same sampler on a lower instruction set, one of [`simd_levels`](crate::simd_levels), for comparison and for
+    /// finding faults. No answer depends on it.
     pub fn with_simd_level(mut self, level: &str) -> Result<Self> {
         self.kernels = vocab::by_name(level)?;
         Ok(self)

@@ -66,7 +66,7 @@ impl Stage for AdaptiveP {
         let target = (2.0 * self.target - level / weight).clamp(0.0, 1.0);
         let total = dist.total();
         dist.remember(total);
-        dist.ring(AdaptivePCurve { target, inverse_width: 1.0 / WIDTH, peak: PEAK, sharpness: SHARPNESS }, total)
+        dist.adaptive_p(AdaptivePCurve { target, inverse_width: 1.0 / WIDTH, peak: PEAK, sharpness: SHARPNESS }, total)
     }
 
     fn initial(&self) -> Learnt {

@@ -48,7 +48,7 @@ use crate::vocab::FirstPass;
 /// One step of a chain: immutable, so that a sampler and its clones share it.
 ///
 /// A stage may edit single logits once (`Distribution::edit`, `drop_first`, `demote_first`) and rewrite the row once
-/// (`Distribution::bend`, `ring`); there is memory for no more.
+/// (`Distribution::smooth`, `adaptive_p`); there is memory for no more.
 pub(crate) trait Stage: Send + Sync {
     /// What the stage needs of a row that was not read yet, or was changed since: it decides what the next pass over
     /// the row computes. None if it needs nothing but each logit on its own: then the row is not read for it.

@@ -56,6 +56,6 @@ impl Stage for Smoothing {
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, _: &mut Context<'_>) -> Result<()> {
-        dist.bend(self.0)
+        dist.smooth(self.0)
     }
 }
