@@ -752,8 +752,8 @@ const struct bregman_api *bregman_get_api(uint32_t abi);
  * to it, because a float would lose their differences.
  *
  * A call that fails changes nothing: BREGMAN_INVALID_ARGUMENT (NULL, misaligned, `size` above INT32_MAX),
- * BREGMAN_EMPTY_SUPPORT (`size` is 0, or every logit is masked or -infinity), BREGMAN_INVALID_LOGITS,
- * BREGMAN_NO_CONVERGENCE.
+ * BREGMAN_EMPTY_SUPPORT (`size` is 0, every logit is masked or -infinity, or bans leave none),
+ * BREGMAN_INVALID_LOGITS, BREGMAN_NO_CONVERGENCE.
  */
 uint32_t bregman_apply(struct bregman_sampler *sampler, struct bregman_candidates *candidates);
 
@@ -820,9 +820,9 @@ uint32_t bregman_macro_info(size_t index, struct bregman_stage *out);
  * `out` is valid) has token -1 and the status.
  *
  * Fails with BREGMAN_INVALID_ARGUMENT (NULL, misaligned, `vocab` 0 or above INT32_MAX), BREGMAN_INVALID_LOGITS (a
- * logit that is not masked is NaN or +infinity), BREGMAN_EMPTY_SUPPORT (every logit is masked or -infinity),
- * BREGMAN_NO_CONVERGENCE (a generator of the caller), BREGMAN_UNSUPPORTED (the chain does not end with a drawing
- * stage).
+ * logit that is not masked is NaN or +infinity), BREGMAN_EMPTY_SUPPORT (every logit is masked or -infinity, or bans
+ * leave none; the message names what took the last token), BREGMAN_NO_CONVERGENCE (a generator of the caller),
+ * BREGMAN_UNSUPPORTED (the chain does not end with a drawing stage).
  */
 uint32_t bregman_decode(struct bregman_sampler *sampler, const float *logits, size_t vocab, struct bregman_result *out);
 

@@ -23,6 +23,9 @@ pub enum Error {
     /// Every token is masked or -infinity.
     #[error("no token can be sampled: every logit is masked or -infinity")]
     EmptySupport,
+    /// The chain or the logit bias bans every token that row and mask leave. The text says which of them took the last.
+    #[error("no token can be sampled: {0}")]
+    NothingLeft(String),
     /// A user's generator did not lead to a solution.
     #[error("{0}")]
     NoConvergence(String),

@@ -137,6 +137,20 @@ impl<'a> Row<'a> {
         self.edits
     }
 
+    /// The tokens that are neither masked nor -infinity, before edits, in ascending order.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let Self { values, mask, .. } = *self;
+        (0..values.len().div_ceil(32)).flat_map(move |word| {
+            let (start, end) = (32 * word, (32 * word + 32).min(values.len()));
+            let allowed = mask.map_or(u32::MAX, |words| words.get(word).copied().unwrap_or(0));
+            let is_there = move |i: usize| values.get(i) != f32::NEG_INFINITY;
+            // Without a branch for each logit: most rows that are searched for long have nothing there.
+            let any = allowed != 0 && (start..end).fold(false, |any, i| any | is_there(i));
+            let tokens = if any { start..end } else { 0..0 };
+            tokens.filter(move |&i| allowed >> (i - start) & 1 == 1 && is_there(i)).map(|i| i as u32)
+        })
+    }
+
     /// The row without mask and edits.
     pub(crate) fn untouched(self) -> Self {
         Self { mask: None, edits: &[], ..self }

@@ -86,7 +86,10 @@ impl Chain {
                 dist.read(pass)?;
             }
             context.stage = *at;
-            stage.transform(dist, context)?;
+            stage.transform(dist, context).map_err(|e| match e {
+                Error::EmptySupport => Error::NothingLeft(self.took_the_last(*at)),
+                other => other,
+            })?;
         }
         // A drawing stage that changed the logits draws from all of them next; without one the totals may not be needed.
         dist.read(if self.draws { FirstPass::TotalAndMin } else { FirstPass::Maxima })
@@ -105,6 +108,14 @@ impl Chain {
     /// What the drawing stage has learnt once the sequence goes on with `token`.
     pub(crate) fn accepted(&self, learnt: Learnt, token: i32) -> Learnt {
         self.last().map_or(learnt, |stage| stage.accepted(learnt, token))
+    }
+
+    /// The words for a stage that bans every token that is left.
+    fn took_the_last(&self, at: u32) -> String {
+        let ParsedStage { info, place, .. } = &self.parsed[at as usize];
+        let yields = info.parameters.iter().any(|p| p.name == "yield");
+        let hint = if yields { "; yield=true lets its bans give way" } else { "" };
+        format!("{}, bans every token that is left{hint}", place.named(info.name))
     }
 
     fn last(&self) -> Option<&dyn Stage> {

@@ -50,11 +50,16 @@ pub(super) struct Place {
 impl Place {
     /// A failure of the stage `name`, as an error that names what the user wrote.
     pub(super) fn error(self, name: &str, what: &str) -> Error {
+        Error::InvalidChain(format!("{}: {what}", self.named(name)))
+    }
+
+    /// The stage `name` by its place and what the user wrote there.
+    pub(super) fn named(self, name: &str) -> String {
         let at = self.at + 1;
-        Error::InvalidChain(match self.within {
-            None => format!("stage {at}, `{name}`: {what}"),
-            Some(within) => format!("stage {at}, `{within}`: its stage `{name}`: {what}"),
-        })
+        match self.within {
+            None => format!("stage {at}, `{name}`"),
+            Some(within) => format!("stage {at}, `{within}`: its stage `{name}`"),
+        }
     }
 }
 

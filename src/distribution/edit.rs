@@ -12,8 +12,12 @@ impl<'r> Distribution<'r> {
         if edits.is_empty() {
             return Ok(());
         }
+        if self.bans_all(edits) {
+            return Err(Error::EmptySupport);
+        }
         if let Some(mut list) = self.list() {
-            return list.edit(edits);
+            list.edit(edits);
+            return Ok(());
         }
         let list = self.next_row_edits()?;
         let (row, scale, offset) = (self.head.vocab().row(), self.scale(), self.offset);
@@ -36,6 +40,31 @@ impl<'r> Distribution<'r> {
         }
         self.replace_row(row.with_edits(list));
         Ok(())
+    }
+
+    /// Whether these edits, sorted by token, ban every token that is left. (False if none is left before them.)
+    pub(crate) fn bans_all(&mut self, edits: &[Edit]) -> bool {
+        if !edits.iter().any(Edit::is_ban) {
+            return false;
+        }
+        self.sort_bulk();
+        let ids = self.head.ids();
+        let is_banned = |index: u32| {
+            let id = ids.map_or(index as i32, |ids| ids[index as usize]);
+            find_edit(edits, id).is_some_and(Edit::is_ban)
+        };
+        let mut left = self.left().peekable();
+        left.peek().is_some() && left.all(is_banned)
+    }
+
+    /// The positions of the tokens that are left, whether the row was read or not; a bulk must have been sorted.
+    pub(super) fn left(&self) -> impl Iterator<Item = u32> {
+        let is_list = self.is_truncated();
+        let row = self.head.vocab().row();
+        let entries = self.head.entries().iter().filter(move |_| is_list).map(|e| e.index);
+        let banned = move |&index: &u32| row.unmasked(index) == f32::NEG_INFINITY;
+        let tokens = (!is_list).then(|| row.tokens().filter(move |index| !banned(index)));
+        entries.chain(tokens.into_iter().flatten())
     }
 
     /// Memory for the row's edits that lives as long as the distribution.

@@ -2,7 +2,6 @@
 
 use super::head::{Entry, HeadScratch, LOWEST_LOG_WEIGHT};
 use super::{Distribution, Support, logit_of};
-use crate::error::{Error, Result};
 use crate::history::{Edit, find_edit};
 use crate::math::ln;
 use std::cmp::Ordering;
@@ -49,13 +48,13 @@ impl List<'_> {
         *self.first_logit = Some(first);
     }
 
-    /// Edits the logits of single tokens.
-    pub(super) fn edit(&mut self, edits: &[Edit]) -> Result<()> {
+    /// Edits the logits of single tokens, of which the edits leave some.
+    pub(super) fn edit(&mut self, edits: &[Edit]) {
         let (ids, logit) = (self.ids, logit_of(*self.first_logit, self.scale, self.offset));
         let edit = |e: &Entry| find_edit(edits, id_of(ids, e));
         let entries = self.scratch.entries_mut();
         if entries.iter().all(|e| edit(e).is_none()) {
-            return Ok(());
+            return;
         }
         for e in &mut *entries {
             let before = logit(e);
@@ -69,13 +68,9 @@ impl List<'_> {
         self.sort();
         let entries = self.scratch.entries_mut();
         let first = entries[0].x;
-        if first == f64::NEG_INFINITY {
-            return Err(Error::EmptySupport);
-        }
         entries.iter_mut().for_each(|e| e.x -= first);
         self.drop_ineligible();
         *self.first_logit = Some(first);
-        Ok(())
     }
 
     /// The logit of the first entry.
@@ -108,6 +103,13 @@ impl List<'_> {
             entries[to] = entries[from];
         }
         entries.truncate(n);
+        self.rebase();
+    }
+
+    /// Keeps the entries whose token is wanted; some is.
+    pub(super) fn keep_ids(&mut self, is_wanted: impl Fn(i32) -> bool) {
+        let ids = self.ids;
+        self.scratch.entries_mut().retain(|e| is_wanted(id_of(ids, e)));
         self.rebase();
     }
 

@@ -12,6 +12,7 @@
 //! | `bulk.rs` | a truncated distribution that is not sorted |
 //! | `moments.rs` | totals, entropy, standard deviation |
 //! | `threshold.rs`, `prefix.rs`, `window.rs` | truncation: at a threshold, to a nucleus, to a window around a level |
+//! | `only.rs` | truncation to some tokens by their ids |
 //! | `edit.rs`, `reshape.rs` | other logits: of single tokens, of all |
 //! | `draw.rs` | a token drawn from it |
 
@@ -21,6 +22,7 @@ mod edit;
 mod head;
 mod list;
 mod moments;
+mod only;
 mod prefix;
 mod radix;
 mod reshape;
@@ -44,9 +46,10 @@ pub(crate) struct DistributionScratch {
     vocab: vocab::Scratch,
     head: HeadScratch,
     spare: Spare,
-    /// CandidateUpdate rows and edited tokens, one list for each stage that may need one; most stay empty.
+    /// Rewritten rows, edited tokens and masks, one list for each stage that may need one; most stay empty.
     rows: Vec<Vec<f32>>,
     row_edits: Vec<Vec<(u32, f32)>>,
+    masks: Vec<Vec<u32>>,
     /// The stages of the chain that runs.
     stages: usize,
 }
@@ -59,17 +62,19 @@ impl DistributionScratch {
             spare: Spare::default(),
             rows: Vec::new(),
             row_edits: vec![Vec::new()],
+            masks: Vec::new(),
             stages: 0,
         }
     }
 
-    /// Makes it fit for a chain of this many stages, each of which may edit tokens once and rewrite the row once, and for
-    /// one edit before them.
+    /// Makes it fit for a chain of this many stages, each of which may edit tokens once, mask tokens once and rewrite the
+    /// row once, and for one edit before them.
     pub(crate) fn reserve_stages(&mut self, stages: usize) {
         self.stages = stages;
         if self.rows.len() < stages {
             self.rows.resize_with(stages, Vec::new);
             self.row_edits.resize_with(stages + 1, Vec::new);
+            self.masks.resize_with(stages, Vec::new);
         }
     }
 
@@ -117,6 +122,7 @@ pub(crate) struct Distribution<'r> {
     spare: &'r mut Spare,
     rows: &'r mut [Vec<f32>],
     row_edits: &'r mut [Vec<(u32, f32)>],
+    masks: &'r mut [Vec<u32>],
     /// The row as it was at first.
     opened_with: Row<'r>,
     /// Whether a stage has given the whole vocabulary other logits.
@@ -135,7 +141,7 @@ impl<'r> Distribution<'r> {
         kernels: &'static Kernels,
         scratch: &'r mut DistributionScratch,
     ) -> Self {
-        let DistributionScratch { vocab, head, spare, rows, row_edits, stages } = scratch;
+        let DistributionScratch { vocab, head, spare, rows, row_edits, masks, stages } = scratch;
         Self {
             head: Head::new(Vocabulary::new(row, kernels, vocab), head, ids),
             support: Support::Whole { is_read: false },
@@ -143,6 +149,7 @@ impl<'r> Distribution<'r> {
             spare,
             rows: &mut rows[..*stages],
             row_edits: &mut row_edits[..*stages + 1],
+            masks: &mut masks[..*stages],
             opened_with: row,
             is_reshaped: false,
             remembered: None,

@@ -22,8 +22,8 @@ use crate::sampler::{Order, Sampler};
 /// to it, because a float would lose their differences.
 ///
 /// A call that fails changes nothing: BREGMAN_INVALID_ARGUMENT (NULL, misaligned, `size` above INT32_MAX),
-/// BREGMAN_EMPTY_SUPPORT (`size` is 0, or every logit is masked or -infinity), BREGMAN_INVALID_LOGITS,
-/// BREGMAN_NO_CONVERGENCE.
+/// BREGMAN_EMPTY_SUPPORT (`size` is 0, every logit is masked or -infinity, or bans leave none),
+/// BREGMAN_INVALID_LOGITS, BREGMAN_NO_CONVERGENCE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_apply(sampler: *mut bregman_sampler, candidates: *mut bregman_candidates) -> u32 {
     // SAFETY: a live handle or NULL, and the caller's array.

@@ -12,9 +12,9 @@ use crate::sampler::Want;
 /// `out` is valid) has token -1 and the status.
 ///
 /// Fails with BREGMAN_INVALID_ARGUMENT (NULL, misaligned, `vocab` 0 or above INT32_MAX), BREGMAN_INVALID_LOGITS (a
-/// logit that is not masked is NaN or +infinity), BREGMAN_EMPTY_SUPPORT (every logit is masked or -infinity),
-/// BREGMAN_NO_CONVERGENCE (a generator of the caller), BREGMAN_UNSUPPORTED (the chain does not end with a drawing
-/// stage).
+/// logit that is not masked is NaN or +infinity), BREGMAN_EMPTY_SUPPORT (every logit is masked or -infinity, or bans
+/// leave none; the message names what took the last token), BREGMAN_NO_CONVERGENCE (a generator of the caller),
+/// BREGMAN_UNSUPPORTED (the chain does not end with a drawing stage).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_decode(
     sampler: *mut bregman_sampler,

@@ -16,13 +16,18 @@ impl Edit {
         Self::subtract(token, f64::INFINITY)
     }
 
+    /// Whether it bans the token.
+    pub(crate) fn is_ban(&self) -> bool {
+        self.subtract == f64::INFINITY
+    }
+
     pub(crate) fn subtract(token: u32, subtract: f64) -> Self {
         Self { token, repetition: 1.0, subtract }
     }
 
     /// The new logit. A banned token gets -infinity, even from NaN.
     pub(crate) fn apply(&self, logit: f64) -> f64 {
-        if self.subtract == f64::INFINITY {
+        if self.is_ban() {
             return f64::NEG_INFINITY;
         }
         (if logit > 0.0 { logit / self.repetition } else { logit * self.repetition }) - self.subtract

@@ -108,7 +108,10 @@ impl Sequence {
         RunScratch { dist, problem, edits }: &'a mut RunScratch,
     ) -> Result<(Distribution<'a>, Context<'a>)> {
         let mut dist = Distribution::new(row, ids, kernels, dist);
-        dist.edit(&self.bias)?;
+        dist.edit(&self.bias).map_err(|e| match e {
+            Error::EmptySupport => Error::NothingLeft("the logit bias bans every token that is left".into()),
+            other => other,
+        })?;
         let Self { seed, position, learnt, ref history, .. } = *self;
         let mut context = Context { seed, position, stage: 0, learnt, history, problem, edits };
         chain.transform(&mut dist, &mut context)?;

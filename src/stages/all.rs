@@ -2,13 +2,14 @@
 
 use super::StageInfo;
 use super::{
-    adaptive_p, bad_words, bregman, draw, dry, dynamic_temperature, epsilon, eta, greedy, gumbel, logit_bias, min_p,
-    min_tokens, mirostat, no_repeat_ngram, p_less, penalties, smoothing, tail_free, temperature, top_a, top_h, top_k,
-    top_n_sigma, top_p, typical, xtc,
+    adaptive_p, allowed_tokens, bad_words, bregman, draw, dry, dynamic_temperature, epsilon, eta, greedy, gumbel,
+    logit_bias, min_p, min_tokens, mirostat, no_repeat_ngram, p_less, penalties, smoothing, tail_free, temperature,
+    top_a, top_h, top_k, top_n_sigma, top_p, typical, xtc,
 };
 
 /// Every stage there is.
 pub(super) static ALL: &[StageInfo] = &[
+    allowed_tokens::INFO,
     logit_bias::INFO,
     bad_words::INFO,
     min_tokens::INFO,

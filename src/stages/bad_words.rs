@@ -1,6 +1,6 @@
 //! Bad words: token sequences that must not be completed.
 
-use super::{Built, EditScratch, Editor, SCOPE, StageInfo, edits, scope, sort_by_token};
+use super::{Built, EditScratch, Editor, SCOPE, StageInfo, YIELD, edits, scope, sort_by_token, yields};
 use crate::bregman::Generators;
 use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -25,17 +25,23 @@ pub(super) const INFO: StageInfo = StageInfo {
             required: true,
         },
         SCOPE,
+        YIELD,
     ],
     build,
 };
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
-    edits(BadWords { sequences: arguments.sequences("sequences"), scope: scope(arguments, None)? })
+    edits(BadWords {
+        sequences: arguments.sequences("sequences"),
+        scope: scope(arguments, None)?,
+        yields: yields(arguments),
+    })
 }
 
 struct BadWords {
     sequences: Vec<Vec<u32>>,
     scope: Scope,
+    yields: bool,
 }
 
 impl Editor for BadWords {
@@ -48,5 +54,9 @@ impl Editor for BadWords {
             }
         }
         sort_by_token(&mut scratch.edits);
+    }
+
+    fn yields(&self) -> bool {
+        self.yields
     }
 }

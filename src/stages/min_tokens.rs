@@ -1,6 +1,6 @@
 //! Min tokens: no end before so many tokens.
 
-use super::{Built, EditScratch, Editor, OFF, SCOPE, StageInfo, edits, scope, sort_by_token};
+use super::{Built, EditScratch, Editor, OFF, SCOPE, StageInfo, YIELD, edits, scope, sort_by_token, yields};
 use crate::bregman::Generators;
 use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -34,6 +34,7 @@ pub(super) const INFO: StageInfo = StageInfo {
             required: true,
         },
         ParameterInfo { default: "output", ..SCOPE },
+        YIELD,
     ],
     build,
 };
@@ -42,13 +43,14 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     let (n, scope) = (arguments.count("n"), scope(arguments, None)?);
     let mut stop: Vec<_> = arguments.tokens("stop").into_iter().map(Edit::ban).collect();
     sort_by_token(&mut stop);
-    if n == 0 { OFF } else { edits(MinTokens { n, stop, scope }) }
+    if n == 0 { OFF } else { edits(MinTokens { n, stop, scope, yields: yields(arguments) }) }
 }
 
 struct MinTokens {
     n: usize,
     stop: Vec<Edit>,
     scope: Scope,
+    yields: bool,
 }
 
 impl Editor for MinTokens {
@@ -56,5 +58,9 @@ impl Editor for MinTokens {
         if history.tokens_in(self.scope).len() < self.n {
             scratch.edits.extend_from_slice(&self.stop);
         }
+    }
+
+    fn yields(&self) -> bool {
+        self.yields
     }
 }

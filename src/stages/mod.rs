@@ -2,6 +2,7 @@
 
 mod adaptive_p;
 mod all;
+mod allowed_tokens;
 mod bad_words;
 mod bregman;
 mod draw;
@@ -125,6 +126,11 @@ trait Editor: Send + Sync {
     /// Fills `scratch.edits`, in ascending order of token, no token twice.
     fn edit(&self, history: &History, scratch: &mut EditScratch);
 
+    /// Whether its bans give way where they would leave no token.
+    fn yields(&self) -> bool {
+        false
+    }
+
     /// The tokens of the history that are to be counted for it.
     fn counts(&self) -> Option<Scope> {
         None
@@ -146,11 +152,45 @@ impl<E: Editor> Stage for EditStage<E> {
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
         context.edits.edits.clear();
         self.0.edit(context.history, context.edits);
-        dist.edit(&context.edits.edits)
+        let edits = &mut context.edits.edits;
+        if self.0.yields() && dist.bans_all(edits) {
+            edits.retain(|edit| !edit.is_ban());
+        }
+        dist.edit(edits)
     }
 
     fn counts(&self) -> Option<Scope> {
         self.0.counts()
+    }
+}
+
+/// A stage that bans every token but some, as the history says.
+trait Selector: Send + Sync {
+    /// The only tokens that are allowed, in ascending order; none if all are.
+    fn allowed<'a>(&'a self, history: &History) -> Option<&'a [u32]>;
+
+    /// Whether it gives way where none of them is left.
+    fn yields(&self) -> bool;
+}
+
+struct SelectStage<S>(S);
+
+/// The stage of a selector.
+fn selects(selector: impl Selector + 'static) -> Built {
+    on(SelectStage(selector))
+}
+
+impl<S: Selector> Stage for SelectStage<S> {
+    fn first_pass(&self) -> Option<FirstPass> {
+        None
+    }
+
+    fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
+        dist.make_room_for_mask();
+        match self.0.allowed(context.history) {
+            Some(tokens) if !(self.0.yields() && dist.has_none_of(tokens)) => dist.keep_only(tokens),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -173,6 +213,21 @@ const SCOPE: ParameterInfo = ParameterInfo {
     default: "all",
     required: false,
 };
+
+/// The parameter of bans.
+const YIELD: ParameterInfo = ParameterInfo {
+    name: "yield",
+    aliases: &[],
+    summary: "what happens where the ban leaves no token: false fails the row, true lifts the ban for this row",
+    kind: Kind::Choice(&["false", "true"]),
+    default: "false",
+    required: false,
+};
+
+/// Whether [`YIELD`] is true.
+fn yields(arguments: &Arguments) -> bool {
+    arguments.is("yield", "true")
+}
 
 /// The scope that the arguments name: that of [`SCOPE`], or one with `window` among its words, whose length is
 /// `last_n`.

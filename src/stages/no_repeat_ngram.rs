@@ -1,6 +1,6 @@
 //! No-repeat n-gram: no n tokens in a row twice.
 
-use super::{Built, EditScratch, Editor, OFF, SCOPE, StageInfo, edits, scope, sort_by_token};
+use super::{Built, EditScratch, Editor, OFF, SCOPE, StageInfo, YIELD, edits, scope, sort_by_token, yields};
 use crate::bregman::Generators;
 use crate::history::{Edit, History, Scope, continuations};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -25,6 +25,7 @@ pub(super) const INFO: StageInfo = StageInfo {
             required: true,
         },
         SCOPE,
+        YIELD,
     ],
     build,
 };
@@ -32,7 +33,7 @@ pub(super) const INFO: StageInfo = StageInfo {
 fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     match arguments.count("n").checked_sub(1) {
         None => OFF,
-        Some(before) => edits(NoRepeatNgram { before, scope: scope(arguments, None)? }),
+        Some(before) => edits(NoRepeatNgram { before, scope: scope(arguments, None)?, yields: yields(arguments) }),
     }
 }
 
@@ -40,6 +41,7 @@ struct NoRepeatNgram {
     /// How many tokens of a sequence stand before the one that is banned.
     before: usize,
     scope: Scope,
+    yields: bool,
 }
 
 impl Editor for NoRepeatNgram {
@@ -47,5 +49,9 @@ impl Editor for NoRepeatNgram {
         let ban = |token| edits.push(Edit::ban(token));
         continuations(history.tokens_in(self.scope), self.before, lengths, ban);
         sort_by_token(edits);
+    }
+
+    fn yields(&self) -> bool {
+        self.yields
     }
 }

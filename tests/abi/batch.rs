@@ -84,8 +84,8 @@ fn masks(many: &Many, words: usize, random: &mut Random) -> Vec<u32> {
 }
 
 fn drawing_without_bans() -> impl Strategy<Value = Vec<Step>> {
-    let bans =
-        |step: &Step| ["logit_bias", "bad_words", "min_tokens", "no_repeat_ngram"].contains(&step.definition.stage);
+    const BANS: [&str; 5] = ["allowed_tokens", "logit_bias", "bad_words", "min_tokens", "no_repeat_ngram"];
+    let bans = |step: &Step| BANS.contains(&step.definition.stage);
     drawing().prop_map(move |mut steps| {
         steps.retain(|step| !bans(step));
         steps

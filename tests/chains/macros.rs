@@ -85,10 +85,11 @@ fn vllm_expands_to_its_sampler() {
     expands(
         "vllm(repetition_penalty=1.1, frequency_penalty=0.5, presence_penalty=0.2, bad_words=5; 6 7, min_tokens=3, \
          stop_token_ids=2, logit_bias=9:-1, temperature=0.5, min_p=0.1, top_p=0.9)",
-        "bad_words(sequences=5; 6 7, scope=output) | min_tokens(n=3, stop=2) | logit_bias(9:-1) | \
+        "bad_words(sequences=5; 6 7, scope=output, yield=true) | min_tokens(n=3, stop=2, yield=true) | logit_bias(9:-1) | \
          penalties(repeat=1.1, scope=all) | penalties(frequency=0.5, presence=0.2, scope=output) | temperature(0.5) | \
          min_p(0.1) | top_p(0.9) | draw",
     );
+    expands("vllm(allowed_token_ids=3 5 8)", "allowed_tokens(3 5 8) | draw");
     expands("vllm(top_k=20)", "top_k(k=20, ties=keep) | draw");
 }
 

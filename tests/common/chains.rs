@@ -2,7 +2,7 @@
 // library's own tests include this file.)
 
 /// A new stage of the catalogue needs a chain here: tests fail with the names in [`missing`].
-pub const CHAINS: [&str; 37] = [
+pub const CHAINS: [&str; 39] = [
     "draw",
     "greedy",
     "temperature(0.7) | draw",
@@ -39,6 +39,8 @@ pub const CHAINS: [&str; 37] = [
     "no_repeat_ngram(2) | min_tokens(n=9, stop=2) | temperature(0.7) | penalties(repeat=1.2, scope=all) | gumbel",
     "top_k(300) | penalties(frequency=0.3, scope=output) | dry(scope=all) | no_repeat_ngram(n=1, scope=output) | draw",
     "temperature(0.8) | penalties(repeat=1.2, frequency=0.1, scope=all) | min_p(0.01) | no_repeat_ngram(2) | draw",
+    "allowed_tokens(0 1 2 3 5 8 13 21 34 55 89 144 233) | draw",
+    "top_k(300) | allowed_tokens(tokens=0 1 2 3 5 8 13 21 34 55 89 144, yield=true) | greedy",
     "smoothing(0.1) | penalties(1.5) | xtc(0.9, threshold=0.01) | logit_bias(5:3) | draw",
 ];
 

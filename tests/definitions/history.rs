@@ -7,7 +7,7 @@ use crate::common::random_chains::{row, tokens};
 use crate::common::rows::{Random, logits};
 use bregman::ffi::{BREGMAN_ACCEPT, BREGMAN_OK};
 use bregman::{Candidate, Error, Row, Sampler, Want};
-use proptest::collection::vec;
+use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 
 fn distribution(sampler: &mut Sampler, row: &[f32]) -> Result<Vec<(i32, f64)>, Error> {
@@ -29,10 +29,11 @@ proptest! {
         let list = |separator: &str| banned.iter().map(i32::to_string).collect::<Vec<_>>().join(separator);
         for first in [format!("bad_words({})", list(";")), format!("min_tokens(n=5, stop={})", list(" "))] {
             let mut sampler = Sampler::new(&format!("{first} | {rest}"), 1).unwrap();
-            prop_assert_eq!(&distribution(&mut sampler, &row), &plain);
+            // The message of a failure says what banned the last token.
+            prop_assert_eq!(distribution(&mut sampler, &row).ok(), plain.clone().ok());
             // After the temperature, too.
             let mut sampler = Sampler::new(&format!("temperature({t}) | {first} | top_k(20)"), 1).unwrap();
-            prop_assert_eq!(&distribution(&mut sampler, &row), &plain);
+            prop_assert_eq!(distribution(&mut sampler, &row).ok(), plain.clone().ok());
         }
         let mut words = vec![u32::MAX; row.len().div_ceil(32)];
         banned.iter().filter(|b| (**b as usize) < row.len()).for_each(|b| words[*b as usize / 32] &= !(1 << (b % 32)));
@@ -73,6 +74,66 @@ proptest! {
                 prop_assert!(ours.iter().zip(&theirs).all(|(a, b)| a.0 == b.0 && (a.1 - b.1).abs() < 1e-12));
             }
             (ours, theirs) => prop_assert_eq!(ours, theirs),
+        }
+    }
+}
+
+/// Chains whose bans leave nothing of the tokens that the mask allows: the message names what took the last one.
+#[test]
+fn message_names_what_took_the_last_token() {
+    let row = [0.5f32, 1.0, 0.25, f32::NEG_INFINITY];
+    let failure = |chain: &str, bias: &[(i32, f32)]| {
+        let mut sampler = Sampler::new(chain, 1).unwrap();
+        sampler.accept(&[2, 3]).unwrap();
+        sampler.set_logit_bias(bias).unwrap();
+        let row = Row::from_f32(&row).unwrap().with_mask(&[0b1100]);
+        let decoded = sampler.decode(row, Want::default()).expect_err(chain);
+        assert_eq!(sampler.clone().distribution(row), Err(decoded.clone()), "{chain}");
+        assert_eq!(sampler.position(), 0, "{chain}: nothing is advanced");
+        let mut all = candidates(&[f32::NEG_INFINITY, f32::NEG_INFINITY, 0.25, f32::NEG_INFINITY], None);
+        assert_eq!(sampler.apply(&mut all), Err(decoded.clone()), "{chain}");
+        let message = decoded.to_string();
+        assert!(message.starts_with("no token can be sampled: "), "{message}");
+        message
+    };
+    let names = |message: String, name: &str| assert!(message.contains(name) && message.contains("yield"), "{message}");
+    names(failure("temperature(0.5) | min_tokens(n=10, stop=1 2) | draw", &[]), "stage 2, `min_tokens`, bans every");
+    names(failure("bad_words(9; 3 2) | draw", &[]), "stage 1, `bad_words`");
+    names(failure("no_repeat_ngram(1) | draw", &[]), "stage 1, `no_repeat_ngram`");
+    names(failure("logit_bias(2:-inf 0:1) | draw", &[]), "stage 1, `logit_bias`");
+    names(failure("top_k(2) | allowed_tokens(0 1) | draw", &[]), "stage 2, `allowed_tokens`");
+    names(failure("bad_words(1; 4) | xtc(1) | min_tokens(n=1, stop=2) | draw", &[]), "stage 3, `min_tokens`");
+    assert!(failure("vllm(allowed_token_ids=1)", &[]).contains("stage 1, `vllm`: its stage `allowed_tokens`"));
+    assert!(failure("draw", &[(2, f32::NEG_INFINITY)]).contains("the logit bias bans every token"));
+    assert!(failure("min_tokens(n=1, stop=3) | draw", &[(2, f32::NEG_INFINITY)]).contains("the logit bias"));
+    // What was empty before the chain is no stage's fault.
+    let mut sampler = Sampler::new("min_tokens(n=10, stop=2) | draw", 1).unwrap();
+    let nothing = Row::from_f32(&row).unwrap().with_mask(&[0b1000]);
+    assert_eq!(sampler.decode(nothing, Want::default()), Err(Error::EmptySupport));
+}
+
+proptest! {
+    #![proptest_config(crate::common::random_cases::config(500))]
+
+    /// A ban that yields does what it does without, but where it would leave nothing, it does nothing.
+    #[test]
+    fn bans_that_yield_leave_a_token(
+        recipe in row(), tokens in tokens(), listed in btree_set(0..60i32, 1..60), which in 0..5usize, cut in 1..40usize
+    ) {
+        let row = recipe.make();
+        let list = |separator: &str| listed.iter().map(i32::to_string).collect::<Vec<_>>().join(separator);
+        let ban = match which {
+            0 => format!("bad_words(sequences={}, yield=", list("; ")),
+            1 => format!("min_tokens(n=100, stop={}, yield=", list(" ")),
+            2 => "no_repeat_ngram(n=1, yield=".to_owned(),
+            3 => format!("logit_bias(biases={}:-inf, yield=", list(":-inf ")),
+            _ => format!("allowed_tokens(tokens={}, yield=", list(" ")),
+        };
+        for before in [format!("top_k({cut})"), "temperature(1)".to_owned()] {
+            let law = |ban: String| distribution(&mut sampler_after(&format!("{before}{ban}"), 3, &tokens), &row);
+            let (without, strict) = (law(String::new()), law(format!(" | {ban}false)")));
+            let yielding = law(format!(" | {ban}true)"));
+            prop_assert_eq!(yielding, if strict.is_ok() { strict } else { without });
         }
     }
 }

@@ -249,7 +249,7 @@ proptest! {
     fn permuting_the_ids_permutes_the_answer(
         steps in transforming(), kind in select(vec!["normal", "model", "span"]), vocab in 1usize..600, seed: u64
     ) {
-        let is_by_id = |stage| ["bregman", "logit_bias", "bad_words", "min_tokens"].contains(&stage);
+        let is_by_id = |stage| ["bregman", "allowed_tokens", "logit_bias", "bad_words", "min_tokens"].contains(&stage);
         if steps.iter().any(|s| is_by_id(s.definition.stage)) {
             return Ok(());
         }

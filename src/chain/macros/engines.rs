@@ -221,20 +221,25 @@ fn is_warm(a: &Arguments) -> bool {
 const VLLM: MacroInfo = MacroInfo {
     name: "vllm",
     aliases: &[],
-    summary: "vLLM's sampler: bad words, min tokens, bias, penalties (repetition over prompt and output, the others over \
+    summary: "vLLM's sampler: allowed tokens, bad words, min tokens, bias, penalties (repetition over prompt and output, the others over \
               the output), temperature, min-p, top-k, top-p",
     source: "vLLM, v1/sample/sampler.py",
     parameters: &parameters::VLLM,
     parts: &[
         Part {
+            stage: "allowed_tokens",
+            is_on: |a| a.is_given("allowed_token_ids"),
+            values: &[("tokens", Parameter("allowed_token_ids"))],
+        },
+        Part {
             stage: "bad_words",
             is_on: |a| a.is_given("bad_words"),
-            values: &[("sequences", Parameter("bad_words")), ("scope", Always("output"))],
+            values: &[("sequences", Parameter("bad_words")), ("scope", Always("output")), ("yield", Always("true"))],
         },
         Part {
             stage: "min_tokens",
             is_on: |a| is_positive(a, "min_tokens"),
-            values: &[("n", Parameter("min_tokens")), ("stop", Parameter("stop_token_ids"))],
+            values: &[("n", Parameter("min_tokens")), ("stop", Parameter("stop_token_ids")), ("yield", Always("true"))],
         },
         Part {
             stage: "logit_bias",

@@ -175,7 +175,7 @@ pub(super) const TRANSFORMERS: [ParameterInfo; 15] = [
     optional("eos_token_id", &["eos"], Kind::Tokens, "", "the tokens that end a sequence, separated by spaces"),
 ];
 
-pub(super) const VLLM: [ParameterInfo; 11] = [
+pub(super) const VLLM: [ParameterInfo; 12] = [
     optional("temperature", &["temp"], number(0.0, 1e6), "1", "0 is greedy; from there to 0.01 it is 0.01"),
     optional("top_p", &[], positive(1.0), "1", "the mass to reach; 1 switches it off"),
     optional("top_k", &[], count(-1), "0", "keep this many tokens and their ties; 0 or -1 switches it off"),
@@ -197,6 +197,7 @@ pub(super) const VLLM: [ParameterInfo; 11] = [
     ),
     optional("min_tokens", &[], count(0), "0", "tokens of the output before a stop token may come; 0 switches it off"),
     optional("stop_token_ids", &["stop", "eos"], Kind::Tokens, "", "the stop tokens, separated by spaces"),
+    optional("allowed_token_ids", &[], Kind::Tokens, "", "the only tokens that may come, separated by spaces"),
     optional(
         "bad_words",
         &[],

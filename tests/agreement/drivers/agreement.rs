@@ -315,7 +315,7 @@ fn failure(e: &Error) -> String {
         Error::InvalidArgument(_) => BREGMAN_INVALID_ARGUMENT,
         Error::InvalidChain(_) => BREGMAN_INVALID_CHAIN,
         Error::InvalidLogits { .. } => BREGMAN_INVALID_LOGITS,
-        Error::EmptySupport => BREGMAN_EMPTY_SUPPORT,
+        Error::EmptySupport | Error::NothingLeft(_) => BREGMAN_EMPTY_SUPPORT,
         Error::NoConvergence(_) => BREGMAN_NO_CONVERGENCE,
         Error::BufferTooSmall { .. } => BREGMAN_BUFFER_TOO_SMALL,
         Error::Unsupported(_) => BREGMAN_UNSUPPORTED,

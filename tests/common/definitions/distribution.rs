@@ -102,6 +102,11 @@ impl Distribution {
         self.whole.unwrap_or(self.len())
     }
 
+    /// The id of each token that is left, those with too little weight to be sampled too.
+    pub fn all_ids(&self) -> impl Iterator<Item = i32> + '_ {
+        self.tokens.iter().map(|t| t.id)
+    }
+
     /// The id of each token that can be sampled.
     pub fn ids(&self) -> Vec<i32> {
         self.eligible().iter().map(|t| t.id).collect()

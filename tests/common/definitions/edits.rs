@@ -1,8 +1,8 @@
 //! Stages that change the logits of single tokens: biases, bans and penalties. The history is read anew for every row.
 
 use super::parameters::{maybe, of, power_of_ten, sequence_list, share, token_list, value, word};
-use super::{Definition, Given, Moment, never};
-use proptest::collection::btree_map;
+use super::{Definition, Distribution, Given, Moment, never};
+use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 pub static EDITS: &[Definition] = &[
@@ -13,7 +13,7 @@ pub static EDITS: &[Definition] = &[
             let pairs = btree_map(super::parameters::token(), bias, 1..6);
             let text = |(token, bias): (&i32, &f32)| format!("{token}:{bias}");
             let biases = pairs.prop_map(move |pairs| pairs.iter().map(text).collect::<Vec<_>>().join(" "));
-            of("logit_bias", [value("biases", biases)])
+            of("logit_bias", [value("biases", biases), word("logit_bias", "yield")])
         },
         is_off: never,
         apply: |given, distribution, _| {
@@ -21,13 +21,30 @@ pub static EDITS: &[Definition] = &[
             let biases: Vec<(i32, f32)> =
                 pairs.map(|(token, bias)| (token.parse().expect("a token"), bias.parse().expect("a bias"))).collect();
             let bias_of = |token| biases.iter().find(|(own, _)| *own == token).map(|(_, bias)| f64::from(*bias));
-            distribution.edit(|token, logit| Some(logit + bias_of(token)?));
+            let is_ban = |token| bias_of(token) == Some(f64::NEG_INFINITY);
+            let gives_way = gives_way(given, distribution, is_ban);
+            distribution.edit(|token, logit| Some(logit + bias_of(token).filter(|_| !(gives_way && is_ban(token)))?));
+        },
+        draws: None,
+    },
+    Definition {
+        stage: "allowed_tokens",
+        parameters: || {
+            let list = vec(super::parameters::token(), 1..12).prop_map(|list| super::parameters::joined(&list, " "));
+            of("allowed_tokens", [value("tokens", list), word("allowed_tokens", "yield")])
+        },
+        is_off: never,
+        apply: |given, distribution, _| {
+            let allowed = given.tokens("tokens");
+            ban(given, distribution, |token| !allowed.contains(&token));
         },
         draws: None,
     },
     Definition {
         stage: "bad_words",
-        parameters: || of("bad_words", [value("sequences", sequence_list()), scope("bad_words")]),
+        parameters: || {
+            of("bad_words", [value("sequences", sequence_list()), scope("bad_words"), word("bad_words", "yield")])
+        },
         is_off: never,
         apply: |given, distribution, moment| {
             let (words, history) = (given.sequences("sequences"), tokens_in_scope(given, moment));
@@ -35,24 +52,30 @@ pub static EDITS: &[Definition] = &[
                 let after = [&history[..], &[token]].concat();
                 words.iter().any(|word| after.ends_with(word))
             };
-            distribution.edit(|token, _| completes(token).then_some(f64::NEG_INFINITY));
+            ban(given, distribution, completes);
         },
         draws: None,
     },
     Definition {
         stage: "min_tokens",
-        parameters: || of("min_tokens", [value("n", 0..20usize), value("stop", token_list()), scope("min_tokens")]),
+        parameters: || {
+            let values = [value("n", 0..20usize), value("stop", token_list()), scope("min_tokens")];
+            of("min_tokens", values.into_iter().chain([word("min_tokens", "yield")]))
+        },
         is_off: |given| given.count("n") == 0,
         apply: |given, distribution, moment| {
             let is_short = tokens_in_scope(given, moment).len() < given.count("n");
             let stop = given.tokens("stop");
-            distribution.edit(|token, _| (is_short && stop.contains(&token)).then_some(f64::NEG_INFINITY));
+            ban(given, distribution, |token| is_short && stop.contains(&token));
         },
         draws: None,
     },
     Definition {
         stage: "no_repeat_ngram",
-        parameters: || of("no_repeat_ngram", [value("n", 0..5usize), scope("no_repeat_ngram")]),
+        parameters: || {
+            let values = [value("n", 0..5usize), scope("no_repeat_ngram"), word("no_repeat_ngram", "yield")];
+            of("no_repeat_ngram", values)
+        },
         is_off: |given| given.count("n") == 0,
         apply: |given, distribution, moment| {
             let (n, history) = (given.count("n"), tokens_in_scope(given, moment));
@@ -60,7 +83,7 @@ pub static EDITS: &[Definition] = &[
                 let after = [&history[..], &[token]].concat();
                 after.len() > n && after.windows(n).rev().skip(1).any(|gram| *gram == after[after.len() - n..])
             };
-            distribution.edit(|token, _| repeats(token).then_some(f64::NEG_INFINITY));
+            ban(given, distribution, repeats);
         },
         draws: None,
     },
@@ -117,6 +140,17 @@ pub static EDITS: &[Definition] = &[
         draws: None,
     },
 ];
+
+/// Bans tokens, unless that leaves none and the stage yields.
+fn ban(given: &Given, distribution: &mut Distribution, is_banned: impl Fn(i32) -> bool) {
+    if !gives_way(given, distribution, &is_banned) {
+        distribution.edit(|token, _| is_banned(token).then_some(f64::NEG_INFINITY));
+    }
+}
+
+fn gives_way(given: &Given, distribution: &Distribution, is_banned: impl Fn(i32) -> bool) -> bool {
+    given.text("yield") == "true" && distribution.all_ids().all(is_banned)
+}
 
 /// How long the longest repetition is that the token would continue; none where it would continue nothing.
 fn longest_repetition(token: i32, history: &[i32], breakers: &[Vec<i32>]) -> Option<usize> {

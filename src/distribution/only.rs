@@ -1,0 +1,52 @@
+//! Truncation to some tokens by their ids: every other one is banned.
+
+use super::Distribution;
+use crate::error::{Error, Result};
+use crate::vocab::make_room;
+
+impl Distribution<'_> {
+    /// Bans every token but these, which ascend. While the support is the whole vocabulary the row gets another mask, and
+    /// has to be read again.
+    pub(crate) fn keep_only(&mut self, tokens: &[u32]) -> Result<()> {
+        if self.has_none_of(tokens) {
+            return Err(Error::EmptySupport);
+        }
+        let is_wanted = |id: i32| u32::try_from(id).is_ok_and(|id| tokens.binary_search(&id).is_ok());
+        if let Some(mut list) = self.list() {
+            list.keep_ids(is_wanted);
+            return Ok(());
+        }
+        let Some((words, rest)) = std::mem::take(&mut self.masks).split_first_mut() else {
+            return Err(Error::Unsupported("a stage bans tokens by a mask more than once".into()));
+        };
+        self.masks = rest;
+        let row = self.head.vocab().row();
+        words.clear();
+        words.resize(row.vocab().div_ceil(32), 0);
+        let mut allow = |index: usize| words[index / 32] |= 1 << (index % 32);
+        match self.head.ids() {
+            None => tokens.iter().map(|&id| id as usize).take_while(|&id| id < row.vocab()).for_each(allow),
+            Some(ids) => ids.iter().enumerate().filter(|(_, id)| is_wanted(**id)).for_each(|(i, _)| allow(i)),
+        }
+        if let Some(mask) = row.mask() {
+            words.iter_mut().zip(mask.iter().chain(std::iter::repeat(&0))).for_each(|(word, mask)| *word &= mask);
+        }
+        self.replace_row(row.with_mask(words));
+        Ok(())
+    }
+
+    /// Whether none of these tokens, which ascend, is left. (False if no token at all is left.)
+    pub(crate) fn has_none_of(&mut self, tokens: &[u32]) -> bool {
+        self.sort_bulk();
+        let is_wanted = |id: i32| u32::try_from(id).is_ok_and(|id| tokens.binary_search(&id).is_ok());
+        if self.left().any(|index| is_wanted(self.id(index))) { false } else { self.left().next().is_some() }
+    }
+
+    /// Reserves what [`Distribution::keep_only`] needs, for a stage that rarely does it.
+    pub(crate) fn make_room_for_mask(&mut self) {
+        let n = self.head.vocab().row().vocab().div_ceil(32);
+        if let Some(words) = self.masks.first_mut() {
+            make_room(words, n);
+        }
+    }
+}
