@@ -21,6 +21,7 @@ mod answers;
 mod batch;
 pub mod bregman;
 mod chain;
+pub mod decisions;
 mod diagnostics;
 mod distribution;
 mod error;

@@ -62,6 +62,10 @@ pub(crate) enum Purpose {
     Token = 0,
     /// Whether a stage acts.
     Coin = 1,
+    /// Which arm to pull (src/decisions).
+    Arm = 16,
+    /// Outcomes for the test of calibration (src/decisions).
+    Calibration = 17,
 }
 
 /// A uniform number in the open interval (0, 1), on a grid of 2^-52.

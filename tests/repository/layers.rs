@@ -6,13 +6,14 @@ use std::path::Path;
 use syn::visit::{self, Visit};
 
 /// Folders and files of `src/`, the lowest first. One that is not listed fails.
-const LAYERS: [&str; 22] = [
+const LAYERS: [&str; 23] = [
     "error",
     "order",
     "math",
     "parameters",
     "logits",
     "random",
+    "decisions",
     "batch",
     "history",
     "bregman",
