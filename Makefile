@@ -50,10 +50,10 @@ install:
 uninstall:
 	@ci/install.sh --uninstall
 
-# include/bregman.h from src/ffi, and the Go module's copy of it.
+# include/bregman.h and include/bregman_decisions.h from src/ffi, and the Go module's copies of them.
 header:
 	BREGMAN_WRITE_HEADER=1 cargo test --quiet --test repository header::
-	cp include/bregman.h bindings/go/internal/native/bregman.h
+	cp include/bregman.h include/bregman_decisions.h bindings/go/internal/native/
 
 # What the documents have from the library: docs/stages.md, and the table and the picture of docs/decoders.md.
 documents:

@@ -1,8 +1,9 @@
 #!/bin/sh
 # The ABI gate: compares the library and its header with the baseline in ci/abi/ (docs/abi.md).
-# usage: ci/abi.sh [HEADER LIBRARY]   compares; default: include/bregman.h and target/release/libbregman.so, built first
+# usage: ci/abi.sh [HEADER LIBRARY]   compares; default: the headers in include/ and target/release/libbregman.so, built first
 #        ci/abi.sh --list             writes ci/abi/bregman.exports, after functions were added
 #        ci/abi.sh --baseline         writes the list and the baseline, at a release and when the version of the ABI changes
+#        ci/abi.sh --join OUT         writes the headers as one, for ci/abi_test.sh
 #        ci/abi.sh --stub HEADER OUT  writes a stub library of the header, for ci/abi_test.sh
 # Functions, constants, and fields at the end of structs that can grow may be added; any other change is a failure.
 set -eu
@@ -12,6 +13,12 @@ committed=$root/ci/abi
 fail() {
     echo "ci/abi.sh: $*" >&2
     exit 1
+}
+
+# bregman.h and bregman_decisions.h as one header.
+join() {
+    cat "$root/include/bregman.h"
+    grep -v '^#include "bregman.h"$' "$root/include/bregman_decisions.h"
 }
 
 # The exported functions of a library.
@@ -120,7 +127,8 @@ build() {
 tools
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-header=$root/include/bregman.h
+header=$work/headers.h
+join >"$header"
 library=${CARGO_TARGET_DIR:-$root/target}/release/libbregman.so
 
 case ${1:-} in
@@ -138,12 +146,16 @@ case ${1:-} in
         echo "abi: wrote the baseline of version $(version "$committed/bregman.constants")"
         exit 0
         ;;
+    --join)
+        join >"${2:?--join OUT}"
+        exit 0
+        ;;
     --stub)
         stub "${2:?--stub HEADER OUT}" "${3:?--stub HEADER OUT}"
         exit 0
         ;;
     '') build ;;
-    -*) fail "usage: ci/abi.sh [HEADER LIBRARY | --list | --baseline | --stub HEADER OUT]" ;;
+    -*) fail "usage: ci/abi.sh [HEADER LIBRARY | --list | --baseline | --join OUT | --stub HEADER OUT]" ;;
     *)
         header=$1
         library=${2:?usage: ci/abi.sh HEADER LIBRARY}

@@ -7,12 +7,13 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0
+"$root/ci/abi.sh" --join "$work/headers.h"
 
-# gate MESSAGE SED [LIBRARY]: runs the gate on the header after the edit, and on LIBRARY or a stub of the edited header. It
+# gate MESSAGE SED [LIBRARY]: runs the gate on the headers, joined, after the edit, and on LIBRARY or a stub of the edited header. It
 # must fail with MESSAGE, or pass if that is `ok`.
 gate() {
-    sed "$2" "$root/include/bregman.h" >"$work/bregman.h"
-    [ "$1" = unchanged ] || ! cmp -s "$root/include/bregman.h" "$work/bregman.h" || refuse "$2" "the edit changed nothing"
+    sed "$2" "$work/headers.h" >"$work/bregman.h"
+    [ "$1" = unchanged ] || ! cmp -s "$work/headers.h" "$work/bregman.h" || refuse "$2" "the edit changed nothing"
     library=${3:-}
     if [ -z "$library" ]; then
         library=$work/library.so
@@ -44,6 +45,9 @@ gate ok 's/^uint32_t bregman_process(struct bregman_sampler \*sampler,/uint32_t 
 gate ok 's/^#define BREGMAN_ACCEPT 8/&\n#define BREGMAN_SOMETHING_NEW 16/'
 gate ok 's/^} bregman_api;/    uint32_t (*something_new)(const char *text);\n&/'
 gate ok 's/^} bregman_batch;/    uint64_t something_new;\n&/'
+gate ok 's/^} bregman_gate_options;/    uint64_t something_new;\n&/'
+gate ok 's/^} bregman_verdict;/    double something_new;\n&/'
+gate ok 's/^} bregman_decisions;/    uint32_t (*something_new)(const char *text);\n&/'
 gate ok 's/^} bregman_generator;/    bregman_vector_fn something_new;\n&/'
 gate ok 's/^} bregman_parameter;/    const char *something_new;\n&/'
 gate ok 's/^} bregman_stage;/    size_t something_new;\n&/'
@@ -68,12 +72,12 @@ gate 'constants that were removed' '/^#define BREGMAN_BF16 /d'
 gate 'constants that were removed' 's/^#define BREGMAN_ABI_VERSION 1/#define BREGMAN_ABI_VERSION 2/'
 
 # A library that does not fit the header.
-"$root/ci/abi.sh" --stub "$root/include/bregman.h" "$work/good.so"
+"$root/ci/abi.sh" --stub "$work/headers.h" "$work/good.so"
 gate 'but not exported' 's/^uint32_t bregman_abi_version(void);/&\nuint32_t bregman_something_new(void);/' "$work/good.so"
-echo 'void leaked(void) {}' | cat "$root/include/bregman.h" - >"$work/leaking.c"
+echo 'void leaked(void) {}' | cat "$work/headers.h" - >"$work/leaking.c"
 ${CC:-cc} -shared -fPIC -x c "$work/leaking.c" -o "$work/leaking.so"
 gate 'exported, but without the prefix' 's/^#define BREGMAN_ACCEPT 8/& /' "$work/leaking.so"
-sed 's/^#define BREGMAN_ABI_VERSION 1/#define BREGMAN_ABI_VERSION 7/' "$root/include/bregman.h" >"$work/seven.h"
+sed 's/^#define BREGMAN_ABI_VERSION 1/#define BREGMAN_ABI_VERSION 7/' "$work/headers.h" >"$work/seven.h"
 "$root/ci/abi.sh" --stub "$work/seven.h" "$work/seven.so"
 gate 'the SONAME of' 's/^#define BREGMAN_ACCEPT 8/& /' "$work/seven.so"
 

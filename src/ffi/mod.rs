@@ -25,6 +25,7 @@
 //! | `apply.rs` | a candidate array |
 //! | `generator.rs` | a generator φ as callbacks |
 //! | `catalogue.rs` | stages, macros and parameters |
+//! | `decisions/` | decisions beside the decoder, with a header of their own |
 //! | `llama.rs` | a stage for llama.cpp without its header |
 
 #![allow(non_camel_case_types, reason = "these are C's names")]
@@ -36,6 +37,7 @@ mod apply;
 mod batch;
 mod catalogue;
 mod check;
+mod decisions;
 mod decode;
 mod draws;
 mod generator;
@@ -52,6 +54,7 @@ pub use api::*;
 pub use apply::*;
 pub use batch::*;
 pub use catalogue::*;
+pub use decisions::*;
 pub use decode::*;
 pub use draws::*;
 pub use generator::*;

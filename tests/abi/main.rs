@@ -13,6 +13,7 @@ mod batch;
 mod boundary;
 mod c_abi;
 mod cpp;
+mod decisions;
 mod integrate;
 mod plugin_host;
 mod threads;

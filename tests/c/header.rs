@@ -1,4 +1,4 @@
-//! What include/bregman.h declares, read from its text.
+//! What the headers in include/ declare, read from their text: bregman.h, or the one that is named.
 
 #![allow(dead_code, reason = "not every test that shares this file asks for everything")]
 
@@ -17,9 +17,12 @@ impl Function {
     }
 }
 
-/// The header without its comments.
-fn code() -> String {
-    let mut text = include_str!("../../include/bregman.h");
+const MAIN: &str = include_str!("../../include/bregman.h");
+/// The header of src/decisions.
+pub const DECISIONS: &str = include_str!("../../include/bregman_decisions.h");
+
+/// A header without its comments.
+fn code(mut text: &str) -> String {
     let mut code = String::new();
     while let Some((before, rest)) = text.split_once("/*") {
         code.push_str(before);
@@ -36,7 +39,11 @@ fn last_word(text: &str) -> &str {
 
 /// Every `#define` with a value.
 pub fn defines() -> BTreeMap<String, u64> {
-    let code = code();
+    defines_of(MAIN)
+}
+
+pub fn defines_of(header: &str) -> BTreeMap<String, u64> {
+    let code = code(header);
     let define = |line: &str| {
         let mut words = line.strip_prefix("#define ")?.split_whitespace();
         let (name, value) = (words.next()?, words.next()?);
@@ -47,7 +54,11 @@ pub fn defines() -> BTreeMap<String, u64> {
 
 /// Every function in order.
 pub fn functions() -> Vec<Function> {
-    let code: String = code().lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+    functions_of(MAIN)
+}
+
+pub fn functions_of(header: &str) -> Vec<Function> {
+    let code: String = code(header).lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
     let mut functions = Vec::new();
     for statement in code.split(';') {
         let Some((head, tail)) = statement.split_once('(') else { continue };
@@ -65,8 +76,8 @@ pub fn functions() -> Vec<Function> {
 }
 
 /// Every struct's name and the declarations in its body.
-fn structs() -> Vec<(String, Vec<String>)> {
-    let code = code();
+fn structs(header: &str) -> Vec<(String, Vec<String>)> {
+    let code = code(header);
     let body = |part: &str| {
         let (name, rest) = part.split_once('{').filter(|(name, _)| !name.contains(';'))?;
         let body = rest.split_once('}').expect("a struct ends").0;
@@ -83,7 +94,11 @@ fn function_pointer(declaration: &str) -> Option<&str> {
 
 /// Every field of every struct that holds data, as `bregman_result.token`.
 pub fn fields() -> BTreeSet<String> {
-    let structs = structs();
+    fields_of(MAIN)
+}
+
+pub fn fields_of(header: &str) -> BTreeSet<String> {
+    let structs = structs(header);
     let fields = structs.iter().flat_map(|(name, declarations)| {
         let data = declarations.iter().filter(|d| function_pointer(d).is_none());
         data.map(move |d| format!("{name}.{}", last_word(d)))
@@ -93,7 +108,12 @@ pub fn fields() -> BTreeSet<String> {
 
 /// The functions of `bregman_api`, in order.
 pub fn table() -> Vec<String> {
-    let structs = structs();
-    let (_, declarations) = structs.iter().find(|(name, _)| name == "bregman_api").expect("the header has the table");
+    table_of(MAIN, "bregman_api")
+}
+
+/// The functions of a table, in order.
+pub fn table_of(header: &str, table: &str) -> Vec<String> {
+    let structs = structs(header);
+    let (_, declarations) = structs.iter().find(|(name, _)| name == table).expect("the header has the table");
     declarations.iter().filter_map(|d| function_pointer(d)).map(str::to_owned).collect()
 }

@@ -1,10 +1,11 @@
-//! Every exported function catches panics: in the sources each calls `guard`, or `with_sampler`, which does.
+//! Every exported function catches panics: in the sources each calls `guard`, or `with_sampler` or
+//! `answer`, which do.
 //!
 //! No input causes a panic, so the source text is checked instead.
 
 use std::path::Path;
 
-/// How many `extern "C" fn` have a body, and how many of these call `guard` or `with_sampler`; `source` as far as its
+/// How many `extern "C" fn` have a body, and how many of these call one of these; `source` as far as its
 /// tests.
 fn count(source: &str) -> (usize, usize) {
     let code: Vec<_> = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
@@ -15,7 +16,7 @@ fn count(source: &str) -> (usize, usize) {
     let functions: Vec<_> = code.split("extern \"C\" fn ").skip(1).filter(has_body).collect();
     let is_guarded = |body: &&&str| {
         let body = body.split("\n}\n").next().unwrap_or_default();
-        body.contains(" guard(") || body.contains(" with_sampler(")
+        [" guard(", " with_sampler(", " answer("].iter().any(|call| body.contains(call))
     };
     (functions.len(), functions.iter().filter(is_guarded).count())
 }
@@ -23,16 +24,18 @@ fn count(source: &str) -> (usize, usize) {
 #[test]
 fn every_exported_function_has_a_panic_guard() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ffi");
+    let files =
+        [dir.clone(), dir.join("decisions")].into_iter().flat_map(|dir| std::fs::read_dir(dir).expect("a folder"));
     let mut functions = 0;
-    for entry in std::fs::read_dir(&dir).expect("src/ffi is there") {
-        let path = entry.expect("it can be listed").path();
+    for path in files.map(|entry| entry.expect("it can be listed").path()).filter(|path| path.is_file()) {
         let source = std::fs::read_to_string(&path).expect("it can be read");
         let (found, guards) = count(&source);
         assert_eq!(found, guards, "{}: entry points and guards", path.display());
         functions += found;
     }
-    let exported = crate::header::functions().len();
-    assert!(exported > 20, "the header was not understood");
+    let decisions = crate::header::functions_of(crate::header::DECISIONS).len();
+    let exported = crate::header::functions().len() + decisions;
+    assert!(exported > 30, "the header was not understood");
     // The callbacks of the llama.cpp stage are entry points that no header declares.
     assert!(functions >= exported + 6, "{functions} entry points found, {exported} are declared");
 }
