@@ -51,6 +51,7 @@ enum class status : std::uint32_t {
     buffer_too_small = BREGMAN_BUFFER_TOO_SMALL,
     unsupported = BREGMAN_UNSUPPORTED,
     internal = BREGMAN_INTERNAL,
+    out_of_memory = BREGMAN_OUT_OF_MEMORY,
 };
 
 /// A status in words, such as "invalid argument". Static.

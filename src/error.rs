@@ -40,6 +40,9 @@ pub enum Error {
     /// The call is valid, but not with this chain or on this machine.
     #[error("{0}")]
     Unsupported(String),
+    /// There is no memory for the call. Any call may succeed later.
+    #[error("out of memory")]
+    OutOfMemory,
 }
 
 /// The crate's result.

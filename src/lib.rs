@@ -30,6 +30,7 @@ mod gumbel;
 mod history;
 mod logits;
 mod math;
+mod memory;
 mod order;
 mod parameters;
 mod random;
@@ -80,6 +81,14 @@ pub fn simd_levels() -> Vec<&'static str> {
 #[doc(hidden)]
 pub fn take_logits_read() -> impl IntoIterator<Item = (&'static str, u64)> {
     vocab::take_logits_read()
+}
+
+/// The number of places of histories that were read on this thread since the last call. With debug assertions only, for
+/// tests.
+#[cfg(debug_assertions)]
+#[doc(hidden)]
+pub fn take_places_read() -> u64 {
+    history::take_places_read()
 }
 
 /// The README's Rust example, compiled and run with the documentation tests.

@@ -13,24 +13,25 @@ type Status uint32
 // The statuses of the library.
 const (
 	OK                 Status = 0
-	ErrInvalidArgument Status = 1 // an argument is out of its range or too short, or the sampler is in use
-	ErrInvalidChain    Status = 2 // the chain is too long, not UTF-8 or does not parse, or a parameter is out of its range
-	ErrInvalidLogits   Status = 3 // a logit that is not masked is NaN or +infinity
-	ErrEmptySupport    Status = 4 // every logit is masked or -infinity
-	ErrNoConvergence   Status = 5 // the solver found no solution with a generator of the caller
-	ErrBufferTooSmall  Status = 6 // the caller's buffers are too small for the result
-	ErrUnsupported     Status = 7 // valid, but not with this chain, in this version or on this machine
-	ErrInternal        Status = 8 // a defect of the library; please report it
+	ErrInvalidArgument Status = 1  // an argument is out of its range or too short, or the sampler is in use
+	ErrInvalidChain    Status = 2  // the chain is too long, not UTF-8 or does not parse, or a parameter is out of its range
+	ErrInvalidLogits   Status = 3  // a logit that is not masked is NaN or +infinity
+	ErrEmptySupport    Status = 4  // every logit is masked or -infinity
+	ErrNoConvergence   Status = 5  // the solver found no solution with a generator of the caller
+	ErrBufferTooSmall  Status = 6  // the caller's buffers are too small for the result
+	ErrUnsupported     Status = 7  // valid, but not with this chain, in this version or on this machine
+	ErrInternal        Status = 8  // a defect of the library; please report it
+	ErrOutOfMemory     Status = 10 // there was no memory for the call
 )
 
 var statusTexts = [...]string{
 	"ok", "invalid argument", "invalid chain", "invalid logits", "empty support", "no convergence", "buffer too small",
-	"unsupported", "internal error",
+	"unsupported", "internal error", 10: "out of memory",
 }
 
 // Error returns the status in words.
 func (s Status) Error() string {
-	if int64(s) < int64(len(statusTexts)) {
+	if int64(s) < int64(len(statusTexts)) && statusTexts[s] != "" {
 		return "bregman: " + statusTexts[s]
 	}
 	return fmt.Sprintf("bregman: unknown status %d", uint32(s))

@@ -26,6 +26,7 @@ var constants = map[string]uint64{
 	"BREGMAN_BUFFER_TOO_SMALL":   uint64(ErrBufferTooSmall),
 	"BREGMAN_UNSUPPORTED":        uint64(ErrUnsupported),
 	"BREGMAN_INTERNAL":           uint64(ErrInternal),
+	"BREGMAN_OUT_OF_MEMORY":      uint64(ErrOutOfMemory),
 	"BREGMAN_F32":                formatF32,
 	"BREGMAN_F16":                formatF16,
 	"BREGMAN_BF16":               formatBF16,
@@ -161,7 +162,7 @@ func TestEveryFunctionOfTheLibraryIsCalled(t *testing.T) {
 
 // The texts of statuses are also in this module, for errors without a library.
 func TestStatusTextsEqualTheLibrarys(t *testing.T) {
-	for status := OK; status <= ErrInternal+1; status++ {
+	for status := OK; status <= ErrOutOfMemory+1; status++ {
 		want := "bregman: " + libraryStatusText(t, status)
 		if got := status.Error(); !strings.HasPrefix(got, want) {
 			t.Errorf("status %d is %q here, %q there", uint32(status), got, want)

@@ -11,7 +11,7 @@ mod parse;
 use crate::bregman::Generators;
 use crate::distribution::{Distribution, Drawn};
 use crate::error::{Error, Result};
-use crate::history::Scope;
+use crate::history::{History, Question};
 use crate::parameters::Arguments;
 use crate::stages::{Context, Learnt, Stage, StageInfo};
 use crate::vocab::FirstPass;
@@ -73,9 +73,14 @@ impl Chain {
         self.stages.len()
     }
 
-    /// The tokens of the history that are to be counted.
-    pub(crate) fn counts(&self) -> impl Iterator<Item = Scope> {
-        self.stages.iter().filter_map(|(_, stage)| stage.counts())
+    /// An empty history that answers what the stages want to know of it.
+    pub(crate) fn history(&self) -> History {
+        let stages = self.stages.iter().map(|(_, stage)| stage);
+        History::new(stages.flat_map(|stage| {
+            let breakers = stage.breakers().map(Question::Breakers);
+            let scopes = [stage.counts().map(Question::Counts), stage.repeats().map(Question::Repeats)];
+            scopes.into_iter().chain([breakers]).flatten()
+        }))
     }
 
     /// Every stage's change of the distribution, in order; nothing is drawn. The row is read when a stage first needs

@@ -27,6 +27,8 @@ pub const BREGMAN_BUFFER_TOO_SMALL: u32 = 6;
 pub const BREGMAN_UNSUPPORTED: u32 = 7;
 /// Status: a defect of this library. Please report it.
 pub const BREGMAN_INTERNAL: u32 = 8;
+/// There was no memory for the call; it changed nothing.
+pub const BREGMAN_OUT_OF_MEMORY: u32 = 10;
 
 /// Format of logits: IEEE 754 single precision, 4-byte aligned.
 pub const BREGMAN_F32: u32 = 0;
@@ -197,5 +199,6 @@ pub(super) fn status_of(e: &Error) -> u32 {
         Error::NoConvergence(_) => BREGMAN_NO_CONVERGENCE,
         Error::BufferTooSmall { .. } => BREGMAN_BUFFER_TOO_SMALL,
         Error::Unsupported(_) => BREGMAN_UNSUPPORTED,
+        Error::OutOfMemory => BREGMAN_OUT_OF_MEMORY,
     }
 }

@@ -1,6 +1,8 @@
 //! Token counts: a list in ascending order of token, updated as tokens enter and leave a scope.
 
-use super::Scope;
+use super::{Scope, count_read};
+use crate::error::Result;
+use crate::memory;
 
 /// A token that occurs, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,24 +46,45 @@ impl Counts {
         self.pending.clear();
     }
 
-    /// Counts the last `n` of `tokens`, which are new; the first `prompt` are the prompt.
-    pub(super) fn update(&mut self, tokens: &[i32], n: usize, prompt: usize) {
-        let known = tokens.len() - n;
+    /// Makes room for the changes that so many tokens may cause.
+    pub(super) fn reserve(&mut self, n: usize) -> Result<()> {
+        let most = match self.scope {
+            Scope::All | Scope::Output => n,
+            Scope::Window(size) => 2 * n.min(size),
+        };
+        memory::reserve(&mut self.pending, most)
+    }
+
+    /// Counts the tokens from `known` on, which are new; the first `prompt` are the prompt. [`Counts::reserve`] made room.
+    pub(super) fn update(&mut self, tokens: &[i32], known: usize, prompt: usize) {
         match self.scope {
             Scope::All => self.add(&tokens[known..]),
             Scope::Output => self.add(&tokens[known.max(prompt)..]),
-            Scope::Window(size) if n >= size => {
+            Scope::Window(size) if tokens.len() - known >= size => {
                 self.clear();
                 self.add(&tokens[tokens.len() - size..]);
             }
             Scope::Window(size) => {
                 self.add(&tokens[known..]);
-                let (before, now) = (known.saturating_sub(size), tokens.len().saturating_sub(size));
-                self.pending.extend(tokens[before..now].iter().map(|&token| (token as u32, -1)));
+                self.remove(&tokens[known.saturating_sub(size)..tokens.len().saturating_sub(size)]);
             }
         }
         if self.pending.len() > MOST_PENDING.max(self.seen.len()) {
-            self.settle();
+            // Without memory for it now, a later row does it.
+            let _ = self.settle();
+        }
+    }
+
+    /// No longer counts the tokens from `n` on, which are taken back. [`Counts::reserve`] made room.
+    pub(super) fn take_back(&mut self, tokens: &[i32], n: usize, prompt: usize) {
+        match self.scope {
+            Scope::All => self.remove(&tokens[n..]),
+            Scope::Output => self.remove(&tokens[n.max(prompt)..]),
+            Scope::Window(size) => {
+                let (before, now) = (tokens.len().saturating_sub(size), n.saturating_sub(size));
+                self.remove(&tokens[n.max(before)..]);
+                self.add(&tokens[now..before.min(n)]);
+            }
         }
     }
 
@@ -69,21 +92,29 @@ impl Counts {
         self.pending.extend(tokens.iter().map(|&token| (token as u32, 1)));
     }
 
-    /// Applies the pending changes.
-    pub(super) fn settle(&mut self) {
+    fn remove(&mut self, tokens: &[i32]) {
+        self.pending.extend(tokens.iter().map(|&token| (token as u32, -1)));
+    }
+
+    /// Applies the pending changes. On an error none is lost.
+    pub(super) fn settle(&mut self) -> Result<()> {
         if self.pending.len() < MANY {
             let Self { seen, pending, .. } = self;
+            memory::reserve(seen, pending.len())?;
             pending.drain(..).for_each(|(token, change)| count_one(seen, token, change));
-        } else {
-            self.merge();
+            return Ok(());
         }
+        self.merge()
     }
 
     /// Applies all pending changes in one pass over the distinct tokens.
-    fn merge(&mut self) {
+    fn merge(&mut self) -> Result<()> {
         let Self { seen, pending, .. } = self;
+        count_read(seen.len() + pending.len());
         pending.sort_unstable_by_key(|change| change.0);
-        let mut merged = Vec::with_capacity(seen.len() + pending.len().min(MOST_PENDING));
+        let distinct = pending.chunk_by(|a, b| a.0 == b.0).count();
+        let mut merged = Vec::new();
+        memory::granted(merged.try_reserve_exact(seen.len() + distinct + MANY))?;
         let mut rest = &seen[..];
         for changes in pending.chunk_by(|a, b| a.0 == b.0) {
             let token = changes[0].0;
@@ -100,9 +131,9 @@ impl Counts {
             }
         }
         merged.extend_from_slice(rest);
-        // A prompt is merged once; what it needed is not kept for the sequence's life.
-        merged.shrink_to(merged.len() + MANY);
-        (*seen, *pending) = (merged, Vec::with_capacity(MANY));
+        // What a prompt needed is not kept for the sequence's life.
+        (*seen, *pending) = (merged, Vec::new());
+        Ok(())
     }
 }
 

@@ -6,19 +6,29 @@
 //! | `edit.rs` | changes of single tokens' logits, the output of those stages |
 //! | `breakers.rs` | the sequences that break a repetition off |
 //! | `repeats.rs` | earlier occurrences of the end of the history |
+//! | `suffixes.rs` | the automaton that finds them in a long history |
+//! | `reads.rs` | how much was read, for tests |
 
 mod breakers;
 mod counts;
 mod edit;
+mod reads;
 mod repeats;
+mod suffixes;
 
 pub(crate) use breakers::Breakers;
 pub(crate) use counts::TokenCount;
 pub(crate) use edit::{Edit, find_edit, merge};
-pub(crate) use repeats::{continuations, repetitions};
+#[cfg(debug_assertions)]
+pub(crate) use reads::take_places_read;
 
 use crate::error::{Error, Result};
+use crate::memory;
+use breakers::LastBreaker;
 use counts::Counts;
+use reads::count_read;
+use repeats::Repeats;
+use std::sync::Arc;
 
 /// Which tokens of the history count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +41,16 @@ pub(crate) enum Scope {
     Output,
 }
 
+/// What a stage wants to know of the history.
+pub(crate) enum Question {
+    /// How often each token of a scope occurs.
+    Counts(Scope),
+    /// Earlier occurrences of a scope's end.
+    Repeats(Scope),
+    /// The last of these sequences.
+    Breakers(Arc<Breakers>),
+}
+
 /// The tokens accepted so far.
 ///
 /// The prompt is what was accepted before the first row was decoded, unless [`History::set_prompt`] sets its length.
@@ -40,31 +60,65 @@ pub(crate) struct History {
     /// The length of the prompt; none while all tokens belong to it.
     prompt: Option<usize>,
     counts: Vec<Counts>,
+    repeats: Vec<Repeats>,
+    breakers: Vec<LastBreaker>,
 }
 
 impl History {
-    /// An empty history that keeps counts for these scopes.
-    pub(crate) fn new(scopes: impl Iterator<Item = Scope>) -> Self {
-        let mut counts: Vec<Counts> = Vec::new();
-        for scope in scopes {
-            if counts.iter().all(|c| c.scope() != scope) {
-                counts.push(Counts::new(scope));
+    /// An empty history that answers these questions.
+    pub(crate) fn new(questions: impl Iterator<Item = Question>) -> Self {
+        let (mut counts, mut repeats, mut breakers) = (Vec::<Counts>::new(), Vec::<Repeats>::new(), Vec::new());
+        for question in questions {
+            match question {
+                Question::Counts(scope) if counts.iter().all(|c| c.scope() != scope) => counts.push(Counts::new(scope)),
+                Question::Repeats(scope) if repeats.iter().all(|r| r.scope() != scope) => {
+                    repeats.push(Repeats::new(scope));
+                }
+                Question::Counts(_) | Question::Repeats(_) => {}
+                Question::Breakers(sequences) => breakers.push(LastBreaker::new(sequences)),
             }
         }
-        Self { tokens: Vec::new(), prompt: None, counts }
+        Self { tokens: Vec::new(), prompt: None, counts, repeats, breakers }
     }
 
     pub(crate) fn clear(&mut self) {
         self.tokens.clear();
         self.prompt = None;
         self.counts.iter_mut().for_each(Counts::clear);
+        self.repeats.iter_mut().for_each(Repeats::clear);
+        self.breakers.iter_mut().for_each(LastBreaker::clear);
     }
 
-    /// Appends tokens, none of them negative.
-    pub(crate) fn extend(&mut self, tokens: &[i32]) {
+    /// Appends tokens, none of them negative. On an error nothing is changed.
+    pub(crate) fn extend(&mut self, tokens: &[i32]) -> Result<()> {
+        memory::reserve(&mut self.tokens, tokens.len())?;
+        let known = self.tokens.len();
+        for at in 0..self.counts.len() {
+            self.counts[at].reserve(tokens.len())?;
+        }
         self.tokens.extend_from_slice(tokens);
         let prompt = self.prompt();
-        self.counts.iter_mut().for_each(|counts| counts.update(&self.tokens, tokens.len(), prompt));
+        self.counts.iter_mut().for_each(|counts| counts.update(&self.tokens, known, prompt));
+        Ok(())
+    }
+
+    #[cfg_attr(not(test), expect(dead_code, reason = "for rewinding a sequence"))]
+    /// Takes the last tokens back, so that the first `n` are left; the prompt is not longer than they are.
+    /// On an error nothing is changed.
+    pub(crate) fn truncate(&mut self, n: usize) -> Result<()> {
+        let taken = self.tokens.len().saturating_sub(n);
+        let prompt = self.prompt();
+        for at in 0..self.counts.len() {
+            self.counts[at].reserve(taken)?;
+        }
+        if taken > 0 {
+            self.counts.iter_mut().for_each(|counts| counts.take_back(&self.tokens, n, prompt));
+            self.tokens.truncate(n);
+            self.prompt = self.prompt.map(|prompt| prompt.min(n));
+            self.repeats.iter_mut().for_each(|repeats| repeats.truncate(n));
+            self.breakers.iter_mut().for_each(|breakers| breakers.truncate(&self.tokens));
+        }
+        Ok(())
     }
 
     /// Ends the prompt when the first row is decoded: later tokens are output.
@@ -72,7 +126,7 @@ impl History {
         self.prompt.get_or_insert(self.tokens.len());
     }
 
-    /// Sets the length of the prompt.
+    /// Sets the length of the prompt. On an error nothing is changed.
     pub(crate) fn set_prompt(&mut self, n: usize) -> Result<()> {
         if n > self.tokens.len() {
             return Err(Error::InvalidArgument(format!(
@@ -80,11 +134,12 @@ impl History {
                 self.tokens.len()
             )));
         }
-        self.prompt = Some(n);
         for counts in self.counts.iter_mut().filter(|c| c.scope() == Scope::Output) {
+            counts.reserve(self.tokens.len() - n)?;
             counts.clear();
-            counts.update(&self.tokens, self.tokens.len() - n, n);
+            counts.update(&self.tokens, n, n);
         }
+        self.prompt = Some(n);
         Ok(())
     }
 
@@ -98,23 +153,70 @@ impl History {
 
     /// The tokens of a scope, in order.
     pub(crate) fn tokens_in(&self, scope: Scope) -> &[i32] {
-        let start = match scope {
+        &self.tokens[self.start_of(scope)..]
+    }
+
+    /// Where the tokens of a scope begin.
+    fn start_of(&self, scope: Scope) -> usize {
+        match scope {
             Scope::All => 0,
             Scope::Output => self.prompt(),
             Scope::Window(n) => self.tokens.len().saturating_sub(n),
-        };
-        &self.tokens[start..]
+        }
     }
 
-    /// Brings the counts up to date, for [`History::counts`].
-    pub(crate) fn settle(&mut self) {
-        self.counts.iter_mut().for_each(Counts::settle);
+    /// Brings all answers up to date with the tokens.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        for at in 0..self.repeats.len() {
+            let start = self.start_of(self.repeats[at].scope());
+            self.repeats[at].settle(&self.tokens[start..], start);
+        }
+        self.counts.iter_mut().try_for_each(Counts::settle)?;
+        self.breakers.iter_mut().try_for_each(|breakers| breakers.settle(&self.tokens))
     }
 
     /// The distinct tokens of a scope in ascending order, with how often each was seen. A scope that was not named at
     /// creation has none.
     pub(crate) fn counts(&self, scope: Scope) -> &[TokenCount] {
         self.counts.iter().find(|c| c.scope() == scope).map_or(&[], Counts::tokens)
+    }
+
+    /// Calls `visit` with tokens that would complete an (n + 1)-gram that the scope's tokens already have, each at least
+    /// once. `scratch` is for long ones.
+    pub(crate) fn continuations(
+        &self,
+        scope: Scope,
+        n: usize,
+        scratch: &mut Vec<u32>,
+        visit: impl FnMut(u32),
+    ) -> Result<()> {
+        let repeats = self.repeats.iter().find(|repeats| repeats.scope() == scope);
+        repeats.map_or(Ok(()), |repeats| repeats.continuations(self.tokens_in(scope), n, scratch, visit))
+    }
+
+    /// Calls `visit(token, length)` for tokens that would continue a repetition of at least `least` of the scope's last
+    /// tokens, which breakers cut; the longest repetition of each token is among them. A breaker of one token
+    /// continues none.
+    pub(crate) fn repetitions(
+        &self,
+        scope: Scope,
+        breakers: &Arc<Breakers>,
+        least: usize,
+        scratch: &mut Vec<u32>,
+        mut visit: impl FnMut(u32, usize),
+    ) -> Result<()> {
+        let last = self.breakers.iter().find(|last| last.is_of(breakers));
+        let repeats = self.repeats.iter().find(|repeats| repeats.scope() == scope);
+        let (Some(last), Some(repeats)) = (last, repeats) else { return Ok(()) };
+        let limit = last.limit(self.tokens.len(), self.start_of(scope));
+        if limit < least {
+            return Ok(());
+        }
+        repeats.repetitions(self.tokens_in(scope), least, scratch, |token, length| {
+            if !breakers.has(token) {
+                visit(token, length.min(limit));
+            }
+        })
     }
 }
 
@@ -133,12 +235,16 @@ mod tests {
     #[test]
     fn counts_stay_equal_to_a_recount_as_the_history_grows() {
         let scopes = [Scope::All, Scope::Output, Scope::Window(5), Scope::Window(64), Scope::Window(1)];
-        let (mut history, mut random) = (History::new(scopes.into_iter()), Lcg::new(1));
+        let (mut history, mut random) = (History::new(scopes.into_iter().map(Question::Counts)), Lcg::new(1));
         for step in 0..400 {
-            // Mostly one token at a time, sometimes a few or very many.
+            // Mostly one token at a time, sometimes a few or very many; some are taken back.
             let n = if step % 7 == 0 { random.below(200) } else { step % 3 };
             let tokens: Vec<i32> = (0..n).map(|_| random.below(40) as i32).collect();
-            history.extend(&tokens);
+            history.extend(&tokens).unwrap();
+            if step % 5 == 0 {
+                let most = if step % 25 == 0 { 300 } else { 4 };
+                history.truncate(history.tokens().len().saturating_sub(random.below(most))).unwrap();
+            }
             if step == 20 {
                 history.begin();
             }
@@ -149,7 +255,7 @@ mod tests {
             if step % 3 == 0 {
                 continue;
             }
-            history.settle();
+            history.settle().unwrap();
             for scope in scopes {
                 assert_eq!(history.counts(scope), counted(history.tokens_in(scope)), "step {step}, {scope:?}");
             }

@@ -60,7 +60,7 @@ impl Sampler {
     }
 
     fn apply_with(&mut self, scratch: &mut Scratch, candidates: &mut [Candidate]) -> Result<(Applied, Learnt)> {
-        self.sequence.history.settle();
+        self.sequence.history.settle()?;
         // Reserve for both ways: a later array may take the other one, and must not allocate.
         make_room(&mut scratch.row, candidates.len());
         make_room(&mut scratch.ids, candidates.len());
@@ -266,12 +266,12 @@ mod tests {
     }
 
     fn in_place(sampler: &mut Sampler, candidates: &mut [Candidate]) -> Option<(Applied, Learnt)> {
-        sampler.sequence.history.settle();
+        sampler.sequence.history.settle().unwrap();
         scratch::with(sampler.chain.len(), |scratch| sampler.apply_in_place(scratch, candidates))
     }
 
     fn to_copy(sampler: &mut Sampler, candidates: &mut [Candidate]) -> Result<(Applied, Learnt, bool)> {
-        sampler.sequence.history.settle();
+        sampler.sequence.history.settle().unwrap();
         scratch::with(sampler.chain.len(), |scratch| sampler.apply_to_copy(scratch, candidates))
     }
 

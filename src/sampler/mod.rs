@@ -88,14 +88,7 @@ struct Sequence {
 
 impl Sequence {
     fn new(chain: &Chain, seed: u64) -> Self {
-        Self {
-            seed,
-            position: 0,
-            history: History::new(chain.counts()),
-            bias: Vec::new(),
-            mask: None,
-            learnt: chain.initial(),
-        }
+        Self { seed, position: 0, history: chain.history(), bias: Vec::new(), mask: None, learnt: chain.initial() }
     }
 
     /// Runs a chain on a row, whose mask holds already: the distribution that it leaves, and the context for its draw.
@@ -174,7 +167,7 @@ impl Sampler {
             return Err(Error::InvalidArgument(format!("tokens[{at}] is {token}: a token id is not negative")));
         }
         let Self { chain, sequence: Sequence { history, learnt, .. }, .. } = self;
-        history.extend(tokens);
+        history.extend(tokens)?;
         *learnt = tokens.iter().fold(*learnt, |learnt, &token| chain.accepted(learnt, token));
         Ok(())
     }
@@ -282,7 +275,7 @@ impl Sampler {
     ) -> Result<T> {
         let Self { chain, kernels, sequence, gumbel_top, .. } = self;
         let Scratch { run, model, mask: both, .. } = scratch;
-        sequence.history.settle();
+        sequence.history.settle()?;
         let masked = match &sequence.mask {
             Some(words) => row.with_mask(and(row.mask(), words, both)),
             None => row,

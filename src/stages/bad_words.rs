@@ -1,6 +1,6 @@
 //! Bad words: token sequences that must not be completed.
 
-use super::{Built, EditScratch, Editor, SCOPE, StageInfo, YIELD, edits, scope, sort_by_token, yields};
+use super::{Built, EditScratch, Editor, SCOPE, StageInfo, YIELD, edits, scope, yields};
 use crate::bregman::Generators;
 use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -50,10 +50,10 @@ impl Editor for BadWords {
         for (last, before) in self.sequences.iter().filter_map(|s| s.split_last()) {
             let end = tokens.len().checked_sub(before.len()).map(|start| &tokens[start..]);
             if end.is_some_and(|end| end.iter().zip(before).all(|(&t, &b)| i64::from(t) == i64::from(b))) {
-                scratch.edits.push(Edit::ban(*last));
+                scratch.push(Edit::ban(*last));
             }
         }
-        sort_by_token(&mut scratch.edits);
+        scratch.keep_largest();
     }
 
     fn yields(&self) -> bool {

@@ -2,9 +2,10 @@
 
 use super::{Built, EditScratch, Editor, OFF, StageInfo, edits, scope};
 use crate::bregman::Generators;
-use crate::history::{Breakers, Edit, History, Scope, repetitions};
+use crate::history::{Breakers, Edit, History, Scope};
 use crate::math::{ln, pow};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
+use std::sync::Arc;
 
 pub(super) const INFO: StageInfo = StageInfo {
     name: "dry",
@@ -85,7 +86,7 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
         // No bound where the power does not grow.
         most: if base > 1.000_001 { (LARGEST / ln(base) as f32) as usize } else { usize::MAX },
         allowed: arguments.count("allowed"),
-        breakers: Breakers::new(&arguments.sequences("breakers")),
+        breakers: Arc::new(Breakers::new(&arguments.sequences("breakers"))),
         scope,
     })
 }
@@ -96,32 +97,31 @@ struct Dry {
     /// The largest exponent.
     most: usize,
     allowed: usize,
-    breakers: Breakers,
+    breakers: Arc<Breakers>,
     scope: Scope,
 }
 
 impl Editor for Dry {
-    fn edit(&self, history: &History, EditScratch { edits, lengths }: &mut EditScratch) {
-        /// Repetitions that are gathered before all but the longest of each token are dropped.
-        const MANY: usize = 4096;
-        let mut most = MANY;
-        repetitions(history.tokens_in(self.scope), &self.breakers, self.allowed, lengths, |token, length| {
-            if edits.len() >= most {
-                keep_longest(edits);
-                most = MANY.max(2 * edits.len());
-            }
-            edits.push(Edit::subtract(token, length as f64));
+    fn edit(&self, history: &History, scratch: &mut EditScratch) {
+        let mut lengths = std::mem::take(&mut scratch.lengths);
+        // The length stands in the place of what is subtracted, until the longest of each token is known.
+        let found = history.repetitions(self.scope, &self.breakers, self.allowed, &mut lengths, |token, length| {
+            scratch.gather(Edit::subtract(token, length as f64));
         });
-        keep_longest(edits);
-        for edit in edits {
+        scratch.lengths = lengths;
+        scratch.note(found);
+        scratch.keep_largest();
+        for edit in &mut scratch.edits {
             let exponent = (edit.subtract - self.allowed as f64).min(self.most as f64);
             edit.subtract = self.multiplier * pow(self.base, exponent);
         }
     }
-}
 
-/// Keeps the longest repetition of each token, whose length stands in the place of what is subtracted.
-fn keep_longest(edits: &mut Vec<Edit>) {
-    edits.sort_unstable_by(|a, b| a.token.cmp(&b.token).then(b.subtract.total_cmp(&a.subtract)));
-    edits.dedup_by_key(|edit| edit.token);
+    fn repeats(&self) -> Option<Scope> {
+        Some(self.scope)
+    }
+
+    fn breakers(&self) -> Option<Arc<Breakers>> {
+        Some(self.breakers.clone())
+    }
 }

@@ -43,7 +43,7 @@ struct LogitBias {
 
 impl Editor for LogitBias {
     fn edit(&self, _: &History, scratch: &mut EditScratch) {
-        scratch.edits.extend_from_slice(&self.biases);
+        scratch.extend(self.biases.len(), self.biases.iter().copied());
     }
 
     fn yields(&self) -> bool {

@@ -56,7 +56,7 @@ struct MinTokens {
 impl Editor for MinTokens {
     fn edit(&self, history: &History, scratch: &mut EditScratch) {
         if history.tokens_in(self.scope).len() < self.n {
-            scratch.edits.extend_from_slice(&self.stop);
+            scratch.extend(self.stop.len(), self.stop.iter().copied());
         }
     }
 

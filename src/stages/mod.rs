@@ -42,9 +42,11 @@ pub(crate) use temperature::LOWEST as LOWEST_TEMPERATURE;
 use crate::bregman::Problem;
 use crate::distribution::{Distribution, Drawn};
 use crate::error::{Error, Result};
-use crate::history::{Edit, History, Scope};
+use crate::history::{Breakers, Edit, History, Scope};
+use crate::memory;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 use crate::vocab::FirstPass;
+use std::sync::Arc;
 
 /// One step of a chain: immutable, so that a sampler and its clones share it.
 ///
@@ -61,8 +63,18 @@ pub(crate) trait Stage: Send + Sync {
     /// Changes the distribution; takes no token and consumes no randomness that a drawing stage uses.
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()>;
 
-    /// The tokens of the history that are to be counted for it (`History::seen`).
+    /// The tokens of the history that are to be counted for it (`History::counts`).
     fn counts(&self) -> Option<Scope> {
+        None
+    }
+
+    /// The tokens among which it looks for earlier occurrences of their end (`History::repetitions`).
+    fn repeats(&self) -> Option<Scope> {
+        None
+    }
+
+    /// The sequences that break its repetitions off.
+    fn breakers(&self) -> Option<Arc<Breakers>> {
         None
     }
 
@@ -118,6 +130,60 @@ pub(crate) struct Context<'a> {
 pub(crate) struct EditScratch {
     pub(crate) edits: Vec<Edit>,
     pub(crate) lengths: Vec<u32>,
+    /// Where there are more edits, all but the largest of each token are dropped.
+    most: usize,
+    /// Why edits are missing, if some are.
+    failure: Option<Error>,
+}
+
+impl EditScratch {
+    /// So many edits are gathered, of any tokens, before those of the same tokens are dropped.
+    const MANY: usize = 4096;
+
+    fn clear(&mut self) {
+        self.edits.clear();
+        (self.most, self.failure) = (Self::MANY, None);
+    }
+
+    /// Adds an edit. Without memory for it the stage fails.
+    pub(crate) fn push(&mut self, edit: Edit) {
+        let done = memory::push(&mut self.edits, edit);
+        self.note(done);
+    }
+
+    /// Adds `n` edits. Without memory for them the stage fails.
+    pub(crate) fn extend(&mut self, n: usize, edits: impl Iterator<Item = Edit>) {
+        match memory::reserve(&mut self.edits, n) {
+            Ok(()) => self.edits.extend(edits),
+            refused => self.note(refused),
+        }
+    }
+
+    /// Adds an edit, of which the one that subtracts most is kept for each token, until [`EditScratch::keep_largest`].
+    pub(crate) fn gather(&mut self, edit: Edit) {
+        match self.edits.last_mut() {
+            // A history that repeats itself has the same token again and again.
+            Some(last) if last.token == edit.token => last.subtract = last.subtract.max(edit.subtract),
+            _ => self.push(edit),
+        }
+        if self.edits.len() >= self.most {
+            self.keep_largest();
+            self.most = Self::MANY.max(2 * self.edits.len());
+        }
+    }
+
+    /// Sorts the edits by token and keeps the one that subtracts most of each token.
+    pub(crate) fn keep_largest(&mut self) {
+        self.edits.sort_unstable_by(|a, b| a.token.cmp(&b.token).then(b.subtract.total_cmp(&a.subtract)));
+        self.edits.dedup_by_key(|edit| edit.token);
+    }
+
+    /// Takes note of an error.
+    pub(crate) fn note(&mut self, done: Result<()>) {
+        if let Err(e) = done {
+            self.failure = Some(e);
+        }
+    }
 }
 
 /// A stage that edits the logits of single tokens: penalties, bans, biases. It costs the time of those tokens, whatever
@@ -135,6 +201,16 @@ trait Editor: Send + Sync {
     fn counts(&self) -> Option<Scope> {
         None
     }
+
+    /// The tokens among which it looks for earlier occurrences of their end.
+    fn repeats(&self) -> Option<Scope> {
+        None
+    }
+
+    /// The sequences that break its repetitions off.
+    fn breakers(&self) -> Option<Arc<Breakers>> {
+        None
+    }
 }
 
 struct EditStage<E>(E);
@@ -150,8 +226,11 @@ impl<E: Editor> Stage for EditStage<E> {
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
-        context.edits.edits.clear();
+        context.edits.clear();
         self.0.edit(context.history, context.edits);
+        if let Some(e) = context.edits.failure.take() {
+            return Err(e);
+        }
         let edits = &mut context.edits.edits;
         if self.0.yields() && dist.bans_all(edits) {
             edits.retain(|edit| !edit.is_ban());
@@ -161,6 +240,14 @@ impl<E: Editor> Stage for EditStage<E> {
 
     fn counts(&self) -> Option<Scope> {
         self.0.counts()
+    }
+
+    fn repeats(&self) -> Option<Scope> {
+        self.0.repeats()
+    }
+
+    fn breakers(&self) -> Option<Arc<Breakers>> {
+        self.0.breakers()
     }
 }
 

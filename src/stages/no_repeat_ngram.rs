@@ -1,8 +1,8 @@
 //! No-repeat n-gram: no n tokens in a row twice.
 
-use super::{Built, EditScratch, Editor, OFF, SCOPE, StageInfo, YIELD, edits, scope, sort_by_token, yields};
+use super::{Built, EditScratch, Editor, OFF, SCOPE, StageInfo, YIELD, edits, scope, yields};
 use crate::bregman::Generators;
-use crate::history::{Edit, History, Scope, continuations};
+use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 
 pub(super) const INFO: StageInfo = StageInfo {
@@ -45,10 +45,17 @@ struct NoRepeatNgram {
 }
 
 impl Editor for NoRepeatNgram {
-    fn edit(&self, history: &History, EditScratch { edits, lengths }: &mut EditScratch) {
-        let ban = |token| edits.push(Edit::ban(token));
-        continuations(history.tokens_in(self.scope), self.before, lengths, ban);
-        sort_by_token(edits);
+    fn edit(&self, history: &History, scratch: &mut EditScratch) {
+        let mut lengths = std::mem::take(&mut scratch.lengths);
+        let ban = |token| scratch.gather(Edit::ban(token));
+        let found = history.continuations(self.scope, self.before, &mut lengths, ban);
+        scratch.lengths = lengths;
+        scratch.note(found);
+        scratch.keep_largest();
+    }
+
+    fn repeats(&self) -> Option<Scope> {
+        Some(self.scope)
     }
 
     fn yields(&self) -> bool {

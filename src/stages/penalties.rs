@@ -81,11 +81,15 @@ struct Penalties {
 
 impl Editor for Penalties {
     fn edit(&self, history: &History, scratch: &mut EditScratch) {
-        scratch.edits.extend(history.counts(self.scope).iter().map(|seen| Edit {
-            token: seen.token,
-            repetition: self.repeat,
-            subtract: self.frequency * f64::from(seen.count) + self.presence,
-        }));
+        let counts = history.counts(self.scope);
+        scratch.extend(
+            counts.len(),
+            counts.iter().map(|seen| Edit {
+                token: seen.token,
+                repetition: self.repeat,
+                subtract: self.frequency * f64::from(seen.count) + self.presence,
+            }),
+        );
     }
 
     fn counts(&self) -> Option<Scope> {

@@ -149,6 +149,7 @@ fn constants() -> Vec<(&'static str, u32)> {
         BREGMAN_BUFFER_TOO_SMALL,
         BREGMAN_UNSUPPORTED,
         BREGMAN_INTERNAL,
+        BREGMAN_OUT_OF_MEMORY,
         BREGMAN_F32,
         BREGMAN_F16,
         BREGMAN_BF16,

@@ -9,6 +9,7 @@ mod exhaustive;
 mod generators;
 mod gumbel;
 mod history;
+mod history_reads;
 mod numbers;
 mod pipeline;
 mod properties;

@@ -319,6 +319,7 @@ fn failure(e: &Error) -> String {
         Error::NoConvergence(_) => BREGMAN_NO_CONVERGENCE,
         Error::BufferTooSmall { .. } => BREGMAN_BUFFER_TOO_SMALL,
         Error::Unsupported(_) => BREGMAN_UNSUPPORTED,
+        Error::OutOfMemory => BREGMAN_OUT_OF_MEMORY,
         other => panic!("no status for {other:?}"),
     };
     format!("error {status} {e}")

@@ -29,5 +29,8 @@ namespace Bregman
 
         /// <summary>A defect of the native library. Please report it.</summary>
         Internal = 8,
+
+        /// <summary>There was no memory for the call.</summary>
+        OutOfMemory = 10,
     }
 }

@@ -124,6 +124,11 @@
 #define BREGMAN_INTERNAL 8
 
 /**
+ * There was no memory for the call; it changed nothing.
+ */
+#define BREGMAN_OUT_OF_MEMORY 10
+
+/**
  * Format of logits: IEEE 754 single precision, 4-byte aligned.
  */
 #define BREGMAN_F32 0

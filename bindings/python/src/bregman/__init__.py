@@ -26,6 +26,7 @@ from bregman.errors import (
     InvalidChainError,
     InvalidLogitsError,
     NoConvergenceError,
+    OutOfMemoryError,
     Status,
     UnsupportedError,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "Kind",
     "Logprobs",
     "NoConvergenceError",
+    "OutOfMemoryError",
     "Parameter",
     "Result",
     "Sampler",

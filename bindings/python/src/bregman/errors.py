@@ -23,6 +23,7 @@ class Status(IntEnum):
     BUFFER_TOO_SMALL = lib.BREGMAN_BUFFER_TOO_SMALL
     UNSUPPORTED = lib.BREGMAN_UNSUPPORTED
     INTERNAL = lib.BREGMAN_INTERNAL
+    OUT_OF_MEMORY = lib.BREGMAN_OUT_OF_MEMORY
 
 
 class BregmanError(Exception):
@@ -89,6 +90,12 @@ class InternalError(BregmanError, RuntimeError):
     status = Status.INTERNAL
 
 
+class OutOfMemoryError(BregmanError, MemoryError):
+    """There was no memory for the call."""
+
+    status = Status.OUT_OF_MEMORY
+
+
 _CLASSES = {
     cls.status: cls
     for cls in (
@@ -100,6 +107,7 @@ _CLASSES = {
         BufferTooSmallError,
         UnsupportedError,
         InternalError,
+        OutOfMemoryError,
     )
 }
 

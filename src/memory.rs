@@ -1,0 +1,33 @@
+//! Memory that may be refused: an error instead of an abort.
+
+use crate::error::{Error, Result};
+use std::collections::TryReserveError;
+
+/// What a collection's `try_reserve` says, as an error of this crate.
+pub(crate) fn granted(reserved: std::result::Result<(), TryReserveError>) -> Result<()> {
+    reserved.map_err(|_| Error::OutOfMemory)
+}
+
+/// Room for `more` elements behind those of a list, which may grow for more than these.
+pub(crate) fn reserve<T>(list: &mut Vec<T>, more: usize) -> Result<()> {
+    granted(list.try_reserve(more))
+}
+
+/// Room for `n` elements in all.
+pub(crate) fn make_room<T>(list: &mut Vec<T>, n: usize) -> Result<()> {
+    reserve(list, n.saturating_sub(list.len()))
+}
+
+/// Resizes a list; new elements are `value`.
+pub(crate) fn resize<T: Copy>(list: &mut Vec<T>, n: usize, value: T) -> Result<()> {
+    make_room(list, n)?;
+    list.resize(n, value);
+    Ok(())
+}
+
+/// Appends an element.
+pub(crate) fn push<T>(list: &mut Vec<T>, element: T) -> Result<()> {
+    reserve(list, 1)?;
+    list.push(element);
+    Ok(())
+}
