@@ -124,6 +124,11 @@
 #define BREGMAN_INTERNAL 8
 
 /**
+ * Status: a sparse row (bregman_batch.ids) does not hold what the chain needs; decode the whole row, or a longer list.
+ */
+#define BREGMAN_INCOMPLETE 9
+
+/**
  * There was no memory for the call; it changed nothing.
  */
 #define BREGMAN_OUT_OF_MEMORY 10
@@ -164,6 +169,11 @@
 #define BREGMAN_ACCEPT 8
 
 /**
+ * Flag: fill `bregman_result.ln_kept_mass`.
+ */
+#define BREGMAN_WANT_LN_KEPT 16
+
+/**
  * Source of log-probabilities: the model, that is the untouched logits (no mask, no bias, no stage, temperature 1).
  */
 #define BREGMAN_OF_MODEL 0
@@ -181,6 +191,188 @@
  * another call is using fails with BREGMAN_INVALID_ARGUMENT and changes nothing (bregman_sampler_free: see there).
  */
 typedef struct bregman_sampler bregman_sampler;
+
+/**
+ * Rows of logits that one call decodes: a base pointer and a stride.
+ */
+typedef struct bregman_batch {
+    /**
+     * sizeof(bregman_batch), set by the caller. The larger struct of a later version is accepted if its additional
+     * fields are 0.
+     */
+    uint32_t struct_size;
+    /**
+     * BREGMAN_F32, BREGMAN_F16 or BREGMAN_BF16.
+     */
+    uint32_t dtype;
+    /**
+     * The logits, read only: row r begins at element r * `row_stride`.
+     */
+    const void *logits;
+    /**
+     * Number of rows. With 0 the call does nothing.
+     */
+    size_t rows;
+    /**
+     * Logits per row, from 1 to INT32_MAX.
+     */
+    size_t vocab;
+    /**
+     * Distance between the starts of consecutive rows, in elements; at least `vocab`.
+     */
+    size_t row_stride;
+    /**
+     * NULL, or `mask_stride` words for each row: token t is allowed if bit t % 32 of word t / 32 is set (the layout of
+     * llguidance and xgrammar). A mask of the sampler (bregman_sampler_set_mask) applies as well.
+     */
+    const uint32_t *mask;
+    /**
+     * Distance between the masks of consecutive rows, in words; at least 1. Tokens beyond the last word are banned.
+     * Ignored without a mask.
+     */
+    size_t mask_stride;
+    /**
+     * 0, or any of BREGMAN_WANT_KEPT_MASS, BREGMAN_WANT_MODEL_LOGPROB, BREGMAN_WANT_ENTROPY, BREGMAN_WANT_LN_KEPT and
+     * BREGMAN_ACCEPT, or'ed.
+     */
+    uint32_t flags;
+    /**
+     * 0 or 1 to decode all rows on the caller's thread; n to use up to n threads of the library's own pool, which is
+     * started at its first use. The results do not depend on it.
+     */
+    uint32_t threads;
+    /**
+     * NULL for dense rows: the element at `i` belongs to token `i`.
+     */
+    const int32_t *ids;
+    /**
+     * Of sparse rows. Ignored if `ids` is NULL.
+     */
+    const uint32_t *lengths;
+    /**
+     * Of sparse rows. Ignored if `ids` is NULL.
+     */
+    const double *log_rest;
+    /**
+     * Of sparse rows. Ignored if `ids` is NULL.
+     */
+    const float *bound;
+    /**
+     * Of sparse rows. Ignored if `ids` is NULL.
+     */
+    float rest_temperature;
+    /**
+     * NULL: sampler i reads row i. Else sampler i reads row row_index[i], with the mask and the other inputs of that
+     * row: several samplers may read one row, and rows may be left out. `rows` is then the number of samplers, results
+     * and indices, and the inputs have as many rows as the largest index needs.
+     */
+    const size_t *row_index;
+} bregman_batch;
+
+/**
+ * Outputs of bregman_decode_batch_answers in addition to the tokens, and of bregman_model_answers. Every array may be
+ * NULL, and is then not computed. The elements of a row that fails are not written.
+ */
+typedef struct bregman_answers {
+    /**
+     * sizeof(bregman_answers), set by the caller. The larger struct of a later version is accepted if its additional
+     * fields are 0.
+     */
+    uint32_t struct_size;
+    /**
+     * Source of log-probabilities, ranks and most likely tokens: BREGMAN_OF_MODEL or BREGMAN_OF_DECODED.
+     */
+    uint32_t source;
+    /**
+     * NULL, or one element per row: ln p of its token under `source`. NaN for BREGMAN_OF_MODEL if an untouched logit
+     * is NaN or +infinity (a mask may hide it from the decoder).
+     */
+    float *logprobs;
+    /**
+     * NULL, or one element per row: the rank of its token, that is the number of tokens that are at least as likely,
+     * itself included; 1 for the most likely. 0 where the log-probability is NaN.
+     */
+    uint32_t *ranks;
+    /**
+     * Number of most likely tokens per row.
+     */
+    size_t top;
+    /**
+     * Distance between consecutive rows in `top_ids` and `top_logprobs`, in elements; at least `top`.
+     */
+    size_t top_stride;
+    /**
+     * NULL, or the `top` most likely tokens of each row in descending order of probability (ties: ascending id), then
+     * -1 if the distribution has fewer.
+     */
+    int32_t *top_ids;
+    /**
+     * NULL, or ln p of these tokens, then -infinity if the distribution has fewer; all NaN where `logprobs` is NaN.
+     */
+    float *top_logprobs;
+    /**
+     * Largest number of kept tokens to write per row; `bregman_result.support` is how many there are.
+     */
+    size_t kept;
+    /**
+     * Distance between consecutive rows in `kept_ids`, in elements; at least `kept`.
+     */
+    size_t kept_stride;
+    /**
+     * NULL, or the tokens with positive probability under the decoded distribution, the most likely first, then -1 if
+     * there are fewer than `kept`. With `kept_offsets`: `rows` * `kept` elements.
+     */
+    int32_t *kept_ids;
+    /**
+     * NULL, or `kept_mask_stride` words for each row: bit t % 32 of word t / 32 is set if token t has positive
+     * probability. Tokens beyond the last word are left out.
+     */
+    uint32_t *kept_mask;
+    /**
+     * Distance between consecutive rows in `kept_mask`, in words; at least 1 unless it is NULL.
+     */
+    size_t kept_mask_stride;
+    /**
+     * Number of tokens per row whose log-probabilities the caller asks for.
+     */
+    size_t given;
+    /**
+     * Distance between consecutive rows in `given_ids`, `given_logprobs` and `given_ranks`, in elements; at least
+     * `given`.
+     */
+    size_t given_stride;
+    /**
+     * The tokens asked for, read only; -1 asks for none. Any other id that is not in the vocabulary fails its row with
+     * BREGMAN_INVALID_ARGUMENT. Not NULL if `given_logprobs` or `given_ranks` is not.
+     */
+    const int32_t *given_ids;
+    /**
+     * NULL, or ln p of these tokens under `source`: -infinity for a token that cannot be sampled, NaN for -1 and where
+     * `logprobs` would be NaN.
+     */
+    float *given_logprobs;
+    /**
+     * NULL, or the ranks of these tokens, as `ranks`; 0 where ln p is -infinity or NaN. Under BREGMAN_OF_MODEL each
+     * rank reads the row once.
+     */
+    uint32_t *given_ranks;
+    /**
+     * NULL, or one element per row: ln p of its token under the other source (the decoded distribution's for
+     * BREGMAN_OF_MODEL), as `logprobs`.
+     */
+    float *other_logprobs;
+    /**
+     * NULL, or ln p under the other source of the `top` tokens of each row, `top_stride` apart: -infinity where that
+     * cannot be sampled or there is no token.
+     */
+    float *other_top_logprobs;
+    /**
+     * NULL, or `rows` + 1 elements: the kept tokens of row r are elements kept_offsets[r] to kept_offsets[r + 1] - 1 of
+     * `kept_ids`, without gaps (`kept_stride` is not used). A row that fails has none. At most `kept` are written per
+     * row: if that is less than bregman_result.support, the most likely ones.
+     */
+    size_t *kept_offsets;
+} bregman_answers;
 
 /**
  * A parameter of a stage. All texts are static, NUL-terminated UTF-8 and never NULL.
@@ -358,6 +550,7 @@ typedef struct bregman_result {
     /**
      * Probability mass of the support before truncation, in (0, 1]: under the distribution that the first truncating
      * stage received, after mask, bias and temperature. 1 if no token was dropped. NaN unless BREGMAN_WANT_KEPT_MASS.
+     * (`ln_kept_mass` is that of the untouched row.)
      */
     float kept_mass;
     /**
@@ -370,60 +563,15 @@ typedef struct bregman_result {
      */
     float entropy;
     /**
-     * 0.
+     * Natural logarithm of the model's probability mass on the support, at most 0 and exact near it: under the
+     * untouched logits (no mask, no bias, no penalty) at the temperature T that the first truncating stage received (1
+     * after a stage that gives every token another logit, such as smoothing). Where masks, truncations and temperatures
+     * before them are all that a chain has, ln p = (ln p of the untouched row at T) - ln_kept_mass. For probabilities
+     * (.5, .3, .2), a mask of the last two and top_k(1) it is ln .3, and `kept_mass` is .6. NaN unless
+     * BREGMAN_WANT_LN_KEPT, or if an untouched logit is NaN or +infinity.
      */
-    uint32_t reserved;
+    float ln_kept_mass;
 } bregman_result;
-
-/**
- * Rows of logits that one call decodes: a base pointer and a stride.
- */
-typedef struct bregman_batch {
-    /**
-     * sizeof(bregman_batch), set by the caller. The larger struct of a later version is accepted if its additional
-     * fields are 0.
-     */
-    uint32_t struct_size;
-    /**
-     * BREGMAN_F32, BREGMAN_F16 or BREGMAN_BF16.
-     */
-    uint32_t dtype;
-    /**
-     * The logits, read only: row r begins at element r * `row_stride`.
-     */
-    const void *logits;
-    /**
-     * Number of rows. With 0 the call does nothing.
-     */
-    size_t rows;
-    /**
-     * Logits per row, from 1 to INT32_MAX.
-     */
-    size_t vocab;
-    /**
-     * Distance between the starts of consecutive rows, in elements; at least `vocab`.
-     */
-    size_t row_stride;
-    /**
-     * NULL, or `mask_stride` words for each row: token t is allowed if bit t % 32 of word t / 32 is set (the layout of
-     * llguidance and xgrammar). A mask of the sampler (bregman_sampler_set_mask) applies as well.
-     */
-    const uint32_t *mask;
-    /**
-     * Distance between the masks of consecutive rows, in words; at least 1. Tokens beyond the last word are banned.
-     * Ignored without a mask.
-     */
-    size_t mask_stride;
-    /**
-     * 0, or any of BREGMAN_WANT_KEPT_MASS, BREGMAN_WANT_MODEL_LOGPROB, BREGMAN_WANT_ENTROPY and BREGMAN_ACCEPT, or'ed.
-     */
-    uint32_t flags;
-    /**
-     * 0 or 1 to decode all rows on the caller's thread; n to use up to n threads of the library's own pool, which is
-     * started at its first use. The results do not depend on it.
-     */
-    uint32_t threads;
-} bregman_batch;
 
 /**
  * One candidate of an engine's own array, laid out as llama.cpp's `llama_token_data`.
@@ -464,71 +612,6 @@ typedef struct bregman_candidates {
      */
     uint8_t sorted;
 } bregman_candidates;
-
-/**
- * Outputs of bregman_decode_batch_answers in addition to the tokens. Every array may be NULL, and is then not
- * computed. The elements of a row that fails are not written.
- */
-typedef struct bregman_answers {
-    /**
-     * sizeof(bregman_answers), set by the caller. The larger struct of a later version is accepted if its additional
-     * fields are 0.
-     */
-    uint32_t struct_size;
-    /**
-     * Source of log-probabilities, ranks and most likely tokens: BREGMAN_OF_MODEL or BREGMAN_OF_DECODED.
-     */
-    uint32_t source;
-    /**
-     * NULL, or one element per row: ln p of its token under `source`. NaN for BREGMAN_OF_MODEL if an untouched logit
-     * is NaN or +infinity (a mask may hide it from the decoder).
-     */
-    float *logprobs;
-    /**
-     * NULL, or one element per row: the rank of its token, that is the number of tokens that are at least as likely,
-     * itself included; 1 for the most likely. 0 where the log-probability is NaN.
-     */
-    uint32_t *ranks;
-    /**
-     * Number of most likely tokens per row.
-     */
-    size_t top;
-    /**
-     * Distance between consecutive rows in `top_ids` and `top_logprobs`, in elements; at least `top`.
-     */
-    size_t top_stride;
-    /**
-     * NULL, or the `top` most likely tokens of each row in descending order of probability (ties: ascending id), then
-     * -1 if the distribution has fewer.
-     */
-    int32_t *top_ids;
-    /**
-     * NULL, or ln p of these tokens, then -infinity if the distribution has fewer; all NaN where `logprobs` is NaN.
-     */
-    float *top_logprobs;
-    /**
-     * Largest number of kept tokens to write per row; `bregman_result.support` is how many there are.
-     */
-    size_t kept;
-    /**
-     * Distance between consecutive rows in `kept_ids`, in elements; at least `kept`.
-     */
-    size_t kept_stride;
-    /**
-     * NULL, or the tokens with positive probability under the decoded distribution, the most likely first, then -1 if
-     * there are fewer than `kept`.
-     */
-    int32_t *kept_ids;
-    /**
-     * NULL, or `kept_mask_stride` words for each row: bit t % 32 of word t / 32 is set if token t has positive
-     * probability. Tokens beyond the last word are left out.
-     */
-    uint32_t *kept_mask;
-    /**
-     * Distance between consecutive rows in `kept_mask`, in words; at least 1 unless it is NULL.
-     */
-    size_t kept_mask_stride;
-} bregman_answers;
 
 /**
  * Every function of this library, under its name without the prefix `bregman_`. Described at the functions themselves.
@@ -705,6 +788,19 @@ typedef struct bregman_api {
                           float *logprobs,
                           float *scores,
                           size_t *len);
+    /**
+     * bregman_model_answers
+     */
+    uint32_t (*model_answers)(const struct bregman_batch *batch, const struct bregman_answers *answers);
+    /**
+     * bregman_distribution_batch
+     */
+    uint32_t (*distribution_batch)(struct bregman_sampler *const *samplers,
+                                   const struct bregman_batch *batch,
+                                   size_t *offsets,
+                                   int32_t *ids,
+                                   float *probs,
+                                   size_t capacity);
 } bregman_api;
 
 /**
@@ -732,6 +828,22 @@ uint32_t bregman_top_logprobs(struct bregman_sampler *sampler,
                               int32_t *ids,
                               float *logprobs,
                               size_t *len);
+
+/**
+ * Answers about the model's distribution of many rows, without samplers: log-probabilities of a prompt's tokens, scores
+ * of the choices of a test, the most likely tokens at each place.
+ *
+ * `answers->source` is BREGMAN_OF_MODEL: the untouched logits at temperature 1. Of `answers` the most likely tokens
+ * (`top`) and the answers about given tokens (`given`) may be asked for; the other arrays, which are about a decoded
+ * token, are NULL. `batch->flags` is 0 and `batch->mask` NULL. Rows and arrays are as in bregman_decode_batch_answers.
+ *
+ * Returns the status of the first row that failed, or BREGMAN_OK. A row that fails (BREGMAN_INVALID_LOGITS: a NaN or
+ * +infinity; BREGMAN_EMPTY_SUPPORT: every logit -infinity; BREGMAN_INVALID_ARGUMENT: a given id that is not in the row)
+ * has NaN log-probabilities, ranks 0 and ids -1; the others have their answers. If an argument is invalid
+ * (BREGMAN_INVALID_ARGUMENT, BREGMAN_UNSUPPORTED), nothing is written. There is no handle, so there is no message.
+ * Thread-safe.
+ */
+uint32_t bregman_model_answers(const struct bregman_batch *batch, const struct bregman_answers *answers);
 
 /**
  * The table of all functions for version `abi` of the binary interface (the host's BREGMAN_ABI_VERSION): the only
@@ -763,8 +875,8 @@ const struct bregman_api *bregman_get_api(uint32_t abi);
 uint32_t bregman_apply(struct bregman_sampler *sampler, struct bregman_candidates *candidates);
 
 /**
- * Decodes `batch->rows` rows: row r with `samplers[r]` into `results[r]`. `samplers` and `results` have `batch->rows`
- * elements.
+ * Decodes `batch->rows` rows: row r (or the row that `batch->row_index` names) with `samplers[r]` into `results[r]`.
+ * `samplers` and `results` have `batch->rows` elements.
  *
  * Each row has a sampler of its own, and advances it as bregman_decode does. Rows are independent: the failure of one
  * does not affect the others, and neither the order of the rows nor the number of threads changes a token. If a
@@ -860,6 +972,27 @@ uint32_t bregman_distribution(struct bregman_sampler *sampler,
  * Not for chains with a stage that learns (bregman_stage.learns): it does not learn from tokens that the host draws.
  */
 uint32_t bregman_process(struct bregman_sampler *sampler, float *logits, size_t vocab);
+
+/**
+ * The decoded distributions of `batch->rows` rows, each as bregman_distribution gives it. Draws nothing and advances
+ * nothing; the mask and the other inputs of a row apply as in bregman_decode_batch; `batch->flags` is 0.
+ *
+ * `offsets` has `batch->rows` + 1 elements: the entries of row r are elements offsets[r] to offsets[r + 1] - 1 of `ids`
+ * and `probs`, which have `capacity` elements. If `capacity` is too small, the status is BREGMAN_BUFFER_TOO_SMALL,
+ * `offsets` is written all the same (its last element is the capacity needed), and what is in `ids` and `probs` is not
+ * specified; with `capacity` 0 both may be NULL.
+ *
+ * Returns the status of the first row that failed, or BREGMAN_OK; a row that fails has no entries, and its message is on
+ * `samplers[r]`. A sampler that is in the batch twice fails from its second row on (BREGMAN_INVALID_ARGUMENT). If an
+ * argument is invalid (BREGMAN_INVALID_ARGUMENT, BREGMAN_UNSUPPORTED), nothing is written and there is no message.
+ * With `batch->threads` above 1 every row is decoded twice.
+ */
+uint32_t bregman_distribution_batch(struct bregman_sampler *const *samplers,
+                                    const struct bregman_batch *batch,
+                                    size_t *offsets,
+                                    int32_t *ids,
+                                    float *probs,
+                                    size_t capacity);
 
 /**
  * Draws `n` different tokens from the decoded distribution of one row, without replacement: each in proportion to its

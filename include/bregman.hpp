@@ -51,6 +51,7 @@ enum class status : std::uint32_t {
     buffer_too_small = BREGMAN_BUFFER_TOO_SMALL,
     unsupported = BREGMAN_UNSUPPORTED,
     internal = BREGMAN_INTERNAL,
+    incomplete = BREGMAN_INCOMPLETE,
     out_of_memory = BREGMAN_OUT_OF_MEMORY,
 };
 
@@ -181,8 +182,21 @@ class rows {
         return *this;
     }
 
-    /// Checks that the storage and the mask hold `n` rows: "", or what is wrong.
+    /// Sampler i reads row indices[i], with its mask: several samplers may read one row, and rows may be left out. There
+    /// are as many indices as samplers.
+    rows &row_index(view<const std::size_t> indices) noexcept {
+        row_index_ = indices;
+        return *this;
+    }
+
+    /// Checks that the storage and the mask hold what `n` samplers read: "", or what is wrong.
     std::string check(std::size_t n) const {
+        if (row_index_.data() != nullptr) {
+            if (row_index_.size() != n)
+                return "there are " + std::to_string(row_index_.size()) + " row indices for " + std::to_string(n) + " samplers";
+            const std::size_t *last = std::max_element(row_index_.begin(), row_index_.end());
+            n = n == 0 || *last == std::numeric_limits<std::size_t>::max() ? n : *last + 1;
+        }
         // Row n - 1 begins at (n - 1) * stride and has `vocab` elements; written so that nothing overflows.
         const auto holds = [n](std::size_t size, std::size_t stride, std::size_t last) {
             return n == 0 || (size >= last && (stride == 0 || n - 1 <= (size - last) / stride));
@@ -195,8 +209,19 @@ class rows {
     }
     /// The bregman_batch of `n` rows.
     bregman_batch raw(std::size_t n, std::uint32_t flags, std::uint32_t threads) const noexcept {
-        return {sizeof(bregman_batch), dtype_,       data_, n,      vocab_, stride_,
-                mask_.data(),          mask_stride_, flags, threads};
+        bregman_batch b{};
+        b.struct_size = sizeof b;
+        b.dtype = dtype_;
+        b.logits = data_;
+        b.rows = n;
+        b.vocab = vocab_;
+        b.row_stride = stride_;
+        b.mask = mask_.data();
+        b.mask_stride = mask_stride_;
+        b.flags = flags;
+        b.threads = threads;
+        b.row_index = row_index_.data();
+        return b;
     }
 
   private:
@@ -209,6 +234,7 @@ class rows {
     std::size_t vocab_, stride_;
     view<const std::uint32_t> mask_;
     std::size_t mask_stride_ = 0;
+    view<const std::size_t> row_index_;
 };
 
 /// Options of a batch.
@@ -218,9 +244,11 @@ struct options {
     bool entropy = false;       ///< fill bregman_result::entropy
     bool accept = false;        ///< append each drawn token to the history of its sampler
     std::uint32_t threads = 1;  ///< largest number of threads of the library's pool; 0 or 1: the caller's thread
+    bool ln_kept_mass = false;  ///< fill bregman_result::ln_kept_mass
 
     std::uint32_t flags() const noexcept {
-        return (kept_mass ? BREGMAN_WANT_KEPT_MASS : 0u) | (model_logprob ? BREGMAN_WANT_MODEL_LOGPROB : 0u) |
+        return (kept_mass ? BREGMAN_WANT_KEPT_MASS : 0u) | (ln_kept_mass ? BREGMAN_WANT_LN_KEPT : 0u) |
+               (model_logprob ? BREGMAN_WANT_MODEL_LOGPROB : 0u) |
                (entropy ? BREGMAN_WANT_ENTROPY : 0u) | (accept ? BREGMAN_ACCEPT : 0u);
     }
 };
@@ -450,8 +478,8 @@ class sampler {
     bregman_sampler *handle_ = nullptr;
 };
 
-/// Outputs of a batch in addition to the tokens, by row. Filled in by `decode_batch` and `batch::decode`; reuse it from
-/// step to step. A row that failed has NaN, rank 0 and no tokens.
+/// Outputs of a batch in addition to the tokens, by row. Filled in by `decode_batch`, `batch::decode` and `model_answers`;
+/// reuse it from step to step. A row that failed has NaN, rank 0 and no tokens.
 class answers {
   public:
     // What to compute.
@@ -461,6 +489,11 @@ class answers {
     std::size_t top = 0;             ///< number of most likely tokens
     std::size_t kept = 0;            ///< largest number of tokens with positive probability
     std::size_t kept_mask_words = 0; ///< words per row of the mask of these
+    std::size_t given = 0;           ///< number of tokens per row that `given_ids` asks about
+    view<const std::int32_t> given_ids; ///< those of row r begin at r * given; -1 asks for none. Must outlive the batch
+    bool given_ranks = false;           ///< the ranks of these tokens, too
+    bool other_logprob = false;         ///< the log-probability of the token under the other source
+    bool other_top = false;             ///< those of the most likely tokens under the other source
 
     /// ln p of the token of row r. Unchecked: r must be a row of the last batch, and `logprob` have been set.
     float logprob_of(std::size_t r) const noexcept { return logprobs_[r]; }
@@ -481,9 +514,34 @@ class answers {
         return {mask_size_ == 0 ? nullptr : &kept_mask_[r * mask_size_], mask_size_};
     }
 
+    /// ln p of the tokens that were asked about for row r: -infinity for one that cannot be sampled, NaN for -1.
+    view<const float> given_logprobs_of(std::size_t r) const noexcept {
+        return {given_size_ == 0 ? nullptr : &given_logprobs_[r * given_size_], given_size_};
+    }
+    /// Their ranks; 0 where there is no probability. Unchecked: `given_ranks` must have been set.
+    view<const std::uint32_t> given_ranks_of(std::size_t r) const noexcept {
+        return {given_size_ == 0 ? nullptr : &given_ranks_[r * given_size_], given_size_};
+    }
+    /// ln p of the token of row r under the other source. Unchecked: `other_logprob` must have been set.
+    float other_logprob_of(std::size_t r) const noexcept { return other_logprobs_[r]; }
+    /// ln p under the other source of top_ids(r). Unchecked: `other_top` must have been set.
+    view<const float> other_top_logprobs(std::size_t r) const noexcept {
+        return {top_size_ == 0 ? nullptr : &other_top_logprobs_[r * top_size_], top_ids(r).size()};
+    }
+
+    /// Checks that there are as many given ids as `n` rows need: "", or what is wrong.
+    std::string check(std::size_t n) const {
+        if (given == 0 || given_ids.size() / given >= n)
+            return {};
+        return std::to_string(given_ids.size()) + " given ids, too few for " + std::to_string(n) + " rows";
+    }
     /// Allocates room for `n` rows and returns its bregman_answers, valid until the next call.
     bregman_answers raw(std::size_t n) {
-        top_size_ = top, kept_size_ = kept, mask_size_ = kept_mask_words;
+        top_size_ = top, kept_size_ = kept, mask_size_ = kept_mask_words, given_size_ = given;
+        given_logprobs_.assign(n * given, std::numeric_limits<float>::quiet_NaN());
+        given_ranks_.assign(given_ranks ? n * given : 0, 0);
+        other_logprobs_.assign(other_logprob ? n : 0, std::numeric_limits<float>::quiet_NaN());
+        other_top_logprobs_.assign(other_top ? n * top : 0, std::numeric_limits<float>::quiet_NaN());
         logprobs_.assign(logprob ? n : 0, std::numeric_limits<float>::quiet_NaN());
         ranks_.assign(rank ? n : 0, 0);
         top_ids_.assign(n * top, -1);
@@ -502,6 +560,12 @@ class answers {
         a.kept_ids = some(kept_ids_);
         a.kept_mask = some(kept_mask_);
         a.kept_mask_stride = kept_mask_words;
+        a.given = a.given_stride = given;
+        a.given_ids = given_ids.data();
+        a.given_logprobs = some(given_logprobs_);
+        a.given_ranks = some(given_ranks_);
+        a.other_logprobs = some(other_logprobs_);
+        a.other_top_logprobs = some(other_top_logprobs_);
         return a;
     }
 
@@ -514,10 +578,10 @@ class answers {
         return {first, static_cast<std::size_t>(std::find(first, first + n, -1) - first)};
     }
 
-    std::vector<float> logprobs_, top_logprobs_;
-    std::vector<std::uint32_t> ranks_, kept_mask_;
+    std::vector<float> logprobs_, top_logprobs_, given_logprobs_, other_logprobs_, other_top_logprobs_;
+    std::vector<std::uint32_t> ranks_, kept_mask_, given_ranks_;
     std::vector<std::int32_t> top_ids_, kept_ids_;
-    std::size_t top_size_ = 0, kept_size_ = 0, mask_size_ = 0; // as of the last batch
+    std::size_t top_size_ = 0, kept_size_ = 0, mask_size_ = 0, given_size_ = 0; // as of the last batch
 };
 
 /// Decodes row r with samplers[r] into results[r]; the samplers must be different. Allocates only on failure, and for
@@ -529,6 +593,8 @@ class answers {
 inline result<void> try_decode_batch(view<bregman_sampler *const> samplers, const rows &rows, view<bregman_result> results,
                                      const options &how = {}, answers *more = nullptr) {
     std::string problem = rows.check(samplers.size());
+    if (problem.empty() && more != nullptr)
+        problem = more->check(samplers.size());
     if (results.size() < samplers.size())
         problem = std::to_string(results.size()) + " results, too few for " + std::to_string(samplers.size()) + " rows";
     if (!problem.empty())
@@ -551,6 +617,62 @@ inline result<void> try_decode_batch(view<bregman_sampler *const> samplers, cons
 inline void decode_batch(view<bregman_sampler *const> samplers, const rows &rows, view<bregman_result> results,
                          const options &how = {}, answers *more = nullptr) {
     try_decode_batch(samplers, rows, results, how, more).value();
+}
+
+/// The most likely tokens (`more.top`) and the answers about `more.given_ids` for `n` rows under the model, without
+/// samplers: for prompts and for scoring. `more.of` is source::model; what is about a decoded token is not asked for, and the
+/// rows have no mask. A row that fails has NaN, rank 0 and no tokens, and the status is that of the first one.
+inline result<void> try_model_answers(const rows &rows, std::size_t n, answers &more, std::uint32_t threads = 1) {
+    std::string problem = rows.check(n);
+    if (problem.empty())
+        problem = more.check(n);
+    if (!problem.empty())
+        return failure{status::invalid_argument, std::move(problem)};
+    const bregman_answers outputs = more.raw(n);
+    const bregman_batch raw = rows.raw(n, 0, threads);
+    const std::uint32_t code = bregman_model_answers(&raw, &outputs);
+    return code == BREGMAN_OK ? result<void>() : failure{static_cast<status>(code), text(static_cast<status>(code))};
+}
+/// The same; throws `error` on a failure.
+inline void model_answers(const rows &rows, std::size_t n, answers &more, std::uint32_t threads = 1) {
+    try_model_answers(rows, n, more, threads).value();
+}
+
+/// The decoded distributions of the rows of a batch, one after the other.
+struct distributions {
+    std::vector<std::size_t> offsets; ///< row r has elements offsets[r] to offsets[r + 1] - 1 of the others
+    std::vector<std::int32_t> ids;    ///< in descending order of probability within a row (ties: ascending id)
+    std::vector<float> probs;
+};
+
+/// The decoded distribution of row r under samplers[r], into vectors that are reused. Draws nothing and advances nothing. A
+/// row that fails has no entries, and the failure is that of the first one.
+inline result<void> try_distribution_batch(view<bregman_sampler *const> samplers, const rows &rows, distributions &into,
+                                           std::uint32_t threads = 1) {
+    std::string problem = rows.check(samplers.size());
+    if (!problem.empty())
+        return failure{status::invalid_argument, std::move(problem)};
+    const bregman_batch raw = rows.raw(samplers.size(), 0, threads);
+    std::size_t room = into.ids.capacity() != 0 ? into.ids.capacity() : 64 * samplers.size();
+    for (;;) {
+        into.offsets.assign(samplers.size() + 1, 0);
+        into.ids.resize(room);
+        into.probs.resize(room);
+        const std::uint32_t code = bregman_distribution_batch(samplers.data(), &raw, into.offsets.data(), into.ids.data(),
+                                                              into.probs.data(), room);
+        if (into.offsets.back() > room) {
+            room = into.offsets.back();
+            continue;
+        }
+        into.ids.resize(into.offsets.back());
+        into.probs.resize(into.offsets.back());
+        return code == BREGMAN_OK ? result<void>() : failure{static_cast<status>(code), text(static_cast<status>(code))};
+    }
+}
+/// The same; throws `error` on a failure.
+inline void distribution_batch(view<bregman_sampler *const> samplers, const rows &rows, distributions &into,
+                               std::uint32_t threads = 1) {
+    try_distribution_batch(samplers, rows, into, threads).value();
 }
 
 /// The samplers and results of one decoding step. A server reuses it from step to step, so that nothing is allocated.

@@ -1,46 +1,81 @@
 //! Figures about a decoded row, computed on request: kept mass, log-probability under the model.
 
 use crate::distribution::{Distribution, DistributionScratch};
-use crate::math::{exp, ln};
+use crate::math::{exp, ln, log1p};
 use crate::vocab::{Kernels, Vocabulary};
 
-/// The model's mass on the distribution's support, as the first dropping stage saw the distribution: S_k of the paper,
-/// and 1 where nothing was dropped.
+/// The mass of the distribution's support, as the first dropping stage saw the distribution: S_k of the paper, and 1
+/// where nothing was dropped.
 pub(crate) fn kept_mass(
     dist: &mut Distribution<'_>,
     kernels: &'static Kernels,
     scratch: &mut DistributionScratch,
 ) -> f64 {
-    if let Some((row, scale)) = dist.dropped_from() {
-        return Distribution::open(row, scale, kernels, scratch)
-            .map_or(f64::NAN, |mut first| mass(dist, first.vocabulary().0, scale));
-    }
-    if !dist.is_truncated() {
+    let weights = if let Some((row, scale)) = dist.dropped_from() {
+        match Distribution::open(row, scale, kernels, scratch) {
+            Ok(mut first) => support_weights(dist, first.vocabulary().0, scale),
+            Err(_) => return f64::NAN,
+        }
+    } else if dist.is_truncated() {
+        own_weights(dist)
+    } else {
         return 1.0;
-    }
+    };
+    weights.kept / (weights.kept + weights.dropped)
+}
+
+/// ln of the mass that the support has in the row as the model left it, at the temperature that the first dropping stage
+/// saw. From the weight outside, so that it is exact near 0. NaN if that row has no softmax.
+pub(crate) fn ln_kept_mass(
+    dist: &mut Distribution<'_>,
+    kernels: &'static Kernels,
+    scratch: &mut DistributionScratch,
+) -> f64 {
+    let dropped_from = dist.dropped_from();
+    let weights = if dist.has_model_logits() && dropped_from.is_none() {
+        if !dist.is_truncated() {
+            return 0.0;
+        }
+        own_weights(dist)
+    } else {
+        let scale = dropped_from.map_or_else(|| dist.first_scale(), |(_, scale)| scale);
+        match Distribution::open(dist.opened_with().untouched(), scale, kernels, scratch) {
+            Ok(mut model) => support_weights(dist, model.vocabulary().0, scale),
+            Err(_) => return f64::NAN,
+        }
+    };
+    -log1p(weights.dropped / weights.kept)
+}
+
+/// The weights of the tokens that a distribution kept, and of all others.
+struct SupportWeights {
+    kept: f64,
+    dropped: f64,
+}
+
+/// In the row that a truncated distribution comes from.
+fn own_weights(dist: &mut Distribution<'_>) -> SupportWeights {
     let scale = dist.first_scale();
     let (vocab, entries) = dist.vocabulary();
     let max = f64::from(vocab.max());
     let kept: f64 = entries.iter().map(|e| exp((f64::from(e.raw) - max) * scale)).sum();
     let indices = entries.iter().map(|e| e.index);
-    kept / (kept + vocab.total_without(indices, scale))
+    SupportWeights { kept, dropped: vocab.total_without(indices, scale) }
 }
 
-/// The mass of the distribution's support in a vocabulary that the distribution was rewritten from.
-fn mass(dist: &mut Distribution<'_>, first: &mut Vocabulary<'_>, scale: f64) -> f64 {
+/// In another row of the same tokens.
+fn support_weights(dist: &mut Distribution<'_>, first: &mut Vocabulary<'_>, scale: f64) -> SupportWeights {
     let (row, max) = (first.row(), f64::from(first.max()));
     let weight = |index: u32| exp((f64::from(row.logit(index)) - max) * scale);
     if dist.is_truncated() {
         let kept: f64 = dist.entries().iter().map(|e| weight(e.index)).sum();
         let indices = dist.entries().iter().map(|e| e.index);
-        return kept / (kept + first.total_without(indices, scale));
+        return SupportWeights { kept, dropped: first.total_without(indices, scale) };
     }
-    let now = dist.vocabulary().0.row();
-    let is_dropped = |&i: &u32| now.logit(i) == f32::NEG_INFINITY && row.logit(i) > f32::NEG_INFINITY;
+    let (lowest, now) = (dist.lowest(), dist.vocabulary().0.row());
+    let is_dropped = |&i: &u32| now.logit(i) < lowest && row.logit(i) > f32::NEG_INFINITY;
     let dropped = || (0..row.vocab() as u32).filter(is_dropped);
-    let lost: f64 = dropped().map(weight).sum();
-    let kept = first.total_without(dropped(), scale);
-    kept / (kept + lost)
+    SupportWeights { kept: first.total_without(dropped(), scale), dropped: dropped().map(weight).sum() }
 }
 
 /// ln p of a token under the row as the model left it: no mask, no bias, no temperature. NaN if that row has no

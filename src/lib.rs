@@ -46,7 +46,7 @@ pub use error::{Error, Result};
 pub use gumbel::Sample;
 pub use logits::{Candidate, Row, Values};
 pub use parameters::{Kind, ParameterInfo};
-pub use sampler::{Applied, Order, Sampler, Token, Want};
+pub use sampler::{Applied, Order, Sampler, Token, Want, model_answers};
 pub use stages::{StageInfo, stages};
 
 /// Decodes one row with each sampler, on up to `threads` threads (0 or 1: the caller's). No row's failure is another's,

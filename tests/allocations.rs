@@ -167,6 +167,7 @@ fn answers_and_draw_many_allocate_nothing() {
                     kept_ids: std::ptr::null_mut(),
                     kept_mask: mask.as_mut_ptr(),
                     kept_mask_stride: mask.len(),
+                    ..bregman_answers::default()
                 };
                 let batch = bregman_batch {
                     struct_size: size_of::<bregman_batch>() as u32,
@@ -179,6 +180,7 @@ fn answers_and_draw_many_allocate_nothing() {
                     mask_stride: 0,
                     flags: 0,
                     threads: 1,
+                    ..bregman_batch::default()
                 };
                 let mut result = blank();
                 // SAFETY: one live handle, and arrays as long as the structs say.
@@ -210,6 +212,7 @@ fn decode_batch(samplers: &[Handle], logits: &[f32], dtype: u32, mask: &[u32], t
         mask_stride: mask.len() / CHAINS.len(),
         flags: BREGMAN_WANT_ENTROPY | BREGMAN_WANT_KEPT_MASS | BREGMAN_WANT_MODEL_LOGPROB,
         threads,
+        ..bregman_batch::default()
     };
     // SAFETY: live handles, and arrays of so many rows.
     let status = unsafe { bregman_decode_batch(handles.as_ptr(), &batch, results.as_mut_ptr()) };
@@ -299,6 +302,7 @@ fn decode_with_accept_seldom_allocates() {
                     mask_stride: 0,
                     flags: BREGMAN_ACCEPT,
                     threads: 1,
+                    ..bregman_batch::default()
                 };
                 // SAFETY: a live handle, and arrays of one row.
                 let status = unsafe { bregman_decode_batch(&sampler.raw, &batch, &mut result) };

@@ -31,6 +31,7 @@ fn batch(logits: &[f32]) -> Vec<i32> {
         mask_stride: 0,
         flags: 0,
         threads: 2,
+        ..bregman_batch::default()
     };
     // SAFETY: live handles, and arrays of so many rows.
     let status = unsafe { bregman_decode_batch(handles.as_ptr(), &batch, results.as_mut_ptr()) };

@@ -147,6 +147,17 @@ pub struct bregman_api {
         scores: *mut f32,
         len: *mut usize,
     ) -> u32,
+    /// bregman_model_answers
+    pub model_answers: unsafe extern "C" fn(batch: *const bregman_batch, answers: *const bregman_answers) -> u32,
+    /// bregman_distribution_batch
+    pub distribution_batch: unsafe extern "C" fn(
+        samplers: *const *mut bregman_sampler,
+        batch: *const bregman_batch,
+        offsets: *mut usize,
+        ids: *mut i32,
+        probs: *mut f32,
+        capacity: usize,
+    ) -> u32,
 }
 
 static TABLE: bregman_api = bregman_api {
@@ -183,6 +194,8 @@ static TABLE: bregman_api = bregman_api {
     decode_batch_answers: bregman_decode_batch_answers,
     top_logprobs: bregman_top_logprobs,
     draw_many: bregman_draw_many,
+    model_answers: bregman_model_answers,
+    distribution_batch: bregman_distribution_batch,
 };
 
 /// The type of bregman_get_api: what a host casts the result of `dlsym` to.

@@ -12,8 +12,8 @@ use crate::sampler::{Sampler, Want};
 /// Status of a row whose handle was entered and that was not decoded yet. Never returned.
 const ENTERED: u32 = u32::MAX;
 
-/// Decodes `batch->rows` rows: row r with `samplers[r]` into `results[r]`. `samplers` and `results` have `batch->rows`
-/// elements.
+/// Decodes `batch->rows` rows: row r (or the row that `batch->row_index` names) with `samplers[r]` into `results[r]`.
+/// `samplers` and `results` have `batch->rows` elements.
 ///
 /// Each row has a sampler of its own, and advances it as bregman_decode does. Rows are independent: the failure of one
 /// does not affect the others, and neither the order of the rows nor the number of threads changes a token. If a
@@ -65,7 +65,8 @@ unsafe fn decode_batch(
         let batch = check::sized(batch, "batch")?;
         let answers = answers.map(|answers| check::sized(answers, "answers")).transpose()?;
         let samplers = check::slice(samplers, batch.rows, "samplers")?;
-        Ok((Rows { samplers, batch, answers }, check::slice_mut(results, batch.rows, "results")?))
+        let n = batch.rows;
+        Ok((Rows { samplers, batch, answers }, check::slice_mut(results, n, "results")?))
     };
     let (rows, results) = match read() {
         Ok(read) => read,
@@ -78,16 +79,25 @@ unsafe fn decode_batch(
     }
     let threads = rows.batch.threads as usize;
     let decoded = rows.check().and_then(|()| batch::for_each(results, threads, |r, result| rows.decode(r, result)));
-    if let Err(e) = decoded {
-        results.iter_mut().enumerate().for_each(|(r, result)| rows.finish(r, result, |_| Err(e.clone())));
+    match (decoded, &rows.answers) {
+        (Err(e), _) => {
+            results.iter_mut().enumerate().for_each(|(r, result)| rows.finish(r, result, |_| Err(e.clone())))
+        }
+        (Ok(()), Some(answers)) => {
+            // SAFETY: the caller's arrays, which were checked; all rows are decoded.
+            if let Err(e) = unsafe { answers.close_gaps(results.iter().map(|r| r.support as usize)) } {
+                return status_of(&e);
+            }
+        }
+        (Ok(()), None) => {}
     }
     results.iter().map(|r| r.status).find(|&status| status != BREGMAN_OK).unwrap_or(BREGMAN_OK)
 }
 
 struct Rows<'a> {
     samplers: &'a [*mut bregman_sampler],
-    batch: &'a bregman_batch,
-    answers: Option<&'a bregman_answers>,
+    batch: bregman_batch,
+    answers: Option<bregman_answers>,
 }
 
 // SAFETY: each row uses only its own handle, which was entered for it alone, and its own part of the answers; the
@@ -97,8 +107,8 @@ unsafe impl Sync for Rows<'_> {}
 impl Rows<'_> {
     /// What holds for all rows.
     fn check(&self) -> Result<()> {
-        check_batch(self.batch)?;
-        self.answers.map_or(Ok(()), |answers| answers.check(self.batch.rows))
+        check_batch(&self.batch)?;
+        self.answers.as_ref().map_or(Ok(()), |answers| answers.check(self.batch.rows))
     }
 
     /// Enters a row's handle: [`ENTERED`], or the status of a row that fails.
@@ -119,8 +129,8 @@ impl Rows<'_> {
     fn decode(&self, r: usize, result: &mut bregman_result) {
         self.finish(r, result, |sampler| {
             // SAFETY: the caller's rows, whose number and strides were checked.
-            let row = unsafe { batch_row(self.batch, r) }?;
-            let Some(answers) = self.answers else {
+            let row = unsafe { batch_row(&self.batch, r) }?;
+            let Some(answers) = &self.answers else {
                 return Ok(sampler.decode(row, self.want())?.into());
             };
             // SAFETY: the caller's arrays, which were checked; this row's part of them.
@@ -135,6 +145,7 @@ impl Rows<'_> {
         let flag = |bit: u32| self.batch.flags & bit != 0;
         Want {
             kept_mass: flag(BREGMAN_WANT_KEPT_MASS),
+            ln_kept_mass: flag(BREGMAN_WANT_LN_KEPT),
             model_logprob: flag(BREGMAN_WANT_MODEL_LOGPROB),
             entropy: flag(BREGMAN_WANT_ENTROPY),
             accept: flag(BREGMAN_ACCEPT),

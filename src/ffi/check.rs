@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use std::ffi::c_char;
+use std::mem::MaybeUninit;
 
 /// The longest chain or name that is read, in bytes without the terminator.
 const LONGEST_TEXT: usize = 1 << 16;
@@ -88,26 +89,39 @@ pub(super) unsafe fn write_text(text: &str, buffer: *mut c_char, size: usize) {
     unsafe { *buffer.add(length) = 0 };
 }
 
-/// A struct that begins with its size and may grow. An error if it is smaller than in this version, or larger with a
-/// field set that this version does not know.
+/// A struct that begins with its size and may grow at its end.
+///
+/// # Safety
+/// Zero bytes are a valid value of every field.
+pub(in crate::ffi) unsafe trait Grows: Copy {
+    /// Its size when the ABI's number was introduced; no host states less.
+    const FIRST_SIZE: usize;
+}
+
+/// A struct that may grow, with 0 in the fields that a host of an earlier version does not have. An error if it is
+/// smaller than any version's, or larger with a field set that this version does not know.
 ///
 /// # Safety
 /// If not NULL, `p` points to a struct that begins with its size in bytes, as a u32, and has that size.
-pub(super) unsafe fn sized<'a, T>(p: *const T, name: &str) -> Result<&'a T> {
+pub(super) unsafe fn sized<T: Grows>(p: *const T, name: &str) -> Result<T> {
     pointer(p, name)?;
     // SAFETY: every such struct begins with its u32 size.
     let size = unsafe { *p.cast::<u32>() } as usize;
-    if size < size_of::<T>() {
-        return refuse(format!("{name}->struct_size is {size}, less than the {} of this version", size_of::<T>()));
+    if size < T::FIRST_SIZE {
+        return refuse(format!("{name}->struct_size is {size}, less than the {} of the first version", T::FIRST_SIZE));
     }
     if size > LARGEST_STRUCT {
         return refuse(format!("{name}->struct_size is {size}, more than the {LARGEST_STRUCT} of any version"));
     }
-    // SAFETY: the struct has `size` bytes, and this starts inside it.
-    let unknown = unsafe { std::slice::from_raw_parts(p.cast::<u8>().add(size_of::<T>()), size - size_of::<T>()) };
+    let known = size.min(size_of::<T>());
+    // SAFETY: the struct has `size` bytes, and these are the ones after those known.
+    let unknown = unsafe { std::slice::from_raw_parts(p.cast::<u8>().add(known), size - known) };
     if unknown.iter().any(|&byte| byte != 0) {
         return Err(Error::Unsupported(format!("{name} sets fields that this version does not have")));
     }
-    // SAFETY: not NULL, aligned, and large enough.
-    Ok(unsafe { &*p })
+    let mut all = MaybeUninit::<T>::zeroed();
+    // SAFETY: `known` bytes are in both.
+    unsafe { std::ptr::copy_nonoverlapping(p.cast::<u8>(), all.as_mut_ptr().cast::<u8>(), known) };
+    // SAFETY: zero bytes are valid, and the others are the caller's struct.
+    Ok(unsafe { all.assume_init() })
 }

@@ -35,6 +35,11 @@ pub struct bregman_generator {
     pub f_prime: bregman_vector_fn,
 }
 
+// SAFETY: numbers, pointers, and callbacks that may be none.
+unsafe impl check::Grows for bregman_generator {
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
 type VectorFn = unsafe extern "C" fn(*mut c_void, *const f64, *mut f64, usize);
 
 struct FromC {

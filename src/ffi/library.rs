@@ -45,6 +45,7 @@ pub extern "C" fn bregman_status_text(status: u32) -> *const c_char {
             BREGMAN_BUFFER_TOO_SMALL => c"buffer too small",
             BREGMAN_UNSUPPORTED => c"unsupported",
             BREGMAN_INTERNAL => c"internal error",
+            BREGMAN_INCOMPLETE => c"incomplete row",
             BREGMAN_OUT_OF_MEMORY => c"out of memory",
             _ => c"unknown status",
         }

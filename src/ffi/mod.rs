@@ -21,7 +21,8 @@
 //! | `batch.rs` | many rows |
 //! | `state.rs` | prompt length, mask |
 //! | `draws.rs` | several different tokens of one row |
-//! | `answers.rs` | most likely tokens |
+//! | `answers.rs` | most likely tokens; answers without samplers |
+//! | `distributions.rs` | the decoded distributions of many rows |
 //! | `apply.rs` | a candidate array |
 //! | `generator.rs` | a generator φ as callbacks |
 //! | `catalogue.rs` | stages, macros and parameters |
@@ -39,6 +40,7 @@ mod catalogue;
 mod check;
 mod decisions;
 mod decode;
+mod distributions;
 mod draws;
 mod generator;
 mod handle;
@@ -56,6 +58,7 @@ pub use batch::*;
 pub use catalogue::*;
 pub use decisions::*;
 pub use decode::*;
+pub use distributions::*;
 pub use draws::*;
 pub use generator::*;
 pub use handle::bregman_sampler;

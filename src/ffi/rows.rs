@@ -14,9 +14,16 @@ pub(super) fn check_batch(batch: &bregman_batch) -> Result<()> {
         BREGMAN_F16 | BREGMAN_BF16 => 2,
         other => return refuse(format!("batch->dtype is {other}: must be BREGMAN_F32, BREGMAN_F16 or BREGMAN_BF16")),
     };
-    let known = BREGMAN_WANT_KEPT_MASS | BREGMAN_WANT_MODEL_LOGPROB | BREGMAN_WANT_ENTROPY | BREGMAN_ACCEPT;
+    let known = BREGMAN_WANT_KEPT_MASS
+        | BREGMAN_WANT_MODEL_LOGPROB
+        | BREGMAN_WANT_ENTROPY
+        | BREGMAN_WANT_LN_KEPT
+        | BREGMAN_ACCEPT;
     if batch.flags & !known != 0 {
         return refuse(format!("batch->flags has unknown bits {:#x}", batch.flags & !known));
+    }
+    if !batch.ids.is_null() {
+        return Err(Error::Unsupported("batch->ids: sparse rows are not in this version".into()));
     }
     if batch.rows == 0 {
         return Ok(());
@@ -30,8 +37,9 @@ pub(super) fn check_batch(batch: &bregman_batch) -> Result<()> {
     if batch.row_stride < batch.vocab {
         return refuse(format!("batch->row_stride is {}, less than vocab ({})", batch.row_stride, batch.vocab));
     }
+    let rows = stored_rows(batch)?;
     let fits = |stride: usize, element: usize| {
-        batch.rows.checked_mul(stride).and_then(|n| n.checked_mul(element)).is_some_and(|n| n <= isize::MAX as usize)
+        rows.checked_mul(stride).and_then(|n| n.checked_mul(element)).is_some_and(|n| n <= isize::MAX as usize)
     };
     if !fits(batch.row_stride, size) {
         return refuse(format!("batch->row_stride is {}: so many rows exceed memory", batch.row_stride));
@@ -48,9 +56,23 @@ pub(super) fn check_batch(batch: &bregman_batch) -> Result<()> {
     Ok(())
 }
 
+/// The number of rows that the inputs of a batch have at the least.
+fn stored_rows(batch: &bregman_batch) -> Result<usize> {
+    if batch.row_index.is_null() {
+        return Ok(batch.rows);
+    }
+    // SAFETY: `rows` indices.
+    let indices = unsafe { check::slice(batch.row_index, batch.rows, "batch->row_index") }?;
+    Ok(indices.iter().map(|r| r.saturating_add(1)).max().unwrap_or(0))
+}
+
+/// The row that the `i`-th sampler of a batch reads, with its mask.
+///
 /// # Safety
-/// The batch passed [`check_batch`], its arrays are as long as it says, and `r` is one of its rows.
-pub(super) unsafe fn batch_row(batch: &bregman_batch, r: usize) -> Result<Row<'_>> {
+/// The batch passed [`check_batch`], its arrays are as long as it says, and `i` is below `batch.rows`.
+pub(super) unsafe fn batch_row(batch: &bregman_batch, i: usize) -> Result<Row<'_>> {
+    // SAFETY: an element for each sampler, checked for NULL and alignment.
+    let r = if batch.row_index.is_null() { i } else { unsafe { *batch.row_index.add(i) } };
     let start = r * batch.row_stride;
     let values = match batch.dtype {
         BREGMAN_F32 => {
@@ -88,13 +110,22 @@ impl bregman_answers {
     /// The arrays passed [`bregman_answers::check`] and have the length that the struct states, and `r` is a row of the
     /// batch.
     pub(super) unsafe fn of_row<'a>(&self, r: usize) -> Result<Answers<'a>> {
+        let kept_stride = if self.kept_offsets.is_null() { self.kept_stride } else { self.kept };
         // SAFETY: this row's part of the caller's arrays.
         unsafe {
             Ok(Answers {
                 source: if self.source == BREGMAN_OF_DECODED { Source::Decoded } else { Source::Model },
                 top_ids: part(self.top_ids, r, self.top_stride, self.top)?,
                 top_logprobs: part(self.top_logprobs, r, self.top_stride, self.top)?,
-                kept_ids: part(self.kept_ids, r, self.kept_stride, self.kept)?,
+                other_top_logprobs: part(self.other_top_logprobs, r, self.top_stride, self.top)?,
+                other_logprob: part(self.other_logprobs, r, 1, 1)?.first_mut(),
+                given_ids: match self.given_ids.is_null() {
+                    true => &[],
+                    false => check::slice(self.given_ids.add(r * self.given_stride), self.given, "answers->given_ids")?,
+                },
+                given_logprobs: part(self.given_logprobs, r, self.given_stride, self.given)?,
+                given_ranks: part(self.given_ranks, r, self.given_stride, self.given)?,
+                kept_ids: part(self.kept_ids, r, kept_stride, self.kept)?,
                 kept_mask: part(self.kept_mask, r, self.kept_mask_stride, self.kept_mask_stride)?,
             })
         }
@@ -113,21 +144,86 @@ impl bregman_answers {
         }
     }
 
+    /// Closes the gaps between the rows' kept tokens and writes where each row's begin, if that was asked for;
+    /// `supports` are the sizes of the rows' supports, 0 for one that failed.
+    ///
+    /// # Safety
+    /// As [`bregman_answers::of_row`], for all rows; every row is finished.
+    pub(super) unsafe fn close_gaps(&self, supports: impl ExactSizeIterator<Item = usize>) -> Result<()> {
+        if self.kept_offsets.is_null() {
+            return Ok(());
+        }
+        let rows = supports.len();
+        // SAFETY: `rows` + 1 offsets.
+        let offsets = unsafe { check::slice_mut(self.kept_offsets, rows + 1, "answers->kept_offsets") }?;
+        // SAFETY: `rows` times `kept` ids.
+        let ids = unsafe { part(self.kept_ids, 0, 0, rows * self.kept) }?;
+        let mut end = 0;
+        for (r, support) in supports.enumerate() {
+            offsets[r] = end;
+            let (first, n) = (r * self.kept, support.min(self.kept));
+            if !ids.is_empty() {
+                ids.copy_within(first..first + n, end);
+            }
+            end += n;
+        }
+        offsets[rows] = end;
+        Ok(())
+    }
+
     /// Checks the arrays for a batch of `rows` rows.
     pub(super) fn check(&self, rows: usize) -> Result<()> {
-        let refuse = |what: String| Err(Error::InvalidArgument(what));
+        let refuse = |what: &str| Err(Error::InvalidArgument(format!("answers->{what}")));
         if self.source > BREGMAN_OF_DECODED {
-            return refuse(format!(
-                "answers->source is {}: must be BREGMAN_OF_MODEL or BREGMAN_OF_DECODED",
-                self.source
-            ));
+            return refuse(&format!("source is {}: must be BREGMAN_OF_MODEL or BREGMAN_OF_DECODED", self.source));
         }
         array(self.logprobs, rows, 1, 1, "answers->logprobs")?;
         array(self.ranks, rows, 1, 1, "answers->ranks")?;
         array(self.top_ids, rows, self.top, self.top_stride, "answers->top_ids")?;
         array(self.top_logprobs, rows, self.top, self.top_stride, "answers->top_logprobs")?;
-        array(self.kept_ids, rows, self.kept, self.kept_stride, "answers->kept_ids")?;
-        array(self.kept_mask, rows, self.kept_mask_stride.max(1), self.kept_mask_stride, "answers->kept_mask")
+        array(self.other_logprobs, rows, 1, 1, "answers->other_logprobs")?;
+        array(self.other_top_logprobs, rows, self.top, self.top_stride, "answers->other_top_logprobs")?;
+        array(self.given_ids, rows, self.given, self.given_stride, "answers->given_ids")?;
+        array(self.given_logprobs, rows, self.given, self.given_stride, "answers->given_logprobs")?;
+        array(self.given_ranks, rows, self.given, self.given_stride, "answers->given_ranks")?;
+        if self.given > 0 && self.given_ids.is_null() && !(self.given_logprobs.is_null() && self.given_ranks.is_null())
+        {
+            return refuse("given_ids is NULL: which tokens?");
+        }
+        array(self.kept_mask, rows, self.kept_mask_stride.max(1), self.kept_mask_stride, "answers->kept_mask")?;
+        if self.kept_offsets.is_null() {
+            return array(self.kept_ids, rows, self.kept, self.kept_stride, "answers->kept_ids");
+        }
+        if self.kept_ids.is_null() {
+            return refuse("kept_offsets are offsets into kept_ids, which is NULL");
+        }
+        array(self.kept_ids, rows, self.kept, self.kept, "answers->kept_ids")?;
+        array(self.kept_offsets, rows.saturating_add(1), 1, 1, "answers->kept_offsets")
+    }
+
+    /// Checks them for rows that no sampler decodes: only answers about the model are there to give.
+    pub(super) fn check_without_samplers(&self, rows: usize) -> Result<()> {
+        self.check(rows)?;
+        let refuse = |what: &str| {
+            Err(Error::InvalidArgument(format!("answers->{what}: there is no decoded token without samplers")))
+        };
+        if self.source != BREGMAN_OF_MODEL {
+            return refuse("source is BREGMAN_OF_DECODED");
+        }
+        for (is_null, name) in [
+            (self.logprobs.is_null(), "logprobs"),
+            (self.ranks.is_null(), "ranks"),
+            (self.kept_ids.is_null(), "kept_ids"),
+            (self.kept_mask.is_null(), "kept_mask"),
+            (self.kept_offsets.is_null(), "kept_offsets"),
+            (self.other_logprobs.is_null(), "other_logprobs"),
+            (self.other_top_logprobs.is_null(), "other_top_logprobs"),
+        ] {
+            if !is_null {
+                return refuse(name);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -144,7 +240,7 @@ unsafe fn part<'a, T>(p: *mut T, r: usize, stride: usize, n: usize) -> Result<&'
 }
 
 /// Checks an array: NULL, or aligned and of a possible size.
-fn array<T>(p: *mut T, rows: usize, n: usize, stride: usize, name: &str) -> Result<()> {
+fn array<T>(p: *const T, rows: usize, n: usize, stride: usize, name: &str) -> Result<()> {
     if p.is_null() {
         return Ok(());
     }

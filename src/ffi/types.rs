@@ -1,9 +1,12 @@
 //! The structs and constants of the C ABI: fixed-width, no `bool`, no bit-field.
 
+use super::check::Grows;
 use crate::error::Error;
 use crate::logits::Candidate;
 use crate::sampler::Token;
 use std::ffi::c_void;
+use std::mem::offset_of;
+use std::ptr::{null, null_mut};
 
 /// Version of the binary interface. The shared library's SONAME follows it. Within a version, functions and trailing
 /// struct fields may be added; nothing that exists changes its meaning.
@@ -27,6 +30,8 @@ pub const BREGMAN_BUFFER_TOO_SMALL: u32 = 6;
 pub const BREGMAN_UNSUPPORTED: u32 = 7;
 /// Status: a defect of this library. Please report it.
 pub const BREGMAN_INTERNAL: u32 = 8;
+/// Status: a sparse row (bregman_batch.ids) does not hold what the chain needs; decode the whole row, or a longer list.
+pub const BREGMAN_INCOMPLETE: u32 = 9;
 /// There was no memory for the call; it changed nothing.
 pub const BREGMAN_OUT_OF_MEMORY: u32 = 10;
 
@@ -45,6 +50,8 @@ pub const BREGMAN_WANT_MODEL_LOGPROB: u32 = 2;
 pub const BREGMAN_WANT_ENTROPY: u32 = 4;
 /// Flag: append each drawn token to the history of its sampler, as bregman_sampler_accept does.
 pub const BREGMAN_ACCEPT: u32 = 8;
+/// Flag: fill `bregman_result.ln_kept_mass`.
+pub const BREGMAN_WANT_LN_KEPT: u32 = 16;
 
 /// Source of log-probabilities: the model, that is the untouched logits (no mask, no bias, no stage, temperature 1).
 pub const BREGMAN_OF_MODEL: u32 = 0;
@@ -66,14 +73,20 @@ pub struct bregman_result {
     pub p: f32,
     /// Probability mass of the support before truncation, in (0, 1]: under the distribution that the first truncating
     /// stage received, after mask, bias and temperature. 1 if no token was dropped. NaN unless BREGMAN_WANT_KEPT_MASS.
+    /// (`ln_kept_mass` is that of the untouched row.)
     pub kept_mass: f32,
     /// Natural logarithm of the token's probability under the untouched logits (no mask, no bias, no stage, temperature
     /// 1). NaN unless BREGMAN_WANT_MODEL_LOGPROB, or if an untouched logit is NaN or +infinity.
     pub model_logprob: f32,
     /// Entropy of the decoded distribution, in nats. NaN unless BREGMAN_WANT_ENTROPY.
     pub entropy: f32,
-    /// 0.
-    pub reserved: u32,
+    /// Natural logarithm of the model's probability mass on the support, at most 0 and exact near it: under the
+    /// untouched logits (no mask, no bias, no penalty) at the temperature T that the first truncating stage received (1
+    /// after a stage that gives every token another logit, such as smoothing). Where masks, truncations and temperatures
+    /// before them are all that a chain has, ln p = (ln p of the untouched row at T) - ln_kept_mass. For probabilities
+    /// (.5, .3, .2), a mask of the last two and top_k(1) it is ln .3, and `kept_mass` is .6. NaN unless
+    /// BREGMAN_WANT_LN_KEPT, or if an untouched logit is NaN or +infinity.
+    pub ln_kept_mass: f32,
 }
 
 /// Rows of logits that one call decodes: a base pointer and a stride.
@@ -99,15 +112,30 @@ pub struct bregman_batch {
     /// Distance between the masks of consecutive rows, in words; at least 1. Tokens beyond the last word are banned.
     /// Ignored without a mask.
     pub mask_stride: usize,
-    /// 0, or any of BREGMAN_WANT_KEPT_MASS, BREGMAN_WANT_MODEL_LOGPROB, BREGMAN_WANT_ENTROPY and BREGMAN_ACCEPT, or'ed.
+    /// 0, or any of BREGMAN_WANT_KEPT_MASS, BREGMAN_WANT_MODEL_LOGPROB, BREGMAN_WANT_ENTROPY, BREGMAN_WANT_LN_KEPT and
+    /// BREGMAN_ACCEPT, or'ed.
     pub flags: u32,
     /// 0 or 1 to decode all rows on the caller's thread; n to use up to n threads of the library's own pool, which is
     /// started at its first use. The results do not depend on it.
     pub threads: u32,
+    /// NULL for dense rows: the element at `i` belongs to token `i`.
+    pub ids: *const i32,
+    /// Of sparse rows. Ignored if `ids` is NULL.
+    pub lengths: *const u32,
+    /// Of sparse rows. Ignored if `ids` is NULL.
+    pub log_rest: *const f64,
+    /// Of sparse rows. Ignored if `ids` is NULL.
+    pub bound: *const f32,
+    /// Of sparse rows. Ignored if `ids` is NULL.
+    pub rest_temperature: f32,
+    /// NULL: sampler i reads row i. Else sampler i reads row row_index[i], with the mask and the other inputs of that
+    /// row: several samplers may read one row, and rows may be left out. `rows` is then the number of samplers, results
+    /// and indices, and the inputs have as many rows as the largest index needs.
+    pub row_index: *const usize,
 }
 
-/// Outputs of bregman_decode_batch_answers in addition to the tokens. Every array may be NULL, and is then not
-/// computed. The elements of a row that fails are not written.
+/// Outputs of bregman_decode_batch_answers in addition to the tokens, and of bregman_model_answers. Every array may be
+/// NULL, and is then not computed. The elements of a row that fails are not written.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct bregman_answers {
@@ -136,13 +164,37 @@ pub struct bregman_answers {
     /// Distance between consecutive rows in `kept_ids`, in elements; at least `kept`.
     pub kept_stride: usize,
     /// NULL, or the tokens with positive probability under the decoded distribution, the most likely first, then -1 if
-    /// there are fewer than `kept`.
+    /// there are fewer than `kept`. With `kept_offsets`: `rows` * `kept` elements.
     pub kept_ids: *mut i32,
     /// NULL, or `kept_mask_stride` words for each row: bit t % 32 of word t / 32 is set if token t has positive
     /// probability. Tokens beyond the last word are left out.
     pub kept_mask: *mut u32,
     /// Distance between consecutive rows in `kept_mask`, in words; at least 1 unless it is NULL.
     pub kept_mask_stride: usize,
+    /// Number of tokens per row whose log-probabilities the caller asks for.
+    pub given: usize,
+    /// Distance between consecutive rows in `given_ids`, `given_logprobs` and `given_ranks`, in elements; at least
+    /// `given`.
+    pub given_stride: usize,
+    /// The tokens asked for, read only; -1 asks for none. Any other id that is not in the vocabulary fails its row with
+    /// BREGMAN_INVALID_ARGUMENT. Not NULL if `given_logprobs` or `given_ranks` is not.
+    pub given_ids: *const i32,
+    /// NULL, or ln p of these tokens under `source`: -infinity for a token that cannot be sampled, NaN for -1 and where
+    /// `logprobs` would be NaN.
+    pub given_logprobs: *mut f32,
+    /// NULL, or the ranks of these tokens, as `ranks`; 0 where ln p is -infinity or NaN. Under BREGMAN_OF_MODEL each
+    /// rank reads the row once.
+    pub given_ranks: *mut u32,
+    /// NULL, or one element per row: ln p of its token under the other source (the decoded distribution's for
+    /// BREGMAN_OF_MODEL), as `logprobs`.
+    pub other_logprobs: *mut f32,
+    /// NULL, or ln p under the other source of the `top` tokens of each row, `top_stride` apart: -infinity where that
+    /// cannot be sampled or there is no token.
+    pub other_top_logprobs: *mut f32,
+    /// NULL, or `rows` + 1 elements: the kept tokens of row r are elements kept_offsets[r] to kept_offsets[r + 1] - 1 of
+    /// `kept_ids`, without gaps (`kept_stride` is not used). A row that fails has none. At most `kept` are written per
+    /// row: if that is less than bregman_result.support, the most likely ones.
+    pub kept_offsets: *mut usize,
 }
 
 /// An array of candidates, with the layout of llama.cpp's `llama_token_data_array`.
@@ -159,6 +211,69 @@ pub struct bregman_candidates {
     pub sorted: u8,
 }
 
+impl Default for bregman_batch {
+    /// No rows, and every optional field 0.
+    fn default() -> Self {
+        Self {
+            struct_size: size_of::<Self>() as u32,
+            dtype: BREGMAN_F32,
+            logits: null(),
+            rows: 0,
+            vocab: 0,
+            row_stride: 0,
+            mask: null(),
+            mask_stride: 0,
+            flags: 0,
+            threads: 0,
+            ids: null(),
+            lengths: null(),
+            log_rest: null(),
+            bound: null(),
+            rest_temperature: 0.0,
+            row_index: null(),
+        }
+    }
+}
+
+impl Default for bregman_answers {
+    /// No answers.
+    fn default() -> Self {
+        Self {
+            struct_size: size_of::<Self>() as u32,
+            source: BREGMAN_OF_MODEL,
+            logprobs: null_mut(),
+            ranks: null_mut(),
+            top: 0,
+            top_stride: 0,
+            top_ids: null_mut(),
+            top_logprobs: null_mut(),
+            kept: 0,
+            kept_stride: 0,
+            kept_ids: null_mut(),
+            kept_mask: null_mut(),
+            kept_mask_stride: 0,
+            given: 0,
+            given_stride: 0,
+            given_ids: null(),
+            given_logprobs: null_mut(),
+            given_ranks: null_mut(),
+            other_logprobs: null_mut(),
+            other_top_logprobs: null_mut(),
+            kept_offsets: null_mut(),
+        }
+    }
+}
+
+// SAFETY: numbers and pointers.
+unsafe impl Grows for bregman_batch {
+    const FIRST_SIZE: usize = offset_of!(Self, ids);
+}
+
+// SAFETY: numbers and pointers.
+unsafe impl Grows for bregman_answers {
+    const FIRST_SIZE: usize = offset_of!(Self, given);
+}
+
 impl bregman_result {
     pub(super) fn failed(status: u32) -> Self {
         Self {
@@ -169,7 +284,7 @@ impl bregman_result {
             kept_mass: f32::NAN,
             model_logprob: f32::NAN,
             entropy: f32::NAN,
-            reserved: 0,
+            ln_kept_mass: f32::NAN,
         }
     }
 }
@@ -184,7 +299,7 @@ impl From<Token> for bregman_result {
             kept_mass: t.kept_mass as f32,
             model_logprob: t.model_logprob as f32,
             entropy: t.entropy as f32,
-            reserved: 0,
+            ln_kept_mass: t.ln_kept_mass as f32,
         }
     }
 }

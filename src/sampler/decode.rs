@@ -7,7 +7,9 @@ use crate::distribution::{Distribution, Drawn};
 use crate::error::{Error, Result};
 use crate::gumbel::{self, Sample};
 use crate::logits::Row;
+use crate::math::ln;
 use crate::random::Noise;
+use crate::vocab;
 
 impl Sampler {
     /// Decodes one row. On an error nothing is advanced.
@@ -17,19 +19,27 @@ impl Sampler {
 
     /// The same, with more answers about this row and token; on an error none is written.
     pub fn decode_with(&mut self, row: Row<'_>, want: Want, answers: &mut Answers<'_>) -> Result<(Token, TokenRank)> {
+        answers.check_given(row)?;
         self.decode_and(row, want, |dist, row, drawn| {
             answers::kept(dist, answers.kept_ids, answers.kept_mask);
-            let (ids, logprobs) = (&mut *answers.top_ids, &mut *answers.top_logprobs);
             if answers.source == Source::Decoded {
                 let rank = answers::rank_in_distribution(dist, drawn);
-                answers::top(dist, ids, logprobs);
+                answers.write(dist);
+                if answers.asks_other() {
+                    row.write_model_as_other(dist, drawn, answers);
+                }
                 return rank;
             }
+            if let Some(logprob) = &mut answers.other_logprob {
+                **logprob = ln(drawn.p) as f32;
+            }
             let Ok(mut model) = row.model() else {
-                answers::no_top(ids, logprobs);
+                answers.write_none();
+                answers.write_no_other_top();
                 return TokenRank::NOTHING;
             };
-            answers::top(&mut model, ids, logprobs);
+            answers.write(&mut model);
+            answers.write_other(&mut model, dist);
             answers::rank_in_model(&mut model, drawn.index)
         })
     }
@@ -49,6 +59,7 @@ impl Sampler {
                 support: dist.support(),
                 p: drawn.p,
                 kept_mass: if want.kept_mass { row.kept_mass(dist) } else { f64::NAN },
+                ln_kept_mass: if want.ln_kept_mass { row.ln_kept_mass(dist) } else { f64::NAN },
                 entropy: if want.entropy { dist.entropy() } else { f64::NAN },
                 model_logprob: if want.model_logprob { row.model_logprob(dist, drawn.index) } else { f64::NAN },
             };
@@ -98,6 +109,32 @@ impl Sampler {
     }
 }
 
+/// Answers about the model alone, for prompts and for scoring: `top_ids`, `top_logprobs` and those about the given tokens.
+/// No sampler is needed, and nothing is drawn. The mask of the row is not used. Other answers are not written.
+///
+/// ```
+/// use bregman::{Answers, Row, model_answers};
+/// let (row, mut logprobs) = ([2.0, 0.0, 1.0], [0.0; 2]);
+/// model_answers(
+///     Row::from_f32(&row)?,
+///     &mut Answers { given_ids: &[0, 2], given_logprobs: &mut logprobs, ..Answers::default() },
+/// )?;
+/// assert!((logprobs[0] - logprobs[1] - 1.0).abs() < 1e-6);
+/// # Ok::<(), bregman::Error>(())
+/// ```
+pub fn model_answers(row: Row<'_>, answers: &mut Answers<'_>) -> Result<()> {
+    if answers.source != Source::Model {
+        return Err(Error::InvalidArgument("the source must be the model: no chain decodes".into()));
+    }
+    answers.check_given(row)?;
+    let kernels = vocab::kernels()?;
+    scratch::with(0, |scratch| {
+        let mut model = Distribution::open(row.untouched(), 1.0, kernels, &mut scratch.model)?;
+        answers.write(&mut model);
+        Ok(())
+    })
+}
+
 impl RowContext<'_> {
     /// The distribution of the untouched row at temperature 1.
     fn model(&mut self) -> Result<Distribution<'_>> {
@@ -106,6 +143,22 @@ impl RowContext<'_> {
 
     fn kept_mass(&mut self, dist: &mut Distribution<'_>) -> f64 {
         diagnostics::kept_mass(dist, self.kernels, self.model)
+    }
+
+    fn ln_kept_mass(&mut self, dist: &mut Distribution<'_>) -> f64 {
+        diagnostics::ln_kept_mass(dist, self.kernels, self.model)
+    }
+
+    /// The answers about the model where the decoded distribution is the source.
+    fn write_model_as_other(&mut self, dist: &mut Distribution<'_>, drawn: Drawn, answers: &mut Answers<'_>) {
+        let Ok(mut model) = self.model() else {
+            answers.write_no_other();
+            return;
+        };
+        if let Some(logprob) = &mut answers.other_logprob {
+            **logprob = answers::rank_in_model(&mut model, drawn.index).logprob as f32;
+        }
+        answers.write_other(dist, &mut model);
     }
 
     fn model_logprob(&mut self, dist: &mut Distribution<'_>, token: u32) -> f64 {

@@ -5,6 +5,7 @@ mod decode;
 mod scratch;
 
 pub use apply::{Applied, Order};
+pub use decode::model_answers;
 
 use crate::bregman::Generator;
 use crate::chain::Chain;
@@ -24,6 +25,8 @@ use std::sync::Arc;
 pub struct Want {
     /// Fill [`Token::kept_mass`].
     pub kept_mass: bool,
+    /// Fill [`Token::ln_kept_mass`].
+    pub ln_kept_mass: bool,
     /// Fill [`Token::model_logprob`].
     pub model_logprob: bool,
     /// Fill [`Token::entropy`].
@@ -41,8 +44,13 @@ pub struct Token {
     pub support: usize,
     /// The token's probability under the decoded distribution.
     pub p: f64,
-    /// The model's mass on the support, at the temperature that the first truncation saw; NaN unless wanted.
+    /// The mass of the support before truncation: under the distribution that the first truncating stage received, after
+    /// mask, bias and temperature; 1 if no token was dropped; NaN unless wanted.
     pub kept_mass: f64,
+    /// ln of the model's mass on the support: of the untouched logits (no mask, no bias, no penalty) at the temperature
+    /// that the first truncating stage received (1 after a stage that gives every token another logit). NaN unless wanted,
+    /// or if the untouched logits have no softmax.
+    pub ln_kept_mass: f64,
     /// ln p of the token under the untouched logits; NaN unless wanted.
     pub model_logprob: f64,
     /// Entropy of the decoded distribution in nats; NaN unless wanted.

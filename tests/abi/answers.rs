@@ -6,6 +6,7 @@ use bregman::ffi::*;
 use bregman::{Answers, Row, Sampler, Source, Token, Want};
 use proptest::prelude::*;
 use proptest::sample::select;
+use std::mem::offset_of;
 use std::ptr::null_mut;
 
 const CHAINS: [&str; 6] = [
@@ -42,8 +43,14 @@ struct Told {
 fn ask(sampler: &mut Sampler, row: &[f32], source: Source, n: usize) -> Told {
     let (mut ids, mut top, mut kept) = (vec![-7; n], vec![7.0; n], vec![-7; row.len() + 2]);
     let mut mask = vec![u32::MAX; row.len().div_ceil(32) + 1];
-    let mut answers =
-        Answers { source, top_ids: &mut ids, top_logprobs: &mut top, kept_ids: &mut kept, kept_mask: &mut mask };
+    let mut answers = Answers {
+        source,
+        top_ids: &mut ids,
+        top_logprobs: &mut top,
+        kept_ids: &mut kept,
+        kept_mask: &mut mask,
+        ..Answers::default()
+    };
     let (token, told) = sampler.decode_with(Row::from_f32(row).unwrap(), Want::default(), &mut answers).unwrap();
     Told { token, told, top: ids.into_iter().zip(top).collect(), kept, mask }
 }
@@ -136,6 +143,7 @@ fn batch_answers_match_single_rows() {
             kept_ids: kept.as_mut_ptr(),
             kept_mask: mask.as_mut_ptr(),
             kept_mask_stride: words + gap,
+            ..bregman_answers::default()
         };
         let told = crate::common::handle::batch_answers(&make(), &rows, (VOCAB, stride), &answers, threads);
         assert_eq!(told.0, status);
@@ -192,6 +200,7 @@ fn invalid_answers_struct_fails_every_row() {
         kept_ids: null_mut(),
         kept_mask: null_mut(),
         kept_mask_stride: 2,
+        ..bregman_answers::default()
     };
     let odd = places.as_mut_ptr().wrapping_byte_add(1);
     type Wrong<'a> = (&'a dyn Fn(&mut bregman_answers), &'a str);
@@ -227,7 +236,7 @@ fn invalid_answers_struct_fails_every_row() {
         assert!(samplers[0].error().starts_with(message), "{}", samplers[0].error());
         assert_eq!(samplers[0].token(&row), Handle::new("draw", 1).token(&row), "nothing was advanced");
     }
-    for size in [0, 1, size_of::<bregman_answers>() as u32 - 1, 5000] {
+    for size in [0, 1, offset_of!(bregman_answers, given) as u32 - 1, 5000] {
         let answers = bregman_answers { struct_size: size, ..good };
         let (status, results) =
             crate::common::handle::batch_answers(&[Handle::new("draw", 1)], &row, (64, 64), &answers, 1);

@@ -149,6 +149,7 @@ fn constants() -> Vec<(&'static str, u32)> {
         BREGMAN_BUFFER_TOO_SMALL,
         BREGMAN_UNSUPPORTED,
         BREGMAN_INTERNAL,
+        BREGMAN_INCOMPLETE,
         BREGMAN_OUT_OF_MEMORY,
         BREGMAN_F32,
         BREGMAN_F16,
@@ -157,6 +158,7 @@ fn constants() -> Vec<(&'static str, u32)> {
         BREGMAN_WANT_MODEL_LOGPROB,
         BREGMAN_WANT_ENTROPY,
         BREGMAN_ACCEPT,
+        BREGMAN_WANT_LN_KEPT,
     ]
 }
 
@@ -210,11 +212,28 @@ fn layout() -> (Texts, Texts) {
         }
     );
     layout!(
-        "bregman_result" = bregman_result { token, status, support, p, kept_mass, model_logprob, entropy, reserved }
+        "bregman_result" =
+            bregman_result { token, status, support, p, kept_mass, model_logprob, entropy, ln_kept_mass }
     );
     layout!(
-        "bregman_batch" =
-            bregman_batch { struct_size, dtype, logits, rows, vocab, row_stride, mask, mask_stride, flags, threads }
+        "bregman_batch" = bregman_batch {
+            struct_size,
+            dtype,
+            logits,
+            rows,
+            vocab,
+            row_stride,
+            mask,
+            mask_stride,
+            flags,
+            threads,
+            ids,
+            lengths,
+            log_rest,
+            bound,
+            rest_temperature,
+            row_index
+        }
     );
     layout!(
         "bregman_answers" = bregman_answers {
@@ -230,7 +249,15 @@ fn layout() -> (Texts, Texts) {
             kept_stride,
             kept_ids,
             kept_mask,
-            kept_mask_stride
+            kept_mask_stride,
+            given,
+            given_stride,
+            given_ids,
+            given_logprobs,
+            given_ranks,
+            other_logprobs,
+            other_top_logprobs,
+            kept_offsets
         }
     );
     layout!("bregman_generator" = bregman_generator { struct_size, reserved, name, user, phi, f, f_inverse, f_prime });

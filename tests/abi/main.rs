@@ -14,6 +14,8 @@ mod boundary;
 mod c_abi;
 mod cpp;
 mod decisions;
+mod first;
 mod integrate;
 mod plugin_host;
+mod scores;
 mod threads;

@@ -34,6 +34,7 @@ fn batch(samplers: &[Handle], logits: &[f32], threads: u32) -> Vec<(i32, u32, u3
         mask_stride: 0,
         flags: BREGMAN_WANT_ENTROPY,
         threads,
+        ..bregman_batch::default()
     };
     // SAFETY: live handles, and arrays of so many rows.
     let status = unsafe { bregman_decode_batch(handles.as_ptr(), &batch, results.as_mut_ptr()) };
@@ -239,6 +240,7 @@ fn refused_everywhere(raw: *mut bregman_sampler, logits: &[f32]) {
         mask_stride: 0,
         flags: 0,
         threads: 0,
+        ..bregman_batch::default()
     };
     macro_rules! refused {
         ($($call:expr),* $(,)?) => {

@@ -33,6 +33,7 @@ static void constants(void)
     CONSTANT(BREGMAN_BUFFER_TOO_SMALL);
     CONSTANT(BREGMAN_UNSUPPORTED);
     CONSTANT(BREGMAN_INTERNAL);
+    CONSTANT(BREGMAN_INCOMPLETE);
     CONSTANT(BREGMAN_OUT_OF_MEMORY);
     CONSTANT(BREGMAN_F32);
     CONSTANT(BREGMAN_F16);
@@ -41,6 +42,7 @@ static void constants(void)
     CONSTANT(BREGMAN_WANT_MODEL_LOGPROB);
     CONSTANT(BREGMAN_WANT_ENTROPY);
     CONSTANT(BREGMAN_ACCEPT);
+    CONSTANT(BREGMAN_WANT_LN_KEPT);
 }
 
 static void candidates(void)
@@ -94,7 +96,7 @@ static void rows(void)
     FIELD(bregman_result, kept_mass);
     FIELD(bregman_result, model_logprob);
     FIELD(bregman_result, entropy);
-    FIELD(bregman_result, reserved);
+    FIELD(bregman_result, ln_kept_mass);
     STRUCT(bregman_batch);
     FIELD(bregman_batch, struct_size);
     FIELD(bregman_batch, dtype);
@@ -106,6 +108,12 @@ static void rows(void)
     FIELD(bregman_batch, mask_stride);
     FIELD(bregman_batch, flags);
     FIELD(bregman_batch, threads);
+    FIELD(bregman_batch, ids);
+    FIELD(bregman_batch, lengths);
+    FIELD(bregman_batch, log_rest);
+    FIELD(bregman_batch, bound);
+    FIELD(bregman_batch, rest_temperature);
+    FIELD(bregman_batch, row_index);
     STRUCT(bregman_answers);
     FIELD(bregman_answers, struct_size);
     FIELD(bregman_answers, source);
@@ -120,6 +128,14 @@ static void rows(void)
     FIELD(bregman_answers, kept_ids);
     FIELD(bregman_answers, kept_mask);
     FIELD(bregman_answers, kept_mask_stride);
+    FIELD(bregman_answers, given);
+    FIELD(bregman_answers, given_stride);
+    FIELD(bregman_answers, given_ids);
+    FIELD(bregman_answers, given_logprobs);
+    FIELD(bregman_answers, given_ranks);
+    FIELD(bregman_answers, other_logprobs);
+    FIELD(bregman_answers, other_top_logprobs);
+    FIELD(bregman_answers, kept_offsets);
     STRUCT(bregman_generator);
     FIELD(bregman_generator, struct_size);
     FIELD(bregman_generator, reserved);

@@ -184,6 +184,7 @@ pub fn batch(
         mask_stride,
         flags,
         threads,
+        ..bregman_batch::default()
     };
     let mut results = vec![blank(); handles.len()];
     // SAFETY: live handles, and arrays as long as the batch says.
@@ -212,6 +213,7 @@ pub fn batch_answers(
         mask_stride: 0,
         flags: 0,
         threads,
+        ..bregman_batch::default()
     };
     let mut results = vec![blank(); handles.len()];
     // SAFETY: live handles, and arrays as long as batch and answers say.
@@ -223,7 +225,7 @@ pub fn batch_answers(
 pub fn bits(r: &bregman_result) -> [u32; 8] {
     let float = |f: f32| if f.is_nan() { u32::MAX } else { f.to_bits() };
     let floats = [r.p, r.kept_mass, r.model_logprob, r.entropy].map(float);
-    [r.token as u32, r.status, r.support, floats[0], floats[1], floats[2], floats[3], r.reserved]
+    [r.token as u32, r.status, r.support, floats[0], floats[1], floats[2], floats[3], float(r.ln_kept_mass)]
 }
 
 /// A result that no call writes.
@@ -236,7 +238,7 @@ pub fn blank() -> bregman_result {
         kept_mass: 7.0,
         model_logprob: 7.0,
         entropy: 7.0,
-        reserved: 7,
+        ln_kept_mass: 7.0,
     }
 }
 

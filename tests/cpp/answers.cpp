@@ -60,6 +60,52 @@ static void test_draws() {
     CHECK(!s.try_draw_many(logits, 0, none) && none.ids.empty() && !s.try_draw_many({}, 3, none) && none.scores.empty());
 }
 
+static void test_model_answers() {
+    const std::vector<float> logits = {0, 1, 2, 3, 2, 1};
+    const std::vector<std::int32_t> given = {0, 1, -1, 2};
+    const std::vector<std::size_t> second = {1, 1};
+    const auto rows = bregman::rows::f32(logits, 3);
+    bregman::answers more;
+    more.given = 2;
+    more.given_ids = given;
+    more.given_ranks = true;
+    more.top = 1;
+    bregman::model_answers(rows, 2, more);
+    const double total = std::log(std::exp(0.0) + std::exp(1.0) + std::exp(2.0));
+    CHECK(std::fabs(more.given_logprobs_of(0)[0] + total) < 1e-6 && more.given_ranks_of(0)[1] == 2);
+    CHECK(std::isnan(more.given_logprobs_of(1)[0]) && more.given_ranks_of(1)[0] == 0 && more.given_ranks_of(1)[1] == 3);
+    CHECK(more.top_ids(0)[0] == 2 && more.top_ids(1)[0] == 0);
+    more.given_ids = bregman::view<const std::int32_t>(given.data(), 3);
+    CHECK(refused(bregman::try_model_answers(rows, 2, more), "3 given ids"));
+    // The same beside a decode, of two samplers on one row, with both sources.
+    more.given_ids = given;
+    more.other_logprob = more.other_top = true;
+    more.of = source::decoded;
+    bregman::batch batch;
+    sampler a("greedy", 1), b("greedy", 2);
+    batch.add(a), batch.add(b);
+    bregman::options how;
+    how.ln_kept_mass = true;
+    auto shared = rows;
+    shared.row_index(second);
+    batch.decode(shared, how, &more);
+    for (std::size_t r = 0; r < 2; r++) {
+        CHECK(batch.results()[r].token == 0 && std::fabs(batch.results()[r].ln_kept_mass - (2 - total)) < 1e-6);
+        CHECK(std::fabs(more.other_logprob_of(r) - (2 - total)) < 1e-6 && more.other_top_logprobs(r).size() == 1);
+    }
+    CHECK(more.given_logprobs_of(0)[0] == 0.0f && more.given_logprobs_of(0)[1] == -std::numeric_limits<float>::infinity());
+    const std::vector<std::size_t> third = {0, 2};
+    shared.row_index(third);
+    CHECK(refused(batch.try_decode(shared, how), "too few for 3 rows"));
+    // Distributions, one after the other.
+    sampler c("top_k(2)", 1), d("draw", 1);
+    bregman_sampler *const handles[] = {c.get(), d.get()};
+    bregman::distributions all;
+    bregman::distribution_batch(handles, rows, all);
+    CHECK(all.offsets == (std::vector<std::size_t>{0, 2, 5}) && all.ids == (std::vector<std::int32_t>{2, 1, 0, 1, 2}));
+    CHECK(std::fabs(all.probs[2] - std::exp(2 - total)) < 1e-6);
+}
+
 static void test_mask() {
     sampler s("greedy", 1);
     const std::vector<float> logits = {1, 4, 3, 2};
@@ -156,6 +202,7 @@ static void test_misuse() {
 void test_answers() {
     test_top();
     test_draws();
+    test_model_answers();
     test_mask();
     test_prompt();
     test_batch_answers();

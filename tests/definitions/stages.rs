@@ -21,7 +21,8 @@ fn logits_of(p: &[f64]) -> Vec<f32> {
     p.iter().map(|p| p.ln() as f32).collect()
 }
 
-const ACCEPTED: Want = Want { accept: true, kept_mass: false, model_logprob: false, entropy: false };
+const ACCEPTED: Want =
+    Want { accept: true, kept_mass: false, ln_kept_mass: false, model_logprob: false, entropy: false };
 
 #[test]
 fn stage_boundaries_match_the_engines() {

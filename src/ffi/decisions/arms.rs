@@ -35,6 +35,11 @@ pub struct bregman_arm_options {
     pub beta: f64,
 }
 
+// SAFETY: numbers alone.
+unsafe impl check::Grows for bregman_arm_options {
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
 /// The answer of bregman_best_arm.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]

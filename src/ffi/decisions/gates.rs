@@ -40,6 +40,11 @@ pub struct bregman_gate_options {
     pub scale: f64,
 }
 
+// SAFETY: numbers alone.
+unsafe impl check::Grows for bregman_gate_options {
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
 fn convention(number: u32) -> Result<GateConvention> {
     match number {
         BREGMAN_GATE_MIXTRAL => Ok(GateConvention::Mixtral),

@@ -86,6 +86,7 @@ fn a_batch_whose_handle_is_freed_meanwhile_decodes_all_rows() {
         mask_stride: 0,
         flags: 0,
         threads: 0,
+        ..bregman_batch::default()
     };
     let mut results = [blank(); 3];
     to_free.set(freed);

@@ -31,7 +31,7 @@ fn bits(row: &[f32]) -> Vec<u32> {
 /// Whether a result is that of a row without a token.
 pub fn is_empty(r: &bregman_result) -> bool {
     let figures = [r.p, r.kept_mass, r.model_logprob, r.entropy];
-    r.token == -1 && r.support == 0 && r.reserved == 0 && figures.iter().all(|f| f.is_nan())
+    r.token == -1 && r.support == 0 && figures.iter().all(|f| f.is_nan())
 }
 
 fn decode(s: &Handle, logits: &mut [f32]) -> (u32, bool) {
@@ -57,6 +57,7 @@ fn batch(s: &Handle, logits: &mut [f32], threads: u32) -> (u32, bool) {
         mask_stride: 0,
         flags: BREGMAN_WANT_ENTROPY | BREGMAN_ACCEPT,
         threads,
+        ..bregman_batch::default()
     };
     // SAFETY: live handles, and arrays of three rows.
     let status =
@@ -149,6 +150,7 @@ fn masked_logit_may_be_nan() {
         mask_stride: 2,
         flags: 0,
         threads: 0,
+        ..bregman_batch::default()
     };
     // SAFETY: a live handle, and arrays of one row.
     let status = unsafe { bregman_decode_batch(&sampler.raw, &batch, results.as_mut_ptr()) };

@@ -178,6 +178,18 @@ impl World {
                 let results = call.p("results", self.result.as_mut_ptr());
                 c!(bregman_decode_batch_answers(call.p("samplers", handles.as_ptr()), batch, results, answers))
             }
+            "bregman_model_answers" => {
+                let (batch, answers) = (batch(logits, vocab), answers(&mut self.ids));
+                let (batch, answers) = (call.p("batch", &raw const batch), call.p("answers", &raw const answers));
+                c!(bregman_model_answers(batch, answers))
+            }
+            "bregman_distribution_batch" => {
+                let (batch, handles, mut offsets) = (batch(logits, vocab), [s], [0; 2]);
+                let (batch, samplers) = (call.p("batch", &raw const batch), call.p("samplers", handles.as_ptr()));
+                let (ids, probs) = (call.p("ids", self.ids.as_mut_ptr()), call.p("probs", self.probs.as_mut_ptr()));
+                let offsets = call.p("offsets", offsets.as_mut_ptr());
+                c!(bregman_distribution_batch(samplers, batch, offsets, ids, probs, 40))
+            }
             "bregman_top_logprobs" => {
                 let (ids, probs) = (call.p("ids", self.ids.as_mut_ptr()), call.p("logprobs", self.probs.as_mut_ptr()));
                 let (row, len) = (call.p("logits", logits), call.p("len", &raw mut self.len));
@@ -240,6 +252,7 @@ fn batch(logits: *const f32, vocab: usize) -> bregman_batch {
         mask_stride: 0,
         flags: 0,
         threads: 0,
+        ..bregman_batch::default()
     }
 }
 
@@ -258,6 +271,7 @@ fn answers(ids: &mut [i32; 40]) -> bregman_answers {
         kept_ids: null_mut(),
         kept_mask: null_mut(),
         kept_mask_stride: 0,
+        ..bregman_answers::default()
     }
 }
 
@@ -345,8 +359,8 @@ fn refuses(function: &str, parameter: &str, bad: Bad) -> bool {
     assert_eq!(world.seen(), before, "{name} {bad:?} wrote something");
     let on_handle =
         ["logits", "out", "ids", "probs", "len", "bias", "tokens", "candidates", "words", "logprobs", "scores"];
-    // These two have no handle.
-    let has_handle = !["bregman_stage_info", "bregman_macro_info"].contains(&function);
+    // These have no handle, or more than one.
+    let has_handle = !["bregman_stage_info", "bregman_macro_info", "bregman_distribution_batch"].contains(&function);
     if on_handle.contains(&parameter) && has_handle && !wrote_error && !function.contains("llama") {
         check_message(&world.sampler.error(), parameter, bad);
     }

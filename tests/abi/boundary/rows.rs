@@ -3,6 +3,7 @@
 use super::logits::is_empty;
 use crate::common::handle::{Handle, blank, row};
 use bregman::ffi::*;
+use std::mem::offset_of;
 use std::ptr::{null, null_mut, without_provenance};
 
 const CHAIN: &str = "temperature(0.8) | top_k(20) | draw";
@@ -31,6 +32,7 @@ impl Rows {
             mask_stride: 0,
             flags: 0,
             threads: 0,
+            ..bregman_batch::default()
         };
         let samplers = std::array::from_fn(|r| Handle::new(CHAIN, r as u64));
         Self { samplers, logits, results: [blank(); ROWS], batch }
@@ -71,7 +73,7 @@ fn invalid_batch_struct_fails_every_row() {
     let cases: [Wrong<'_>; 18] = [
         ("dtype 3", &|b| b.dtype = 3, "batch->dtype is 3: must be BREGMAN_F32, BREGMAN_F16 or BREGMAN_BF16"),
         ("dtype max", &|b| b.dtype = u32::MAX, "batch->dtype is 4294967295"),
-        ("flag 16", &|b| b.flags = 16 | BREGMAN_ACCEPT, "batch->flags has unknown bits 0x10"),
+        ("flag 64", &|b| b.flags = 64 | BREGMAN_ACCEPT, "batch->flags has unknown bits 0x40"),
         ("last flag", &|b| b.flags = 1 << 31, "batch->flags has unknown bits 0x80000000"),
         ("no logits", &|b| b.logits = null(), "batch->logits is NULL"),
         ("f32 at 2", &|b| b.logits = b.logits.wrapping_byte_add(2), "batch->logits is NULL or not aligned to 4"),
@@ -105,7 +107,7 @@ fn invalid_batch_struct_fails_every_row() {
 
 #[test]
 fn unreadable_batch_struct_writes_nothing() {
-    for size in [0, 1, 4, size_of::<bregman_batch>() as u32 - 1, 5000, u32::MAX] {
+    for size in [0, 1, 4, offset_of!(bregman_batch, ids) as u32 - 1, 5000, u32::MAX] {
         let mut rows = Rows::new();
         rows.batch.struct_size = size;
         assert_eq!(rows.decode(), BREGMAN_INVALID_ARGUMENT, "struct_size {size}");

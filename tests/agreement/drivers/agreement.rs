@@ -221,6 +221,7 @@ impl Driver {
         let mut samplers: Vec<_> = names.iter().map(take).collect();
         let want = Want {
             kept_mass: flags & BREGMAN_WANT_KEPT_MASS != 0,
+            ln_kept_mass: flags & BREGMAN_WANT_LN_KEPT != 0,
             model_logprob: flags & BREGMAN_WANT_MODEL_LOGPROB != 0,
             entropy: flags & BREGMAN_WANT_ENTROPY != 0,
             accept: flags & BREGMAN_ACCEPT != 0,
