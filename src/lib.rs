@@ -35,6 +35,7 @@ mod order;
 mod parameters;
 mod random;
 mod sampler;
+mod speculation;
 mod stages;
 #[cfg(test)]
 mod testing;
@@ -46,7 +47,8 @@ pub use error::{Error, Result};
 pub use gumbel::Sample;
 pub use logits::{Candidate, Row, Values};
 pub use parameters::{Kind, ParameterInfo};
-pub use sampler::{Applied, Order, Sampler, Token, Want, model_answers};
+pub use sampler::{Applied, Order, Sampler, Token, Verified, Want, model_answers};
+pub use speculation::{Draft, DraftLaws, Rule};
 pub use stages::{StageInfo, stages};
 
 /// Decodes one row with each sampler, on up to `threads` threads (0 or 1: the caller's). No row's failure is another's,

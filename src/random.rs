@@ -62,10 +62,19 @@ pub(crate) enum Purpose {
     Token = 0,
     /// Whether a stage acts.
     Coin = 1,
+    /// Whether a draft's token is accepted.
+    Acceptance = 2,
+    /// The token that follows the accepted ones of a draft.
+    Correction = 3,
     /// Which arm to pull (src/decisions).
     Arm = 16,
     /// Outcomes for the test of calibration (src/decisions).
     Calibration = 17,
+}
+
+/// Numbers for the verification of drafts: their counters end with a word that no other number's has.
+pub(crate) fn uniform_for_draft(seed: u64, position: u64, purpose: Purpose, which: u32) -> f64 {
+    uniform_of(seed, position, purpose, 1 << 31 | which)
 }
 
 /// A uniform number in the open interval (0, 1), on a grid of 2^-52.

@@ -105,6 +105,16 @@ impl Chain {
         self.last().and_then(|stage| stage.draw(dist, context))
     }
 
+    /// Whether the chain ends with a stage that learns.
+    pub(crate) fn learns(&self) -> bool {
+        self.learner().is_some()
+    }
+
+    /// The stage that learns, if the chain ends with one.
+    pub(crate) fn learner(&self) -> Option<&'static str> {
+        self.parsed.last().filter(|last| last.info.learns).map(|last| last.info.name)
+    }
+
     /// What the drawing stage has learnt before the first token.
     pub(crate) fn initial(&self) -> Learnt {
         self.last().map_or_else(Learnt::default, |stage| stage.initial())

@@ -158,6 +158,50 @@ pub struct bregman_api {
         probs: *mut f32,
         capacity: usize,
     ) -> u32,
+    /// bregman_sampler_save
+    pub sampler_save: unsafe extern "C" fn(
+        sampler: *const bregman_sampler,
+        bytes: *mut c_void,
+        capacity: usize,
+        len: *mut usize,
+    ) -> u32,
+    /// bregman_sampler_load
+    pub sampler_load: unsafe extern "C" fn(
+        bytes: *const c_void,
+        len: usize,
+        generators: *const bregman_generator,
+        n: usize,
+        out: *mut *mut bregman_sampler,
+        error: *mut c_char,
+        error_size: usize,
+    ) -> u32,
+    /// bregman_sampler_rewind
+    pub sampler_rewind: unsafe extern "C" fn(sampler: *mut bregman_sampler, n: usize) -> u32,
+    /// bregman_sampler_where
+    pub sampler_where: unsafe extern "C" fn(
+        sampler: *const bregman_sampler,
+        seed: *mut u64,
+        position: *mut u64,
+        history: *mut usize,
+        prompt: *mut usize,
+    ) -> u32,
+    /// bregman_sampler_history
+    pub sampler_history: unsafe extern "C" fn(
+        sampler: *const bregman_sampler,
+        tokens: *mut i32,
+        capacity: usize,
+        len: *mut usize,
+    ) -> u32,
+    /// bregman_verify
+    pub verify: unsafe extern "C" fn(
+        samplers: *const *mut bregman_sampler,
+        drafts: *const bregman_draft,
+        sequences: usize,
+        rows: *const bregman_batch,
+        accepted: *mut u32,
+        path: *mut i32,
+        results: *mut bregman_result,
+    ) -> u32,
 }
 
 static TABLE: bregman_api = bregman_api {
@@ -196,6 +240,12 @@ static TABLE: bregman_api = bregman_api {
     draw_many: bregman_draw_many,
     model_answers: bregman_model_answers,
     distribution_batch: bregman_distribution_batch,
+    sampler_save: bregman_sampler_save,
+    sampler_load: bregman_sampler_load,
+    sampler_rewind: bregman_sampler_rewind,
+    sampler_where: bregman_sampler_where,
+    sampler_history: bregman_sampler_history,
+    verify: bregman_verify,
 };
 
 /// The type of bregman_get_api: what a host casts the result of `dlsym` to.

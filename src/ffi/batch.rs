@@ -3,11 +3,11 @@
 use super::check;
 use super::guard;
 use super::handle::{Refused, Ticket, bregman_sampler};
-use super::rows::{batch_row, check_batch};
+use super::rows::{batch_row, check_batch, want};
 use super::types::*;
 use crate::batch;
 use crate::error::{Error, Result};
-use crate::sampler::{Sampler, Want};
+use crate::sampler::Sampler;
 
 /// Status of a row whose handle was entered and that was not decoded yet. Never returned.
 const ENTERED: u32 = u32::MAX;
@@ -131,25 +131,14 @@ impl Rows<'_> {
             // SAFETY: the caller's rows, whose number and strides were checked.
             let row = unsafe { batch_row(&self.batch, r) }?;
             let Some(answers) = &self.answers else {
-                return Ok(sampler.decode(row, self.want())?.into());
+                return Ok(sampler.decode(row, want(&self.batch))?.into());
             };
             // SAFETY: the caller's arrays, which were checked; this row's part of them.
-            let (token, rank) = sampler.decode_with(row, self.want(), &mut unsafe { answers.of_row(r) }?)?;
+            let (token, rank) = sampler.decode_with(row, want(&self.batch), &mut unsafe { answers.of_row(r) }?)?;
             // SAFETY: as above.
             unsafe { answers.write_rank(r, rank) };
             Ok(token.into())
         });
-    }
-
-    fn want(&self) -> Want {
-        let flag = |bit: u32| self.batch.flags & bit != 0;
-        Want {
-            kept_mass: flag(BREGMAN_WANT_KEPT_MASS),
-            ln_kept_mass: flag(BREGMAN_WANT_LN_KEPT),
-            model_logprob: flag(BREGMAN_WANT_MODEL_LOGPROB),
-            entropy: flag(BREGMAN_WANT_ENTROPY),
-            accept: flag(BREGMAN_ACCEPT),
-        }
     }
 
     /// Makes a row's result, if its handle was entered, and leaves the handle.

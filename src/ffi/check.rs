@@ -25,6 +25,19 @@ pub(super) fn pointer<T>(p: *const T, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// A pointer to one value to write, or NULL.
+///
+/// # Safety
+/// If not NULL, `p` points to a value that is used through this reference only while it lives.
+pub(super) unsafe fn optional<'a, T>(p: *mut T, name: &str) -> Result<Option<&'a mut T>> {
+    if p.is_null() {
+        return Ok(None);
+    }
+    pointer(p, name)?;
+    // SAFETY: not NULL and aligned; the caller guarantees the rest.
+    Ok(Some(unsafe { &mut *p }))
+}
+
 fn array<T>(p: *const T, n: usize, name: &str) -> Result<()> {
     pointer(p, name)?;
     if n > isize::MAX as usize / size_of::<T>() {

@@ -20,6 +20,8 @@
 //! | `decode.rs` | one row, distribution, logits processor |
 //! | `batch.rs` | many rows |
 //! | `state.rs` | prompt length, mask |
+//! | `saved.rs` | save, load, rewind, position and history |
+//! | `verify.rs` | drafts of many sequences |
 //! | `draws.rs` | several different tokens of one row |
 //! | `answers.rs` | most likely tokens; answers without samplers |
 //! | `distributions.rs` | the decoded distributions of many rows |
@@ -48,8 +50,10 @@ mod library;
 mod llama;
 mod rows;
 mod sampler;
+mod saved;
 mod state;
 mod types;
+mod verify;
 
 pub use answers::*;
 pub use api::*;
@@ -65,8 +69,10 @@ pub use handle::bregman_sampler;
 pub use library::*;
 pub use llama::*;
 pub use sampler::*;
+pub use saved::*;
 pub use state::*;
 pub use types::*;
+pub use verify::*;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

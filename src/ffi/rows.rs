@@ -5,6 +5,7 @@ use super::types::*;
 use crate::answers::{Answers, Source, TokenRank};
 use crate::error::{Error, Result};
 use crate::logits::{Row, Values};
+use crate::sampler::Want;
 
 /// Checks the fields of a batch.
 pub(super) fn check_batch(batch: &bregman_batch) -> Result<()> {
@@ -18,9 +19,15 @@ pub(super) fn check_batch(batch: &bregman_batch) -> Result<()> {
         | BREGMAN_WANT_MODEL_LOGPROB
         | BREGMAN_WANT_ENTROPY
         | BREGMAN_WANT_LN_KEPT
-        | BREGMAN_ACCEPT;
+        | BREGMAN_ACCEPT
+        | BREGMAN_STAY;
     if batch.flags & !known != 0 {
         return refuse(format!("batch->flags has unknown bits {:#x}", batch.flags & !known));
+    }
+    if batch.flags & BREGMAN_STAY != 0 && batch.flags & BREGMAN_ACCEPT != 0 {
+        return refuse(
+            "batch->flags has BREGMAN_STAY and BREGMAN_ACCEPT: a token is accepted or may be replaced".into(),
+        );
     }
     if !batch.ids.is_null() {
         return Err(Error::Unsupported("batch->ids: sparse rows are not in this version".into()));
@@ -54,6 +61,19 @@ pub(super) fn check_batch(batch: &bregman_batch) -> Result<()> {
         return refuse(format!("batch->mask_stride is {}: a row's mask has at least one word", batch.mask_stride));
     }
     Ok(())
+}
+
+/// What the flags of a batch ask for.
+pub(super) fn want(batch: &bregman_batch) -> Want {
+    let flag = |bit: u32| batch.flags & bit != 0;
+    Want {
+        kept_mass: flag(BREGMAN_WANT_KEPT_MASS),
+        ln_kept_mass: flag(BREGMAN_WANT_LN_KEPT),
+        model_logprob: flag(BREGMAN_WANT_MODEL_LOGPROB),
+        entropy: flag(BREGMAN_WANT_ENTROPY),
+        accept: flag(BREGMAN_ACCEPT),
+        stay: flag(BREGMAN_STAY),
+    }
 }
 
 /// The number of rows that the inputs of a batch have at the least.

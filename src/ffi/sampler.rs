@@ -132,10 +132,10 @@ pub unsafe extern "C" fn bregman_sampler_reset(sampler: *mut bregman_sampler) ->
 /// Continues with the random numbers of `seed` at `position`. The position starts at 0, and every successful
 /// bregman_decode, bregman_apply, bregman_draw_many and row of a batch advances it by one.
 ///
-/// To resume a sequence elsewhere, create the sampler from the same chain, accept the same history, set the prompt
-/// length, and reseed with the number of rows decoded so far. This does not resume a chain with a stage that learns
-/// (mirostat, mirostat_v2, adaptive_p; see bregman_stage.learns): its draws also depend on the tokens drawn so far, and
-/// only a clone continues it. Fails with BREGMAN_INVALID_ARGUMENT (NULL, handle in use).
+/// To resume a sequence elsewhere, use bregman_sampler_save and bregman_sampler_load. Without a saved state, create the
+/// sampler from the same chain, accept the same history, set the prompt length, and reseed with the number of rows decoded
+/// so far; this does not resume a chain with a stage that learns (bregman_stage.learns), whose draws also depend on the
+/// tokens drawn so far. Fails with BREGMAN_INVALID_ARGUMENT (NULL, handle in use).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_reseed(sampler: *mut bregman_sampler, seed: u64, position: u64) -> u32 {
     // SAFETY: a live handle or NULL.

@@ -52,6 +52,11 @@ pub const BREGMAN_WANT_ENTROPY: u32 = 4;
 pub const BREGMAN_ACCEPT: u32 = 8;
 /// Flag: fill `bregman_result.ln_kept_mass`.
 pub const BREGMAN_WANT_LN_KEPT: u32 = 16;
+/// Flag: leave the random position, and what the chain has learnt, as they are: for a grammar that is checked after the
+/// draw. If the token is banned, draw again at the same position with the mask. If it stands, call bregman_sampler_reseed
+/// with the same seed and the next position; a chain with a stage that learns (bregman_stage.learns) decodes the row once
+/// more without this flag instead, which gives the same token. Not together with BREGMAN_ACCEPT.
+pub const BREGMAN_STAY: u32 = 32;
 
 /// Source of log-probabilities: the model, that is the untouched logits (no mask, no bias, no stage, temperature 1).
 pub const BREGMAN_OF_MODEL: u32 = 0;
@@ -112,8 +117,8 @@ pub struct bregman_batch {
     /// Distance between the masks of consecutive rows, in words; at least 1. Tokens beyond the last word are banned.
     /// Ignored without a mask.
     pub mask_stride: usize,
-    /// 0, or any of BREGMAN_WANT_KEPT_MASS, BREGMAN_WANT_MODEL_LOGPROB, BREGMAN_WANT_ENTROPY, BREGMAN_WANT_LN_KEPT and
-    /// BREGMAN_ACCEPT, or'ed.
+    /// 0, or any of BREGMAN_WANT_KEPT_MASS, BREGMAN_WANT_MODEL_LOGPROB, BREGMAN_WANT_ENTROPY, BREGMAN_WANT_LN_KEPT,
+    /// BREGMAN_ACCEPT and BREGMAN_STAY, or'ed.
     pub flags: u32,
     /// 0 or 1 to decode all rows on the caller's thread; n to use up to n threads of the library's own pool, which is
     /// started at its first use. The results do not depend on it.

@@ -51,14 +51,24 @@ pub(crate) enum Question {
     Breakers(Arc<Breakers>),
 }
 
+/// Where the prompt ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Prompt {
+    /// Not yet: all tokens belong to it.
+    Open,
+    /// Where the first row was decoded, after this many tokens.
+    Begun(usize),
+    /// Where [`History::set_prompt`] said, after this many tokens.
+    Set(usize),
+}
+
 /// The tokens accepted so far.
 ///
 /// The prompt is what was accepted before the first row was decoded, unless [`History::set_prompt`] sets its length.
 #[derive(Clone)]
 pub(crate) struct History {
     tokens: Vec<i32>,
-    /// The length of the prompt; none while all tokens belong to it.
-    prompt: Option<usize>,
+    prompt: Prompt,
     counts: Vec<Counts>,
     repeats: Vec<Repeats>,
     breakers: Vec<LastBreaker>,
@@ -78,12 +88,12 @@ impl History {
                 Question::Breakers(sequences) => breakers.push(LastBreaker::new(sequences)),
             }
         }
-        Self { tokens: Vec::new(), prompt: None, counts, repeats, breakers }
+        Self { tokens: Vec::new(), prompt: Prompt::Open, counts, repeats, breakers }
     }
 
     pub(crate) fn clear(&mut self) {
         self.tokens.clear();
-        self.prompt = None;
+        self.prompt = Prompt::Open;
         self.counts.iter_mut().for_each(Counts::clear);
         self.repeats.iter_mut().for_each(Repeats::clear);
         self.breakers.iter_mut().for_each(LastBreaker::clear);
@@ -97,24 +107,27 @@ impl History {
             self.counts[at].reserve(tokens.len())?;
         }
         self.tokens.extend_from_slice(tokens);
-        let prompt = self.prompt();
+        let prompt = self.prompt_length();
         self.counts.iter_mut().for_each(|counts| counts.update(&self.tokens, known, prompt));
         Ok(())
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for rewinding a sequence"))]
-    /// Takes the last tokens back, so that the first `n` are left; the prompt is not longer than they are.
-    /// On an error nothing is changed.
+    /// Drops all but the first `n` tokens. A prompt that is cut, or that ended because of a row whose token is dropped,
+    /// is open again. On an error nothing is changed.
     pub(crate) fn truncate(&mut self, n: usize) -> Result<()> {
         let taken = self.tokens.len().saturating_sub(n);
-        let prompt = self.prompt();
+        let prompt = self.prompt_length();
         for at in 0..self.counts.len() {
             self.counts[at].reserve(taken)?;
         }
         if taken > 0 {
             self.counts.iter_mut().for_each(|counts| counts.take_back(&self.tokens, n, prompt));
             self.tokens.truncate(n);
-            self.prompt = self.prompt.map(|prompt| prompt.min(n));
+            match self.prompt {
+                Prompt::Begun(length) if n <= length => self.prompt = Prompt::Open,
+                Prompt::Set(length) if n < length => self.prompt = Prompt::Open,
+                _ => {}
+            }
             self.repeats.iter_mut().for_each(|repeats| repeats.truncate(n));
             self.breakers.iter_mut().for_each(|breakers| breakers.truncate(&self.tokens));
         }
@@ -123,7 +136,9 @@ impl History {
 
     /// Ends the prompt when the first row is decoded: later tokens are output.
     pub(crate) fn begin(&mut self) {
-        self.prompt.get_or_insert(self.tokens.len());
+        if self.prompt == Prompt::Open {
+            self.prompt = Prompt::Begun(self.tokens.len());
+        }
     }
 
     /// Sets the length of the prompt. On an error nothing is changed.
@@ -139,12 +154,25 @@ impl History {
             counts.clear();
             counts.update(&self.tokens, n, n);
         }
-        self.prompt = Some(n);
+        self.prompt = Prompt::Set(n);
         Ok(())
     }
 
-    fn prompt(&self) -> usize {
-        self.prompt.unwrap_or(self.tokens.len())
+    pub(crate) fn prompt(&self) -> Prompt {
+        self.prompt
+    }
+
+    /// Undoes [`History::begin`], or a truncation that opened the prompt: tokens and counts must be those of then.
+    pub(crate) fn restore_prompt(&mut self, prompt: Prompt) {
+        self.prompt = prompt;
+    }
+
+    /// The number of tokens that are the prompt.
+    pub(crate) fn prompt_length(&self) -> usize {
+        match self.prompt {
+            Prompt::Open => self.tokens.len(),
+            Prompt::Begun(length) | Prompt::Set(length) => length,
+        }
     }
 
     pub(crate) fn tokens(&self) -> &[i32] {
@@ -160,7 +188,7 @@ impl History {
     fn start_of(&self, scope: Scope) -> usize {
         match scope {
             Scope::All => 0,
-            Scope::Output => self.prompt(),
+            Scope::Output => self.prompt_length(),
             Scope::Window(n) => self.tokens.len().saturating_sub(n),
         }
     }
@@ -251,6 +279,11 @@ mod tests {
             if step % 50 == 49 {
                 let n = random.below(history.tokens().len() + 1);
                 history.set_prompt(n).unwrap();
+            }
+            if step % 5 == 4 {
+                // Some, many, or none are dropped again, into the prompt now and then.
+                let n = [0, 1, 3, 70, 500][random.below(5)].min(history.tokens().len());
+                history.truncate(history.tokens().len() - n).unwrap();
             }
             if step % 3 == 0 {
                 continue;

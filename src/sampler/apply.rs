@@ -54,7 +54,7 @@ impl Sampler {
             )));
         }
         let (applied, learnt) = scratch::with(self.chain.len(), |scratch| self.apply_with(scratch, candidates))?;
-        self.sequence.advance(learnt);
+        self.sequence.advance(&self.chain, learnt);
         self.sequence.history.begin();
         Ok(applied)
     }

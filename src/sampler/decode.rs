@@ -51,21 +51,22 @@ impl Sampler {
         more: impl FnOnce(&mut Distribution<'_>, &mut RowContext<'_>, Drawn) -> T,
     ) -> Result<(Token, T)> {
         self.check_draws()?;
+        if want.stay && want.accept {
+            return Err(Error::InvalidArgument(
+                "a token cannot be accepted at a position that stays: ask for one or the other".into(),
+            ));
+        }
         let (token, more, learnt) = self.with_distribution(row, |dist, row| {
             let drawn = row.chain.draw(dist, &row.context);
             let (drawn, learnt) = drawn.ok_or_else(|| Error::Unsupported("the chain has no drawing stage".into()))?;
-            let token = Token {
-                token: drawn.index,
-                support: dist.support(),
-                p: drawn.p,
-                kept_mass: if want.kept_mass { row.kept_mass(dist) } else { f64::NAN },
-                ln_kept_mass: if want.ln_kept_mass { row.ln_kept_mass(dist) } else { f64::NAN },
-                entropy: if want.entropy { dist.entropy() } else { f64::NAN },
-                model_logprob: if want.model_logprob { row.model_logprob(dist, drawn.index) } else { f64::NAN },
-            };
+            let token = row.token(dist, (drawn.index, drawn.p), want);
             Ok((token, more(dist, row, drawn), learnt))
         })?;
-        self.sequence.advance(learnt);
+        if want.stay {
+            self.sequence.stay();
+            return Ok((token, more));
+        }
+        self.sequence.advance(&self.chain, learnt);
         if want.accept {
             self.accept(&[token.token as i32])?;
         }
@@ -85,7 +86,7 @@ impl Sampler {
             gumbel::draw_many(dist, noise, n, row.gumbel_top);
             Ok(())
         })?;
-        self.sequence.advance(self.sequence.learnt);
+        self.sequence.advance(&self.chain, self.sequence.learnt);
         Ok(self.gumbel_top.samples())
     }
 
@@ -136,6 +137,19 @@ pub fn model_answers(row: Row<'_>, answers: &mut Answers<'_>) -> Result<()> {
 }
 
 impl RowContext<'_> {
+    /// A token of the distribution, with its probability, and what else is wanted of the row.
+    pub(super) fn token(&mut self, dist: &mut Distribution<'_>, (index, p): (u32, f64), want: Want) -> Token {
+        Token {
+            token: index,
+            support: dist.support(),
+            p,
+            kept_mass: if want.kept_mass { self.kept_mass(dist) } else { f64::NAN },
+            ln_kept_mass: if want.ln_kept_mass { self.ln_kept_mass(dist) } else { f64::NAN },
+            entropy: if want.entropy { dist.entropy() } else { f64::NAN },
+            model_logprob: if want.model_logprob { self.model_logprob(dist, index) } else { f64::NAN },
+        }
+    }
+
     /// The distribution of the untouched row at temperature 1.
     fn model(&mut self) -> Result<Distribution<'_>> {
         Distribution::open(self.row.untouched(), 1.0, self.kernels, self.model)

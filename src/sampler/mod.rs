@@ -3,20 +3,27 @@
 mod apply;
 mod decode;
 mod scratch;
+mod sequence;
+mod state;
+mod steps;
+mod verify;
 
 pub use apply::{Applied, Order};
 pub use decode::model_answers;
+pub use verify::Verified;
 
 use crate::bregman::Generator;
 use crate::chain::Chain;
 use crate::distribution::{Distribution, DistributionScratch};
 use crate::error::{Error, Result};
 use crate::gumbel::GumbelTop;
-use crate::history::{Edit, History};
+use crate::history::Edit;
 use crate::logits::Row;
-use crate::stages::{Context, Learnt};
+use crate::speculation::SpeculationScratch;
+use crate::stages::Context;
 use crate::vocab::{self, Kernels};
-use scratch::{RunScratch, Scratch};
+use scratch::Scratch;
+use sequence::Sequence;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,6 +40,21 @@ pub struct Want {
     pub entropy: bool,
     /// Accept the token into the history.
     pub accept: bool,
+    /// Leave the position and what the chain has learnt as they are: to draw again at the same position, with a mask, if
+    /// the token turns out to be banned. Not with `accept`.
+    pub stay: bool,
+}
+
+impl Want {
+    /// Nothing besides the token.
+    pub const NONE: Self = Self {
+        kept_mass: false,
+        ln_kept_mass: false,
+        model_logprob: false,
+        entropy: false,
+        accept: false,
+        stay: false,
+    };
 }
 
 /// A decoded row.
@@ -82,50 +104,6 @@ pub struct Sampler {
     gumbel_top: GumbelTop,
 }
 
-/// The state of one sequence.
-#[derive(Clone)]
-struct Sequence {
-    seed: u64,
-    position: u64,
-    history: History,
-    bias: Vec<Edit>,
-    mask: Option<Vec<u32>>,
-    /// What the chain's drawing stage has learnt.
-    learnt: Learnt,
-}
-
-impl Sequence {
-    fn new(chain: &Chain, seed: u64) -> Self {
-        Self { seed, position: 0, history: chain.history(), bias: Vec::new(), mask: None, learnt: chain.initial() }
-    }
-
-    /// Runs a chain on a row, whose mask holds already: the distribution that it leaves, and the context for its draw.
-    /// `ids` are the tokens of a candidate array in which they are not the positions.
-    fn run<'a>(
-        &'a self,
-        chain: &Chain,
-        kernels: &'static Kernels,
-        (row, ids): (Row<'a>, Option<&'a [i32]>),
-        RunScratch { dist, problem, edits }: &'a mut RunScratch,
-    ) -> Result<(Distribution<'a>, Context<'a>)> {
-        let mut dist = Distribution::new(row, ids, kernels, dist);
-        dist.edit(&self.bias).map_err(|e| match e {
-            Error::EmptySupport => Error::NothingLeft("the logit bias bans every token that is left".into()),
-            other => other,
-        })?;
-        let Self { seed, position, learnt, ref history, .. } = *self;
-        let mut context = Context { seed, position, stage: 0, learnt, history, problem, edits };
-        chain.transform(&mut dist, &mut context)?;
-        Ok((dist, context))
-    }
-
-    /// After a row that was decoded or applied.
-    fn advance(&mut self, learnt: Learnt) {
-        self.position = self.position.wrapping_add(1);
-        self.learnt = learnt;
-    }
-}
-
 impl Sampler {
     /// Parses a chain (docs/stages.md) and starts at position 0 of the random numbers of `seed`.
     pub fn new(chain: &str, seed: u64) -> Result<Self> {
@@ -152,14 +130,18 @@ impl Sampler {
     /// stay: what the host banned is not allowed by a reset.
     pub fn reset(&mut self) {
         let Self { chain, created_with, sequence, .. } = self;
-        sequence.learnt = chain.initial();
-        (sequence.seed, sequence.position) = (*created_with, 0);
-        sequence.history.clear();
+        sequence.reset(chain, *created_with);
     }
 
-    /// Continues with the random numbers of `seed` at `position`: the number of rows decoded or applied so far.
+    /// Continues with the random numbers of `seed` at `position`: the number of rows decoded or applied so far. After a row
+    /// that was decoded with [`Want::stay`], the next position of the same seed says that its token stands.
     pub fn reseed(&mut self, seed: u64, position: u64) {
-        (self.sequence.seed, self.sequence.position) = (seed, position);
+        self.sequence.reseed(seed, position);
+    }
+
+    /// The seed of the random numbers.
+    pub fn seed(&self) -> u64 {
+        self.sequence.seed
     }
 
     /// The position of the next random number.
@@ -174,9 +156,25 @@ impl Sampler {
         if let Some((at, token)) = tokens.iter().enumerate().find(|&(_, &t)| t < 0) {
             return Err(Error::InvalidArgument(format!("tokens[{at}] is {token}: a token id is not negative")));
         }
-        let Self { chain, sequence: Sequence { history, learnt, .. }, .. } = self;
-        history.extend(tokens)?;
-        *learnt = tokens.iter().fold(*learnt, |learnt, &token| chain.accepted(learnt, token));
+        self.sequence.accept(&self.chain, tokens)
+    }
+
+    /// Takes the last `n` tokens of the history back: the sampler is as it was when they had not been decoded yet, that is
+    /// history, position (by the rows that those tokens took, and those decoded since) and what the chain has learnt. The
+    /// seed, the logit bias and the mask stay. With 0 nothing changes. An error, and nothing changed, if the history is
+    /// shorter.
+    ///
+    /// A prompt that is cut, or whose end was the first row and whose output is taken back whole, is open again: tokens
+    /// accepted before the next row are prompt. Tokens that were accepted many at once count as decoded one row each, as
+    /// far as there were rows; for exact steps accept each token before the next row.
+    pub fn rewind(&mut self, n: usize) -> Result<()> {
+        let length = self.sequence.history.tokens().len();
+        if n > length {
+            return Err(Error::InvalidArgument(format!("n is {n}: the history has only {length} tokens")));
+        }
+        if n > 0 {
+            self.sequence.truncate(&self.chain, length - n)?;
+        }
         Ok(())
     }
 
@@ -188,7 +186,12 @@ impl Sampler {
     /// Sets the length of the prompt: the first `n` tokens of the history; the others are output. For a sequence that
     /// is resumed. An error if the history is shorter.
     pub fn set_prompt_length(&mut self, n: usize) -> Result<()> {
-        self.sequence.history.set_prompt(n)
+        self.sequence.set_prompt(n)
+    }
+
+    /// The number of tokens of the history that are the prompt: all of them before the first row.
+    pub fn prompt_length(&self) -> usize {
+        self.sequence.history.prompt_length()
     }
 
     /// Allows only the tokens whose bit is set, in every row from now on: token `t` is bit `t % 32` of word `t / 32`,
@@ -282,14 +285,14 @@ impl Sampler {
         f: impl FnOnce(&mut Distribution<'_>, &mut RowContext<'_>) -> Result<T>,
     ) -> Result<T> {
         let Self { chain, kernels, sequence, gumbel_top, .. } = self;
-        let Scratch { run, model, mask: both, .. } = scratch;
+        let Scratch { run, model, mask: both, speculation, .. } = scratch;
         sequence.history.settle()?;
         let masked = match &sequence.mask {
             Some(words) => row.with_mask(and(row.mask(), words, both)),
             None => row,
         };
         let (mut dist, context) = sequence.run(chain, kernels, (masked, None), run)?;
-        let done = f(&mut dist, &mut RowContext { row, chain, context, kernels, model, gumbel_top })?;
+        let done = f(&mut dist, &mut RowContext { row, chain, context, kernels, model, gumbel_top, speculation })?;
         sequence.history.begin();
         Ok(done)
     }
@@ -342,6 +345,7 @@ struct RowContext<'a> {
     kernels: &'static Kernels,
     model: &'a mut DistributionScratch,
     gumbel_top: &'a mut GumbelTop,
+    speculation: &'a mut SpeculationScratch,
 }
 
 /// The tokens that both masks allow.

@@ -4,6 +4,7 @@
 use crate::bregman::Problem;
 use crate::distribution::DistributionScratch;
 use crate::logits::Candidate;
+use crate::speculation::SpeculationScratch;
 use crate::stages::EditScratch;
 use crate::vocab::BlockBuffer;
 use std::cell::Cell;
@@ -13,6 +14,8 @@ pub(super) struct Scratch {
     pub(super) run: RunScratch,
     /// For questions about the untouched row, while `run` is in use.
     pub(super) model: DistributionScratch,
+    /// For the verification of drafts.
+    pub(super) speculation: SpeculationScratch,
     /// The tokens that the row's mask and the sampler's both allow.
     pub(super) mask: Vec<u32>,
     pub(super) row: Vec<f32>,
@@ -37,6 +40,7 @@ impl Scratch {
                 edits: EditScratch::default(),
             },
             model: DistributionScratch::new(),
+            speculation: SpeculationScratch::default(),
             mask: Vec::new(),
             row: Vec::new(),
             copied: BlockBuffer::new(),

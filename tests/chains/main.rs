@@ -6,4 +6,5 @@ mod common;
 mod catalogue;
 mod engine_values;
 mod macros;
+mod state;
 mod text;

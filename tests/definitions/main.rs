@@ -14,6 +14,7 @@ mod numbers;
 mod pipeline;
 mod properties;
 mod row_reads;
+mod speculation;
 mod stages;
 mod transformers;
 mod transformers_history;

@@ -42,7 +42,7 @@ fn probabilities_are_in_0_to_1_on_every_face() {
         let (mut ids, mut logprobs) = ([0; 8], [0.0; 8]);
         for source in [Source::Decoded, Source::Model] {
             let mut answers = Answers { source, top_ids: &mut ids, top_logprobs: &mut logprobs, ..Answers::default() };
-            let want = Want { kept_mass: true, ln_kept_mass: true, model_logprob: true, entropy: true, accept: false };
+            let want = Want { kept_mass: true, ln_kept_mass: true, model_logprob: true, entropy: true, ..Want::NONE };
             let Ok((token, rank)) = sampler.clone().decode_with(Row::from_f32(&row).unwrap(), want, &mut answers)
             else {
                 return Ok(());

@@ -159,7 +159,7 @@ proptest! {
         let decode = |steps: &[Step]| {
             let mut sampler = sampler_after(&chain(steps), 5, &tokens);
             bregman::take_logits_read();
-            let want = Want { kept_mass: true, ln_kept_mass: true, model_logprob: true, entropy: true, accept: false };
+            let want = Want { kept_mass: true, ln_kept_mass: true, model_logprob: true, entropy: true, ..Want::NONE };
             let token = sampler.decode(Row::from_f32(&row).unwrap(), want);
             // The message says where a stage stands that bans every token.
             let bits = token.ok().map(|t| (t.token, t.support, [t.p, t.kept_mass, t.model_logprob, t.entropy].map(f64::to_bits)));

@@ -21,8 +21,7 @@ fn logits_of(p: &[f64]) -> Vec<f32> {
     p.iter().map(|p| p.ln() as f32).collect()
 }
 
-const ACCEPTED: Want =
-    Want { accept: true, kept_mass: false, ln_kept_mass: false, model_logprob: false, entropy: false };
+const ACCEPTED: Want = Want { accept: true, ..Want::NONE };
 
 #[test]
 fn stage_boundaries_match_the_engines() {

@@ -36,7 +36,8 @@ pub fn combined(digests: &[u64]) -> u64 {
     all.0
 }
 
-const WANT: Want = Want { kept_mass: true, ln_kept_mass: true, model_logprob: true, entropy: true, accept: true };
+const WANT: Want =
+    Want { kept_mass: true, ln_kept_mass: true, model_logprob: true, entropy: true, accept: true, stay: false };
 
 /// The answers of one chain on one level.
 pub fn digest(chain: &str, level: &str, row: &Named) -> u64 {

@@ -225,6 +225,7 @@ impl Driver {
             model_logprob: flags & BREGMAN_WANT_MODEL_LOGPROB != 0,
             entropy: flags & BREGMAN_WANT_ENTROPY != 0,
             accept: flags & BREGMAN_ACCEPT != 0,
+            stay: flags & BREGMAN_STAY != 0,
         };
         let answers = decode_batch(&mut samplers, &rows, want, threads);
         self.samplers.extend(names.iter().map(|&name| name.to_owned()).zip(samplers));

@@ -174,6 +174,14 @@
 #define BREGMAN_WANT_LN_KEPT 16
 
 /**
+ * Flag: leave the random position, and what the chain has learnt, as they are: for a grammar that is checked after the
+ * draw. If the token is banned, draw again at the same position with the mask. If it stands, call bregman_sampler_reseed
+ * with the same seed and the next position; a chain with a stage that learns (bregman_stage.learns) decodes the row once
+ * more without this flag instead, which gives the same token. Not together with BREGMAN_ACCEPT.
+ */
+#define BREGMAN_STAY 32
+
+/**
  * Source of log-probabilities: the model, that is the untouched logits (no mask, no bias, no stage, temperature 1).
  */
 #define BREGMAN_OF_MODEL 0
@@ -182,6 +190,29 @@
  * Source of log-probabilities: the decoded distribution.
  */
 #define BREGMAN_OF_DECODED 1
+
+/**
+ * Rule of a draft: the chain draws each token as it does without a draft, and a drafted token that differs ends the
+ * draft. The text is that of decoding without a draft, token for token. For every chain, and for trees.
+ */
+#define BREGMAN_RULE_MATCH 0
+
+/**
+ * Rule of a draft: token x is accepted with probability min(1, p(x) / q(x)), else replaced by one drawn from max(p - q, 0)
+ * (arXiv 2211.17192, 2302.01318). The text has the distribution of decoding without a draft.
+ */
+#define BREGMAN_RULE_TOKEN 1
+
+/**
+ * Rule of a draft: the block rule (arXiv 2403.10444), which accepts at least as many tokens on average as
+ * BREGMAN_RULE_TOKEN does. The text has the distribution of decoding without a draft.
+ */
+#define BREGMAN_RULE_BLOCK 2
+
+/**
+ * What to compute besides the token; each costs a pass over the row or part of one.
+ */
+typedef struct Want Want;
 
 /**
  * A chain and the state of one sequence: seed and position of its random numbers, history, logit bias, mask, and what
@@ -232,8 +263,8 @@ typedef struct bregman_batch {
      */
     size_t mask_stride;
     /**
-     * 0, or any of BREGMAN_WANT_KEPT_MASS, BREGMAN_WANT_MODEL_LOGPROB, BREGMAN_WANT_ENTROPY, BREGMAN_WANT_LN_KEPT and
-     * BREGMAN_ACCEPT, or'ed.
+     * 0, or any of BREGMAN_WANT_KEPT_MASS, BREGMAN_WANT_MODEL_LOGPROB, BREGMAN_WANT_ENTROPY, BREGMAN_WANT_LN_KEPT,
+     * BREGMAN_ACCEPT and BREGMAN_STAY, or'ed.
      */
     uint32_t flags;
     /**
@@ -614,6 +645,49 @@ typedef struct bregman_candidates {
 } bregman_candidates;
 
 /**
+ * Tokens that a draft model, or a table of n-grams, proposes for one sequence.
+ */
+typedef struct bregman_draft {
+    /**
+     * sizeof(bregman_draft), set by the caller; the same for all elements of an array. The larger struct of a later
+     * version is accepted if its additional fields are 0.
+     */
+    uint32_t struct_size;
+    /**
+     * BREGMAN_RULE_MATCH, BREGMAN_RULE_TOKEN or BREGMAN_RULE_BLOCK.
+     */
+    uint32_t rule;
+    /**
+     * The drafted tokens, `n` of them; may be NULL if `n` is 0.
+     */
+    const int32_t *tokens;
+    /**
+     * Number of drafted tokens; 0 decodes the sequence's one row.
+     */
+    size_t n;
+    /**
+     * NULL for a line, in which each token follows the one before. Else (BREGMAN_RULE_MATCH only) for each token of a tree
+     * the place of the token that it follows, -1 if it follows the accepted text; a token stands after the one that it
+     * follows.
+     */
+    const int32_t *parents;
+    /**
+     * NULL if the tokens were not drawn: each then had probability 1. Else `n` + 1 offsets: the distribution that token i
+     * was drawn from, after the draft's own chain, has the entries `q_offsets[i]` to `q_offsets[i + 1]` - 1 of `q_ids` and
+     * `q_probs`. Not read under BREGMAN_RULE_MATCH.
+     */
+    const size_t *q_offsets;
+    /**
+     * The tokens of the distributions, in any order, none twice in one. Tokens beyond the vocabulary are allowed.
+     */
+    const int32_t *q_ids;
+    /**
+     * Their probabilities. Those of one distribution sum to 1 within 0.001 and are divided by their sum.
+     */
+    const float *q_probs;
+} bregman_draft;
+
+/**
  * Every function of this library, under its name without the prefix `bregman_`. Described at the functions themselves.
  * Static.
  *
@@ -801,12 +875,54 @@ typedef struct bregman_api {
                                    int32_t *ids,
                                    float *probs,
                                    size_t capacity);
+    /**
+     * bregman_sampler_save
+     */
+    uint32_t (*sampler_save)(const struct bregman_sampler *sampler, void *bytes, size_t capacity, size_t *len);
+    /**
+     * bregman_sampler_load
+     */
+    uint32_t (*sampler_load)(const void *bytes,
+                             size_t len,
+                             const struct bregman_generator *generators,
+                             size_t n,
+                             struct bregman_sampler **out,
+                             char *error,
+                             size_t error_size);
+    /**
+     * bregman_sampler_rewind
+     */
+    uint32_t (*sampler_rewind)(struct bregman_sampler *sampler, size_t n);
+    /**
+     * bregman_sampler_where
+     */
+    uint32_t (*sampler_where)(const struct bregman_sampler *sampler,
+                              uint64_t *seed,
+                              uint64_t *position,
+                              size_t *history,
+                              size_t *prompt);
+    /**
+     * bregman_sampler_history
+     */
+    uint32_t (*sampler_history)(const struct bregman_sampler *sampler, int32_t *tokens, size_t capacity, size_t *len);
+    /**
+     * bregman_verify
+     */
+    uint32_t (*verify)(struct bregman_sampler *const *samplers,
+                       const struct bregman_draft *drafts,
+                       size_t sequences,
+                       const struct bregman_batch *rows,
+                       uint32_t *accepted,
+                       int32_t *path,
+                       struct bregman_result *results);
 } bregman_api;
 
 /**
  * The type of bregman_get_api: what a host casts the result of `dlsym` to.
  */
 typedef const struct bregman_api *(*bregman_get_api_fn)(uint32_t abi);
+
+
 
 #ifdef __cplusplus
 extern "C" {
@@ -1132,12 +1248,14 @@ uint32_t bregman_sampler_reset(struct bregman_sampler *sampler);
  * Continues with the random numbers of `seed` at `position`. The position starts at 0, and every successful
  * bregman_decode, bregman_apply, bregman_draw_many and row of a batch advances it by one.
  *
- * To resume a sequence elsewhere, create the sampler from the same chain, accept the same history, set the prompt
- * length, and reseed with the number of rows decoded so far. This does not resume a chain with a stage that learns
- * (mirostat, mirostat_v2, adaptive_p; see bregman_stage.learns): its draws also depend on the tokens drawn so far, and
- * only a clone continues it. Fails with BREGMAN_INVALID_ARGUMENT (NULL, handle in use).
+ * To resume a sequence elsewhere, use bregman_sampler_save and bregman_sampler_load. Without a saved state, create the
+ * sampler from the same chain, accept the same history, set the prompt length, and reseed with the number of rows decoded
+ * so far; this does not resume a chain with a stage that learns (bregman_stage.learns), whose draws also depend on the
+ * tokens drawn so far. Fails with BREGMAN_INVALID_ARGUMENT (NULL, handle in use).
  */
-uint32_t bregman_sampler_reseed(struct bregman_sampler *sampler, uint64_t seed, uint64_t position);
+uint32_t bregman_sampler_reseed(struct bregman_sampler *sampler,
+                                uint64_t seed,
+                                uint64_t position);
 
 /**
  * Appends `n` tokens to the history that stages such as penalties and dry look at: those of the prompt, and each token
@@ -1175,6 +1293,74 @@ size_t bregman_sampler_describe(const struct bregman_sampler *sampler, char *tex
 const char *bregman_sampler_error(const struct bregman_sampler *sampler);
 
 /**
+ * Writes the sampler as bytes: chain, seeds, random position, history, prompt length, logit bias, mask, and what the chain
+ * has learnt. bregman_sampler_load makes a sampler of them that goes on as this one would, in another process, language
+ * or machine. The same state gives the same bytes everywhere. docs/state.md describes them. Generators of the caller are
+ * not in them, only their names. The bytes hold what the chain's text holds, keys of watermarks included: keep them as
+ * you keep those.
+ *
+ * `bytes` has `capacity` bytes and receives `*len`. If `capacity` is too small, `*len` receives the required number,
+ * nothing else is written, and the status is BREGMAN_BUFFER_TOO_SMALL; with `capacity` 0 `bytes` may be NULL. Fails with
+ * BREGMAN_INVALID_ARGUMENT (NULL, misaligned, handle in use).
+ */
+uint32_t bregman_sampler_save(const struct bregman_sampler *sampler,
+                              void *bytes,
+                              size_t capacity,
+                              size_t *len);
+
+/**
+ * Creates a sampler from `len` bytes that bregman_sampler_save wrote, of this or an earlier version of the library.
+ *
+ * `generators`: an array of `n` that holds at least those that the chain names, as for
+ * bregman_sampler_new_with_generators; NULL and 0 if it names none. `out`: receives the handle, which the caller frees
+ * with bregman_sampler_free; unchanged on failure. `error`: NULL, or a buffer of `error_size` bytes for the message of a
+ * failure. Thread-safe.
+ *
+ * The bytes may come from anywhere: those that are not a state fail with BREGMAN_INVALID_ARGUMENT, as do NULL, misaligned
+ * arrays and missing generators. The checksum finds accidents; it does not prove who wrote the bytes. Fails with
+ * BREGMAN_UNSUPPORTED if BREGMAN_SIMD names no level of this machine.
+ */
+uint32_t bregman_sampler_load(const void *bytes,
+                              size_t len,
+                              const struct bregman_generator *generators,
+                              size_t n,
+                              struct bregman_sampler **out,
+                              char *error,
+                              size_t error_size);
+
+/**
+ * Takes the last `n` tokens of the history back: the sampler is as it was when they had not been decoded yet. That is the
+ * history, the random position, which goes back by the rows that those tokens took and by rows decoded since, and what
+ * the chain has learnt. The same logits then give the same tokens. Seed, logit bias and mask stay. With `n` = 0 nothing
+ * changes.
+ *
+ * If the prompt is cut, or if it ended with the first row and all output is taken back, tokens accepted before the next
+ * row are prompt again. Tokens that one call accepted count as decoded one row each, as far as there were rows: for exact
+ * steps accept each token before the next row. Fails with BREGMAN_INVALID_ARGUMENT (NULL, `n` above the length of the
+ * history, handle in use), and nothing is changed.
+ */
+uint32_t bregman_sampler_rewind(struct bregman_sampler *sampler,
+                                size_t n);
+
+/**
+ * Where a sampler is: its seed, the position of its next random number, the tokens of its history, and how many of those
+ * are the prompt (all of them before the first row). Each output may be NULL. Fails with BREGMAN_INVALID_ARGUMENT (NULL
+ * sampler, misaligned, handle in use), and nothing is written.
+ */
+uint32_t bregman_sampler_where(const struct bregman_sampler *sampler,
+                               uint64_t *seed,
+                               uint64_t *position,
+                               size_t *history,
+                               size_t *prompt);
+
+/**
+ * Copies the history, prompt first. `tokens` has `capacity` elements and receives `*len`. If `capacity` is too small,
+ * `*len` receives the required number, nothing else is written, and the status is BREGMAN_BUFFER_TOO_SMALL; with
+ * `capacity` 0 `tokens` may be NULL. Fails with BREGMAN_INVALID_ARGUMENT (NULL, misaligned, handle in use).
+ */
+uint32_t bregman_sampler_history(const struct bregman_sampler *sampler, int32_t *tokens, size_t capacity, size_t *len);
+
+/**
  * Sets the length of the prompt: the first `n` tokens of the history are the prompt, the others output. Stages with
  * scope=output look at the output only. For sequences that are resumed.
  *
@@ -1195,6 +1381,42 @@ uint32_t bregman_sampler_set_prompt_length(struct bregman_sampler *sampler, size
  * in use); the old mask stays.
  */
 uint32_t bregman_sampler_set_mask(struct bregman_sampler *sampler, const uint32_t *words, size_t n);
+
+/**
+ * Verifies drafts: finds how many of each sequence's drafted tokens are accepted, and draws the token that follows them.
+ *
+ * Sequence s has the sampler `samplers[s]`, the draft `drafts[s]` and `drafts[s].n` + 1 consecutive rows of `rows`: the
+ * first holds the logits after its accepted text, row i + 1 those after drafted token i and what that follows.
+ * `rows->rows` is the sum. `accepted` has `sequences` elements and receives the number of accepted drafted tokens.
+ * `results` has `rows->rows` elements: of each sequence's the first accepted + 1 are its new tokens in order, the others
+ * have token -1 and status BREGMAN_OK. `path` is NULL or has `rows->rows` elements: of each sequence's the first
+ * accepted are the places of the accepted tokens in its draft, the others -1. `rows->flags` and `rows->threads` mean
+ * what they mean for bregman_decode_batch; BREGMAN_STAY is refused.
+ *
+ * Before each row is decoded, the tokens accepted so far are in the history of the sampler, so that penalties and other
+ * stages see them. Afterwards the accepted drafted tokens stay in it; the last new token is appended with BREGMAN_ACCEPT,
+ * else call bregman_sampler_accept with it. The random position moves by accepted + 1. With BREGMAN_RULE_MATCH tokens and
+ * results are those of decoding one row after the other. With the other rules tokens are drawn with random numbers of
+ * their own, independent of those that bregman_decode uses at any position, so that a draft which was drawn with the
+ * same seed does no harm; `p` is the token's probability under the decoded distribution of its row.
+ *
+ * Sequences are independent: a failed one changes nothing in its sampler and does not affect the others, and neither
+ * their order nor the number of threads changes a token. Its rows of `results` have its status, its message is on its
+ * sampler, its `accepted` is 0. Returns the status of the first sequence that failed, or BREGMAN_OK. Errors of a sequence
+ * are those of bregman_decode for each row, and BREGMAN_INVALID_ARGUMENT (a field of its draft, whose message names it;
+ * a drafted token that its distribution gives probability 0; a sampler that is NULL, in use, or given twice) and
+ * BREGMAN_UNSUPPORTED (a chain that learns from its draws, under another rule than BREGMAN_RULE_MATCH). If a field of
+ * `rows` is invalid or `rows->rows` is not the sum, every sequence fails. If the arguments cannot be read
+ * (BREGMAN_INVALID_ARGUMENT: NULL, misaligned, struct_size; BREGMAN_UNSUPPORTED: fields of a later version are set),
+ * nothing is written.
+ */
+uint32_t bregman_verify(struct bregman_sampler *const *samplers,
+                        const struct bregman_draft *drafts,
+                        size_t sequences,
+                        const struct bregman_batch *rows,
+                        uint32_t *accepted,
+                        int32_t *path,
+                        struct bregman_result *results);
 
 #ifdef __cplusplus
 }  // extern "C"
