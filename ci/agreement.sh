@@ -17,7 +17,8 @@ mkdir -p "$dir/lib"
 ln -sf "$target/release/libbregman.so" "$dir/lib/libbregman.so.1"
 export LD_LIBRARY_PATH="$dir/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 export BREGMAN_LIBRARY="$target/release/libbregman.so"
-${CC:-cc} -std=c11 $warnings -Iinclude tests/agreement/drivers/agreement.c tests/agreement/drivers/cases.c -o "$dir/c" \
+${CC:-cc} -std=c11 $warnings -Iinclude tests/agreement/drivers/agreement.c tests/agreement/drivers/cases.c \
+    tests/agreement/drivers/decisions.c -o "$dir/c" \
     "$BREGMAN_LIBRARY"
 ${CXX:-c++} -std=c++17 $warnings -Iinclude tests/agreement/drivers/agreement.cpp -o "$dir/cpp" "$BREGMAN_LIBRARY"
 
@@ -43,4 +44,5 @@ if tests/agreement/compare.sh tests/agreement/boundary.txt "c=$dir/c" wrong=cat 
     exit 1
 fi
 tests/agreement/compare.sh tests/agreement/cases.txt "rust=$target/debug/examples/agreement" "$@"
+tests/agreement/compare.sh tests/agreement/decisions.txt "rust=$target/debug/examples/agreement" "$@"
 tests/agreement/compare.sh tests/agreement/boundary.txt "$@"

@@ -5,7 +5,7 @@
 
 use super::check;
 use crate::error::Result;
-use crate::math::{exp, ln};
+use crate::math::{exp, expm1, ln, log1p};
 
 /// The answer of [`soft_values`].
 #[derive(Debug, Clone, PartialEq)]
@@ -59,11 +59,15 @@ fn one_row(values: &[f64], log_ratios: Option<&[f64]>, alpha: f64, weights: &mut
         *w = if ratio(m) == f64::NEG_INFINITY { f64::NEG_INFINITY } else { (values[m] - best) / alpha + ratio(m) };
     }
     let top = largest(&mut weights.iter().copied());
-    let mut total = 0.0;
+    // Of the mean and of the mean less 1, which is accurate where all weights are nearly equal (a large α).
+    let (mut total, mut less_one) = (0.0, 0.0);
     for w in weights.iter_mut() {
+        less_one += expm1(*w - top);
         *w = exp(*w - top);
         total += *w;
     }
     weights.iter_mut().for_each(|w| *w /= total);
-    Some(best + alpha * (top + ln(total) - ln(values.len() as f64)))
+    let m = values.len() as f64;
+    let log_mean = if less_one > -0.5 * m { log1p(less_one / m) } else { ln(total / m) };
+    Some(best + alpha * (top + log_mean))
 }

@@ -54,6 +54,9 @@ fn edges_of_soft_values_are_finite() {
     // α so small that v / α overflows: the best alone.
     let soft = soft_values(&[1e10, 2e10, 2e10], None, 3, 1e-300).unwrap();
     assert_eq!((&soft.weights[..], soft.values[0]), (&[0.0, 0.5, 0.5][..], 2e10));
+    // α so large that all weights are equal: the mean.
+    let soft = soft_values(&[1.0, 2.0, 6.0, 7.0], None, 4, 1e15).unwrap();
+    close(&soft.values, &[4.0], 1e-13);
     let soft = soft_values(&[5.0, minus, 5.0], None, 3, 2.0).unwrap();
     assert_eq!(soft.weights, [0.5, 0.0, 0.5]);
     close(&soft.values, &[5.0 + 2.0 * (2.0f64 / 3.0).ln()], 1e-15);

@@ -16,6 +16,7 @@ namespace Bregman.Agreement
         private readonly Dictionary<string, RowSet> sets = new Dictionary<string, RowSet>();
         private readonly Dictionary<string, Mask> masks = new Dictionary<string, Mask>();
         private readonly Dictionary<string, Sampler> samplers = new Dictionary<string, Sampler>();
+        private readonly DecisionCommands decisions = new DecisionCommands();
         private readonly Dictionary<string, Action<Words>> commands;
         private readonly string directory;
         private readonly TextWriter output;
@@ -82,7 +83,15 @@ namespace Bregman.Agreement
                 if (text.Length > 0 && text[0] != '#')
                 {
                     var words = new Words(text);
-                    commands[words.Text()](words);
+                    var command = words.Text();
+                    if (!decisions.Find(command, words, out var call))
+                    {
+                        commands[command](words);
+                    }
+                    else if (call != null)
+                    {
+                        Write(null, _ => call());
+                    }
                 }
             }
         }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
+from decisions import Decisions
 
 import bregman
 
@@ -53,6 +54,7 @@ class Driver:
         self.sets: dict[str, np.ndarray[Any, Any]] = {}
         self.masks: dict[str, np.ndarray[Any, Any]] = {}
         self.samplers: dict[str, bregman.Sampler] = {}
+        self.decisions = Decisions()
 
     def rows(self, name: str, dtype: str, width: str, count: str, file: str) -> Iterator[str]:
         data = np.fromfile(self.folder / file, _TYPES[dtype])
@@ -161,6 +163,10 @@ class Driver:
         """The lines that one line of the case file writes."""
         # The chain is the rest of the line.
         command, *words = line.split(" ", 3) if line.startswith("new ") else line.split(" ")
+        decided = self.decisions.run(command, words)
+        if decided is not None:
+            yield from decided
+            return
         method: Callable[..., Iterator[str]] = getattr(self, command)
         try:
             yield from method(*words)

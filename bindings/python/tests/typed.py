@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 import bregman
+import bregman.decisions
 
 
 def token(logits: npt.NDArray[np.float32]) -> int:
@@ -47,3 +48,12 @@ def stages() -> list[str]:
 def a_wrong_use() -> None:
     bregman.Sampler(3)  # type: ignore[arg-type]
     bregman.Sampler("draw").decode([1.0])  # type: ignore[arg-type]
+
+
+def decided(p: npt.NDArray[np.float64], rewards: list[float]) -> float:
+    law: npt.NDArray[np.float64] = bregman.decisions.best_of_n(p, rewards, 8).law
+    arm: int = bregman.decisions.next_arm(p, [1, 2], seed=1, position=3).arm
+    routes = bregman.decisions.route(p, bregman.decisions.GateConvention.QWEN3, 2)
+    ids: npt.NDArray[np.int32] = routes.ids
+    stop: bool = bregman.decisions.best_arm(p, [1, 2], 0.1).stop
+    return float(law[arm]) + len(ids) + stop

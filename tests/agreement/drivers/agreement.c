@@ -4,6 +4,7 @@
  * usage: agreement CASES
  */
 #include "cases.h"
+#include "decisions.h"
 
 #include <bregman.h>
 #include <math.h>
@@ -308,7 +309,7 @@ static void run(char *line, const char *dir) {
     }
     words w;
     split(line, &w);
-    if (run_data(&w, dir)) {
+    if (run_data(&w, dir) || run_decision(&w, (unsigned)line_number)) {
         return;
     }
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
@@ -351,6 +352,7 @@ int main(int argc, char **argv) {
         }
     }
     fclose(file);
+    free_lists();
     for (size_t i = 0; i < MOST_NAMES; i++) {
         bregman_sampler_free(samplers[i]);
         free(sets[i].data);

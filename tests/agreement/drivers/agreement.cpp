@@ -2,6 +2,8 @@
 //
 // usage: agreement CASES
 
+#include "decisions.hpp"
+
 #include <bregman.h>
 
 #include <charconv>
@@ -139,6 +141,9 @@ class Driver {
         line_number = at;
         std::istringstream stream(line);
         const Words words{std::istream_iterator<std::string>(stream), {}};
+        if (decisions.run(words, [this](const std::string &text) { say(text); })) {
+            return;
+        }
         if (words.at(0) == "new") {
             create(words, line);
         } else {
@@ -152,6 +157,7 @@ class Driver {
     std::map<std::string, Set> sets;
     std::map<std::string, Mask> masks;
     std::map<std::string, Sampler> samplers;
+    Decisions decisions;
 
     bregman_sampler *sampler(const std::string &name) const { return samplers.at(name).get(); }
 

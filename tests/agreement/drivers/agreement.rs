@@ -2,6 +2,8 @@
 //!
 //! usage: agreement CASES
 
+mod decisions;
+
 use bregman::ffi::*;
 use bregman::{Error, Result, Row, Sampler, Token, Values, Want, decode_batch};
 use std::collections::HashMap;
@@ -65,6 +67,7 @@ struct Driver {
     sets: HashMap<String, Set>,
     masks: HashMap<String, Mask>,
     samplers: HashMap<String, Sampler>,
+    decisions: decisions::Decisions,
     number: usize,
     out: BufWriter<Stdout>,
 }
@@ -77,6 +80,7 @@ fn main() {
         sets: HashMap::new(),
         masks: HashMap::new(),
         samplers: HashMap::new(),
+        decisions: decisions::Decisions::default(),
         number: 0,
         out: BufWriter::new(stdout()),
     };
@@ -93,6 +97,9 @@ impl Driver {
     fn run(&mut self, line: &str) {
         let words: Vec<&str> = line.split(' ').collect();
         let rest = &words[1..];
+        if let Some(decided) = self.decisions.run(words[0], rest) {
+            return decided.into_iter().for_each(|text| self.say(&text));
+        }
         match words[0] {
             "rows" | "random" | "same" | "upper" | "set" => self.data(words[0], rest),
             "mask" => {

@@ -20,6 +20,7 @@ type driver struct {
 	sets     map[string]*set
 	masks    map[string]mask
 	samplers map[string]*bregman.Sampler
+	lists    *lists
 	number   int
 	out      *bufio.Writer
 }
@@ -41,6 +42,7 @@ func main() {
 		sets:     map[string]*set{},
 		masks:    map[string]mask{},
 		samplers: map[string]*bregman.Sampler{},
+		lists:    newLists(),
 		out:      bufio.NewWriter(os.Stdout),
 	}
 	for _, line := range strings.Split(strings.TrimSuffix(string(cases), "\n"), "\n") {
@@ -62,6 +64,14 @@ func fail(err error) {
 func (d *driver) run(line string) {
 	words := strings.Split(line, " ")
 	command, rest := words[0], words[1:]
+	if text, writes, known, err := d.lists.run(command, rest); known {
+		if err != nil {
+			d.say(outcome(err))
+		} else if writes {
+			d.say("ok" + text)
+		}
+		return
+	}
 	switch command {
 	case "rows", "random", "same", "upper", "set":
 		d.data(command, rest)

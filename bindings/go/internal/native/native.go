@@ -50,7 +50,7 @@ import "C"
 
 import "unsafe"
 
-//go:generate cp ../../../../include/bregman.h bregman.h
+//go:generate cp ../../../../include/bregman.h ../../../../include/bregman_decisions.h .
 
 // longestError is the size of the buffer for messages of New.
 const longestError = 4096

@@ -25,5 +25,6 @@ func Open(path string) error {
 		return fmt.Errorf("%w: it is older than this package", ErrWrongLibrary)
 	}
 	C.bregman_go = api
+	C.bregman_go_decisions = C.bregman_go_checked(C.bregman_get_decisions(C.BREGMAN_ABI_VERSION))
 	return nil
 }

@@ -4,3 +4,4 @@
 #include "api.h"
 
 const bregman_api *bregman_go;
+const bregman_decisions *bregman_go_decisions;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 const bregman_api *bregman_go;
+const bregman_decisions *bregman_go_decisions;
 
 static void say(char *why, size_t size) {
     const char *said = dlerror();
@@ -36,6 +37,9 @@ int bregman_go_open(const char *path, char *why, size_t size) {
                  (unsigned)api->struct_size, sizeof *api);
         return BREGMAN_GO_NO_BREGMAN;
     }
+    bregman_get_decisions_fn get_decisions;
+    *(void **)&get_decisions = dlsym(library, "bregman_get_decisions");
+    bregman_go_decisions = bregman_go_checked(get_decisions ? get_decisions(BREGMAN_ABI_VERSION) : NULL);
     bregman_go = api;
     return BREGMAN_GO_OPENED;
 }

@@ -56,3 +56,29 @@ type Answers struct {
 	KeptMask         []uint32
 	KeptMaskStride   int
 }
+
+// Gate is a bregman_gate_options.
+type Gate struct {
+	Convention                       uint32
+	Experts, TopK, Groups, TopGroups int
+	Scale                            float64
+}
+
+// ArmOptions is a bregman_arm_options.
+type ArmOptions struct {
+	Rule, Rewards, Redraws uint32
+	Sigma, Beta            float64
+}
+
+// Verdict is a bregman_verdict.
+type Verdict struct {
+	Stop                 bool
+	Best                 int
+	Statistic, Threshold float64
+}
+
+// Calibration is a bregman_calibration.
+type Calibration struct {
+	Cells                                        int
+	SquaredError, Variance, Lower, Upper, PValue float64
+}
