@@ -1,6 +1,7 @@
 //! Rows in parallel, on a private thread pool that is created on first use.
 
 use crate::error::{Error, Result};
+use crate::process;
 use rayon::ThreadPool;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,9 +32,9 @@ fn split<T: Send>(items: &mut [T], first: usize, threads: usize, work: &(impl Fn
 
 /// The pool of this process. A child after `fork` has none of its parent's threads and gets a pool of its own.
 fn pool() -> Result<Arc<ThreadPool>> {
-    static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
+    static POOL: Mutex<Option<(u64, Arc<ThreadPool>)>> = Mutex::new(None);
     let mut slot = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    let process = std::process::id();
+    let process = process::number();
     match &*slot {
         Some((owner, pool)) if *owner == process => return Ok(pool.clone()),
         _ => {}

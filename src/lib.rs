@@ -33,6 +33,7 @@ mod math;
 mod memory;
 mod order;
 mod parameters;
+mod process;
 mod random;
 mod sampler;
 mod speculation;

@@ -10,7 +10,11 @@ mod common {
 
 use bregman::ffi::*;
 use common::handle::{Handle, blank, row};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// Held by the test that runs.
+static ALONE: Mutex<()> = Mutex::new(());
 
 const ROWS: usize = 32;
 const VOCAB: usize = 2000;
@@ -56,20 +60,56 @@ fn wait(child: libc::pid_t) -> Option<i32> {
     None
 }
 
+/// Forks; the child ends with the code that `body` gives, or 1 if it panics.
+fn fork(body: impl FnOnce() -> i32) -> libc::pid_t {
+    // SAFETY: the child calls the library, compares, and ends without running anything of the parent's.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "fork failed");
+    if child == 0 {
+        // A panic must not unwind into the parent's test harness.
+        let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(1);
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(code) };
+    }
+    child
+}
+
+/// Children from now on are in a process namespace of their own, in which the first has the id 1.
+#[cfg(target_os = "linux")]
+fn unshare_processes() -> bool {
+    // SAFETY: changes only where children are; without privileges, a user namespace has them.
+    unsafe { libc::unshare(libc::CLONE_NEWPID) == 0 || libc::unshare(libc::CLONE_NEWPID | libc::CLONE_NEWUSER) == 0 }
+}
+
+/// A process with id 1 has a pool; its child has id 1 too, and needs another pool.
+#[cfg(target_os = "linux")]
+#[test]
+fn child_with_its_parents_process_id_decodes_a_threaded_batch() {
+    const NOT_PERMITTED: i32 = 77;
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let logits = row(ROWS * VOCAB, 5);
+    let expected = batch(&logits);
+    let first = |then: &dyn Fn() -> i32| {
+        if unshare_processes() { wait(fork(then)).unwrap_or(2) } else { NOT_PERMITTED }
+    };
+    let is_one_and_decodes = || std::process::id() == 1 && batch(&logits) == expected && batch(&logits) == expected;
+    let inner = || if is_one_and_decodes() { 42 } else { 3 };
+    let outer = || if is_one_and_decodes() { first(&inner) } else { 4 };
+    match wait(fork(|| first(&outer))) {
+        Some(NOT_PERMITTED) => println!("skipped: process namespaces are not permitted here"),
+        code => assert_eq!(code, Some(42), "2 is a child that hangs"),
+    }
+}
+
 #[test]
 fn forked_child_decodes_a_threaded_batch() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let logits = row(ROWS * VOCAB, 5);
     let expected = batch(&logits);
     for generation in 0..3 {
-        // SAFETY: the child calls the library, compares, and ends without running anything of the parent's.
-        let child = unsafe { libc::fork() };
-        assert!(child >= 0, "fork failed");
-        if child == 0 {
-            // Twice: with a new pool, and with that pool. A panic must not unwind into the parent's test harness.
-            let same = std::panic::catch_unwind(|| batch(&logits) == expected && batch(&logits) == expected);
-            // SAFETY: ends the process.
-            unsafe { libc::_exit(if matches!(same, Ok(true)) { 42 } else { 1 }) };
-        }
+        // Twice: with a new pool, and with that pool.
+        let same = || batch(&logits) == expected && batch(&logits) == expected;
+        let child = fork(|| if same() { 42 } else { 1 });
         assert_eq!(wait(child), Some(42), "child {generation}: None is a child that hangs");
         assert_eq!(batch(&logits), expected, "the parent goes on");
     }
