@@ -129,7 +129,11 @@
 #define BREGMAN_INCOMPLETE 9
 
 /**
- * There was no memory for the call; it changed nothing.
+ * There was no memory for the call, which changed nothing. Every call that works on a sampler may fail with it. The
+ * process is aborted, as by any failed allocation of a Rust program, only where memory is refused to
+ * bregman_sampler_new, bregman_sampler_clone, bregman_sampler_save, bregman_sampler_load, bregman_verify,
+ * bregman_distribution_batch, bregman_llama_attach (and the clone of its stage), to the first batch with threads, which
+ * starts them, or to the text of another error.
  */
 #define BREGMAN_OUT_OF_MEMORY 10
 
@@ -1378,7 +1382,7 @@ uint32_t bregman_sampler_set_prompt_length(struct bregman_sampler *sampler, size
  * the mask before was as long.
  *
  * `words` NULL and `n` 0 remove the mask. Fails with BREGMAN_INVALID_ARGUMENT (only one of these, misaligned, handle
- * in use); the old mask stays.
+ * in use) and BREGMAN_OUT_OF_MEMORY; the old mask stays.
  */
 uint32_t bregman_sampler_set_mask(struct bregman_sampler *sampler, const uint32_t *words, size_t n);
 

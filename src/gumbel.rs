@@ -9,8 +9,10 @@
 //! and compared many at a time (`vocab/noise.rs`), against the sum of the weights of a lane.
 
 use crate::distribution::{Distribution, Drawn, LOWEST_LOG_WEIGHT};
+use crate::error::Result;
 use crate::logits::Row;
 use crate::math::{exp, ln};
+use crate::memory;
 use crate::random::{MAX_NOISE, Noise, Stream};
 use crate::vocab::{BLOCK, NoiseWords, Vocabulary};
 use std::cmp::Ordering;
@@ -82,14 +84,14 @@ pub(crate) fn draw(dist: &mut Distribution<'_>, noise: Noise) -> Option<Drawn> {
 }
 
 /// Draws `n` tokens without replacement, or all there are, in order of their scores.
-pub(crate) fn draw_many(dist: &mut Distribution<'_>, noise: Noise, n: usize, gumbel_top: &mut GumbelTop) {
+pub(crate) fn draw_many(dist: &mut Distribution<'_>, noise: Noise, n: usize, gumbel_top: &mut GumbelTop) -> Result<()> {
     let GumbelTop { heap, samples } = gumbel_top;
     heap.clear();
     samples.clear();
     // For the largest support that the row can have, and the token that is dropped.
     let most = n.min(dist.vocabulary().0.row().vocab());
-    heap.reserve(most + 1);
-    samples.reserve(most);
+    memory::granted(heap.try_reserve(most + 1))?;
+    memory::reserve(samples, most)?;
     search(dist, noise, |c| {
         heap.push(c);
         if heap.len() > n {
@@ -101,6 +103,7 @@ pub(crate) fn draw_many(dist: &mut Distribution<'_>, noise: Noise, n: usize, gum
     let sample = |c: ScoredToken| Sample { token: c.id, logprob: c.x - log_total, score: c.score - log_total };
     samples.extend(heap.drain().map(sample));
     samples.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.token.cmp(&b.token)));
+    Ok(())
 }
 
 /// Whether a token of weight `w` can pass the bound with noise that begins with this word: it must have

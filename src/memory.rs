@@ -25,6 +25,14 @@ pub(crate) fn resize<T: Copy>(list: &mut Vec<T>, n: usize, value: T) -> Result<(
     Ok(())
 }
 
+/// Replaces a list's elements.
+pub(crate) fn assign<T: Copy>(list: &mut Vec<T>, elements: &[T]) -> Result<()> {
+    list.clear();
+    reserve(list, elements.len())?;
+    list.extend_from_slice(elements);
+    Ok(())
+}
+
 /// Appends an element.
 pub(crate) fn push<T>(list: &mut Vec<T>, element: T) -> Result<()> {
     reserve(list, 1)?;

@@ -1,6 +1,8 @@
 //! The candidates of one row, with the sums and powers that the steps of a decode share.
 
+use crate::error::Result;
 use crate::math::ListMath;
+use crate::memory;
 
 /// The largest probabilities of a distribution in descending order, and the mass beyond them.
 ///
@@ -26,6 +28,14 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
+    /// Makes room for `n` candidates in all lists.
+    pub(crate) fn make_room(&mut self, n: usize) -> Result<()> {
+        let Self { math: _, p, rest, head, log_p, power, x, y, spare } = self;
+        let mut lists = [p, rest, head, log_p, power, x, y].into_iter().chain(spare);
+        // One more than candidates: sums before and after each.
+        lists.try_for_each(|list| memory::make_room(list, n + 1))
+    }
+
     /// Sets the problem: weights in descending order, and `beyond`, the total weight of all other tokens. Weights of zero
     /// are not eligible (docs/mathematics.md, 7) and are left out.
     pub(crate) fn set(&mut self, math: &'static ListMath, weights: impl Iterator<Item = f64>, beyond: f64) {

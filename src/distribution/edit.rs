@@ -4,6 +4,7 @@ use super::{Distribution, Support};
 use crate::error::{Error, Result};
 use crate::history::{Edit, find_edit, merge};
 use crate::logits::Row;
+use crate::memory;
 
 impl<'r> Distribution<'r> {
     /// Edits the logits of some tokens, as this distribution has them (scaled by 1/T); `edits` is sorted by token.
@@ -20,6 +21,7 @@ impl<'r> Distribution<'r> {
             return Ok(());
         }
         let list = self.next_row_edits()?;
+        list.clear();
         let (row, scale, offset) = (self.head.vocab().row(), self.scale(), self.offset);
         let edited = |index: u32, edit: &Edit| {
             let before = row.unmasked(index);
@@ -31,9 +33,11 @@ impl<'r> Distribution<'r> {
         match self.head.ids() {
             None => {
                 let known = edits.partition_point(|edit| (edit.token as usize) < row.vocab());
+                memory::make_room(list, row.edits().len() + known)?;
                 merge(row.edits(), edits[..known].iter().map(|edit| edited(edit.token, edit)), list);
             }
             Some(ids) => {
+                memory::make_room(list, row.edits().len() + ids.len())?;
                 let new = ids.iter().enumerate().filter_map(|(i, &id)| Some(edited(i as u32, find_edit(edits, id)?)));
                 merge(row.edits(), new, list);
             }

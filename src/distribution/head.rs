@@ -7,8 +7,9 @@
 use super::radix;
 use crate::error::Result;
 use crate::math::ListMath;
+use crate::memory::make_room;
 use crate::order::halfway;
-use crate::vocab::{COLLECT_SPARE, FirstPass, RankedToken, USUAL_HEAD, Vocabulary, make_room};
+use crate::vocab::{COLLECT_SPARE, FirstPass, RankedToken, Vocabulary};
 
 /// A token of the head.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,7 +93,7 @@ impl<'r> Head<'r> {
     /// Reads the row in one pass.
     pub(crate) fn read(&mut self, pass: FirstPass) -> Result<()> {
         self.vocab.read(pass, self.scale)?;
-        self.reserve(self.vocab.row().vocab());
+        self.reserve(self.vocab.row().vocab())?;
         self.restart();
         Ok(())
     }
@@ -146,12 +147,11 @@ impl<'r> Head<'r> {
 
     /// Reserves what most rows of this many tokens need, so that later rows do not allocate; a flat row's head may be
     /// larger.
-    fn reserve(&mut self, vocab: usize) {
-        let n = vocab.min(USUAL_HEAD);
-        make_room(&mut self.scratch.entries, n);
-        make_room(&mut self.scratch.weights, n);
-        make_room(&mut self.scratch.pool, n + COLLECT_SPARE);
-        make_room(&mut self.scratch.spare, n);
+    fn reserve(&mut self, vocab: usize) -> Result<()> {
+        make_room(&mut self.scratch.entries, vocab)?;
+        make_room(&mut self.scratch.weights, vocab)?;
+        make_room(&mut self.scratch.pool, vocab + COLLECT_SPARE)?;
+        make_room(&mut self.scratch.spare, vocab)
     }
 
     /// The smallest logit that is eligible.

@@ -37,6 +37,7 @@ pub(crate) use window::{WindowEnd, WindowRule};
 use crate::error::Result;
 use crate::logits::Row;
 use crate::math::{ListMath, ln};
+use crate::memory;
 use crate::vocab::{self, FirstPass, Kernels, RankedToken, TileScale, Vocabulary};
 use bulk::BulkPrefix;
 use head::{Head, HeadScratch};
@@ -61,7 +62,7 @@ impl DistributionScratch {
             head: HeadScratch::default(),
             spare: Spare::default(),
             rows: Vec::new(),
-            row_edits: vec![Vec::new()],
+            row_edits: Vec::new(),
             masks: Vec::new(),
             stages: 0,
         }
@@ -69,13 +70,17 @@ impl DistributionScratch {
 
     /// Makes it fit for a chain of this many stages, each of which may edit tokens once, mask tokens once and rewrite the
     /// row once, and for one edit before them.
-    pub(crate) fn reserve_stages(&mut self, stages: usize) {
-        self.stages = stages;
-        if self.rows.len() < stages {
+    pub(crate) fn reserve_stages(&mut self, stages: usize) -> Result<()> {
+        if self.row_edits.len() <= stages {
+            memory::make_room(&mut self.rows, stages)?;
+            memory::make_room(&mut self.row_edits, stages + 1)?;
+            memory::make_room(&mut self.masks, stages)?;
             self.rows.resize_with(stages, Vec::new);
             self.row_edits.resize_with(stages + 1, Vec::new);
             self.masks.resize_with(stages, Vec::new);
         }
+        self.stages = stages;
+        Ok(())
     }
 
     /// How a tile of the row that was summed last was weighed.
@@ -148,7 +153,7 @@ impl<'r> Distribution<'r> {
             offset: 0.0,
             spare,
             rows: &mut rows[..*stages],
-            row_edits: &mut row_edits[..*stages + 1],
+            row_edits: row_edits.get_mut(..*stages + 1).unwrap_or(&mut []),
             masks: &mut masks[..*stages],
             opened_with: row,
             is_reshaped: false,

@@ -2,7 +2,7 @@
 
 use super::Distribution;
 use crate::error::{Error, Result};
-use crate::vocab::make_room;
+use crate::memory;
 
 impl Distribution<'_> {
     /// Bans every token but these, which ascend. While the support is the whole vocabulary the row gets another mask, and
@@ -22,7 +22,7 @@ impl Distribution<'_> {
         self.masks = rest;
         let row = self.head.vocab().row();
         words.clear();
-        words.resize(row.vocab().div_ceil(32), 0);
+        memory::resize(words, row.vocab().div_ceil(32), 0)?;
         let mut allow = |index: usize| words[index / 32] |= 1 << (index % 32);
         match self.head.ids() {
             None => tokens.iter().map(|&id| id as usize).take_while(|&id| id < row.vocab()).for_each(allow),
@@ -43,10 +43,8 @@ impl Distribution<'_> {
     }
 
     /// Reserves what [`Distribution::keep_only`] needs, for a stage that rarely does it.
-    pub(crate) fn make_room_for_mask(&mut self) {
+    pub(crate) fn make_room_for_mask(&mut self) -> Result<()> {
         let n = self.head.vocab().row().vocab().div_ceil(32);
-        if let Some(words) = self.masks.first_mut() {
-            make_room(words, n);
-        }
+        self.masks.first_mut().map_or(Ok(()), |words| memory::make_room(words, n))
     }
 }

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::history::merge;
 use crate::logits::Row;
 use crate::math::exp;
-use crate::vocab::{AdaptivePCurve, SmoothingCurve, USUAL_HEAD, make_room};
+use crate::memory::make_room;
+use crate::vocab::{AdaptivePCurve, SmoothingCurve, USUAL_HEAD};
 
 /// The probabilities as they were when a stage remembered them.
 #[derive(Clone, Copy)]
@@ -34,7 +35,7 @@ impl<'r> Distribution<'r> {
         }
         let (row, scale, lowest) = (self.next_row()?, self.scale(), self.head.lowest());
         self.offset += f64::from(self.head.vocab().max()) * scale;
-        self.head.vocab_mut().smooth(scale, lowest, curve, row);
+        self.head.vocab_mut().smooth(scale, lowest, curve, row)?;
         self.go_on_with(Row::from_f32(row)?, 1.0);
         Ok(())
     }
@@ -50,25 +51,27 @@ impl<'r> Distribution<'r> {
         }
         let (row, scale, lowest) = (self.next_row()?, self.scale(), self.head.lowest());
         self.offset = 0.0;
-        self.head.vocab_mut().adaptive_p(scale, lowest, total, curve, row);
+        self.head.vocab_mut().adaptive_p(scale, lowest, total, curve, row)?;
         self.go_on_with(Row::from_f32(row)?, 1.0);
         Ok(())
     }
 
     /// Remembers the probabilities as they are, for [`Distribution::remembered_p`] after the next reshaping; `total` is
     /// [`Distribution::total`].
-    pub(crate) fn remember(&mut self, total: f64) {
+    pub(crate) fn remember(&mut self, total: f64) -> Result<()> {
         self.remembered = Some(if self.is_truncated() {
             self.sort_bulk();
             let Self { head, spare: super::Spare { remembered, .. }, .. } = self;
             let (entries, weights) = head.weighted();
             remembered.clear();
+            make_room(remembered, entries.len())?;
             remembered.extend(entries.iter().zip(weights).map(|(e, weight)| (e.index, weight / total)));
             Remembered::Entries
         } else {
             let vocab = self.head.vocab();
             Remembered::Row { row: vocab.row(), max: vocab.max(), scale: self.scale(), total }
         });
+        Ok(())
     }
 
     /// A token's probability when the distribution was last remembered.
@@ -83,14 +86,14 @@ impl<'r> Distribution<'r> {
 
     /// Reserves what [`Distribution::drop_first`] and [`Distribution::demote_first`] need, for a stage that rarely does
     /// either.
-    pub(crate) fn make_room_to_demote(&mut self) {
+    pub(crate) fn make_room_to_demote(&mut self) -> Result<()> {
         if self.is_truncated() {
-            return;
+            return Ok(());
         }
-        make_room(&mut self.spare.marked, USUAL_HEAD);
+        make_room(&mut self.spare.marked, USUAL_HEAD)?;
         // A later stage that edits tokens copies these edits into its own list.
         let n = USUAL_HEAD + self.head.vocab().row().edits().len();
-        self.row_edits.iter_mut().for_each(|row_edits| make_room(row_edits, n));
+        self.row_edits.iter_mut().try_for_each(|row_edits| make_room(row_edits, n))
     }
 
     /// Drops the first `n` of the entries; at least one token must be left.
@@ -117,6 +120,9 @@ impl<'r> Distribution<'r> {
         let row_edits = self.next_row_edits()?;
         let (row, scale, marked) = (self.head.vocab().row(), self.scale(), &mut self.spare.marked);
         marked.clear();
+        make_room(marked, n)?;
+        row_edits.clear();
+        make_room(row_edits, row.edits().len() + n)?;
         marked.extend(self.head.entries()[..n].iter().map(|e| e.index));
         marked.sort_unstable();
         let demoted = |&index: &u32| (index, (f64::from(row.logit(index)) + less / scale) as f32);

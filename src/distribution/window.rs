@@ -4,7 +4,10 @@
 //! is nearest among that is selected by halves, and only what is kept is sorted.
 
 use super::{Distribution, Spare};
+use crate::error::Result;
 use crate::math::exp;
+use crate::memory::make_room;
+use crate::vocab::COLLECT_SPARE;
 use std::cmp::Ordering;
 
 /// Where a window ends.
@@ -49,18 +52,19 @@ const FURTHER: f64 = 1.5;
 impl Distribution<'_> {
     /// Keeps the tokens whose log-weight is nearest to `level`, ties to the lower id, until they have the weight that
     /// `end` says; at least one.
-    pub(crate) fn keep_nearest(&mut self, level: f64, end: WindowEnd) {
+    pub(crate) fn keep_nearest(&mut self, level: f64, end: WindowEnd) -> Result<()> {
         if self.is_truncated() {
-            self.keep_nearest_entries(level, end);
+            self.keep_nearest_entries(level, end)
         } else {
-            self.keep_nearest_of_vocabulary(level, end);
+            self.keep_nearest_of_vocabulary(level, end)
         }
     }
 
-    fn keep_nearest_entries(&mut self, level: f64, end: WindowEnd) {
+    fn keep_nearest_entries(&mut self, level: f64, end: WindowEnd) -> Result<()> {
         self.sort_bulk();
         let Self { head, spare: Spare { near, .. }, .. } = self;
         near.clear();
+        make_room(near, head.entries().len())?;
         near.extend(head.entries().iter().enumerate().map(|(at, e)| Near {
             at: at as u32,
             id: head.id(e.index),
@@ -74,14 +78,20 @@ impl Distribution<'_> {
             list.keep_places(near[..n].iter().map(|n| n.at as usize));
         }
         self.spare.near = near;
+        Ok(())
     }
 
-    fn keep_nearest_of_vocabulary(&mut self, level: f64, end: WindowEnd) {
+    fn keep_nearest_of_vocabulary(&mut self, level: f64, end: WindowEnd) -> Result<()> {
         let (max, scale, lowest) = (self.head.vocab().max(), self.scale(), self.head.lowest());
         let x_of = |l: f32| (f64::from(l) - f64::from(max)) * scale;
         let Self { head, spare: Spare { near, hits, kept, .. }, .. } = self;
+        let n = head.vocab().row().vocab();
         near.clear();
+        make_room(near, n)?;
         hits.clear();
+        make_room(hits, n + COLLECT_SPARE)?;
+        kept.clear();
+        make_room(kept, n)?;
         // Every token with low <= logit < high is among the hits.
         let at = |x: f64| ((f64::from(max) + x / scale) as f32).clamp(lowest, max);
         let (mut low, mut high) = (at(level), at(level));
@@ -112,13 +122,13 @@ impl Distribution<'_> {
             radius *= FURTHER;
         }
         let n = select(near, end);
-        kept.clear();
         kept.extend(near[..n].iter().map(|n| hits[n.at as usize]));
         head.place(kept);
         self.close();
         if let Some(mut list) = self.list() {
             list.rebase();
         }
+        Ok(())
     }
 }
 

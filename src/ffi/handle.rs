@@ -4,6 +4,7 @@ use super::guard;
 use super::types::{BREGMAN_INTERNAL, BREGMAN_INVALID_ARGUMENT, BREGMAN_OK, status_of};
 use crate::error::{Error, Result};
 use crate::sampler::Sampler;
+use std::alloc::{Layout, alloc};
 use std::borrow::Cow;
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, CString};
@@ -45,7 +46,10 @@ impl HandleState {
     /// Keeps the message of a failed call and returns its status.
     pub(super) fn fail(&mut self, e: &Error) -> u32 {
         // A message may quote a user's text, but no NUL: that would have ended the text.
-        self.error = CString::new(e.to_string()).unwrap_or_default().into();
+        self.error = match e {
+            Error::OutOfMemory => c"out of memory".into(),
+            _ => CString::new(e.to_string()).unwrap_or_default().into(),
+        };
         status_of(e)
     }
 
@@ -74,9 +78,16 @@ pub(super) enum Refused {
 
 impl bregman_sampler {
     /// A handle that C owns.
-    pub(super) fn new(sampler: Sampler) -> *mut Self {
+    pub(super) fn new(sampler: Sampler) -> Result<*mut Self> {
         let state = HandleState { sampler, error: c"".into() };
-        Box::into_raw(Box::new(Self { user: AtomicUsize::new(0), state: UnsafeCell::new(state) }))
+        // SAFETY: the layout is not empty.
+        let handle = unsafe { alloc(Layout::new::<Self>()) }.cast::<Self>();
+        if handle.is_null() {
+            return Err(Error::OutOfMemory);
+        }
+        // SAFETY: memory for one, as `Box` allocates it.
+        unsafe { handle.write(Self { user: AtomicUsize::new(0), state: UnsafeCell::new(state) }) };
+        Ok(handle)
     }
 
     /// Takes the handle for the call that holds the ticket, until [`bregman_sampler::leave`].
@@ -115,7 +126,7 @@ impl bregman_sampler {
         // SAFETY: a live handle.
         let user = unsafe { &(*handle).user }.swap(0, Ordering::AcqRel);
         if user & FREED != 0 {
-            // SAFETY: the handle came from `Box::into_raw`, and `free` left it to this call.
+            // SAFETY: the handle came from `new`, as a box's memory, and `free` left it to this call.
             drop(unsafe { Box::from_raw(handle.cast_mut()) });
         }
     }
@@ -131,7 +142,7 @@ impl bregman_sampler {
         // SAFETY: a live handle.
         let user = unsafe { &(*handle).user }.fetch_or(FREED, Ordering::AcqRel);
         if user == 0 {
-            // SAFETY: the handle came from `Box::into_raw`, and no call uses it.
+            // SAFETY: the handle came from `new`, as a box's memory, and no call uses it.
             drop(unsafe { Box::from_raw(handle) });
         }
     }
@@ -207,7 +218,7 @@ mod tests {
         let square = Arc::new(Square);
         let alive = Arc::downgrade(&square);
         let chain = "bregman(generator=square, lambda=0.01) | draw";
-        (bregman_sampler::new(Sampler::with_generators(chain, 1, &[("square", square)]).unwrap()), alive)
+        (bregman_sampler::new(Sampler::with_generators(chain, 1, &[("square", square)]).unwrap()).unwrap(), alive)
     }
 
     #[test]

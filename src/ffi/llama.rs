@@ -174,7 +174,7 @@ unsafe extern "C" fn llama_clone(llama_sampler: *const LlamaSampler) -> *mut Lla
     // SAFETY: the stage's own handle.
     unsafe {
         with_sampler(c.sampler, |sampler| {
-            let copy = bregman_sampler::new(sampler.clone());
+            let copy = bregman_sampler::new(sampler.clone())?;
             made = make(c.init, copy);
             if made.is_null() {
                 bregman_sampler::free(copy);

@@ -5,7 +5,8 @@ use super::generator::{bregman_generator, generators};
 use super::guard;
 use super::handle::{self, bregman_sampler, with_sampler};
 use super::types::*;
-use crate::error::{Error, Result};
+use crate::error::Error;
+use crate::memory;
 use crate::sampler::Sampler;
 use std::ffi::c_char;
 
@@ -66,19 +67,19 @@ unsafe fn create(
     error: *mut c_char,
     error_size: usize,
 ) -> u32 {
-    let made = || -> Result<Sampler> {
+    let made = || {
         check::pointer(out, "out")?;
         // SAFETY: the caller's string.
         let chain = unsafe { check::text(chain, "chain", Error::InvalidChain) }?;
         // SAFETY: the caller's array.
         let generators = unsafe { generators(list, n) }?;
         let named: Vec<_> = generators.iter().map(|(name, g)| (name.as_str(), g.clone())).collect();
-        Sampler::with_generators(chain, seed, &named)
+        bregman_sampler::new(Sampler::with_generators(chain, seed, &named)?)
     };
     match made() {
-        Ok(sampler) => {
+        Ok(handle) => {
             // SAFETY: checked above.
-            unsafe { *out = bregman_sampler::new(sampler) };
+            unsafe { *out = handle };
             BREGMAN_OK
         }
         Err(e) => {
@@ -100,7 +101,7 @@ pub unsafe extern "C" fn bregman_sampler_clone(sampler: *const bregman_sampler, 
     unsafe {
         with_sampler(sampler, |sampler| {
             check::pointer(out, "out")?;
-            *out = bregman_sampler::new(sampler.clone());
+            *out = bregman_sampler::new(sampler.clone())?;
             Ok(())
         })
     }
@@ -175,7 +176,9 @@ pub unsafe extern "C" fn bregman_sampler_set_logit_bias(
     unsafe {
         with_sampler(sampler, |sampler| {
             let (ids, bias) = (check::slice(ids, n, "ids")?, check::slice(bias, n, "bias")?);
-            let pairs: Vec<_> = ids.iter().copied().zip(bias.iter().copied()).collect();
+            let mut pairs = Vec::new();
+            memory::reserve(&mut pairs, n)?;
+            pairs.extend(ids.iter().copied().zip(bias.iter().copied()));
             sampler.set_logit_bias(&pairs)
         })
     }

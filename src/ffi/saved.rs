@@ -56,19 +56,19 @@ pub unsafe extern "C" fn bregman_sampler_load(
     error_size: usize,
 ) -> u32 {
     guard(BREGMAN_INTERNAL, || {
-        let load = || -> Result<Sampler> {
+        let load = || {
             check::pointer(out, "out")?;
             // SAFETY: the caller's bytes.
             let bytes = unsafe { check::slice(bytes.cast::<u8>(), len, "bytes") }?;
             // SAFETY: the caller's array.
             let generators = unsafe { self::generators(generators, n) }?;
             let named: Vec<_> = generators.iter().map(|(name, g)| (name.as_str(), g.clone())).collect();
-            Sampler::from_bytes_with_generators(bytes, &named)
+            bregman_sampler::new(Sampler::from_bytes_with_generators(bytes, &named)?)
         };
         match load() {
-            Ok(sampler) => {
+            Ok(handle) => {
                 // SAFETY: checked above.
-                unsafe { *out = bregman_sampler::new(sampler) };
+                unsafe { *out = handle };
                 BREGMAN_OK
             }
             Err(e) => {

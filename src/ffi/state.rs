@@ -23,7 +23,7 @@ pub unsafe extern "C" fn bregman_sampler_set_prompt_length(sampler: *mut bregman
 /// the mask before was as long.
 ///
 /// `words` NULL and `n` 0 remove the mask. Fails with BREGMAN_INVALID_ARGUMENT (only one of these, misaligned, handle
-/// in use); the old mask stays.
+/// in use) and BREGMAN_OUT_OF_MEMORY; the old mask stays.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_set_mask(sampler: *mut bregman_sampler, words: *const u32, n: usize) -> u32 {
     // SAFETY: a live handle or NULL, and the caller's array.
@@ -33,8 +33,7 @@ pub unsafe extern "C" fn bregman_sampler_set_mask(sampler: *mut bregman_sampler,
                 return Err(Error::InvalidArgument("n is 0: a mask has at least one word".into()));
             }
             let words = check::slice(words, n, "words")?;
-            sampler.set_mask((n > 0).then_some(words));
-            Ok(())
+            sampler.set_mask((n > 0).then_some(words))
         })
     }
 }

@@ -99,13 +99,16 @@ impl History {
         self.breakers.iter_mut().for_each(LastBreaker::clear);
     }
 
+    /// Makes room for `n` more tokens.
+    pub(crate) fn reserve(&mut self, n: usize) -> Result<()> {
+        memory::reserve(&mut self.tokens, n)?;
+        self.counts.iter_mut().try_for_each(|counts| counts.reserve(n))
+    }
+
     /// Appends tokens, none of them negative. On an error nothing is changed.
     pub(crate) fn extend(&mut self, tokens: &[i32]) -> Result<()> {
-        memory::reserve(&mut self.tokens, tokens.len())?;
+        self.reserve(tokens.len())?;
         let known = self.tokens.len();
-        for at in 0..self.counts.len() {
-            self.counts[at].reserve(tokens.len())?;
-        }
         self.tokens.extend_from_slice(tokens);
         let prompt = self.prompt_length();
         self.counts.iter_mut().for_each(|counts| counts.update(&self.tokens, known, prompt));
@@ -117,9 +120,7 @@ impl History {
     pub(crate) fn truncate(&mut self, n: usize) -> Result<()> {
         let taken = self.tokens.len().saturating_sub(n);
         let prompt = self.prompt_length();
-        for at in 0..self.counts.len() {
-            self.counts[at].reserve(taken)?;
-        }
+        self.counts.iter_mut().try_for_each(|counts| counts.reserve(taken))?;
         if taken > 0 {
             self.counts.iter_mut().for_each(|counts| counts.take_back(&self.tokens, n, prompt));
             self.tokens.truncate(n);

@@ -6,10 +6,9 @@ use crate::chain::Chain;
 use crate::distribution::{Distribution, Drawn};
 use crate::error::{Error, Result};
 use crate::logits::{Candidate, Row, Values, is_allowed};
+use crate::memory::make_room;
 use crate::stages::{Context, Learnt};
-use crate::vocab::{
-    BLOCK, BlockBuffer, CandidateUpdate, Kernels, ProbabilityScale, TILE, TileScale, USUAL_HEAD, make_room,
-};
+use crate::vocab::{BLOCK, BlockBuffer, CandidateUpdate, Kernels, ProbabilityScale, TILE, TileScale};
 
 /// What [`Sampler::apply`] did to a candidate array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,11 +59,11 @@ impl Sampler {
     }
 
     fn apply_with(&mut self, scratch: &mut Scratch, candidates: &mut [Candidate]) -> Result<(Applied, Learnt)> {
-        self.sequence.history.settle()?;
+        self.sequence.make_room(&self.chain)?;
         // Reserve for both ways: a later array may take the other one, and must not allocate.
-        make_room(&mut scratch.row, candidates.len());
-        make_room(&mut scratch.ids, candidates.len());
-        make_room(&mut scratch.kept, USUAL_HEAD.min(candidates.len()));
+        make_room(&mut scratch.row, candidates.len())?;
+        make_room(&mut scratch.ids, candidates.len())?;
+        make_room(&mut scratch.kept, candidates.len())?;
         let in_place = if self.copies { None } else { self.apply_in_place(scratch, candidates) };
         if let Some(done) = in_place {
             return Ok(done);
@@ -257,7 +256,7 @@ mod tests {
         sampler.set_prompt_length(30).unwrap();
         if seed.is_multiple_of(2) {
             let words: Vec<u32> = (0..N as u32 / 40).map(|i| i.wrapping_mul(0x9e37_79b9) | 0x1001).collect();
-            sampler.set_mask(Some(&words));
+            sampler.set_mask(Some(&words)).unwrap();
         }
         if seed.is_multiple_of(3) {
             sampler.set_logit_bias(&[(0, 1.5), (300, f32::NEG_INFINITY), (700, 20.0), (5000, 1.0)]).unwrap();
@@ -267,7 +266,7 @@ mod tests {
 
     fn in_place(sampler: &mut Sampler, candidates: &mut [Candidate]) -> Option<(Applied, Learnt)> {
         sampler.sequence.history.settle().unwrap();
-        scratch::with(sampler.chain.len(), |scratch| sampler.apply_in_place(scratch, candidates))
+        scratch::with(sampler.chain.len(), |scratch| Ok(sampler.apply_in_place(scratch, candidates))).unwrap()
     }
 
     fn to_copy(sampler: &mut Sampler, candidates: &mut [Candidate]) -> Result<(Applied, Learnt, bool)> {

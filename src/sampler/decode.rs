@@ -82,10 +82,7 @@ impl Sampler {
             return Err(Error::InvalidArgument("n is 0: at least one token is drawn".into()));
         }
         let noise = Noise::new(self.sequence.seed, self.sequence.position);
-        self.with_distribution(row, |dist, row| {
-            gumbel::draw_many(dist, noise, n, row.gumbel_top);
-            Ok(())
-        })?;
+        self.with_distribution(row, |dist, row| gumbel::draw_many(dist, noise, n, row.gumbel_top))?;
         self.sequence.advance(&self.chain, self.sequence.learnt);
         Ok(self.gumbel_top.samples())
     }

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::gumbel::GumbelTop;
 use crate::history::Edit;
 use crate::logits::Row;
+use crate::memory;
 use crate::speculation::SpeculationScratch;
 use crate::stages::Context;
 use crate::vocab::{self, Kernels};
@@ -196,14 +197,20 @@ impl Sampler {
 
     /// Allows only the tokens whose bit is set, in every row from now on: token `t` is bit `t % 32` of word `t / 32`,
     /// tokens beyond the last word are banned. A row's own mask holds as well. `None` allows all again.
-    pub fn set_mask(&mut self, words: Option<&[u32]>) {
-        match (words, &mut self.sequence.mask) {
-            (Some(words), Some(mask)) => {
-                mask.clear();
-                mask.extend_from_slice(words);
-            }
-            (words, mask) => *mask = words.map(<[u32]>::to_vec),
+    /// On an error the old mask stays.
+    pub fn set_mask(&mut self, words: Option<&[u32]>) -> Result<()> {
+        let Some(words) = words else {
+            self.sequence.mask = None;
+            return Ok(());
+        };
+        let mut new = Vec::new();
+        let mask = self.sequence.mask.as_mut().unwrap_or(&mut new);
+        memory::make_room(mask, words.len())?;
+        memory::assign(mask, words)?;
+        if self.sequence.mask.is_none() {
+            self.sequence.mask = Some(new);
         }
+        Ok(())
     }
 
     /// Replaces the logit bias: `bias` is added to the token's logit before anything else; -infinity bans it. Tokens
@@ -218,7 +225,9 @@ impl Sampler {
                 return refuse(format!("bias[{at}] is {bias}: a bias is finite or -infinity"));
             }
         }
-        let mut sorted: Vec<_> = bias.iter().map(|&(id, bias)| Edit::subtract(id as u32, -f64::from(bias))).collect();
+        let mut sorted = Vec::new();
+        memory::reserve(&mut sorted, bias.len())?;
+        sorted.extend(bias.iter().map(|&(id, bias)| Edit::subtract(id as u32, -f64::from(bias))));
         sorted.sort_unstable_by_key(|change| change.token);
         if let Some(twice) = sorted.windows(2).find(|w| w[0].token == w[1].token) {
             return refuse(format!("ids name token {} twice", twice[0].token));
@@ -231,7 +240,12 @@ impl Sampler {
     /// id). Draws nothing and advances nothing. This sorts the support, which is the vocabulary if no stage drops
     /// tokens.
     pub fn distribution(&mut self, row: Row<'_>) -> Result<Vec<(u32, f64)>> {
-        self.with_distribution(row, |dist, _| Ok(probabilities(dist).collect()))
+        self.with_distribution(row, |dist, _| {
+            let mut all = Vec::new();
+            memory::reserve(&mut all, dist.deepen(usize::MAX))?;
+            all.extend(probabilities(dist));
+            Ok(all)
+        })
     }
 
     /// The same into a caller's buffers, in f32; returns the number of entries. Tokens whose probability is 0 in f32 (below
@@ -255,9 +269,8 @@ impl Sampler {
     pub fn process(&mut self, logits: &mut [f32]) -> Result<()> {
         scratch::with(self.chain.len(), |scratch| {
             let mut copy = std::mem::take(&mut scratch.row);
-            copy.clear();
-            copy.extend_from_slice(logits);
-            let processed = Row::from_f32(&copy).and_then(|row| {
+            let copied = memory::assign(&mut copy, logits);
+            let processed = copied.and_then(|()| Row::from_f32(&copy)).and_then(|row| {
                 self.with_distribution_in(scratch, row, |dist, _| {
                     logits.fill(f32::NEG_INFINITY);
                     dist.log_probabilities(|index, log_p| logits[index] = log_p);
@@ -286,9 +299,9 @@ impl Sampler {
     ) -> Result<T> {
         let Self { chain, kernels, sequence, gumbel_top, .. } = self;
         let Scratch { run, model, mask: both, speculation, .. } = scratch;
-        sequence.history.settle()?;
+        sequence.make_room(chain)?;
         let masked = match &sequence.mask {
-            Some(words) => row.with_mask(and(row.mask(), words, both)),
+            Some(words) => row.with_mask(and(row.mask(), words, both)?),
             None => row,
         };
         let (mut dist, context) = sequence.run(chain, kernels, (masked, None), run)?;
@@ -349,11 +362,12 @@ struct RowContext<'a> {
 }
 
 /// The tokens that both masks allow.
-fn and<'b>(row: Option<&[u32]>, words: &'b [u32], both: &'b mut Vec<u32>) -> &'b [u32] {
-    let Some(row) = row else { return words };
+fn and<'b>(row: Option<&[u32]>, words: &'b [u32], both: &'b mut Vec<u32>) -> Result<&'b [u32]> {
+    let Some(row) = row else { return Ok(words) };
     both.clear();
+    memory::make_room(both, row.len().min(words.len()))?;
     both.extend(row.iter().zip(words).map(|(a, b)| a & b));
-    both
+    Ok(both)
 }
 
 fn probabilities<'l>(dist: &'l mut Distribution<'_>) -> impl Iterator<Item = (u32, f64)> + 'l {

@@ -3,7 +3,9 @@
 
 use crate::bregman::Problem;
 use crate::distribution::DistributionScratch;
+use crate::error::Result;
 use crate::logits::Candidate;
+use crate::memory;
 use crate::speculation::SpeculationScratch;
 use crate::stages::EditScratch;
 use crate::vocab::BlockBuffer;
@@ -32,8 +34,8 @@ pub(super) struct RunScratch {
 }
 
 impl Scratch {
-    fn new() -> Box<Self> {
-        Box::new(Self {
+    fn new() -> Self {
+        Self {
             run: RunScratch {
                 dist: DistributionScratch::new(),
                 problem: Problem::default(),
@@ -46,21 +48,25 @@ impl Scratch {
             copied: BlockBuffer::new(),
             ids: Vec::new(),
             kept: Vec::new(),
-        })
+        }
     }
 }
 
 /// Runs `f` with the thread's buffers, for a chain of this many stages. A call inside another one (from a generator's
 /// callback) has buffers of its own.
-pub(super) fn with<T>(stages: usize, f: impl FnOnce(&mut Scratch) -> T) -> T {
+pub(super) fn with<T>(stages: usize, f: impl FnOnce(&mut Scratch) -> Result<T>) -> Result<T> {
     thread_local! {
-        static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+        /// The buffers, or nothing: a list, because a box cannot be refused.
+        static SCRATCH: Cell<Vec<Scratch>> = const { Cell::new(Vec::new()) };
     }
     // A thread that ends may have dropped its buffers before it decodes for the last time.
-    let kept = SCRATCH.try_with(Cell::take).ok().flatten();
-    let mut scratch = kept.unwrap_or_else(Scratch::new);
-    scratch.run.dist.reserve_stages(stages);
-    let done = f(&mut scratch);
-    let _ = SCRATCH.try_with(|slot| slot.set(Some(scratch)));
+    let mut kept = SCRATCH.try_with(Cell::take).unwrap_or_default();
+    if kept.is_empty() {
+        memory::granted(kept.try_reserve_exact(1))?;
+        kept.push(Scratch::new());
+    }
+    let scratch = &mut kept[0];
+    let done = scratch.run.dist.reserve_stages(stages).and_then(|()| f(scratch));
+    let _ = SCRATCH.try_with(|slot| slot.set(kept));
     done
 }

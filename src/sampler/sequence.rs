@@ -65,6 +65,14 @@ impl Sequence {
         Ok((dist, context))
     }
 
+    /// Brings the history's answers up to date for a row, and makes room for it and its token, so that neither can fail
+    /// once the token is drawn.
+    pub(super) fn make_room(&mut self, chain: &Chain) -> Result<()> {
+        self.history.settle()?;
+        self.history.reserve(1)?;
+        self.steps.make_room(1, chain.learns())
+    }
+
     /// After a row that was decoded or applied.
     pub(super) fn advance(&mut self, chain: &Chain, learnt: Learnt) {
         self.steps.row(chain.learns().then_some(self.learnt));
@@ -95,6 +103,7 @@ impl Sequence {
     /// Appends tokens, none of them negative. On an error nothing is changed.
     pub(super) fn accept(&mut self, chain: &Chain, tokens: &[i32]) -> Result<()> {
         let at = self.history.tokens().len();
+        self.steps.make_room(tokens.len(), chain.learns())?;
         self.history.extend(tokens)?;
         if let Some(logs) = chain.learns().then_some(self.steps.has_rows()) {
             for (j, &token) in tokens.iter().enumerate() {
@@ -110,6 +119,7 @@ impl Sequence {
 
     pub(super) fn set_prompt(&mut self, n: usize) -> Result<()> {
         let is_open = self.history.prompt() == Prompt::Open;
+        self.steps.make_room(0, false)?;
         self.history.set_prompt(n)?;
         if is_open {
             self.steps.resume(n, self.history.tokens().len());

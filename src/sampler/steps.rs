@@ -1,5 +1,7 @@
 //! What undoing an accepted token needs to know: how many rows it took, and what the chain had learnt before.
 
+use crate::error::Result;
+use crate::memory;
 use crate::stages::Learnt;
 
 /// From so many rows without an accepted token on, the rows in between cannot be undone one by one.
@@ -41,6 +43,16 @@ pub(super) fn learnt_of([level, weight]: [f64; 2]) -> Learnt {
 impl Steps {
     pub(super) fn clear(&mut self) {
         *self = Self::default();
+    }
+
+    /// Makes room for a row and `n` tokens after it, so that the next calls cannot fail. `learns` says whether the chain does.
+    pub(super) fn make_room(&mut self, n: usize, learns: bool) -> Result<()> {
+        memory::reserve(&mut self.runs, 3)?;
+        if learns {
+            memory::reserve(&mut self.learnt, n)?;
+            memory::reserve(&mut self.before_rows, 1)?;
+        }
+        Ok(())
     }
 
     /// A row is decoded. `learnt` is what a chain that learns has learnt before it.

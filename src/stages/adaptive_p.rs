@@ -65,7 +65,7 @@ impl Stage for AdaptiveP {
         let Learnt { level, weight, .. } = context.learnt;
         let target = (2.0 * self.target - level / weight).clamp(0.0, 1.0);
         let total = dist.total();
-        dist.remember(total);
+        dist.remember(total)?;
         dist.adaptive_p(AdaptivePCurve { target, inverse_width: 1.0 / WIDTH, peak: PEAK, sharpness: SHARPNESS }, total)
     }
 

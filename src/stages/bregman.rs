@@ -198,6 +198,7 @@ impl Bregman {
         loop {
             let n = dist.deepen(wanted).min(wanted);
             let beyond = dist.beyond(n);
+            problem.make_room(n)?;
             problem.set(dist.math(), dist.weights()[..n].iter().copied(), beyond);
             let (k, _) = self.decoder.solve(problem)?;
             if k < n || n < wanted || n >= most || k >= k_max {

@@ -273,7 +273,7 @@ impl<S: Selector> Stage for SelectStage<S> {
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
-        dist.make_room_for_mask();
+        dist.make_room_for_mask()?;
         match self.0.allowed(context.history) {
             Some(tokens) if !(self.0.yields() && dist.has_none_of(tokens)) => dist.keep_only(tokens),
             _ => Ok(()),

@@ -66,7 +66,6 @@ impl Stage for Typical {
         // -ln p_i - H is the mean log-weight less the token's own: the normaliser cancels.
         let level = dist.mean_log_weight();
         let weight = self.p * dist.total();
-        dist.keep_nearest(level, WindowEnd { weight, rule: self.rule, min_keep: self.min_keep });
-        Ok(())
+        dist.keep_nearest(level, WindowEnd { weight, rule: self.rule, min_keep: self.min_keep })
     }
 }

@@ -94,7 +94,7 @@ impl Stage for Xtc {
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
-        dist.make_room_to_demote();
+        dist.make_room_to_demote()?;
         let coin = || uniform_of(context.seed, context.position, Purpose::Coin, context.stage);
         if !self.is_averaged && self.probability < 1.0 && coin() >= self.probability {
             return Ok(());

@@ -7,9 +7,11 @@
 use super::kernels::BLOCK;
 use super::kernels::collect::CollectRange;
 use super::weighted::{Bracket, SearchTarget, WeightedLogits};
-use super::{COLLECT_SPARE, PrefixSum, RankedToken, Scratch, USUAL_HEAD, Vocabulary, make_room};
+use super::{COLLECT_SPARE, PrefixSum, RankedToken, Scratch, Vocabulary};
+use crate::error::Result;
 use crate::logits::Row;
 use crate::math::exp;
+use crate::memory::make_room;
 
 /// The search narrows to this many tokens before it sorts them.
 const FEW: usize = 128;
@@ -38,11 +40,11 @@ pub(super) struct Bulk {
 
 impl Bulk {
     /// Reserves room for all tokens of the row.
-    pub(super) fn reserve(&mut self, row: &Row<'_>) {
-        self.tokens.reserve(row.blocks() * BLOCK);
-        make_room(&mut self.blocks, row.blocks());
-        make_room(&mut self.starts, row.blocks());
-        make_room(&mut self.near, USUAL_HEAD.min(row.vocab()) + COLLECT_SPARE);
+    pub(super) fn reserve(&mut self, row: &Row<'_>) -> Result<()> {
+        self.tokens.reserve(row.blocks() * BLOCK)?;
+        make_room(&mut self.blocks, row.blocks())?;
+        make_room(&mut self.starts, row.blocks())?;
+        make_room(&mut self.near, row.vocab() + COLLECT_SPARE)
     }
 }
 

@@ -54,6 +54,7 @@ pub(crate) use weighted::SearchTarget;
 use crate::error::{Error, Result};
 use crate::logits::{Candidate, Row};
 use crate::math::ListMath;
+use crate::memory;
 use bulk::Bulk;
 use kernels::lanes::{LANES, Vector};
 use kernels::maxima::{Extent, Maxima};
@@ -92,15 +93,16 @@ impl Scratch {
         }
     }
 
-    /// Reserves what any question about such a row usually needs, so that later calls do not allocate.
-    fn reserve(&mut self, row: &Row<'_>) {
-        self.maxima.resize(row.blocks(), [0.0; LANES]);
+    /// Reserves what any question about such a row may need, so that later calls do not allocate. Memory that is never
+    /// used is no more than addresses.
+    fn reserve(&mut self, row: &Row<'_>) -> Result<()> {
+        memory::resize(&mut self.maxima, row.blocks(), [0.0; LANES])?;
         self.columns.clear();
-        self.columns.resize(row.blocks().div_ceil(LANES), [f32::NEG_INFINITY; LANES]);
-        make_room(&mut self.blocks, row.blocks());
-        self.sums.reserve(row);
-        self.bulk.reserve(row);
-        self.sample.reserve(sample::VECTORS * LANES);
+        memory::resize(&mut self.columns, row.blocks().div_ceil(LANES), [f32::NEG_INFINITY; LANES])?;
+        memory::make_room(&mut self.blocks, row.blocks().max(sample::VECTORS) + 1)?;
+        self.sums.reserve(row)?;
+        self.bulk.reserve(row)?;
+        self.sample.reserve(sample::VECTORS * LANES)
     }
 }
 
@@ -144,7 +146,7 @@ impl<'r> Vocabulary<'r> {
 
     /// The first pass, with weights at this scale (1/T). An error for a NaN, +infinity, or a row without a finite logit.
     pub(crate) fn read(&mut self, pass: FirstPass, scale: f64) -> Result<()> {
-        self.scratch.reserve(&self.row);
+        self.scratch.reserve(&self.row)?;
         self.summed_at = None;
         // Kernels read blocks with an edit as copies without ids.
         self.in_order &= self.row.edited_candidates().all(|(first, block)| has_ids_from(block, first as i32));
@@ -220,11 +222,6 @@ impl<'r> Vocabulary<'r> {
             .unwrap_or((0, f32::NAN));
         Err(Error::InvalidLogits { index, value })
     }
-}
-
-/// Reserves room for `n` elements in all.
-pub(crate) fn make_room<T>(list: &mut Vec<T>, n: usize) {
-    list.reserve(n.saturating_sub(list.len()));
 }
 
 /// Whether the ids count up by one from `first`.

@@ -8,11 +8,11 @@ use crate::logits::{Candidate, Row, Values};
 use std::ops::Range;
 
 /// Room for the copy of a block.
-pub(crate) struct BlockBuffer(Box<[f32; BLOCK]>);
+pub(crate) struct BlockBuffer([f32; BLOCK]);
 
 impl BlockBuffer {
     pub(crate) fn new() -> Self {
-        Self(Box::new([0.0; BLOCK]))
+        Self([0.0; BLOCK])
     }
 }
 

@@ -30,7 +30,6 @@ impl Vocabulary<'_> {
         let Scratch { sample, .. } = &mut **scratch;
         let vectors = row.vocab().div_ceil(LANES);
         let step = vectors.div_ceil(VECTORS);
-        sample.reserve(VECTORS * LANES);
         sample.len = 0;
         for vector in (0..vectors).step_by(step) {
             let start = vector * LANES;

@@ -13,9 +13,10 @@ use super::kernels::run::Run;
 use super::kernels::sums::SumsExtra;
 use super::reads::{Pass, count_read};
 use super::row::BlockBuffer;
-use super::{Scratch, USUAL_HEAD, Vocabulary, make_room};
+use super::{Scratch, Vocabulary};
 use crate::error::Result;
 use crate::logits::Row;
+use crate::memory::make_room;
 use std::ops::Range;
 
 /// Blocks in a tile, the part of a row that is weighted with one exponent.
@@ -61,12 +62,12 @@ impl Scratch {
 
 impl Sums {
     /// Reserves what the usual row needs.
-    pub(super) fn reserve(&mut self, row: &Row<'_>) {
-        make_room(&mut self.lanes, row.blocks());
-        make_room(&mut self.tiles, row.blocks().div_ceil(TILE_BLOCKS));
-        make_room(&mut self.saved, row.blocks());
-        make_room(&mut self.excluded, USUAL_HEAD.min(row.vocab()));
-        make_room(&mut self.weights, BLOCK);
+    pub(super) fn reserve(&mut self, row: &Row<'_>) -> Result<()> {
+        make_room(&mut self.lanes, row.blocks())?;
+        make_room(&mut self.tiles, row.blocks().div_ceil(TILE_BLOCKS))?;
+        make_room(&mut self.saved, row.blocks())?;
+        make_room(&mut self.excluded, row.vocab())?;
+        make_room(&mut self.weights, BLOCK)
     }
 
     /// The factor from a tile's unit to the last tile's.

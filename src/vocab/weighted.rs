@@ -7,7 +7,9 @@ use super::kernels::lanes::LANES;
 use super::kernels::prefix::{CHUNK, PrefixSum};
 use super::kernels::ranked::RankedToken;
 use super::kernels::run::Run;
+use crate::error::{Error, Result};
 use crate::order::halfway;
+use std::alloc::{Layout, alloc_zeroed};
 
 /// The weight or number of tokens at which a search is expected to end. It guides the search and decides nothing.
 #[derive(Clone, Copy, PartialEq)]
@@ -38,13 +40,30 @@ pub(super) struct Bracket {
     pub(super) at_high: PrefixSum,
 }
 
+/// So many zeros, in pages that are taken when they are written.
+fn zeros(n: usize) -> Result<Vec<f32>> {
+    let layout = Layout::array::<f32>(n).map_err(|_| Error::OutOfMemory)?;
+    if layout.size() == 0 {
+        return Ok(Vec::new());
+    }
+    // SAFETY: the layout is not empty.
+    let memory = unsafe { alloc_zeroed(layout) };
+    if memory.is_null() {
+        return Err(Error::OutOfMemory);
+    }
+    // SAFETY: the global allocator's memory for `n` floats, all of them 0.
+    Ok(unsafe { Vec::from_raw_parts(memory.cast(), n, n) })
+}
+
 impl WeightedLogits {
     /// Reserves room for `n` tokens and one vector more. Zeroed pages that are never written take no memory.
-    pub(super) fn reserve(&mut self, n: usize) {
+    pub(super) fn reserve(&mut self, n: usize) -> Result<()> {
         let room = n.next_multiple_of(CHUNK) + LANES;
         if self.logits.len() < room {
-            (self.logits, self.weights) = (vec![0.0; room], vec![0.0; room]);
+            let (logits, weights) = (zeros(room)?, zeros(room)?);
+            (self.logits, self.weights) = (logits, weights);
         }
+        Ok(())
     }
 
     /// The logits in whole chunks.

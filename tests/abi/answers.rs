@@ -250,7 +250,7 @@ fn model_logprobs_of_an_invalid_row_are_nan() {
     let mut row = logits("model", 64, &mut Random(1));
     row[40] = f32::NAN;
     let mut sampler = Sampler::new("draw", 1).unwrap();
-    sampler.set_mask(Some(&[u32::MAX]));
+    sampler.set_mask(Some(&[u32::MAX])).unwrap();
     let Told { token, told, top, kept, .. } = ask(&mut sampler, &row, Source::Model, 3);
     assert!(token.token < 32 && told.logprob.is_nan() && told.rank == 0);
     assert!(top.iter().all(|(id, l)| *id == -1 && l.is_nan()) && kept[..32].iter().all(|id| (0..32).contains(id)));
@@ -266,7 +266,7 @@ fn sampler_mask_and_row_mask_are_intersected() {
     let row = logits("normal", 100, &mut Random(4));
     let law = |own: Option<&[u32]>, rows: Option<&[u32]>| {
         let mut sampler = Sampler::new("temperature(2)", 1).unwrap();
-        sampler.set_mask(own);
+        sampler.set_mask(own).unwrap();
         let mut r = Row::from_f32(&row).unwrap();
         if let Some(words) = rows {
             r = r.with_mask(words);

@@ -98,7 +98,7 @@ fn call(sampler: &mut Sampler, call: Call, seed: u64) -> Answer {
         }
         Call::Mask => {
             let words: Vec<u32> = (0..VOCAB.div_ceil(32)).map(|_| (random.next() | random.next()) as u32).collect();
-            sampler.set_mask((random.below(3) > 0).then_some(&words[..]));
+            sampler.set_mask((random.below(3) > 0).then_some(&words[..])).unwrap();
             vec![]
         }
         Call::Reseed => {
@@ -381,7 +381,7 @@ fn golden_line(chain: &str) -> String {
     let mut sampler = Sampler::new(chain, 0x0123_4567_89AB_CDEF).unwrap();
     sampler.accept(&[4, 5, 9, 4, 5]).unwrap();
     sampler.set_logit_bias(&[(2, 1.5), (7, f32::NEG_INFINITY)]).unwrap();
-    sampler.set_mask(Some(&[0xFFFF_FF7F, !0, 0x7FFF_FFFF, !0, !0, !0, !0, !0, !0, !0]));
+    sampler.set_mask(Some(&[0xFFFF_FF7F, !0, 0x7FFF_FFFF, !0, !0, !0, !0, !0, !0, !0])).unwrap();
     generate(&mut sampler, 0..6);
     let hex: String = sampler.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{chain}\t{hex}\t{}\n", golden_tokens(&mut sampler))

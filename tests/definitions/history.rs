@@ -38,7 +38,7 @@ proptest! {
         let mut words = vec![u32::MAX; row.len().div_ceil(32)];
         banned.iter().filter(|b| (**b as usize) < row.len()).for_each(|b| words[*b as usize / 32] &= !(1 << (b % 32)));
         let mut masked = Sampler::new(&rest, 1).unwrap();
-        masked.set_mask(Some(&words));
+        masked.set_mask(Some(&words)).unwrap();
         prop_assert_eq!(&distribution(&mut masked, &row), &plain);
         let mut all = candidates(&row, None);
         match (&plain, masked.apply(&mut all)) {
@@ -47,7 +47,7 @@ proptest! {
             }
             (plain, applied) => prop_assert!(plain.is_err() && applied.is_err()),
         }
-        masked.set_mask(None);
+        masked.set_mask(None).unwrap();
         prop_assert_eq!(distribution(&mut masked, &row), distribution(&mut Sampler::new(&rest, 1).unwrap(), &row));
     }
 

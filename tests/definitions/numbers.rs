@@ -267,7 +267,7 @@ fn apply_removes_what_xtc_drops() {
 fn reset_keeps_bias_and_mask() {
     let mut sampler = sampler("greedy");
     sampler.set_logit_bias(&[(0, f32::NEG_INFINITY)]).unwrap();
-    sampler.set_mask(Some(&[0b1101]));
+    sampler.set_mask(Some(&[0b1101])).unwrap();
     sampler.accept(&[1, 2]).unwrap();
     sampler.reset();
     assert_eq!(sampler.history(), [0i32; 0]);

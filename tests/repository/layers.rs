@@ -6,7 +6,7 @@ use std::path::Path;
 use syn::visit::{self, Visit};
 
 /// Folders and files of `src/`, the lowest first. One that is not listed fails.
-const LAYERS: [&str; 25] = [
+const LAYERS: [&str; 26] = [
     "error",
     "memory",
     "order",
@@ -15,6 +15,7 @@ const LAYERS: [&str; 25] = [
     "logits",
     "random",
     "decisions",
+    "process",
     "batch",
     "history",
     "bregman",
