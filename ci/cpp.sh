@@ -51,6 +51,8 @@ arguments=
 sanitized c 'cc -std=c11' tests/c/check.c tests/c/layout.c tests/c/state.c tests/c/rows.c
 sanitized cpp 'c++ -std=c++17' tests/cpp/main.cpp tests/cpp/ownership.cpp tests/cpp/results.cpp tests/cpp/decode.cpp \
     tests/cpp/batch.cpp tests/cpp/answers.cpp tests/cpp/catalogue.cpp
+sanitized c_decisions 'cc -std=c11' tests/c/decisions.c
+sanitized cpp_decisions 'c++ -std=c++17' tests/cpp/decisions.cpp
 link="-L$llama/lib -lllama -lggml -lggml-base -Wl,-rpath-link,$llama/lib"
 # $link is a list of words.
 sanitized llama_include "cc -std=c11 -isystem $llama/include" tests/c/llama_include.c tests/c/llama_include_other.c \

@@ -692,7 +692,7 @@ typedef struct bregman_draft {
 } bregman_draft;
 
 /**
- * Every function of this library, under its name without the prefix `bregman_`. Described at the functions themselves.
+ * Every function of this header, under its name without the prefix `bregman_`. Described at the functions themselves.
  * Static.
  *
  * The table grows at its end. Field `f` is in the library's table if `offsetof(bregman_api, f) < api->struct_size`: a
@@ -966,9 +966,9 @@ uint32_t bregman_top_logprobs(struct bregman_sampler *sampler,
 uint32_t bregman_model_answers(const struct bregman_batch *batch, const struct bregman_answers *answers);
 
 /**
- * The table of all functions for version `abi` of the binary interface (the host's BREGMAN_ABI_VERSION): the only
- * symbol that a host has to look up if it loads the library at run time. The same static table at every call; NULL if
- * this library does not have that version. Thread-safe.
+ * The table of all functions of this header for version `abi` of the binary interface (the host's
+ * BREGMAN_ABI_VERSION): the only symbol that a host has to look up if it loads the library at run time. The same static
+ * table at every call; NULL if this library does not have that version. Thread-safe.
  */
 const struct bregman_api *bregman_get_api(uint32_t abi);
 

@@ -7,7 +7,7 @@
 use super::*;
 use std::ffi::{c_char, c_void};
 
-/// Every function of this library, under its name without the prefix `bregman_`. Described at the functions themselves.
+/// Every function of this header, under its name without the prefix `bregman_`. Described at the functions themselves.
 /// Static.
 ///
 /// The table grows at its end. Field `f` is in the library's table if `offsetof(bregman_api, f) < api->struct_size`: a
@@ -251,9 +251,9 @@ static TABLE: bregman_api = bregman_api {
 /// The type of bregman_get_api: what a host casts the result of `dlsym` to.
 pub type bregman_get_api_fn = unsafe extern "C" fn(abi: u32) -> *const bregman_api;
 
-/// The table of all functions for version `abi` of the binary interface (the host's BREGMAN_ABI_VERSION): the only
-/// symbol that a host has to look up if it loads the library at run time. The same static table at every call; NULL if
-/// this library does not have that version. Thread-safe.
+/// The table of all functions of this header for version `abi` of the binary interface (the host's
+/// BREGMAN_ABI_VERSION): the only symbol that a host has to look up if it loads the library at run time. The same static
+/// table at every call; NULL if this library does not have that version. Thread-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn bregman_get_api(abi: u32) -> *const bregman_api {
     guard(std::ptr::null(), || if abi == BREGMAN_ABI_VERSION { &raw const TABLE } else { std::ptr::null() })

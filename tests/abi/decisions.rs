@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char};
 use std::fmt::Write;
 use std::mem::{align_of, offset_of};
+use std::path::Path;
 use std::process::Command;
 use std::ptr::{null, null_mut};
 
@@ -373,15 +374,21 @@ fn decisions_table_has_its_size() {
     assert_eq!((table.struct_size as usize, table.abi), (size_of::<bregman_decisions>(), BREGMAN_ABI_VERSION));
 }
 
-/// Builds a C or C++ program from the tree with the library, and runs it; under valgrind as well.
-fn program(source: &str, standard: &str) -> String {
+/// Builds a C or C++ program from the tree with the library; `more` are arguments of the compiler.
+fn build(source: &str, standard: &str, more: &[&str]) -> Command {
     let dir = scratch(&format!("decisions-{}", source.replace(['/', '.'], "-")));
     let program = dir.join("program");
     let mut build = compiler(standard);
     build.args(["-Wconversion", "-Wshadow", "-o"]).arg(&program).arg(root().join(source));
-    run(build.arg(library_dir().join("libbregman.so")).arg("-lm"));
-    let mut command = Command::new(&program);
+    run(build.arg(library_dir().join("libbregman.so")).args(more).arg("-lm"));
+    let mut command = Command::new(program);
     command.env("LD_LIBRARY_PATH", soname_dir(&dir));
+    command
+}
+
+/// What a program says; under valgrind as well.
+fn program(source: &str, standard: &str) -> String {
+    let mut command = build(source, standard, &[]);
     let said = run(&mut command);
     if has("valgrind") {
         assert_eq!(run(&mut under_valgrind(&command)), said);
@@ -431,4 +438,35 @@ fn recipes_are_the_programs_and_run() {
     ] {
         assert!(said.contains(line), "{line}: {said}");
     }
+}
+
+/// The prebuilt llama.cpp is for x86-64 Linux; elsewhere there is nothing to run.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn best_of_8_on_a_real_model_reports_judges_and_abstains() {
+    let llama = crate::toolchain::fetched("llama.sh", "llama");
+    let (include, lib) = (llama.join("include"), llama.join("lib"));
+    let [include, libraries] = [&include, &lib].map(|path| path.to_str().expect("UTF-8"));
+    let more = ["-isystem", include, "-L", libraries, "-lllama", "-lggml", "-lggml-base"];
+    let built = build("examples/decisions/best_of_8.c", "c11", &more);
+    let ours = built.get_envs().find_map(|(_, value)| value).expect("a path");
+    let path = std::env::join_paths([Path::new(ours), &lib]).expect("paths without colons");
+    let mut command = Command::new(built.get_program());
+    command.arg(&lib).arg(root().join("models/kjv-1.4m/kjv-1.4m-q8_0.gguf")).env("LD_LIBRARY_PATH", path);
+    let said = run(&mut command);
+    let number = |before: &str| -> f64 {
+        let rest = said.split_once(before).unwrap_or_else(|| panic!("no `{before}`: {said}")).1;
+        let end = rest.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest[..end].trim_end_matches('.').parse().unwrap_or_else(|_| panic!("no number after `{before}`: {said}"))
+    };
+    // Of texts of 30 tokens the estimate is the bound.
+    let (estimate, bound) = (number("divergence from the model: "), number("at most "));
+    assert!(estimate <= bound && bound - estimate < 1e-3 && (bound - 1.2044).abs() < 1e-4, "{said}");
+    let best = number("the best of 8 is ") as usize;
+    let rewards: Vec<f64> = (1..=8).map(|i| number(&format!("{i}. reward "))).collect();
+    assert!(rewards.iter().all(|&r| r <= rewards[best - 1]), "{said}");
+    assert!(number("judged ") > 8.0, "{said}");
+    assert!(said.contains("with an error probability of 0.1"), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("after the prompt") && line.ends_with(": answer")), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("a row of noise") && line.ends_with(": abstain")), "{said}");
 }

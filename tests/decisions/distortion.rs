@@ -17,12 +17,12 @@ fn both_distortions_of_a_truncated_sequence_are_equal() {
         [("top_k(5) | draw", true), ("top_p(0.9) | draw", true), ("bregman(alpha=1.5, floor=0.02) | draw", false)]
     {
         let (mut sampler, mut random) = (Sampler::new(chain, 9).unwrap(), Random(6));
-        let want = Want { kept_mass: true, model_logprob: true, ..Want::default() };
+        let want = Want { ln_kept_mass: true, model_logprob: true, ..Want::default() };
         let (mut log_kept, mut decoded, mut model) = (vec![], vec![], vec![]);
         for _ in 0..50 {
             let logits: Vec<f32> = (0..300).map(|_| 2.0 * random.bell() as f32).collect();
             let token = sampler.decode(Row::from_f32(&logits).unwrap(), want).unwrap();
-            log_kept.push(token.kept_mass.ln());
+            log_kept.push(token.ln_kept_mass);
             decoded.push(token.p.ln());
             model.push(token.model_logprob);
         }

@@ -235,3 +235,17 @@ def test_recipes_print_the_published_values() -> None:
         "SVDD: 0.080176 0.883798 0.036026\n"
         "Mixtral: 1 0.481024, 4 0.291756, 7 0.227220\n"
     )
+
+
+def test_best_of_8_on_a_real_model_reports_judges_and_abstains() -> None:
+    lines = run("best_of_8.py").splitlines()
+    rewards = [float(line.split("reward ")[1].split(",")[0]) for line in lines[:8]]
+    best = int(np.argmax(rewards)) + 1
+    assert lines[8] == f"the best of 8 is {best}"
+    # Of texts of 30 tokens the estimate is the bound.
+    assert lines[9].startswith("divergence from the model: 1.2044 nats estimated, at most 1.2044")
+    assert lines[10].endswith(f"best is text {best}, with an error probability of 0.1")
+    assert lines[11].startswith("at the beginning of a text")
+    assert lines[11].endswith(": answer")
+    assert lines[12].startswith("a row of noise")
+    assert lines[12].endswith(": abstain")
