@@ -277,6 +277,32 @@ impl Solver for Custom {
         Ok(verdict)
     }
 
+    fn prices(&self, problem: &mut Problem, out: &mut [f64]) -> Result<()> {
+        let p = &problem.p[..out.len()];
+        self.call.generator.phi(p, out);
+        for ((price, p), f) in out.iter_mut().zip(p).zip(&problem.power) {
+            let cost = match self.mode {
+                Mode::Primal => self.phi_0 - *price + p * f,
+                Mode::Dual => *price - self.phi_0 - p * self.f_0,
+            };
+            // At least 0, but for rounding.
+            *price = if cost < 0.0 { 0.0 } else { cost };
+        }
+        self.call.finite(out, "phi")
+    }
+
+    fn moved(&self, problem: &mut Problem, x: Optimum<'_>) -> Result<f64> {
+        let Problem { p, power, spare: [one, two, three, _], .. } = problem;
+        self.divergence(p, x.x, power, [one, two, three])
+    }
+
+    fn renormalised(&self, problem: &mut Problem, k: usize, _: f64) -> Result<f64> {
+        let Problem { p, power, head, spare: [one, two, three, x], .. } = problem;
+        x.clear();
+        x.extend(p[..k].iter().map(|p| p / head[k]));
+        self.divergence(p, x, power, [one, two, three])
+    }
+
     fn gain(&self, problem: &mut Problem, k: usize, x: Optimum<'_>, y: Optimum<'_>) -> Result<f64> {
         let (x, y) = (x.x, y.x);
         let mut gain = 0.0;
@@ -296,6 +322,27 @@ impl Solver for Custom {
                 Mode::Primal => self.distance_from_zero(y)?,
                 Mode::Dual => self.call.f_prime(y)? * (y - p) * y - self.h(p, y)?,
             })
+    }
+}
+
+impl Custom {
+    /// Σ d(x_i, p_i), or Σ d(p_i, x_i); `lists` is memory.
+    fn divergence(&self, p: &[f64], x: &[f64], f_p: &[f64], lists: [&mut Vec<f64>; 3]) -> Result<f64> {
+        let k = x.len();
+        let [phi_x, phi_p, f_x] = lists;
+        for list in [&mut *phi_x, &mut *phi_p, &mut *f_x] {
+            list.clear();
+            list.resize(k, 0.0);
+        }
+        self.call.generator.phi(x, phi_x);
+        self.call.generator.phi(&p[..k], phi_p);
+        self.call.generator.f(x, f_x);
+        let each = |i: usize| match self.mode {
+            Mode::Primal => phi_x[i] - phi_p[i] - f_p[i] * (x[i] - p[i]),
+            Mode::Dual => phi_p[i] - phi_x[i] - f_x[i] * (p[i] - x[i]),
+        };
+        let sum: f64 = (0..k).map(|i| each(i).max(0.0)).sum();
+        if sum.is_finite() { Ok(sum) } else { Err(self.call.diverged("phi or f")) }
     }
 }
 

@@ -306,4 +306,33 @@ impl Solver for Dual {
         let last = y.x[k];
         Ok(moved + pow(last, b) * (b / alpha * last - (b - 1.0) / b * problem.p[k]))
     }
+
+    fn prices(&self, problem: &mut Problem, out: &mut [f64]) -> Result<()> {
+        let Alpha { alpha, b } = self.family;
+        out.copy_from_slice(&problem.p[..out.len()]);
+        problem.math.pow(out, alpha);
+        out.iter_mut().for_each(|price| *price /= alpha * b);
+        Ok(())
+    }
+
+    fn moved(&self, problem: &mut Problem, x: Optimum<'_>) -> Result<f64> {
+        let b = self.family.b;
+        let each = |(&x_i, &p): (&f64, &f64)| {
+            // x - p = ν x^(1-b). From ν where p is near x: see `Optimum`.
+            let fall = x.nu * exp(-b * ln(x_i));
+            if fall < 0.3 {
+                self.family.divergence_of_ratio(x_i, -fall, log1p(-fall))
+            } else {
+                self.family.divergence(p, x_i)
+            }
+        };
+        Ok(x.x.iter().zip(&problem.p).map(each).sum())
+    }
+
+    fn renormalised(&self, problem: &mut Problem, k: usize, prices: f64) -> Result<f64> {
+        // d(p, c p) = p^α d(1, c), and 1 is less than c = 1/S by R of it.
+        let Alpha { alpha, b } = self.family;
+        let (head, less) = (problem.head[k], problem.rest[k].max(0.0));
+        Ok(alpha * b * prices * self.family.divergence_of_ratio(1.0 / head, -less, ln(head)))
+    }
 }

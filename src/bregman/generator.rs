@@ -85,6 +85,16 @@ impl Alpha {
         scale * ((1.0 + r) * power - r) / alpha
     }
 
+    /// d(x, y) for x and y of any sizes: where x is far above a tiny y, from their powers.
+    pub(crate) fn distance(self, x: f64, y: f64) -> f64 {
+        let Self { alpha, b } = self;
+        if b == 0.0 || x <= 1e6 * y {
+            return self.divergence(x, y);
+        }
+        let power = |x: f64, exponent: f64| exp(exponent * ln(x));
+        (power(x, alpha) + b * power(y, alpha) - alpha * x * power(y, b)) / (alpha * b)
+    }
+
     /// d(p, 0), finite for α > 1 only.
     pub fn divergence_to_zero(self, p: f64) -> f64 {
         let Self { alpha, b } = self;

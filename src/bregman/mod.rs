@@ -23,6 +23,7 @@
 //! | `problem.rs` | the candidates with their prefix and suffix sums |
 //! | `solver.rs` | the interface between the search and a decoder |
 //! | `a_test.rs` | whether a token is kept, from sums alone |
+//! | `mass.rs` | k by a budget of divergence, given as top-p's mass |
 //! | `support.rs` | k*: bounds, scan, bisection |
 //! | `primal.rs`, `dual.rs`, `custom.rs` | p̂ and gains for each kind of decoder |
 //! | `root.rs` | safeguarded Newton, false position, bisection |
@@ -31,6 +32,7 @@ mod a_test;
 mod custom;
 mod dual;
 mod generator;
+mod mass;
 mod objective;
 mod primal;
 mod problem;
@@ -40,6 +42,7 @@ mod support;
 
 pub(crate) use generator::Generators;
 pub use generator::{Alpha, Generator};
+pub(crate) use mass::{EQUAL_MASS, is_below};
 pub use objective::{Divergence, objective};
 pub(crate) use problem::{F32_SLACK, Problem, size_bound};
 
@@ -70,6 +73,11 @@ pub enum Size {
     Floor(f64),
     /// Exactly this many tokens, at least 1 (fewer if fewer are eligible).
     Fixed(usize),
+    /// A budget in the words of top-p, in (0, 1]: the fewest tokens whose optimum is no farther from p, in the decoder's
+    /// own divergence, than top-p's tokens of this mass renormalised. At α = 1 that is top-p.
+    Mass(f64),
+    /// The tokens that top-p keeps for this mass, in (0, 1].
+    TopP(f64),
 }
 
 /// The convex function behind the divergence.
@@ -144,7 +152,7 @@ impl Decoder {
         }
         let mut problem = Problem::default();
         problem.set(&ListMath::PORTABLE, p.iter().copied(), 0.0);
-        let (_, nu) = self.solve(&mut problem)?;
+        let (_, nu) = self.solve(&mut problem, None)?;
         Ok(Decoded { p_hat: problem.x, nu })
     }
 
@@ -153,13 +161,21 @@ impl Decoder {
         self.solver.lambda()
     }
 
-    /// Finds k* among the candidates; returns k* and ν. [`Self::solution`] is p̂.
-    pub(crate) fn solve(&self, problem: &mut Problem) -> Result<(usize, f64)> {
+    /// Finds k* among the candidates; returns k* and ν. [`Self::solution`] is p̂. `nucleus` is the number of tokens that
+    /// top-p keeps, if that is known.
+    pub(crate) fn solve(&self, problem: &mut Problem, nucleus: Option<usize>) -> Result<(usize, f64)> {
         let n = problem.len();
         self.solver.prepare(problem)?;
         let (k, nu) = match self.size {
             Size::Fixed(k) => (k, None),
             Size::Lambda(0.0) => (n, None),
+            // As the stage top_p, which 1 switches off.
+            Size::TopP(p) | Size::Mass(p) if p >= 1.0 => (n, None),
+            Size::TopP(p) => (nucleus.unwrap_or_else(|| mass::nucleus(problem, p)), None),
+            Size::Mass(p) => {
+                let nucleus = nucleus.unwrap_or_else(|| mass::nucleus(problem, p));
+                (mass::best_size(&*self.solver, problem, nucleus)?, None)
+            }
             _ => support::best_size(&*self.solver, problem)?,
         };
         let clamped = k.clamp(self.limits.k_min, self.limits.k_max).min(n);
@@ -179,7 +195,7 @@ impl Decoder {
 
     /// For α = 1 with λ > 0: token k + 1 is kept iff its weight exceeds this multiple of the sum of the first k weights.
     pub(crate) fn ratio(&self) -> Option<f64> {
-        self.solver.ratio().filter(|_| self.fixed_size().is_none())
+        self.solver.ratio().filter(|_| self.fixed_size().is_none() && self.mass().is_none())
     }
 
     /// Whether p̂ is p renormalised on the support (α = 1).
@@ -192,9 +208,15 @@ impl Decoder {
         match self.size {
             Size::Fixed(k) => Some(k),
             Size::Lambda(0.0) => Some(self.limits.k_max),
+            Size::Mass(p) | Size::TopP(p) if p >= 1.0 => Some(self.limits.k_max),
             _ => None,
         }
         .map(|k| k.clamp(self.limits.k_min, self.limits.k_max))
+    }
+
+    /// The mass of top-p's tokens, if it bounds the size.
+    pub(crate) fn mass(&self) -> Option<f64> {
+        if let Size::Mass(p) | Size::TopP(p) = self.size { Some(p) } else { None }
     }
 
     /// The limits on the size of the support.
@@ -226,6 +248,8 @@ fn check_size(size: Size, limits: Limits) -> Result<()> {
             return refuse(format!("lambda must be finite and >= 0, got {l}"));
         }
         Size::Floor(t) if !(t > 0.0 && t <= 1.0) => return refuse(format!("floor must be in (0, 1], got {t}")),
+        Size::Mass(p) if !(p > 0.0 && p <= 1.0) => return refuse(format!("mass must be in (0, 1], got {p}")),
+        Size::TopP(p) if !(p > 0.0 && p <= 1.0) => return refuse(format!("top_p must be in (0, 1], got {p}")),
         Size::Fixed(0) => return refuse("k must be at least 1".into()),
         _ => {}
     }
@@ -245,7 +269,8 @@ fn check_alpha(alpha: f64, mode: Mode, size: Size) -> Result<()> {
             "phi(0) is infinite for alpha <= 0, so no token could ever be dropped; the primal takes 0.05 to 64, or inf",
         ),
         Mode::Primal if alpha == f64::INFINITY => match size {
-            Size::Lambda(_) => refuse("the limit (water-filling) has no lambda; give floor or k"),
+            Size::Lambda(_) => refuse("the limit (water-filling) has no lambda; give floor, k or top_p"),
+            Size::Mass(_) => refuse("the limit (water-filling) has no divergence; give floor, k or top_p"),
             _ => Ok(()),
         },
         Mode::Primal if !(0.05..=64.0).contains(&alpha) => untested(

@@ -50,6 +50,11 @@ impl Primal {
         self.family.f_step(1.0, if rest < 0.5 { log1p(-rest) } else { ln(head) }).abs()
     }
 
+    /// The factor of [`Solver::prices`]: for a large α the powers of small probabilities would underflow.
+    fn scale(&self, problem: &Problem) -> f64 {
+        if self.family.alpha > 2.0 { 1.0 / problem.p[0] } else { 1.0 }
+    }
+
     /// The difference between p_i^b and the problem's powers.
     fn base(&self, problem: &Problem) -> f64 {
         if self.family.b <= -NEAR_ONE { exp(self.family.b * problem.log_p[0]) } else { 0.0 }
@@ -335,6 +340,48 @@ impl Solver for Primal {
             }
         });
         Ok(last + moved)
+    }
+
+    fn prices(&self, problem: &mut Problem, out: &mut [f64]) -> Result<()> {
+        let alpha = self.family.alpha;
+        // d(c x, c p) = c^α d(x, p).
+        let scale = self.scale(problem);
+        out.iter_mut().zip(&problem.p).for_each(|(out, p)| *out = p * scale);
+        problem.math.pow(out, alpha);
+        out.iter_mut().for_each(|price| *price /= alpha);
+        Ok(())
+    }
+
+    fn moved(&self, problem: &mut Problem, x: Optimum<'_>) -> Result<f64> {
+        let Alpha { alpha, b } = self.family;
+        let (k, n) = (x.x.len(), x.x.len() as f64);
+        // Of the closed forms of docs/mathematics.md, 3.
+        if alpha == 2.0 {
+            let rest = problem.rest[k].max(0.0);
+            return Ok(rest * rest / (2.0 * n));
+        } else if alpha == 1.5 {
+            let (roots, c) = (problem.power[..k].iter().sum::<f64>(), 0.5 * x.nu);
+            return Ok(c * c * (2.0 * roots + 4.0 / 3.0 * n * c));
+        }
+        // x_i^b = p_i^b + b ν. From ν where x is near p: see `Optimum`.
+        let (scale, b_nu) = (self.scale(problem), b * x.nu);
+        let has_digits = b_nu.abs() >= 1e-290;
+        let each = |((&x, &p), &log_p): ((&f64, &f64), &f64)| {
+            let rise = b_nu * exp(-b * log_p);
+            if has_digits && rise.abs() < 0.3 * b.abs().min(1.0) {
+                let log_ratio = log1p(rise) / b;
+                self.family.divergence_of_ratio(p * scale, expm1(log_ratio), log_ratio)
+            } else {
+                self.family.distance(x * scale, p * scale)
+            }
+        };
+        Ok(x.x.iter().zip(&problem.p).zip(&problem.log_p).map(each).sum())
+    }
+
+    fn renormalised(&self, problem: &mut Problem, k: usize, prices: f64) -> Result<f64> {
+        // d(c p, p) = p^α d(c, 1), and c is 1/S.
+        let more = problem.rest[k].max(0.0) / problem.head[k];
+        Ok(self.family.alpha * prices * self.family.divergence_of_ratio(1.0, more, log1p(more)))
     }
 
     fn scan(&self, problem: &Problem) -> Option<usize> {

@@ -23,6 +23,8 @@ pub(crate) struct Problem {
     /// Two optima, for k and for k + 1 tokens.
     pub(super) x: Vec<f64>,
     pub(super) y: Vec<f64>,
+    /// What dropping tokens costs: `mass.rs`.
+    pub(super) dropped: Vec<f64>,
     /// Scratch lists.
     pub(super) spare: [Vec<f64>; 4],
 }
@@ -30,8 +32,8 @@ pub(crate) struct Problem {
 impl Problem {
     /// Makes room for `n` candidates in all lists.
     pub(crate) fn make_room(&mut self, n: usize) -> Result<()> {
-        let Self { math: _, p, rest, head, log_p, power, x, y, spare } = self;
-        let mut lists = [p, rest, head, log_p, power, x, y].into_iter().chain(spare);
+        let Self { math: _, p, rest, head, log_p, power, x, y, dropped, spare } = self;
+        let mut lists = [p, rest, head, log_p, power, x, y, dropped].into_iter().chain(spare);
         // One more than candidates: sums before and after each.
         lists.try_for_each(|list| memory::make_room(list, n + 1))
     }

@@ -54,6 +54,17 @@ pub(super) trait Solver: Send + Sync {
     /// The gain of token k + 1, G(k) - G(k + 1), from the optima for k and k + 1.
     fn gain(&self, problem: &mut Problem, k: usize, x: Optimum<'_>, y: Optimum<'_>) -> Result<f64>;
 
+    /// Writes what dropping each of the first `out.len()` tokens costs: d(0, p_i), or d(p_i, 0) for the dual. This and the
+    /// next two may have a common factor, so that no power underflows.
+    fn prices(&self, problem: &mut Problem, out: &mut [f64]) -> Result<()>;
+
+    /// The divergence of the first tokens' optimum from their probabilities: Σ d(x_i, p_i), or Σ d(p_i, x_i).
+    fn moved(&self, problem: &mut Problem, x: Optimum<'_>) -> Result<f64>;
+
+    /// The same for the first k tokens renormalised, p_i / S_k; `prices` is the sum of what [`Solver::prices`] wrote for
+    /// them.
+    fn renormalised(&self, problem: &mut Problem, k: usize, prices: f64) -> Result<f64>;
+
     /// k* by a scan, if gains have a closed form and a scan is cheaper than a search.
     fn scan(&self, problem: &Problem) -> Option<usize> {
         let _ = problem;

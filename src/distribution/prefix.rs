@@ -7,10 +7,24 @@ impl Distribution<'_> {
     /// Keeps the most likely tokens as long as `keeps(before, with, target)` says so of each, from the weight before it
     /// and with it: about until they have the target, which is `share` of the whole; at least as many as `least` says.
     pub(crate) fn keep_while(&mut self, share: f64, least: Least, keeps: impl Fn(f64, f64, f64) -> bool) {
+        let foresees = self.can_be_bulk();
+        if let Some(k) = self.prefix(share, least, keeps, foresees) {
+            self.truncate(k);
+        }
+    }
+
+    /// The number of tokens that [`Distribution::keep_while`] keeps; none are dropped. None if it `foresees` that they are
+    /// many and keeps them as a bulk.
+    pub(crate) fn prefix(
+        &mut self,
+        share: f64,
+        least: Least,
+        keeps: impl Fn(f64, f64, f64) -> bool,
+        mut foresees: bool,
+    ) -> Option<usize> {
         let total = self.total();
         let target = share * total;
         let keeps = |before: f64, with: f64| keeps(before, with, target);
-        let mut foresees = self.can_be_bulk();
         let (mut k, mut sum) = (0, 0.0);
         'deepen: loop {
             for weight in &self.weights()[k..] {
@@ -31,7 +45,7 @@ impl Distribution<'_> {
                 if let Some(foreseen) = self.head.vocab_mut().estimate_prefix(share.clamp(0.0, 1.0), bounds, scale) {
                     wanted += foreseen.tokens + foreseen.tokens / 4;
                     if wanted > 2 * MANY && self.keep_bulk_while(target, foreseen.floor, least, keeps) {
-                        return;
+                        return None;
                     }
                 }
             }
@@ -43,6 +57,6 @@ impl Distribution<'_> {
             let last = self.entries()[k - 1].x;
             k = self.deepen_to(last);
         }
-        self.truncate(k);
+        Some(k)
     }
 }

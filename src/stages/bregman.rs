@@ -1,8 +1,8 @@
 //! The Bregman decoder as a stage: finds the candidates in the distribution, lets the decoder choose, writes p̂ back.
 
 use super::{Built, Context, OFF, Stage, StageInfo, on};
-use crate::bregman::{Decoder, F32_SLACK, Family, Generators, Limits, Mode, Problem, Size, size_bound};
-use crate::distribution::{Distribution, Ties};
+use crate::bregman::{Decoder, F32_SLACK, Family, Generators, Limits, Mode, Problem, Size, is_below, size_bound};
+use crate::distribution::{Distribution, Least, Ties};
 use crate::error::{Error, Result};
 use crate::math::ln;
 use crate::parameters::{Arguments, Kind, ParameterInfo, nearest, quoted};
@@ -44,6 +44,23 @@ pub(super) const INFO: StageInfo = StageInfo {
             aliases: &[],
             summary: "keep exactly this many tokens",
             kind: Kind::Count { min: 1 },
+            default: "",
+            required: false,
+        },
+        ParameterInfo {
+            name: "mass",
+            aliases: &[],
+            summary: "the same penalty said as top-p's mass: the fewest tokens whose optimum is no farther from the model, in \
+                      this divergence, than top-p's tokens renormalised; 1 keeps all",
+            kind: Kind::Number { min: 0.0, max: 1.0, open: true },
+            default: "",
+            required: false,
+        },
+        ParameterInfo {
+            name: "top_p",
+            aliases: &[],
+            summary: "the tokens that top-p keeps for this mass; 1 keeps all",
+            kind: Kind::Number { min: 0.0, max: 1.0, open: true },
             default: "",
             required: false,
         },
@@ -99,7 +116,7 @@ pub(super) const K_MAX: ParameterInfo = ParameterInfo {
 };
 
 /// Exactly one of these decides the size of the support.
-pub(super) const SIZES: [&str; 3] = ["lambda", "floor", "k"];
+const SIZES: [&str; 5] = ["lambda", "floor", "k", "mass", "top_p"];
 
 fn build(arguments: &Arguments, generators: Generators<'_>) -> Built {
     let mode = if arguments.is("mode", "dual") { Mode::Dual } else { Mode::Primal };
@@ -119,14 +136,16 @@ fn build(arguments: &Arguments, generators: Generators<'_>) -> Built {
             }
         },
     };
-    stage(family, mode, arguments)
+    stage(family, mode, arguments, &SIZES)
 }
 
 /// The decoder of a family, of the size that the arguments say.
-pub(super) fn stage(family: Family, mode: Mode, arguments: &Arguments) -> Built {
-    let size = match arguments.exactly_one(&SIZES)? {
+pub(super) fn stage(family: Family, mode: Mode, arguments: &Arguments, sizes: &[&'static str]) -> Built {
+    let size = match arguments.exactly_one(sizes)? {
         "lambda" => Size::Lambda(arguments.number("lambda")),
         "floor" => Size::Floor(arguments.number("floor")),
+        "mass" => Size::Mass(arguments.number("mass")),
+        "top_p" => Size::TopP(arguments.number("top_p")),
         _ => Size::Fixed(arguments.count("k")),
     };
     let limits =
@@ -188,6 +207,30 @@ impl Bregman {
         (limited(most), limited(usual))
     }
 
+    /// α = 1: top-p's tokens with their ratios.
+    fn keep_nucleus(&self, dist: &mut Distribution<'_>, mass: f64) {
+        let Limits { k_min, k_max } = self.decoder.limits();
+        dist.keep_while(mass, Least { tokens: k_min, ties: Ties::Exact }, |before, _, target| is_below(before, target));
+        if dist.support() > k_max {
+            dist.keep_largest(k_max, Ties::Exact);
+        }
+    }
+
+    /// A budget of mass: only top-p's tokens are candidates.
+    fn solve_nucleus(&self, dist: &mut Distribution<'_>, problem: &mut Problem, mass: f64) -> Result<()> {
+        let one = Least { tokens: 1, ties: Ties::Exact };
+        let prefix = dist.prefix(mass, one, |before, _, target| is_below(before, target), false);
+        let nucleus = prefix.unwrap_or(1);
+        let most = nucleus.max(self.decoder.limits().k_min);
+        let n = dist.deepen(most).min(most);
+        let beyond = dist.beyond(n);
+        problem.make_room(n)?;
+        problem.set(dist.math(), dist.weights()[..n].iter().copied(), beyond);
+        self.decoder.solve(problem, Some(nucleus))?;
+        dist.renormalise(Decoder::solution(problem));
+        Ok(())
+    }
+
     fn solve(&self, dist: &mut Distribution<'_>, problem: &mut Problem) -> Result<()> {
         let k_max = self.decoder.limits().k_max;
         let (most, usual) = match self.decoder.fixed_size() {
@@ -200,7 +243,7 @@ impl Bregman {
             let beyond = dist.beyond(n);
             problem.make_room(n)?;
             problem.set(dist.math(), dist.weights()[..n].iter().copied(), beyond);
-            let (k, _) = self.decoder.solve(problem)?;
+            let (k, _) = self.decoder.solve(problem, None)?;
             if k < n || n < wanted || n >= most || k >= k_max {
                 dist.renormalise(Decoder::solution(problem));
                 return Ok(());
@@ -218,9 +261,11 @@ impl Stage for Bregman {
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
-        match (self.decoder.fixed_size(), self.decoder.ratio()) {
-            (Some(k), _) if self.decoder.keeps_ratios() => dist.keep_largest(k, Ties::Exact),
-            (_, Some(ratio)) => self.keep_by_ratio(dist, ratio),
+        match (self.decoder.fixed_size(), self.decoder.ratio(), self.decoder.mass()) {
+            (Some(k), ..) if self.decoder.keeps_ratios() => dist.keep_largest(k, Ties::Exact),
+            (_, Some(ratio), _) => self.keep_by_ratio(dist, ratio),
+            (None, _, Some(mass)) if self.decoder.keeps_ratios() => self.keep_nucleus(dist, mass),
+            (None, _, Some(mass)) => self.solve_nucleus(dist, context.problem, mass)?,
             _ => self.solve(dist, context.problem)?,
         }
         Ok(())

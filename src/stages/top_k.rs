@@ -18,7 +18,7 @@ pub(super) const INFO: StageInfo = StageInfo {
              vLLM, TensorRT-LLM (ties=keep)",
     draws: false,
     learns: false,
-    alternatives: &[&bregman::SIZES],
+    alternatives: &[&SIZES],
     parameters: &[
         ParameterInfo {
             name: "k",
@@ -44,9 +44,12 @@ pub(super) const INFO: StageInfo = StageInfo {
     build,
 };
 
+/// Exactly one of these decides how many tokens are kept.
+const SIZES: [&str; 3] = ["lambda", "floor", "k"];
+
 fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     let keeps_ties = arguments.is("ties", "keep");
-    match (arguments.optional_count("k"), arguments.exactly_one(&bregman::SIZES)) {
+    match (arguments.optional_count("k"), arguments.exactly_one(&SIZES)) {
         // Engines write this for no top-k at all.
         (Some(0), Ok(_)) => OFF,
         (Some(k), Ok(_)) if keeps_ties => {
@@ -56,7 +59,7 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
         (None, Ok(size)) if keeps_ties => {
             Err(Error::InvalidChain(format!("ties=keep goes with k: {size} decides about equals by the objective")))
         }
-        _ => bregman::stage(Family::Alpha(1.0), Mode::Primal, arguments),
+        _ => bregman::stage(Family::Alpha(1.0), Mode::Primal, arguments, &SIZES),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Top-p (nucleus): the smallest prefix with at least this much mass.
 
 use super::{Built, Context, MIN_KEEP, OFF, Stage, StageInfo, on};
-use crate::bregman::Generators;
+use crate::bregman::{EQUAL_MASS, Generators, is_below};
 use crate::distribution::{Distribution, Least, Ties};
 use crate::error::Result;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -72,13 +72,10 @@ struct TopP {
 impl TopP {
     /// Whether a token stays, from the mass before it and with it.
     fn keeps(&self, before: f64, with: f64, target: f64) -> bool {
-        /// Masses this close to the target are equal to it: of equal tokens some prefix often is, and sums are rounded in
-        /// another way for every order of the candidates.
-        const SLACK: f64 = 2e-7;
         match self.rule {
-            PrefixRule::Below | PrefixRule::Ties => before < target * (1.0 - SLACK),
-            PrefixRule::Reach => before <= target * (1.0 + SLACK),
-            PrefixRule::Within => with <= target * (1.0 + SLACK),
+            PrefixRule::Below | PrefixRule::Ties => is_below(before, target),
+            PrefixRule::Reach => before <= target * (1.0 + EQUAL_MASS),
+            PrefixRule::Within => with <= target * (1.0 + EQUAL_MASS),
         }
     }
 }

@@ -2,7 +2,7 @@
 // library's own tests include this file.)
 
 /// A new stage of the catalogue needs a chain here: tests fail with the names in [`missing`].
-pub const CHAINS: [&str; 39] = [
+pub const CHAINS: [&str; 42] = [
     "draw",
     "greedy",
     "temperature(0.7) | draw",
@@ -19,6 +19,9 @@ pub const CHAINS: [&str; 39] = [
     "bregman(alpha=inf, floor=0.01) | draw",
     "bregman(alpha=3, k=20) | draw",
     "bregman(alpha=2.5, mode=dual, floor=0.01, k_max=100) | draw",
+    "bregman(alpha=1.5, mass=0.9) | draw",
+    "bregman(mass=0.9) | draw",
+    "temperature(0.8) | bregman(alpha=2.5, mode=dual, mass=0.8, k_max=60) | bregman(alpha=3, top_p=0.9) | draw",
     "top_k(40) | top_p(0.95) | min_p(0.05) | temperature(0.8) | draw",
     "temperature(0.8) | bregman(alpha=1.5, floor=0.02) | temperature(1.2) | top_p(0.9) | greedy",
     "typical(0.9) | draw",

@@ -39,7 +39,7 @@ fn decode(chain: &str, row: &[f32]) -> ((u32, u64, usize), String) {
 }
 
 /// The passes of each stage of the catalogue, alone before a draw or drawing itself, and of common chains.
-const READS: [(&str, &str); 44] = [
+const READS: [(&str, &str); 46] = [
     ("draw", "total and min"),
     ("greedy", "maxima"),
     ("gumbel", "total and min"),
@@ -63,6 +63,8 @@ const READS: [(&str, &str); 44] = [
     ("bregman(alpha=1.5, floor=0.01) | draw", "total"),
     ("bregman(alpha=0.5, lambda=0.001) | draw", "total + blocks"),
     ("bregman(alpha=1.5, k=20) | draw", "total"),
+    ("bregman(alpha=1.5, mass=0.9) | draw", "total"),
+    ("bregman(mass=0.9) | draw", "total"),
     ("top_n_sigma(1.5) | draw", "maxima + deviation"),
     ("top_k(40) | draw", "maxima"),
     ("top_k(40, ties=keep) | draw", "maxima"),

@@ -10,8 +10,9 @@ const END: &str = "<!-- end -->";
 
 fn table() -> String {
     let p = [0.5, 0.2, 0.1, 0.08, 0.05, 0.03, 0.02, 0.01, 0.005, 0.005];
-    let mut t =
-        String::from("| alpha | p̂ of the five most likely tokens, k = 5 | kept by `floor=0.02` |\n|---|---|---|\n");
+    let mut t = String::from(
+        "| alpha | p̂ of the five most likely tokens, k = 5 | kept by `floor=0.02` | kept by `mass=0.985` |\n|---|---|---|---|\n",
+    );
     for alpha in [0.5, 1.0, 1.5, 2.0, 3.0, f64::INFINITY] {
         let decode = |size| {
             let decoder = Decoder::new(Family::Alpha(alpha), Mode::Primal, size, Limits::default()).unwrap();
@@ -19,7 +20,8 @@ fn table() -> String {
         };
         let p_hat: Vec<_> = decode(Size::Fixed(5)).iter().map(|p| format!("{p:.4}")).collect();
         let name = if alpha == 1.0 { "1 (top-k)".into() } else { alpha.to_string() };
-        writeln!(t, "| {name} | {} | {} |", p_hat.join(", "), decode(Size::Floor(0.02)).len()).unwrap();
+        let by_mass = if alpha.is_finite() { decode(Size::Mass(0.985)).len().to_string() } else { "-".into() };
+        writeln!(t, "| {name} | {} | {} | {by_mass} |", p_hat.join(", "), decode(Size::Floor(0.02)).len()).unwrap();
     }
     t
 }

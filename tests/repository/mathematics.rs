@@ -76,6 +76,17 @@ fn the_table_of_sizes_is_the_decoders() {
 }
 
 #[test]
+fn the_table_of_sizes_by_mass_is_the_decoders() {
+    let rows = table("k* on p10 of section 4:");
+    assert_eq!(rows.len(), 9);
+    for ((mode, alpha), cells) in rows {
+        let sizes = [0.45, 0.65, 0.75, 0.85, 0.9, 0.95, 0.97, 0.985, 0.992];
+        let sizes = sizes.map(|mass| decode(mode, alpha, Size::Mass(mass)).len().to_string());
+        assert_eq!(sizes[..], cells[..], "{mode:?} {alpha}");
+    }
+}
+
+#[test]
 fn floors_keep_the_sizes_that_the_page_says() {
     let modes = [(Mode::Primal, 0.5), (Mode::Primal, 1.0), (Mode::Primal, 1.5), (Mode::Primal, 2.0)];
     for (floor, k) in [(0.05, 5), (0.02, 7), (0.01, 8), (0.005, 10)] {

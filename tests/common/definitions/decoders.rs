@@ -24,13 +24,18 @@ pub static DECODERS: &[Definition] = &[
                 let mode = if mode == Mode::Primal { "primal" } else { "dual" };
                 vec![("alpha", alpha.to_string()), ("mode", mode.to_owned())]
             });
+            let family = family.boxed();
             let own = select(vec!["primal", "dual"])
-                .prop_map(|mode| vec![("mode", mode.to_owned()), ("generator", GENERATOR.to_owned())]);
+                .prop_map(|mode| vec![("mode", mode.to_owned()), ("generator", GENERATOR.to_owned())])
+                .boxed();
             let water = value("alpha", Just(f64::INFINITY));
             prop_oneof![
-                14 => of("bregman", [family.boxed(), sized(size()), limits()]),
-                1 => of("bregman", [water, sized(size_without_lambda()), limits()]),
-                2 => of("bregman", [own.boxed(), sized(size()), limits()]),
+                14 => of("bregman", [family.clone(), sized(size()), limits()]),
+                5 => of("bregman", [family, sized(size_by_mass()), limits()]),
+                1 => of("bregman", [water.clone(), sized(size_without_lambda()), limits()]),
+                1 => of("bregman", [water, sized((0.01..0.999f64).prop_map(Size::TopP)), limits()]),
+                2 => of("bregman", [own.clone(), sized(size()), limits()]),
+                1 => of("bregman", [own, sized(size_by_mass()), limits()]),
             ]
             .boxed()
         },
@@ -66,9 +71,10 @@ pub static DECODERS: &[Definition] = &[
     },
 ];
 
-/// A penalty of zero and no limit.
+/// A penalty of zero or all mass, and no limit.
 fn keeps_all(given: &Given) -> bool {
-    given.given("lambda").is_some_and(|lambda| lambda.parse() == Ok(0.0)) && given.given("k_max").is_none()
+    let is = |name, number: f64| given.given(name).is_some_and(|value| value.parse() == Ok(number));
+    (is("lambda", 0.0) || is("mass", 1.0) || is("top_p", 1.0)) && given.given("k_max").is_none()
 }
 
 pub fn size() -> impl Strategy<Value = Size> {
@@ -80,7 +86,13 @@ pub fn size() -> impl Strategy<Value = Size> {
 }
 
 fn size_without_lambda() -> impl Strategy<Value = Size> {
-    prop_oneof![2 => power_of_ten(-4.0, 0.0).prop_map(Size::Floor), 1 => (1usize..300).prop_map(Size::Fixed)]
+    prop_oneof![6 => power_of_ten(-4.0, 0.0).prop_map(Size::Floor), 3 => (1usize..300).prop_map(Size::Fixed)]
+}
+
+/// A budget of mass, which `top_k` has not.
+fn size_by_mass() -> impl Strategy<Value = Size> {
+    let mass = || prop_oneof![8 => 0.01..0.999f64, 1 => Just(1.0)];
+    prop_oneof![2 => mass().prop_map(Size::Mass), 1 => mass().prop_map(Size::TopP)]
 }
 
 /// A divergence that the decoders take.
@@ -100,6 +112,8 @@ fn sized(size: impl Strategy<Value = Size> + 'static) -> Values {
             Size::Lambda(lambda) => ("lambda", lambda.to_string()),
             Size::Floor(floor) => ("floor", floor.to_string()),
             Size::Fixed(k) => ("k", k.to_string()),
+            Size::Mass(mass) => ("mass", mass.to_string()),
+            Size::TopP(mass) => ("top_p", mass.to_string()),
         }]
     })
     .boxed()
@@ -113,11 +127,16 @@ fn limits() -> Values {
 
 fn decode(given: &Given, distribution: &mut Distribution, moved: f64) {
     let is_given = |name| given.given(name).is_some();
-    let size = match (is_given("lambda"), is_given("floor")) {
-        (true, false) => Size::Lambda(given.number("lambda") * moved),
-        (false, true) => Size::Floor((given.number("floor") * moved).min(1.0)),
-        (false, false) => Size::Fixed(given.count("k")),
-        _ => panic!("{given}: one size"),
+    // All mass stays all mass.
+    let mass =
+        |name| Some(given.number(name)).filter(|&mass| mass < 1.0).map_or(1.0, |mass| (mass * moved).min(0.99999));
+    let sizes = ["lambda", "floor", "k", "mass", "top_p"];
+    let size = match sizes.into_iter().find(|&name| is_given(name)) {
+        Some("lambda") => Size::Lambda(given.number("lambda") * moved),
+        Some("floor") => Size::Floor((given.number("floor") * moved).min(1.0)),
+        Some("mass") => Size::Mass(mass("mass")),
+        Some("top_p") => Size::TopP(mass("top_p")),
+        _ => Size::Fixed(given.count("k")),
     };
     let (k_min, k_max) = (given.count("k_min"), given.maybe_count("k_max").unwrap_or(usize::MAX));
     let limited = |k: usize| k.clamp(k_min, k_max);
@@ -131,6 +150,7 @@ fn decode(given: &Given, distribution: &mut Distribution, moved: f64) {
         let k = match size {
             Size::Fixed(k) => k,
             Size::Lambda(0.0) => p.len(),
+            Size::Mass(mass) | Size::TopP(mass) => nucleus(&p, mass),
             Size::Lambda(lambda) | Size::Floor(lambda) => {
                 let mut sum = p[0];
                 let gains = |p: &&f64| {
@@ -153,6 +173,20 @@ fn decode(given: &Given, distribution: &mut Distribution, moved: f64) {
     // A generator's own functions are as exact as 1 is: smaller shares have no digits, and what depends on them is open.
     distribution.undecided_if(own.is_some() && p_hat.last().is_some_and(|&p| p < 1e-11));
     distribution.give(&p_hat);
+}
+
+/// The number of tokens that top-p keeps.
+fn nucleus(p: &[f64], mass: f64) -> usize {
+    if mass >= 1.0 {
+        return p.len();
+    }
+    let mut before = 0.0;
+    let kept = p.iter().take_while(|&p| {
+        let keeps = before < mass;
+        before += p;
+        keeps
+    });
+    kept.count().max(1)
 }
 
 /// The penalty that a floor stands for (docs/mathematics.md, 10).
@@ -189,6 +223,21 @@ fn by_definition(
             }
             1 + costs.windows(2).take_while(|pair| pair[0].0 - pair[1].0 > lambda).count()
         }
+        Size::TopP(mass) => nucleus(p, mass),
+        Size::Mass(mass) => {
+            let nucleus = nucleus(p, mass);
+            let head: f64 = p[..nucleus].iter().sum();
+            let mut top: Vec<f64> = p[..nucleus].iter().map(|p| p / head).collect();
+            top.resize(p.len(), 0.0);
+            let (budget, terms) = literal(phi, mode, 0.0, &top, p);
+            let costs: Vec<(f64, f64)> = (1..=nucleus).map(cost).collect();
+            let is_near =
+                |&(own, numbers): &(f64, f64)| (own - budget).abs() < 1e-8 * budget + 1e-12 * (numbers + terms);
+            if costs[..nucleus - 1].iter().any(is_near) {
+                return None;
+            }
+            costs.iter().position(|&(own, _)| own <= budget).map_or(nucleus, |at| at + 1)
+        }
         Size::Floor(_) => return None,
     };
     Some(optimum(phi, mode, &p[..limited(k).min(p.len())]))
@@ -205,7 +254,8 @@ fn water(size: Size, p: &[f64], limited: impl Fn(usize) -> usize) -> Vec<f64> {
     let k = match size {
         Size::Floor(floor) => (1..=p.len()).find(|&k| filled(k).0 <= floor).unwrap_or(p.len()),
         Size::Fixed(k) => k,
-        Size::Lambda(_) => panic!("water-filling has no lambda"),
+        Size::TopP(mass) => nucleus(p, mass),
+        Size::Lambda(_) | Size::Mass(_) => panic!("water-filling has no lambda and no mass"),
     };
     filled(limited(k).min(p.len())).1
 }
