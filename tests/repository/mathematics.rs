@@ -1,4 +1,4 @@
-//! The tables of `docs/mathematics.md` are the decoder's: its claims in figures, docs/mathematics.md, 4 and 10.
+//! The tables of `docs/mathematics.md` are the decoder's: its claims in figures, docs/mathematics.md, 4, 10 and 16.
 
 use crate::read;
 use bregman::bregman::{Alpha, Decoder, Family, Limits, Mode, Size, objective};
