@@ -65,8 +65,8 @@ pub struct bregman_stage {
     pub draws: u32,
     /// 1 if it learns: its draw depends on the tokens that it drew before. Otherwise 0. A stage that learns works only
     /// where bregman draws (bregman_decode, bregman_apply), not where the host draws from the result of
-    /// bregman_process or bregman_distribution; seed, position and history do not resume it. For a macro, 1 if one of
-    /// the stages that it can stand for learns; bregman_sampler_describe shows the stages of a given chain.
+    /// bregman_process or bregman_distribution; to resume it, use a saved state (bregman_sampler_save). For a macro, 1 if
+    /// one of the stages that it can stand for learns; bregman_sampler_describe shows the stages of a given chain.
     pub learns: u32,
     /// 0.
     pub reserved: u32,

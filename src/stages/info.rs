@@ -22,7 +22,7 @@ pub struct StageInfo {
     /// Whether it takes a token; such a stage ends a chain.
     pub draws: bool,
     /// Whether a draw depends on the tokens that the stage has drawn before: such a stage needs its own draws, so it
-    /// cannot work where the host draws, and seed and position alone do not resume it.
+    /// cannot work where the host draws. A saved state resumes it; seed and position do not.
     pub learns: bool,
     /// Its parameters; the first may be given without its name.
     pub parameters: &'static [ParameterInfo],

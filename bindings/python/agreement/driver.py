@@ -133,8 +133,9 @@ class Driver:
             samplers,
             logits,
             mask=None if mask == "-" else self.masks[mask][: len(samplers)],
-            want=bregman.Want(int(flags) & 7),
+            want=bregman.Want(int(flags) & 23),
             accept=bool(int(flags) & 8),
+            stay=bool(int(flags) & 32),
             threads=int(threads),
             check=False,
         )
@@ -148,6 +149,43 @@ class Driver:
         ids, p = self.samplers[name].distribution(self.sets[rows][int(row), : int(vocab)])
         entries = "".join(f" {token}:{_bits(q)}" for token, q in zip(ids, p))
         yield f"ok {len(ids)}{entries}"
+
+    def save(self, name: str) -> Iterator[str]:
+        yield f"ok {self.samplers[name].save().hex()}"
+
+    def load(self, name: str, state: str) -> Iterator[str]:
+        self.samplers[name] = bregman.Sampler.load(bytes.fromhex(state))
+        yield "ok"
+
+    def rewind(self, name: str, n: str) -> Iterator[str]:
+        self.samplers[name].rewind(int(n))
+        yield "ok"
+
+    def where(self, name: str) -> Iterator[str]:
+        s = self.samplers[name]
+        yield " ".join(map(str, ["ok", s.seed, s.position, s.prompt_length, *s.history]))
+
+    def verify(self, flags: str, threads: str, rows: str, first: str, vocab: str, *drafts: str) -> Iterator[str]:
+        named, given = zip(*(_draft(word) for word in drafts))
+        samplers = [self.samplers[name] for name in named]
+        count = sum(len(draft) + 1 for draft in given)
+        v = bregman.verify(
+            samplers,
+            given,
+            self.sets[rows][int(first) : int(first) + count, : int(vocab)],
+            want=bregman.Want(int(flags) & 23),
+            accept=bool(int(flags) & 8),
+            threads=int(threads),
+            check=False,
+        )
+        for s, sampler in enumerate(samplers):
+            here, n = v.first[s], int(v.accepted[s])
+            if v.results["status"][here]:
+                yield f"{s} error {v.results['status'][here]} {sampler.last_error}"
+                continue
+            yield " ".join(map(str, [s, "ok", n, *v.path[here : here + n]]))
+            for r in v.results[here : here + n + 1]:
+                yield f"{s} ok {_answer(*(r[field] for field in bregman.Result._fields))}"
 
     def process(self, name: str, rows: str, row: str, vocab: str) -> Iterator[str]:
         logits = self.sets[rows][int(row), : int(vocab)].copy()
@@ -174,8 +212,26 @@ class Driver:
             yield f"error {e.status:d} {e.message}"
 
 
+def _draft(text: str) -> tuple[str, bregman.Draft]:
+    """NAME/RULE/TOKENS/PARENTS/LAWS, with - for none."""
+    name, rule, tokens, parents, laws = text.split("/")
+    split = [] if laws == "-" else [[pair.split(":") for pair in law.split(",")] for law in laws.split(";")]
+    given = [
+        bregman.Distribution(
+            np.array([token for token, _ in law], np.int32), _numbers([bits for _, bits in law], _TYPES["f32"])
+        )
+        for law in split
+    ]
+    return name, bregman.Draft(
+        [] if tokens == "-" else [int(token) for token in tokens.split(",")],
+        bregman.Rule[rule.upper()],
+        parents=None if parents == "-" else [int(parent) for parent in parents.split(",")],
+        laws=None if laws == "-" else given,
+    )
+
+
 def _answer(token: int, p: float, support: int, *numbers: float) -> str:
-    return " ".join([str(token), str(support), _bits(p), *map(_bits, numbers)])
+    return " ".join([str(token), str(support), _bits(p), *map(_bits, numbers[:3])])
 
 
 def main() -> None:

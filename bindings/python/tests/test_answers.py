@@ -162,8 +162,68 @@ def test_answers_of_another_size_or_in_the_inputs_memory_are_refused(logits: np.
     with pytest.raises(bregman.InvalidArgumentError, match="the answers have 5 rows, the logits have 6"):
         bregman.decode_batch(samplers(), logits, answers=everything(bregman.Source.MODEL, 5))
     inside = bregman.Answers(top_logprobs=logits[:, :4])
-    with pytest.raises(bregman.InvalidArgumentError, match="top_logprobs shares memory with the logits"):
+    with pytest.raises(bregman.InvalidArgumentError, match="top_logprobs shares memory with an input"):
         bregman.decode_batch(samplers(), logits, answers=inside)
     mask = np.full((ROWS, 10), 2**32 - 1, np.uint32)
-    with pytest.raises(bregman.InvalidArgumentError, match="kept_mask shares memory with the logits or the mask"):
+    with pytest.raises(bregman.InvalidArgumentError, match="kept_mask shares memory with an input"):
         bregman.decode_batch(samplers(), logits, mask=mask, answers=bregman.Answers(kept_mask=mask))
+
+
+def test_given_tokens_and_the_other_source_are_answered(rng: np.random.Generator) -> None:
+    logits = rng.normal(size=(3, 50)).astype(np.float32) * 2
+    samplers = [bregman.Sampler("top_k(10) | draw", seed) for seed in range(3)]
+    answers = bregman.Answers.new(
+        3, source=bregman.Source.DECODED, logprobs=True, top=4, given=3, given_ranks=True, other=True
+    )
+    assert answers.given_ids is not None
+    assert answers.top_ids is not None
+    order = np.argsort(-logits, axis=1)
+    answers.given_ids[:, 0], answers.given_ids[:, 1] = order[:, 1], order[:, 40]  # and -1
+    results = bregman.decode_batch(samplers, logits, want=bregman.Want.LN_KEPT, answers=answers)
+    model = np.log(softmax(logits[0]))
+    for row in range(3):
+        model = np.log(softmax(logits[row]))
+        kept = np.exp(model[order[row, :10]]).sum()
+        np.testing.assert_allclose(results["ln_kept_mass"][row], np.log(kept), rtol=1e-5)
+        token = results["token"][row]
+        np.testing.assert_allclose(answers.other_logprobs[row], model[token], rtol=1e-5)
+        np.testing.assert_allclose(answers.other_top_logprobs[row], model[answers.top_ids[row]], rtol=1e-5)
+        found = answers.given_logprobs[row]
+        np.testing.assert_allclose(found[0], model[order[row, 1]] - np.log(kept), rtol=1e-5)
+        assert found[1] == -np.inf
+        assert np.isnan(found[2])
+        assert answers.given_ranks[row].tolist() == [2, 0, 0]
+    answers.given_ids[1, 0] = 50
+    with pytest.raises(bregman.InvalidArgumentError) as raised:
+        bregman.decode_batch(samplers, logits, answers=answers)
+    assert raised.value.row == 1
+
+
+def test_the_model_is_asked_without_samplers(rng: np.random.Generator) -> None:
+    logits = rng.normal(size=(4, 50)).astype(np.float32) * 2
+    answers = bregman.Answers.new(3, top=2, given=1, given_ranks=True)
+    answers.given_ids[:, 0] = [7, 8, 9]
+    bregman.model_answers(logits, answers, threads=2, row_index=[3, 3, 0])
+    for place, row in enumerate([3, 3, 0]):
+        model = np.log(softmax(logits[row]))
+        np.testing.assert_allclose(answers.given_logprobs[place, 0], model[7 + place], rtol=1e-5)
+        assert answers.given_ranks[place, 0] == (model >= model[7 + place]).sum()
+        assert answers.top_ids[place].tolist() == np.argsort(-model)[:2].tolist()
+    with pytest.raises(bregman.InvalidLogitsError):
+        bregman.model_answers(np.full((3, 50), np.nan, np.float32), answers)
+    assert np.isnan(answers.given_logprobs).all()
+    for wrong in (bregman.Answers.new(3, logprobs=True), bregman.Answers.new(3, source=bregman.Source.DECODED, top=1)):
+        with pytest.raises(bregman.InvalidArgumentError):
+            bregman.model_answers(logits[:3], wrong)
+    with pytest.raises(bregman.InvalidArgumentError, match="rows"):
+        bregman.model_answers(logits, answers)
+
+
+def test_several_samplers_read_one_row(rng: np.random.Generator) -> None:
+    logits = rng.normal(size=(4, 50)).astype(np.float32) * 2
+    mask = bregman.pack_mask(rng.random((4, 50)) < 0.5)
+    index = np.array([2, 2, 0, 2, 3])
+    together = bregman.decode_batch([bregman.Sampler("draw", s) for s in range(5)], logits, mask=mask, row_index=index)
+    apart = bregman.decode_batch([bregman.Sampler("draw", s) for s in range(5)], logits[index], mask=mask[index])
+    assert together["token"].tolist() == apart["token"].tolist()
+    assert len(set(together["token"].tolist())) > 1

@@ -43,7 +43,7 @@ def test_the_installed_declarations_are_the_headers(tmp_path: Path) -> None:
     recompiler.make_py_source(parsed, "ffi", str(tmp_path / "ffi.py"))
     installed = Path(bregman.__file__).with_name("_native") / "ffi.py"
     assert (tmp_path / "ffi.py").read_text() == installed.read_text()
-    assert len(structs(parsed)) == len(structs(ffi)) == 9
+    assert len(structs(parsed)) == len(structs(ffi)) == 10
     assert len(constants()) > 20
 
 
@@ -83,10 +83,11 @@ def test_every_constant_has_a_name_in_python() -> None:
     names = {f"BREGMAN_{member.name}": int(member) for member in bregman.Status}
     names |= {f"BREGMAN_KIND_{member.name}": int(member) for member in bregman.Kind}
     names |= {f"BREGMAN_WANT_{member.name}": int(member) for member in bregman.Want if member}
+    names |= {f"BREGMAN_RULE_{member.name}": int(member) for member in bregman.Rule}
     names |= {f"BREGMAN_OF_{member.name}": int(member) for member in bregman.Source}
     names["BREGMAN_ABI_VERSION"] = bregman.ABI_VERSION
-    # Formats of logits are dtypes here, and accepting is an argument.
-    others = {"BREGMAN_F32", "BREGMAN_F16", "BREGMAN_BF16", "BREGMAN_ACCEPT"}
+    # Formats of logits are dtypes here, and accepting and staying are arguments.
+    others = {"BREGMAN_F32", "BREGMAN_F16", "BREGMAN_BF16", "BREGMAN_ACCEPT", "BREGMAN_STAY"}
     assert set(constants()) == set(names) | others
     assert all(getattr(lib, name) == value for name, value in names.items())
 

@@ -227,6 +227,13 @@ def test_a_closed_sampler_refuses_everything(logits: np.ndarray) -> None:
         sampler.describe,
         lambda: sampler.last_error,
         sampler.clone,
+        sampler.save,
+        lambda: pickle.dumps(sampler),
+        lambda: sampler.rewind(0),
+        lambda: sampler.seed,
+        lambda: sampler.history,
+        lambda: bregman.verify([sampler], [bregman.Draft([])], logits[None]),
+        lambda: bregman.distribution_batch([sampler], logits[None]),
         sampler.__enter__,
         lambda: bregman.decode_batch([sampler], logits[None]),
         lambda: bregman.decode_batch([bregman.Sampler(CHAIN), sampler], np.stack([logits, logits])),
@@ -241,11 +248,6 @@ def test_an_exception_in_the_block_closes_the_sampler() -> None:
     with pytest.raises(ZeroDivisionError), bregman.Sampler(CHAIN) as sampler:
         1 / 0  # noqa: B018
     assert sampler.closed
-
-
-def test_a_sampler_cannot_be_pickled() -> None:
-    with pytest.raises(TypeError, match="cannot be pickled"):
-        pickle.dumps(bregman.Sampler(CHAIN))
 
 
 def test_a_sampler_that_was_not_created_can_be_collected() -> None:

@@ -20,8 +20,11 @@ def token(logits: npt.NDArray[np.float32]) -> int:
         sampler.set_mask(None)
         sampler.set_prompt_length(1)
         ids: npt.NDArray[np.int32] = sampler.draw_many(logits, 3).ids
+        again: bregman.Sampler = bregman.Sampler.load(sampler.save())
+        again.rewind(again.position)
+        history: npt.NDArray[np.int32] = again.history
         logprobs: npt.NDArray[np.float32] = sampler.top_logprobs(logits, 3, bregman.Source.DECODED).logprobs
-    return result.token + len(text) + len(p) + len(ids) + len(logprobs)
+    return result.token + len(history) + len(text) + len(p) + len(ids) + len(logprobs)
 
 
 def tokens(logits: npt.NDArray[np.float16], allowed: npt.NDArray[np.bool_]) -> list[int]:
@@ -38,6 +41,15 @@ def tokens(logits: npt.NDArray[np.float16], allowed: npt.NDArray[np.bool_]) -> l
     ranks: npt.NDArray[np.uint32] | None = answers.ranks
     own = bregman.Answers(kept_mask=np.zeros((len(logits), 4), np.uint32))
     return found if ranks is None else [*found, *ranks.tolist(), own.rows]
+
+
+def drafted(logits: npt.NDArray[np.float32]) -> list[int]:
+    laws: bregman.Distributions = bregman.distribution_batch([bregman.Sampler("draw")], logits[:1])
+    drafts = [bregman.Draft([3], bregman.Rule.TOKEN, laws=laws), bregman.Draft(np.array([3]), parents=[-1])]
+    samplers = [bregman.Sampler("draw", seed) for seed in range(2)]
+    verified: bregman.Verified = bregman.verify(samplers, drafts, logits)
+    found: list[int] = verified.tokens(0).tolist()
+    return found
 
 
 def stages() -> list[str]:

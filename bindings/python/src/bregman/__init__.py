@@ -11,16 +11,18 @@ For use in a host: `bregman.transformers`, `bregman.vllm`, `bregman.llama_cpp`.
 
 from bregman._answers import Answers
 from bregman._arrays import pack_mask
-from bregman._batch import RESULT, decode_batch
+from bregman._batch import RESULT, decode_batch, distribution_batch, model_answers
 from bregman._catalogue import Kind, Parameter, Stage, macros, stages
 from bregman._generator import Generator
 from bregman._library import ABI_VERSION, simd_level, version
-from bregman._results import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want
+from bregman._results import CANDIDATE, Applied, Distribution, Distributions, Draws, Logprobs, Result, Source, Want
 from bregman._sampler import Sampler
+from bregman._verify import Draft, Rule, Verified, verify
 from bregman.errors import (
     BregmanError,
     BufferTooSmallError,
     EmptySupportError,
+    IncompleteError,
     InternalError,
     InvalidArgumentError,
     InvalidChainError,
@@ -42,9 +44,12 @@ __all__ = [
     "BregmanError",
     "BufferTooSmallError",
     "Distribution",
+    "Distributions",
+    "Draft",
     "Draws",
     "EmptySupportError",
     "Generator",
+    "IncompleteError",
     "InternalError",
     "InvalidArgumentError",
     "InvalidChainError",
@@ -55,16 +60,21 @@ __all__ = [
     "OutOfMemoryError",
     "Parameter",
     "Result",
+    "Rule",
     "Sampler",
     "Source",
     "Stage",
     "Status",
     "UnsupportedError",
+    "Verified",
     "Want",
     "decode_batch",
+    "distribution_batch",
     "macros",
+    "model_answers",
     "pack_mask",
     "simd_level",
     "stages",
+    "verify",
     "version",
 ]

@@ -30,12 +30,19 @@ _ARRAYS = {
     "top_logprobs": _Layout(np.float32, 2, np.nan),
     "kept_ids": _Layout(np.int32, 2, -1),
     "kept_mask": _Layout(np.uint32, 2, 0),
+    "given_ids": _Layout(np.int32, 2, -1),
+    "given_logprobs": _Layout(np.float32, 2, np.nan),
+    "given_ranks": _Layout(np.uint32, 2, 0),
+    "other_logprobs": _Layout(np.float32, 1, np.nan),
+    "other_top_logprobs": _Layout(np.float32, 2, np.nan),
 }
+#: Arrays that have one number of columns and one stride in the library.
+_TOP, _GIVEN = ("top_ids", "top_logprobs", "other_top_logprobs"), ("given_ids", "given_logprobs", "given_ranks")
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Optional outputs of `decode_batch`, and the arrays that receive them.
+    """Optional outputs of `decode_batch` and `model_answers`, and the arrays that receive them.
 
     The arrays are yours, or new ones from `Answers.new`. Each output whose array is None is not computed. An array has
     one row for each row of logits; it is writable, each of its rows is contiguous, and no two arrays share memory. The
@@ -64,6 +71,18 @@ class Answers:
     #: The support as masks of 32 tokens a word, uint32, shape (rows, words), C-contiguous. Tokens beyond the last word
     #: are left out.
     kept_mask: npt.NDArray[np.uint32] | None = None
+    #: An input, read at each call: tokens whose log-probabilities are asked for, int32, shape (rows, n); -1 asks for
+    #: none. An id that is not in the vocabulary fails its row.
+    given_ids: npt.NDArray[np.int32] | None = None
+    #: Log-probabilities of these tokens, float32, with the shape and strides of `given_ids`: -inf for a token that
+    #: cannot be sampled, NaN for -1.
+    given_logprobs: npt.NDArray[np.float32] | None = None
+    #: Their ranks, uint32, as `ranks`; 0 where there is no probability. With `Source.MODEL` each reads the row once.
+    given_ranks: npt.NDArray[np.uint32] | None = None
+    #: Log-probability of each row's token under the other source, float32, shape (rows,).
+    other_logprobs: npt.NDArray[np.float32] | None = None
+    #: Log-probabilities of `top_ids` under the other source, float32, with their shape and strides.
+    other_top_logprobs: npt.NDArray[np.float32] | None = None
     #: Number of rows.
     rows: int = field(init=False)
     _c: Any = field(init=False, repr=False)
@@ -83,11 +102,10 @@ class Answers:
                 raise InvalidArgumentError(f"{one} and {other} share memory")
         if "kept_mask" in given and given["kept_mask"].columns != given["kept_mask"].stride:
             raise InvalidArgumentError("kept_mask has gaps between its rows")
-        if (
-            len({(given[name].columns, given[name].stride) for name in ("top_ids", "top_logprobs") if name in given})
-            > 1
-        ):
-            raise InvalidArgumentError("top_ids and top_logprobs differ in shape or strides")
+        for group in (_TOP, _GIVEN):
+            named = [name for name in group if name in given]
+            if len({(given[name].columns, given[name].stride) for name in named}) > 1:
+                raise InvalidArgumentError(f"{' and '.join(named)} differ in shape or strides")
         object.__setattr__(self, "rows", counts.pop())
         object.__setattr__(self, "_c", _struct(Source(self.source), given))
 
@@ -102,6 +120,9 @@ class Answers:
         top: SupportsIndex = 0,
         kept: SupportsIndex = 0,
         kept_mask: SupportsIndex = 0,
+        given: SupportsIndex = 0,
+        given_ranks: bool = False,
+        other: bool = False,
     ) -> Answers:
         """Answers with new arrays, filled with -1 (ids), 0 (ranks, masks) and NaN (log-probabilities).
 
@@ -113,11 +134,15 @@ class Answers:
             top: number of the most likely tokens to return, with their log-probabilities; 0 for none.
             kept: number of tokens of the support to return; 0 for none.
             kept_mask: size of the vocabulary, to return the support as masks; 0 for none.
+            given: number of tokens for each row whose log-probabilities are returned; write them into `given_ids`.
+            given_ranks: whether to return the ranks of these tokens, too.
+            other: whether to return the log-probabilities that are asked for under the other source, too.
 
         Raises:
             InvalidArgumentError: no output is asked for, or a number is negative.
         """
         n, of_top = uint64(rows, "rows"), uint64(top, "top")
+        of_given = uint64(given, "given")
         words = (uint64(kept_mask, "kept_mask") + 31) // 32
         shapes: dict[str, tuple[bool | int, tuple[int, ...]]] = {
             "logprobs": (logprobs, (n,)),
@@ -126,6 +151,11 @@ class Answers:
             "top_logprobs": (of_top, (n, of_top)),
             "kept_ids": (uint64(kept, "kept"), (n, uint64(kept, "kept"))),
             "kept_mask": (words, (n, words)),
+            "given_ids": (of_given, (n, of_given)),
+            "given_logprobs": (of_given, (n, of_given)),
+            "given_ranks": (of_given and given_ranks, (n, of_given)),
+            "other_logprobs": (other and logprobs, (n,)),
+            "other_top_logprobs": (of_top and other, (n, of_top)),
         }
         arrays: dict[str, Any] = {
             name: np.full(shape, _ARRAYS[name].initial, _ARRAYS[name].dtype)
@@ -134,14 +164,14 @@ class Answers:
         }
         return cls(source, **arrays)
 
-    def _for(self, rows: int, inputs: tuple[_arrays.Rows | None, ...]) -> Any:
+    def _for(self, rows: int, inputs: list[_arrays.Rows]) -> Any:
         """The C struct, for a batch of `rows` rows that reads the arrays `inputs`."""
         if self.rows != rows:
             raise InvalidArgumentError(f"the answers have {self.rows} rows, the logits have {rows}")
         for name in _ARRAYS:
             array = getattr(self, name)
-            if array is not None and any(read and np.shares_memory(array, read.owner) for read in inputs):
-                raise InvalidArgumentError(f"{name} shares memory with the logits or the mask")
+            if array is not None and any(np.shares_memory(array, read.owner) for read in inputs):
+                raise InvalidArgumentError(f"{name} shares memory with an input of the batch")
         return self._c
 
 
@@ -152,8 +182,10 @@ def _struct(source: Source, given: dict[str, _arrays.Rows]) -> Any:
     fields = {name: info.type for name, info in ffi.typeof("bregman_answers").fields}
     for name, rows in given.items():
         setattr(c, name, ffi.cast(fields[name], rows.pointer))
-        if name in ("top_ids", "top_logprobs"):
+        if name in _TOP:
             c.top, c.top_stride = rows.columns, rows.stride
+        elif name in _GIVEN:
+            c.given, c.given_stride = rows.columns, rows.stride
         elif name == "kept_ids":
             c.kept, c.kept_stride = rows.columns, rows.stride
         elif name == "kept_mask":

@@ -14,9 +14,9 @@ from bregman._library import ffi, lib
 from bregman._results import Want
 from bregman.errors import InvalidArgumentError
 
-_BATCH, _WORDS = ffi.typeof("bregman_batch *"), ffi.typeof("uint32_t *")
+_BATCH, _WORDS, _SIZES = ffi.typeof("bregman_batch *"), ffi.typeof("uint32_t *"), ffi.typeof("size_t[]")
 _BATCH_SIZE = ffi.sizeof("bregman_batch")
-_KNOWN = int(Want.KEPT_MASS | Want.MODEL_LOGPROB | Want.ENTROPY)
+_KNOWN = int(Want.KEPT_MASS | Want.MODEL_LOGPROB | Want.ENTROPY | Want.LN_KEPT)
 
 
 def uint64(value: SupportsIndex, name: str) -> int:
@@ -40,22 +40,32 @@ def int32s(tokens: Any, name: str) -> npt.NDArray[np.int32]:
     return np.ascontiguousarray(ids, np.int32)
 
 
-def batch_of(logits: Array, mask: Array | None, want: Want, accept: bool, threads: int) -> tuple[Any, Any]:
+def flags_of(want: Want, accept: bool, stay: bool) -> int:
+    """The flags of a `bregman_batch`."""
+    flags = operator.index(want)
+    if flags & ~_KNOWN:
+        raise InvalidArgumentError(f"want is {want!r}: it must be a combination of the members of bregman.Want")
+    return flags | (lib.BREGMAN_ACCEPT if accept else 0) | (lib.BREGMAN_STAY if stay else 0)
+
+
+def batch_of(logits: Array, mask: Array | None, flags: int, threads: int, row_index: Any = None) -> tuple[Any, Any]:
     """A `bregman_batch` of these rows, and the arrays that own the memory it points to."""
     rows = _arrays.logits_rows(logits, "logits")
     if not 0 <= operator.index(threads) < 1 << 32:
         raise InvalidArgumentError(f"threads is {threads}: it must be from 0 to 2**32 - 1")
-    flags = operator.index(want)
-    if flags & ~_KNOWN:
-        raise InvalidArgumentError(f"want is {want!r}: it must be a combination of the members of bregman.Want")
     batch = ffi.new(_BATCH)
     batch.struct_size = _BATCH_SIZE
     batch.dtype = rows.dtype
     batch.logits, batch.rows, batch.vocab, batch.row_stride = rows.pointer, rows.rows, rows.columns, rows.stride
-    batch.flags = flags | lib.BREGMAN_ACCEPT if accept else flags
+    batch.flags = flags
     batch.threads = threads
-    words = None
+    owners: list[_arrays.Rows] = [rows]
     if mask is not None:
         words = _arrays.mask_rows(mask, "mask", rows.rows, rows.columns)
         batch.mask, batch.mask_stride = ffi.cast(_WORDS, words.pointer), words.stride
-    return batch, (rows, words)
+        owners.append(words)
+    if row_index is not None:
+        indices = _arrays.row_indices(row_index, "row_index", rows.rows)
+        batch.rows, batch.row_index = len(indices), ffi.from_buffer(_SIZES, indices)
+        owners.append(_arrays.Rows(batch.row_index, 0, 1, len(indices), len(indices), indices))
+    return batch, owners

@@ -176,6 +176,17 @@ def mask_row(array: Any, name: str) -> Any:
     return ffi.from_buffer(_UINT32S, words)
 
 
+def row_indices(array: Any, name: str, rows: int) -> npt.NDArray[np.uintp]:
+    """Integers from 0 to `rows` - 1 as contiguous size_t."""
+    indices = np.asarray(array)
+    if indices.size and indices.dtype.kind not in "iu":
+        raise TypeError(f"{name} has dtype {indices.dtype}: row indices must be integers")
+    check_dimensions(indices, 1, name)
+    if indices.size and (indices.min() < 0 or indices.max() >= rows):
+        raise InvalidArgumentError(f"{name} has indices that are not from 0 to {rows - 1}")
+    return np.ascontiguousarray(indices, np.uintp)
+
+
 def written_rows(array: Any, dtype: npt.DTypeLike, dimensions: int, name: str) -> Rows:
     """A caller's output array: one element (1 dimension) or one row of elements (2) for each row of logits."""
     if not isinstance(array, np.ndarray):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,17 @@ import numpy.typing as npt
 
 from bregman import _arrays
 from bregman._answers import Answers
-from bregman._arguments import batch_of
+from bregman._arguments import batch_of, flags_of
 from bregman._arrays import Array
-from bregman._library import ffi, lib
-from bregman._results import Want
+from bregman._library import ffi, lib, text
+from bregman._results import Distributions, Want
 from bregman._sampler import Sampler
-from bregman.errors import BregmanError, InvalidArgumentError
+from bregman.errors import BregmanError, InvalidArgumentError, error
 
-#: The result of one row: `token`, `status`, `support`, `p`, `kept_mass`, `model_logprob`, `entropy`.
+#: The result of one row: `token`, `status`, `support`, `p`, `kept_mass`, `model_logprob`, `entropy`, `ln_kept_mass`.
 RESULT = _arrays.struct_dtype("bregman_result")
+
+_FIRST_CAPACITY = 1024
 
 #: An array of `RESULT`, one element for each row.
 Results = npt.NDArray[np.void]
@@ -31,9 +34,11 @@ def decode_batch(
     mask: Array | None = None,
     want: Want = Want.NOTHING,
     accept: bool = False,
+    stay: bool = False,
     threads: int = 0,
     check: bool = True,
     answers: Answers | None = None,
+    row_index: npt.ArrayLike | None = None,
 ) -> Results:
     """Decodes each row of logits with its own sampler, in one call that releases the interpreter's lock.
 
@@ -47,10 +52,13 @@ def decode_batch(
         mask: shape (rows, words), uint32 or int32, as in `Sampler.decode`; None allows all tokens. Not copied.
         want: the optional fields of the results.
         accept: whether each drawn token is appended to its sampler's history.
+        stay: whether positions, and what chains have learnt, stay as they are; as in `Sampler.decode`.
         threads: 0 or 1 decodes in the calling thread, n on up to n threads of the library's own pool.
         check: whether to raise if a row failed. The exception is that of the first failed row, with `row` and
             `results`.
         answers: optional outputs. They do not change the tokens.
+        row_index: None if sampler i reads row i; else sampler i reads row row_index[i], with its mask. Several samplers
+            may read one row, and rows may be left out. Results and answers are then those of the samplers.
 
     Returns:
         An array of dtype `RESULT`, one element for each row. For a row that failed (with `check=False`) `token` is -1,
@@ -62,17 +70,15 @@ def decode_batch(
         BregmanError: as `Sampler.decode`, for the first row that failed.
         TypeError: a wrong dtype, or no array.
     """
-    batch, owners = batch_of(logits, mask, want, accept, threads)
+    batch, owners = batch_of(logits, mask, flags_of(want, accept, stay), threads, row_index)
     if len(samplers) != batch.rows:
         raise InvalidArgumentError(f"{len(samplers)} samplers for {batch.rows} rows: each row needs its own")
     outputs = None if answers is None else answers._for(batch.rows, owners)
     results: Results = np.zeros(batch.rows, RESULT)
     if not samplers:
         return results
-    entered: dict[int, Sampler] = {}
     failure: BregmanError | None = None
-    try:
-        handles = ffi.new("bregman_sampler *[]", [_enter(s, row, entered) for row, s in enumerate(samplers)])
+    with entered(samplers, "row") as handles:
         out = ffi.from_buffer("bregman_result[]", results)
         if outputs is None:
             status = lib.bregman_decode_batch(handles, batch, out)
@@ -81,24 +87,107 @@ def decode_batch(
         del owners
         if check and status:
             failure = _first_failure(samplers, results)
-    finally:
-        for sampler in entered.values():
-            sampler._lock.release()
     if failure is not None:
         failure.results = results
         raise failure
     return results
 
 
-def _enter(sampler: Sampler, row: int, entered: dict[int, Sampler]) -> Any:
-    if id(sampler) in entered:  # the library reports it, as the error of this row
-        return sampler._handle
+def distribution_batch(
+    samplers: Sequence[Sampler],
+    logits: Array,
+    *,
+    mask: Array | None = None,
+    threads: int = 0,
+    row_index: npt.ArrayLike | None = None,
+) -> Distributions:
+    """The decoded distribution of each row under its own sampler, in one call that releases the interpreter's lock.
+
+    Changes nothing. A `Draft` takes the result as the distributions that its tokens were drawn from.
+
+    Args:
+        samplers: a different one for each row. If one is named twice, its second row fails.
+        logits: as in `decode_batch`.
+        mask: as in `decode_batch`.
+        threads: as in `decode_batch`; with more than 1 every row is decoded twice.
+        row_index: as in `decode_batch`.
+
+    Raises:
+        InvalidArgumentError: as `decode_batch`.
+        BregmanError: as `Sampler.distribution`, for the first row that failed, with `row`.
+        TypeError: a wrong dtype, or no array.
+    """
+    batch, owners = batch_of(logits, mask, 0, threads, row_index)
+    if len(samplers) != batch.rows:
+        raise InvalidArgumentError(f"{len(samplers)} samplers for {batch.rows} rows: each row needs its own")
+    if batch.vocab == 0:
+        raise InvalidArgumentError("logits has rows of no tokens")
+    offsets = np.zeros(batch.rows + 1, np.uintp)
+    capacity = _FIRST_CAPACITY
+    with entered(samplers, "row") as handles:
+        while True:
+            ids, p = np.empty(capacity, np.int32), np.empty(capacity, np.float32)
+            pointers = ffi.from_buffer("int32_t[]", ids), ffi.from_buffer("float[]", p)
+            status = lib.bregman_distribution_batch(
+                handles, batch, ffi.from_buffer("size_t[]", offsets), *pointers, capacity
+            )
+            if offsets[-1] <= capacity:
+                break
+            capacity = int(offsets[-1])
+        del owners
+        if status:
+            # A row that did not fail has at least one token.
+            row = int(np.flatnonzero(np.diff(offsets) == 0)[0])
+            failure = samplers[row]._failure(status)
+            failure.row = row
+            raise failure
+    return Distributions(offsets, ids[: offsets[-1]], p[: offsets[-1]])
+
+
+def model_answers(logits: Array, answers: Answers, *, threads: int = 0, row_index: npt.ArrayLike | None = None) -> None:
+    """Answers about the model's distribution of each row, without samplers: for prompts, and for scoring choices.
+
+    Of `answers`, whose source is `Source.MODEL`, the most likely tokens (`top_ids`, `top_logprobs`) and the answers
+    about given tokens may be asked for; the others are about a decoded token. Thread-safe; releases the interpreter's
+    lock.
+
+    Args:
+        logits: as in `decode_batch`.
+        answers: receives them. A row that fails has NaN log-probabilities, ranks 0 and ids -1.
+        threads: as in `decode_batch`.
+        row_index: as in `decode_batch`.
+
+    Raises:
+        InvalidArgumentError: wrong shapes, another output or source; then nothing is written. Or a given id that is not
+            in the vocabulary.
+        InvalidLogitsError, EmptySupportError: a row has a NaN or +inf, or -inf only.
+        TypeError: a wrong dtype, or no array.
+    """
+    batch, owners = batch_of(logits, None, 0, threads, row_index)
+    status = lib.bregman_model_answers(batch, answers._for(batch.rows, owners))
+    del owners
+    if status:
+        raise error(status, text(lib.bregman_status_text(status)))
+
+
+@contextmanager
+def entered(samplers: Sequence[Sampler], what: str) -> Iterator[Any]:
+    """The handles of the samplers, entered for one call; a failure names the place with the word `what`."""
+    taken: dict[int, Sampler] = {}
+    handles = ffi.new("bregman_sampler *[]", len(samplers))
     try:
-        handle = sampler._enter()
-    except InvalidArgumentError as e:
-        raise InvalidArgumentError(f"row {row}: {e}") from None
-    entered[id(sampler)] = sampler
-    return handle
+        for place, sampler in enumerate(samplers):
+            if id(sampler) not in taken:  # the library reports one that stands twice
+                try:
+                    sampler._enter()
+                except InvalidArgumentError as e:
+                    raise InvalidArgumentError(f"{what} {place}: {e}") from None
+                taken[id(sampler)] = sampler
+            handles[place] = sampler._handle
+        yield handles
+    finally:
+        for sampler in taken.values():
+            sampler._lock.release()
 
 
 def _first_failure(samplers: Sequence[Sampler], results: Results) -> BregmanError:

@@ -19,7 +19,8 @@ class Generator:
 
     φ is strictly convex, with φ(0) finite; constants and linear terms do not matter. Every function takes a read-only
     vector of float64 and returns its values at the elements. The functions must be pure: a batch with threads calls
-    them from several threads, each call with the interpreter's lock. A sampler keeps its generators alive.
+    them from several threads, each call with the interpreter's lock. A sampler keeps its generators alive. A generator
+    can be pickled if its functions can.
 
     Args:
         name: the name in the chain.
@@ -29,7 +30,7 @@ class Generator:
         f_prime: φ''(x), with x φ''(x) nondecreasing: for the dual only.
     """
 
-    __slots__ = ("_error", "_functions", "name")
+    __slots__ = ("_arguments", "_error", "_functions", "name")
 
     def __init__(
         self,
@@ -41,10 +42,14 @@ class Generator:
     ) -> None:
         """Checks nothing; creating a sampler checks the functions on a grid."""
         self.name = name
+        self._arguments = (name, phi, f, f_inverse, f_prime)
         self._error: BaseException | None = None
         self._functions: dict[str, Any] = {"phi": self._callback(phi), "f": self._callback(f)}
         self._functions["f_inverse"] = self._callback(f_inverse)
         self._functions["f_prime"] = ffi.NULL if f_prime is None else self._callback(f_prime)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._arguments
 
     def _callback(self, function: VectorFunction) -> Any:
         def call(_user: Any, x: Any, out: Any, n: int) -> None:

@@ -22,6 +22,7 @@ class Want(IntFlag):
     KEPT_MASS = lib.BREGMAN_WANT_KEPT_MASS
     MODEL_LOGPROB = lib.BREGMAN_WANT_MODEL_LOGPROB
     ENTROPY = lib.BREGMAN_WANT_ENTROPY
+    LN_KEPT = lib.BREGMAN_WANT_LN_KEPT
 
 
 class Source(IntEnum):
@@ -49,6 +50,9 @@ class Result(NamedTuple):
     model_logprob: float
     #: Entropy of the decoded distribution in nats (`Want.ENTROPY`).
     entropy: float
+    #: Natural logarithm of the model's probability of the support, under the untouched logits at the temperature of the
+    #: first truncating stage; at most 0, and exact near it (`Want.LN_KEPT`).
+    ln_kept_mass: float
 
 
 class Distribution(NamedTuple):
@@ -57,6 +61,17 @@ class Distribution(NamedTuple):
     #: Token ids, int32.
     ids: npt.NDArray[np.int32]
     #: Their probabilities, float32; they sum to 1 up to rounding.
+    p: npt.NDArray[np.float32]
+
+
+class Distributions(NamedTuple):
+    """The decoded distributions of several rows, one after the other."""
+
+    #: Row r has the elements offsets[r] to offsets[r + 1] - 1 of the others; uintp, one more than there are rows.
+    offsets: npt.NDArray[np.uintp]
+    #: Token ids, int32, in descending order of probability within a row (ties: ascending id).
+    ids: npt.NDArray[np.int32]
+    #: Their probabilities, float32.
     p: npt.NDArray[np.float32]
 
 

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, NoReturn, SupportsIndex
+from collections.abc import Iterable
+from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
 
 from bregman import _arrays, _generator
-from bregman._arguments import batch_of, int32s, uint64
+from bregman._arguments import batch_of, flags_of, uint64
 from bregman._arrays import Array
 from bregman._generator import Generator
 from bregman._library import ffi, lib, text
 from bregman._results import CANDIDATE, Applied, Distribution, Draws, Logprobs, Result, Source, Want
-from bregman.errors import BregmanError, BufferTooSmallError, InvalidArgumentError, error
+from bregman._state import State
+from bregman.errors import BufferTooSmallError, InvalidArgumentError, error
 
 #: First guess of the size of a support; if it is too small, the library returns the size that is needed.
 _FIRST_CAPACITY = 1024
 _LONGEST_MESSAGE = 4096
 
 _HANDLES = ffi.typeof("bregman_sampler *[]")
-_IDS, _FLOATS, _WORDS = ffi.typeof("int32_t[]"), ffi.typeof("float[]"), ffi.typeof("uint32_t *")
+_IDS, _FLOATS = ffi.typeof("int32_t[]"), ffi.typeof("float[]")
 
 
-class Sampler:
+class Sampler(State):
     """A chain of stages and the state of one sequence: random seed and position, history, logit bias, mask.
 
     One thread at a time may use a sampler: a call that finds it in use raises `InvalidArgumentError` and changes
     nothing. Different samplers, copies included, are independent. Calls release the interpreter's lock. `close`, the
     end of a `with` block and the garbage collector free the memory. `clone` and `copy.copy` make an independent sampler
-    in the same state; a sampler cannot be pickled.
+    in the same state; `save`, `load` and `pickle` take it to another process. A sampler with generators can be pickled
+    if their functions can (those of a module can, lambdas cannot).
 
     Args:
         chain: the stages, such as "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw".
@@ -47,10 +47,7 @@ class Sampler:
         TypeError: the chain is no str, or the seed no integer.
     """
 
-    __slots__ = ("__weakref__", "_generators", "_handle", "_lock", "_out")
-
-    _handle: Any
-    _generators: tuple[Generator, ...]
+    __slots__ = ()
 
     def __init__(self, chain: str, seed: SupportsIndex = 0, *, generators: Iterable[Generator] = ()) -> None:
         """Creates the sampler at position 0 of the random numbers of `seed`."""
@@ -71,43 +68,14 @@ class Sampler:
             raise error(status, text(message)) from _generator.first_error(given)
         self._own(handle[0], given)
 
-    def _prepare(self) -> None:
-        self._handle = None
-        self._generators = ()
-        # Every call takes it without waiting: a second thread gets an error.
-        self._lock = threading.Lock()
-        self._out = ffi.new("bregman_result *")
-
-    def _own(self, handle: Any, generators: tuple[Generator, ...]) -> None:
-        self._handle = ffi.gc(handle, lib.bregman_sampler_free)
-        self._generators = generators
-
-    def _enter(self) -> Any:
-        """The handle, for one call; the caller must call `self._lock.release()` after it."""
-        if not self._lock.acquire(False):
-            raise InvalidArgumentError("the sampler is in use by another call")
-        if self._handle is None:
-            self._lock.release()
-            raise InvalidArgumentError("the sampler is closed")
-        return self._handle
-
-    def _failure(self, status: int) -> BregmanError:
-        """The exception for a call that failed; the lock must still be held."""
-        failure = error(status, text(lib.bregman_sampler_error(self._handle)))
-        failure.__cause__ = _generator.first_error(self._generators)
-        return failure
-
-    def _call(self, function: Any, *arguments: Any) -> None:
-        handle = self._enter()
-        try:
-            status = function(handle, *arguments)
-            if status:
-                raise self._failure(status)
-        finally:
-            self._lock.release()
-
     def decode(
-        self, logits: Array, *, mask: Array | None = None, want: Want = Want.NOTHING, accept: bool = False
+        self,
+        logits: Array,
+        *,
+        mask: Array | None = None,
+        want: Want = Want.NOTHING,
+        accept: bool = False,
+        stay: bool = False,
     ) -> Result:
         """Decodes one row of logits into a token and advances the random position by one.
 
@@ -118,6 +86,9 @@ class Sampler:
                 Tokens beyond the mask are banned. `pack_mask` makes one from booleans. None allows all tokens.
             want: the optional fields of the result.
             accept: whether the token is appended to the history.
+            stay: whether the random position, and what the chain has learnt, stay as they are: for a grammar that is
+                checked after the draw. If the token is banned, draw again with the mask; if it stands, decode the row
+                once more without `stay`, which gives the same token. Not together with `accept`.
 
         Returns:
             The token, its probability and the size of the support; fields that `want` does not name are NaN.
@@ -130,22 +101,22 @@ class Sampler:
             InvalidArgumentError: a wrong shape, or not contiguous; the sampler is closed or in use.
             TypeError: a wrong dtype, or no array.
         """
-        if mask is None and want == 0 and not accept and getattr(logits, "dtype", None) == _arrays.F32:
+        if mask is None and want == 0 and not (accept or stay) and getattr(logits, "dtype", None) == _arrays.F32:
             row = _arrays.f32_row(logits, "logits")
             self._enter()
             try:
                 return self._decoded(lib.bregman_decode(self._handle, row, len(row), self._out))
             finally:
                 self._lock.release()
-        return self._decode_one_of_a_batch(logits, mask, want, accept)
+        return self._decode_one_of_a_batch(logits, mask, flags_of(want, accept, stay))
 
     def _decoded(self, status: int) -> Result:
         if status:
             raise self._failure(status)
         out = self._out
-        return Result(out.token, out.p, out.support, out.kept_mass, out.model_logprob, out.entropy)
+        return Result(out.token, out.p, out.support, out.kept_mass, out.model_logprob, out.entropy, out.ln_kept_mass)
 
-    def _decode_one_of_a_batch(self, logits: Array, mask: Array | None, want: Want, accept: bool) -> Result:
+    def _decode_one_of_a_batch(self, logits: Array, mask: Array | None, flags: int) -> Result:
         row = _arrays.as_numpy(logits, "logits")
         _arrays.check_dimensions(row, 1, "logits")
         words = None
@@ -153,7 +124,7 @@ class Sampler:
             words = _arrays.as_numpy(mask, "mask")
             _arrays.check_dimensions(words, 1, "mask")
             words = words[None]
-        batch, owners = batch_of(row[None], words, want, accept, 0)
+        batch, owners = batch_of(row[None], words, flags, 0)
         handle = self._enter()
         try:
             status = lib.bregman_decode_batch(ffi.new(_HANDLES, [handle]), batch, self._out)
@@ -276,165 +247,3 @@ class Sampler:
         self._call(lib.bregman_apply, array)
         selected = int(array.selected)
         return Applied(candidates[: array.size], selected if selected >= 0 else None, bool(array.sorted))
-
-    def accept(self, tokens: SupportsIndex | Sequence[int] | npt.NDArray[Any]) -> None:
-        """Appends one token or several to the history, which stages about repetition read.
-
-        Accept the prompt, and then each token of the output (`decode(accept=True)` accepts the one it draws). Tokens
-        accepted before the first row is decoded or processed are the prompt; `set_prompt_length` changes that.
-
-        Args:
-            tokens: a token id, or a sequence or array of them, from 0 to 2**31 - 1. Copied.
-
-        Raises:
-            InvalidArgumentError: an id is out of its range; then none is appended.
-            TypeError: they are not integers.
-        """
-        ids = int32s(tokens, "tokens")
-        self._call(lib.bregman_sampler_accept, ffi.from_buffer(_IDS, ids), len(ids))
-
-    def reset(self) -> None:
-        """Starts another sequence: the seed of creation, position 0, no history, nothing learnt.
-
-        The logit bias and the mask stay.
-        """
-        self._call(lib.bregman_sampler_reset)
-
-    def reseed(self, seed: SupportsIndex, position: SupportsIndex = 0) -> None:
-        """Continues with the random numbers of `seed` at `position`.
-
-        The position is the number of calls of `decode`, `apply` and `draw_many` that succeeded. A sequence of n output
-        tokens continues on any machine with the same chain, `accept`ed history and `reseed(seed, n)`; only what
-        stages that learn (`Stage.learns`) have learnt is lost.
-
-        Raises:
-            InvalidArgumentError: a number is not from 0 to 2**64 - 1.
-        """
-        self._call(lib.bregman_sampler_reseed, uint64(seed, "seed"), uint64(position, "position"))
-
-    def set_logit_bias(self, bias: Mapping[int, float] | Iterable[tuple[int, float]]) -> None:
-        """Replaces the logit bias, which is added to the logits of its tokens before any stage.
-
-        Args:
-            bias: a mapping from id to bias, or pairs of them. -inf bans the token whatever its logit is; an empty
-                mapping removes the bias. Ids beyond a row's vocabulary have no effect on that row.
-
-        Raises:
-            InvalidArgumentError: an id is negative or named twice, or a bias is NaN or +inf; then the old bias stays.
-        """
-        pairs = list(bias.items() if isinstance(bias, Mapping) else bias)
-        ids = int32s([token for token, _ in pairs], "ids")
-        values = np.array([value for _, value in pairs], np.float32)
-        ids_c, values_c = ffi.from_buffer(_IDS, ids), ffi.from_buffer(_FLOATS, values)
-        self._call(lib.bregman_sampler_set_logit_bias, ids_c, values_c, len(ids))
-
-    def set_mask(self, mask: Array | None) -> None:
-        """Allows only the tokens of this mask, in all rows and candidate arrays after this call.
-
-        Args:
-            mask: shape (words,), as in `decode`; copied. Tokens beyond it are banned. A token must also be allowed by
-                the mask passed to `decode` or `decode_batch`, if there is one. None allows all tokens.
-
-        Raises:
-            InvalidArgumentError: no words, or not contiguous; then the old mask stays.
-            TypeError: a wrong dtype, or no array.
-        """
-        words = ffi.NULL if mask is None else _arrays.mask_row(mask, "mask")
-        self._call(lib.bregman_sampler_set_mask, ffi.cast(_WORDS, words), 0 if mask is None else len(words))
-
-    def set_prompt_length(self, n: SupportsIndex) -> None:
-        """Makes the first `n` tokens of the history the prompt, and the others output.
-
-        For a sequence that is continued: stages with scope=output read the output only. Without this call the prompt
-        is what was accepted before the first row since creation or the last `reset`.
-
-        Raises:
-            InvalidArgumentError: the history has fewer than `n` tokens.
-        """
-        self._call(lib.bregman_sampler_set_prompt_length, uint64(n, "n"))
-
-    def describe(self) -> str:
-        """The chain in its canonical form, which creates an equal chain."""
-        handle = self._enter()
-        try:
-            length = lib.bregman_sampler_describe(handle, ffi.NULL, 0)
-            chain = ffi.new("char[]", length + 1)
-            lib.bregman_sampler_describe(handle, chain, length + 1)
-            return text(chain)
-        finally:
-            self._lock.release()
-
-    @property
-    def last_error(self) -> str:
-        """The message of the last call on this sampler that failed; "" if there is none."""
-        handle = self._enter()
-        try:
-            return text(lib.bregman_sampler_error(handle))
-        finally:
-            self._lock.release()
-
-    def clone(self) -> Sampler:
-        """An independent sampler in the same state: chain, seed, position, history, logit bias and mask included."""
-        out = ffi.new("bregman_sampler **")
-        self._call(lib.bregman_sampler_clone, out)
-        copy = object.__new__(type(self))
-        copy._prepare()
-        copy._own(out[0], self._generators)
-        return copy
-
-    def __copy__(self) -> Sampler:
-        """As `clone`."""
-        return self.clone()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Sampler:
-        """As `clone`; only the generators are shared, which are functions."""
-        return self.clone()
-
-    def __reduce__(self) -> NoReturn:
-        """Raises TypeError: the library cannot save the state of a sampler."""
-        raise TypeError(
-            "a Sampler cannot be pickled: create one from its chain and seed, then accept(history), "
-            "set_prompt_length(n) and reseed(seed, position)"
-        )
-
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return self._handle is None
-
-    def close(self) -> None:
-        """Frees the sampler; later calls on it raise InvalidArgumentError. Closing it twice is allowed."""
-        if self._handle is None:
-            return
-        handle = self._enter()
-        try:
-            self._handle = None
-            ffi.release(handle)
-        finally:
-            self._lock.release()
-
-    def _give_up(self) -> None:
-        """Closes the sampler without freeing the handle, which has a new owner."""
-        ffi.gc(self._handle, None)
-        self._handle = None
-
-    def __enter__(self) -> Sampler:
-        """The sampler itself; the end of the block closes it."""
-        if self._handle is None:
-            raise InvalidArgumentError("the sampler is closed")
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Closes the sampler."""
-        self.close()
-
-    def __repr__(self) -> str:
-        try:
-            return f"<bregman.Sampler {self.describe()!r}>"
-        except InvalidArgumentError as e:
-            return f"<bregman.Sampler: {e}>"

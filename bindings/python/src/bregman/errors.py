@@ -23,6 +23,7 @@ class Status(IntEnum):
     BUFFER_TOO_SMALL = lib.BREGMAN_BUFFER_TOO_SMALL
     UNSUPPORTED = lib.BREGMAN_UNSUPPORTED
     INTERNAL = lib.BREGMAN_INTERNAL
+    INCOMPLETE = lib.BREGMAN_INCOMPLETE
     OUT_OF_MEMORY = lib.BREGMAN_OUT_OF_MEMORY
 
 
@@ -90,6 +91,12 @@ class InternalError(BregmanError, RuntimeError):
     status = Status.INTERNAL
 
 
+class IncompleteError(BregmanError, ValueError):
+    """A sparse row does not hold what the chain needs."""
+
+    status = Status.INCOMPLETE
+
+
 class OutOfMemoryError(BregmanError, MemoryError):
     """There was no memory for the call."""
 
@@ -107,6 +114,7 @@ _CLASSES = {
         BufferTooSmallError,
         UnsupportedError,
         InternalError,
+        IncompleteError,
         OutOfMemoryError,
     )
 }
