@@ -40,7 +40,8 @@ pub(super) fn biases(text: &str) -> Parsed<(u32, f32)> {
     }
 }
 
-pub(super) fn joined<T: ToString>(list: impl IntoIterator<Item = T>, separator: &str) -> String {
+/// The items with a separator between them.
+pub(crate) fn joined<T: ToString>(list: impl IntoIterator<Item = T>, separator: &str) -> String {
     list.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(separator)
 }
 

@@ -9,6 +9,7 @@ mod arguments;
 mod lists;
 
 pub(crate) use arguments::Arguments;
+pub(crate) use lists::joined;
 
 /// What values a parameter takes.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -73,6 +73,10 @@ fn transformers_expands_to_its_processors() {
         "transformers(top_h=0.4, typical_p=0.9, epsilon_cutoff=0.001, eta_cutoff=0.002)",
         "top_h(0.4) | top_k(k=50, ties=keep) | typical(0.9) | epsilon(0.001) | eta(0.002) | draw",
     );
+    // What ends a sequence is never a bad word by itself.
+    expands("hf(top_k=0, bad_words_ids=5; 3; 6 2; 2, eos_token_id=2 3)", "bad_words(5; 6 2) | draw");
+    expands("hf(top_k=0, bad_words_ids=2, eos_token_id=2 3)", "draw");
+    expands("hf(top_k=0, bad_words_ids=2; 5)", "bad_words(2; 5) | draw");
     let why = refused("transformers(top_k=0, min_length=4)");
     assert!(why.contains("`min_tokens`") && why.contains("parameter `stop` is missing"), "{why}");
 }

@@ -1,7 +1,7 @@
 //! The engines: their stages in their order, and what switches each on.
 
-use super::ValueSource::{Always, AtLeast, Parameter, Temperature};
-use super::{MacroInfo, Part, parameters};
+use super::ValueSource::{Always, AtLeast, Parameter, Temperature, Without};
+use super::{MacroInfo, Part, parameters, without};
 use crate::parameters::Arguments;
 
 pub(super) static ALL: [MacroInfo; 3] = [LLAMA_CPP, TRANSFORMERS, VLLM];
@@ -163,8 +163,9 @@ const TRANSFORMERS: MacroInfo = MacroInfo {
         },
         Part {
             stage: "bad_words",
-            is_on: |a| a.is_given("bad_words_ids"),
-            values: &[("sequences", Parameter("bad_words_ids"))],
+            // Transformers drops the tokens that end a sequence from its list.
+            is_on: |a| !without(a, "bad_words_ids", "eos_token_id").is_empty(),
+            values: &[("sequences", Without("bad_words_ids", "eos_token_id"))],
         },
         Part {
             stage: "min_tokens",

@@ -9,7 +9,7 @@
 mod engines;
 mod parameters;
 
-use crate::parameters::{Arguments, ParameterInfo};
+use crate::parameters::{Arguments, ParameterInfo, joined};
 use crate::stages::{self, LOWEST_TEMPERATURE};
 
 /// A name that stands for several stages.
@@ -47,6 +47,8 @@ enum ValueSource {
     AtLeast(&'static str, f64),
     /// The same for a temperature: those too low to divide by are 0.
     Temperature(&'static str),
+    /// The token sequences of a parameter, but for single tokens that are among those of another.
+    Without(&'static str, &'static str),
     /// The engine's convention.
     Always(&'static str),
 }
@@ -79,6 +81,7 @@ impl Part {
             let value = match source {
                 ValueSource::Always(word) => Some((*word).to_owned()),
                 ValueSource::Parameter(parameter) => arguments.text(parameter),
+                ValueSource::Without(sequences, tokens) => Some(without(arguments, sequences, tokens)),
                 ValueSource::AtLeast(parameter, least) => Some(arguments.as_number(parameter).max(*least).to_string()),
                 ValueSource::Temperature(parameter) => match arguments.as_number(parameter) {
                     t if t < LOWEST_TEMPERATURE => Some("0".into()),
@@ -90,6 +93,14 @@ impl Part {
         let values: Vec<_> = values.collect();
         if values.is_empty() { self.stage.into() } else { format!("{}({})", self.stage, values.join(", ")) }
     }
+}
+
+/// The value of [`ValueSource::Without`]; empty if no sequence is left.
+fn without(arguments: &Arguments, sequences: &str, tokens: &str) -> String {
+    let tokens = arguments.tokens(tokens);
+    let stays = |sequence: &&Vec<u32>| sequence.len() > 1 || !tokens.contains(&sequence[0]);
+    let sequences = arguments.sequences(sequences);
+    joined(sequences.iter().filter(stays).map(|sequence| joined(sequence, " ")), "; ")
 }
 
 #[cfg(test)]
@@ -106,6 +117,8 @@ mod tests {
                     assert!(stage.parameters.iter().any(|p| p.name == *name), "{}: `{name}` of {}", m.name, part.stage);
                     let parameter = match source {
                         ValueSource::Always(_) => continue,
+                        ValueSource::Without(p, other) if known(other) => p,
+                        ValueSource::Without(_, other) => other,
                         ValueSource::Parameter(p) | ValueSource::AtLeast(p, _) | ValueSource::Temperature(p) => p,
                     };
                     assert!(known(parameter), "{}: no parameter `{parameter}`", m.name);

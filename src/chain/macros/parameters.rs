@@ -162,7 +162,7 @@ pub(super) const TRANSFORMERS: [ParameterInfo; 15] = [
         &["bad_words"],
         Kind::Sequences,
         "",
-        "token sequences that must not be completed, separated by semicolons",
+        "token sequences that must not be completed, separated by semicolons; a token of eos_token_id alone is taken off the list",
     ),
     optional(
         "min_length",
