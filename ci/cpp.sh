@@ -50,7 +50,7 @@ sanitized() {
 arguments=
 sanitized c 'cc -std=c11' tests/c/check.c tests/c/layout.c tests/c/state.c tests/c/rows.c
 sanitized cpp 'c++ -std=c++17' tests/cpp/main.cpp tests/cpp/ownership.cpp tests/cpp/results.cpp tests/cpp/decode.cpp \
-    tests/cpp/batch.cpp tests/cpp/answers.cpp tests/cpp/catalogue.cpp
+    tests/cpp/batch.cpp tests/cpp/answers.cpp tests/cpp/state.cpp tests/cpp/verify.cpp tests/cpp/catalogue.cpp
 sanitized c_decisions 'cc -std=c11' tests/c/decisions.c
 sanitized cpp_decisions 'c++ -std=c++17' tests/cpp/decisions.cpp
 link="-L$llama/lib -lllama -lggml -lggml-base -Wl,-rpath-link,$llama/lib"

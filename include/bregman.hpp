@@ -245,11 +245,12 @@ struct options {
     bool accept = false;        ///< append each drawn token to the history of its sampler
     std::uint32_t threads = 1;  ///< largest number of threads of the library's pool; 0 or 1: the caller's thread
     bool ln_kept_mass = false;  ///< fill bregman_result::ln_kept_mass
+    bool stay = false;          ///< leave positions and what was learnt as they are (BREGMAN_STAY); not with accept
 
     std::uint32_t flags() const noexcept {
         return (kept_mass ? BREGMAN_WANT_KEPT_MASS : 0u) | (ln_kept_mass ? BREGMAN_WANT_LN_KEPT : 0u) |
                (model_logprob ? BREGMAN_WANT_MODEL_LOGPROB : 0u) |
-               (entropy ? BREGMAN_WANT_ENTROPY : 0u) | (accept ? BREGMAN_ACCEPT : 0u);
+               (entropy ? BREGMAN_WANT_ENTROPY : 0u) | (accept ? BREGMAN_ACCEPT : 0u) | (stay ? BREGMAN_STAY : 0u);
     }
 };
 
@@ -270,6 +271,13 @@ enum class source : std::uint32_t {
 struct ranking {
     std::vector<std::int32_t> ids;
     std::vector<float> logprobs; ///< as long as ids; ln p
+};
+
+/// Where a sampler is.
+struct place {
+    std::uint64_t seed = 0, position = 0; ///< of the next row's random numbers
+    std::size_t history = 0;              ///< number of tokens of the history
+    std::size_t prompt = 0;               ///< how many of them are the prompt: all of them before the first row
 };
 
 /// Different tokens drawn from one row, in the order of the draw.
@@ -331,11 +339,57 @@ class sampler {
         return code == BREGMAN_OK ? result<sampler>(sampler(copy)) : result<sampler>(why(code));
     }
 
+    /// The sampler as bytes, of which `load` makes one that goes on as this one would: in another process, language or
+    /// machine. The same state gives the same bytes. They have everything but the callbacks of generators; keys of
+    /// watermarks are in them. docs/state.md describes them.
+    std::vector<std::byte> save() const { return try_save().value(); }
+    result<std::vector<std::byte>> try_save() const {
+        return sized<std::byte>([this](std::byte *bytes, std::size_t capacity, std::size_t *n) {
+            return bregman_sampler_save(handle_, bytes, capacity, n);
+        });
+    }
+    /// A sampler from the bytes of `save`, of this or an earlier version. `generators` are at least those that the chain
+    /// names, as for the constructor. Bytes from anywhere are checked: those that are no state fail with
+    /// status::invalid_argument. Thread-safe.
+    static sampler load(view<const std::byte> state, view<const bregman_generator> generators = {}) {
+        return try_load(state, generators).value();
+    }
+    static result<sampler> try_load(view<const std::byte> state, view<const bregman_generator> generators = {}) {
+        char why[512] = "";
+        bregman_sampler *handle = nullptr;
+        const auto code = static_cast<status>(bregman_sampler_load(state.data(), state.size(), generators.data(),
+                                                                   generators.size(), &handle, why, sizeof why));
+        if (code != status::ok)
+            return failure{code, why};
+        return sampler(handle);
+    }
+
+    /// Takes the last `n` tokens of the history back: history, random position and what the chain has learnt are as they
+    /// were before those were decoded, so that the same logits give the same tokens. Fails if the history is shorter.
+    void rewind(std::size_t n) { try_rewind(n).value(); }
+    result<void> try_rewind(std::size_t n) { return answer(bregman_sampler_rewind(handle_, n)); }
+
+    /// The seed and position of the next row's random numbers, and the lengths of the history and the prompt.
+    place where() const { return try_where().value(); }
+    result<place> try_where() const {
+        place at;
+        const std::uint32_t code = bregman_sampler_where(handle_, &at.seed, &at.position, &at.history, &at.prompt);
+        return answer(code, at);
+    }
+    /// A copy of the history, prompt first.
+    std::vector<std::int32_t> history() const { return try_history().value(); }
+    result<std::vector<std::int32_t>> try_history() const {
+        return sized<std::int32_t>([this](std::int32_t *tokens, std::size_t capacity, std::size_t *n) {
+            return bregman_sampler_history(handle_, tokens, capacity, n);
+        });
+    }
+
     /// Decodes a row into a token, and advances the random position by one.
     bregman_result decode(view<const float> logits) { return try_decode(logits).value(); }
     result<bregman_result> try_decode(view<const float> logits) {
         bregman_result r{};
-        return answer(bregman_decode(handle_, logits.data(), logits.size(), &r), r);
+        const std::uint32_t code = bregman_decode(handle_, logits.data(), logits.size(), &r);
+        return answer(code, r);
     }
 
     /// The decoded distribution. Draws nothing and advances nothing.
@@ -417,7 +471,8 @@ class sampler {
         return answer(bregman_sampler_accept(handle_, tokens.data(), tokens.size()));
     }
 
-    /// Sets the length of the prompt: the first `n` tokens of the history. For sequences that are resumed.
+    /// Sets the length of the prompt: the first `n` tokens of the history. For sequences that are resumed without a saved
+    /// state.
     void set_prompt_length(std::size_t n) { try_set_prompt_length(n).value(); }
     result<void> try_set_prompt_length(std::size_t n) { return answer(bregman_sampler_set_prompt_length(handle_, n)); }
 
@@ -438,8 +493,8 @@ class sampler {
     void reset() { try_reset().value(); }
     result<void> try_reset() { return answer(bregman_sampler_reset(handle_)); }
 
-    /// Continues with the random numbers of `seed` at `position`, the number of rows decoded so far. Stages that learn
-    /// (bregman::stage::learns) also depend on the tokens drawn so far, which this does not restore.
+    /// Continues with the random numbers of `seed` at `position`, the number of rows decoded so far. To resume a sequence,
+    /// use `save` and `load`: this does not restore the history, nor what stages that learn have learnt.
     void reseed(std::uint64_t seed, std::uint64_t position) { try_reseed(seed, position).value(); }
     result<void> try_reseed(std::uint64_t seed, std::uint64_t position) {
         return answer(bregman_sampler_reseed(handle_, seed, position));
@@ -470,6 +525,17 @@ class sampler {
     failure why(std::uint32_t code) const { return {static_cast<status>(code), last_error()}; }
     result<void> answer(std::uint32_t code) const {
         return code == BREGMAN_OK ? result<void>() : result<void>(why(code));
+    }
+    /// A vector that `fill` fills, once it has said how long that must be.
+    template <class T, class F> result<std::vector<T>> sized(F fill) const {
+        std::vector<T> all;
+        std::size_t n = 0;
+        std::uint32_t code = fill(nullptr, 0, &n);
+        if (code == BREGMAN_BUFFER_TOO_SMALL) {
+            all.resize(n);
+            code = fill(all.data(), n, &n);
+        }
+        return answer(code, std::move(all));
     }
     template <class T> result<T> answer(std::uint32_t code, T value) const {
         return code == BREGMAN_OK ? result<T>(std::move(value)) : result<T>(why(code));
@@ -698,6 +764,115 @@ class batch {
     std::vector<bregman_sampler *> handles_;
     std::vector<bregman_result> results_;
 };
+
+/// How it is decided which tokens of a draft are accepted.
+enum class rule : std::uint32_t {
+    match = BREGMAN_RULE_MATCH, ///< those that the chain draws anyway: the text of plain decoding. Every chain, and trees
+    token = BREGMAN_RULE_TOKEN, ///< each with probability min(1, p / q): the distribution of plain decoding
+    block = BREGMAN_RULE_BLOCK, ///< the same for the draft as a whole, which accepts at least as many on average
+};
+
+/// Tokens that a draft model, or a table of n-grams, proposes for one sequence. Owns nothing.
+struct draft {
+    view<const std::int32_t> tokens; ///< none decodes the one row of the sequence
+    bregman::rule rule = bregman::rule::match;
+    /// Empty for a line. Else (rule::match only) for each token of a tree the place of the token that it follows, -1 for
+    /// the accepted text; a token stands after the one that it follows.
+    view<const std::int32_t> parents;
+    /// NULL if the tokens were not drawn: each then had probability 1. Else the distributions that they were drawn from,
+    /// after the draft's own chain, one for each token (`distribution_batch` makes them). Not read under rule::match.
+    const distributions *laws = nullptr;
+
+    /// Checks the lengths: "", or what is wrong.
+    std::string check() const {
+        const auto count = [this](std::size_t n, const char *what) {
+            return std::to_string(n) + what + " for " + std::to_string(tokens.size()) + " tokens";
+        };
+        if (!parents.empty() && parents.size() != tokens.size())
+            return count(parents.size(), " parents");
+        if (laws == nullptr)
+            return {};
+        if (laws->offsets.size() != tokens.size() + 1)
+            return count(laws->offsets.size(), " offsets of laws");
+        if (laws->ids.size() != laws->probs.size() || laws->offsets.back() > laws->ids.size())
+            return "the laws have " + std::to_string(laws->ids.size()) + " ids, " + std::to_string(laws->probs.size()) +
+                   " probabilities and offsets up to " + std::to_string(laws->offsets.back());
+        return {};
+    }
+    bregman_draft raw() const noexcept {
+        bregman_draft d{};
+        d.struct_size = sizeof d;
+        d.rule = static_cast<std::uint32_t>(rule);
+        d.tokens = tokens.data();
+        d.n = tokens.size();
+        d.parents = parents.empty() ? nullptr : parents.data();
+        if (laws != nullptr) {
+            d.q_offsets = laws->offsets.data();
+            d.q_ids = laws->ids.data();
+            d.q_probs = laws->probs.data();
+        }
+        return d;
+    }
+};
+
+/// What `verify` found, in vectors that are reused. Sequence s has the elements first[s] to first[s + 1] - 1 of `results` and
+/// `path`.
+struct verified {
+    std::vector<std::uint32_t> accepted; ///< number of accepted drafted tokens, one for each sequence
+    /// Of each sequence the first accepted + 1 are its new tokens in order, the others have token -1 and status BREGMAN_OK.
+    std::vector<bregman_result> results;
+    /// Of each sequence the first accepted are the places of the accepted tokens in its draft, the others -1.
+    std::vector<std::int32_t> path;
+    std::vector<std::size_t> first; ///< one more than there are sequences
+};
+
+/// Finds how many tokens of drafts[s] are accepted, and draws the token that follows them, with samplers[s], for all
+/// sequences in one call; see bregman_verify. Sequence s has drafts[s].tokens.size() + 1 consecutive rows of `rows`, and the
+/// samplers are different. `how.stay` is refused.
+///
+/// Sequences are independent: one that fails changes nothing in its sampler and does not affect the others, its results have
+/// its status, and the failure is that of the first one. If lengths do not fit, nothing is verified.
+inline result<void> try_verify(view<bregman_sampler *const> samplers, view<const draft> drafts, const rows &rows,
+                               verified &into, const options &how = {}) {
+    into = verified{};
+    std::string problem;
+    if (samplers.size() != drafts.size())
+        problem = std::to_string(samplers.size()) + " samplers for " + std::to_string(drafts.size()) + " drafts";
+    std::vector<bregman_draft> raw_drafts;
+    into.first.push_back(0);
+    for (const draft &d : drafts) {
+        if (problem.empty())
+            problem = d.check();
+        raw_drafts.push_back(d.raw());
+        into.first.push_back(into.first.back() + d.tokens.size() + 1);
+    }
+    const std::size_t n = into.first.back();
+    if (problem.empty())
+        problem = rows.check(n);
+    if (!problem.empty())
+        return failure{status::invalid_argument, std::move(problem)};
+    into.accepted.assign(drafts.size(), 0);
+    into.results.assign(n, bregman_result{-1, BREGMAN_OK, 0, 0, 0, 0, 0, 0});
+    into.path.assign(n, -1);
+    if (samplers.empty())
+        return {};
+    const bregman_batch raw = rows.raw(n, how.flags(), how.threads);
+    const std::uint32_t code = bregman_verify(samplers.data(), raw_drafts.data(), samplers.size(), &raw,
+                                              into.accepted.data(), into.path.data(), into.results.data());
+    if (code == BREGMAN_OK)
+        return {};
+    for (std::size_t s = 0; s < samplers.size(); s++)
+        if (into.results[into.first[s]].status == code)
+            return failure{static_cast<status>(code),
+                           "sequence " + std::to_string(s) + ": " + bregman_sampler_error(samplers[s])};
+    return failure{static_cast<status>(code), text(static_cast<status>(code))};
+}
+/// The same; throws `error` on a failure.
+inline verified verify(view<bregman_sampler *const> samplers, view<const draft> drafts, const rows &rows,
+                       const options &how = {}) {
+    verified found;
+    return try_verify(samplers, drafts, rows, found, how).value(), found;
+}
 
 /// The kind of value that a parameter takes.
 enum class kind : std::uint32_t {

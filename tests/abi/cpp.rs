@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const UNITS: [&str; 7] = ["main", "ownership", "results", "decode", "batch", "answers", "catalogue"];
+const UNITS: [&str; 9] = ["main", "ownership", "results", "decode", "batch", "answers", "state", "verify", "catalogue"];
 const WARNINGS: [&str; 5] = ["-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wold-style-cast", "-Wnon-virtual-dtor"];
 
 fn build(standard: &str, units: &[&str], more: &[&str]) -> Command {

@@ -19,6 +19,8 @@ void test_results();   // results.cpp
 void test_decode();    // decode.cpp
 void test_batch();     // batch.cpp
 void test_answers();   // answers.cpp
+void test_state();     // state.cpp
+void test_verify();    // verify.cpp
 void test_catalogue(); // catalogue.cpp
 
 #endif

@@ -33,6 +33,8 @@ int main() {
     test_decode();
     test_batch();
     test_answers();
+    test_state();
+    test_verify();
     test_catalogue();
     std::printf("checks %lu\n", checks);
     return 0;
