@@ -1,6 +1,6 @@
 /*
- * A minimal C engine: raw logits to tokens, with the mask of a grammar, a draft that is verified and rolled back, and a
- * sequence that is resumed elsewhere. Its "model" is a formula, so that it runs without one.
+ * A minimal C engine: raw logits to tokens, with the mask of a grammar, a draft that is verified, and a sequence that is
+ * resumed elsewhere. Its "model" is a formula, so that it runs without one.
  */
 #include <bregman.h>
 
@@ -58,29 +58,35 @@ static uint32_t decode_masked(bregman_sampler *sampler, const float *logits, con
 }
 
 /*
- * One round of speculative decoding: a clone verifies the tokens of the draft in order. Returns the number of new tokens
- * (the accepted ones of the draft, and one of the sampler's own), 0 on failure.
+ * One round of speculative decoding: the tokens of a draft are verified in one call. Returns the number of new tokens (the
+ * accepted ones of the draft, and one of the sampler's own), 0 on failure.
  */
-static size_t speculate(bregman_sampler **sampler, int32_t last, size_t position, const int32_t *draft, int32_t *out)
+static size_t speculate(bregman_sampler *sampler, int32_t last, size_t position, const int32_t *tokens, int32_t *out)
 {
-    bregman_sampler *ahead = NULL;
-    float logits[VOCAB];
-    size_t n = 0;
-    if (bregman_sampler_clone(*sampler, &ahead) != BREGMAN_OK)
-        return 0;
-    do {
-        bregman_result r;
-        forward(last, position + n, logits);
-        if (bregman_decode(ahead, logits, VOCAB, &r) != BREGMAN_OK ||
-            bregman_sampler_accept(ahead, &r.token, 1) != BREGMAN_OK) {
-            bregman_sampler_free(ahead); /* rolled back: the sampler itself did not advance */
-            return 0;
-        }
-        last = out[n] = r.token;
-    } while (n < DRAFT && out[n] == draft[n] && ++n);
-    bregman_sampler_free(*sampler);
-    *sampler = ahead; /* after the accepted tokens and the one after them */
-    return n + 1;
+    float logits[(DRAFT + 1) * VOCAB]; /* one batch of the target model gives the rows after each token of the draft */
+    forward(last, position, logits);
+    for (size_t i = 0; i < DRAFT; i++)
+        forward(tokens[i], position + i + 1, logits + (i + 1) * VOCAB);
+
+    bregman_result results[DRAFT + 1];
+    uint32_t accepted = 0;
+    bregman_draft draft = {0};
+    draft.struct_size = sizeof draft;
+    draft.rule = BREGMAN_RULE_MATCH;
+    draft.tokens = tokens;
+    draft.n = DRAFT;
+    bregman_batch rows = {0};
+    rows.struct_size = sizeof rows;
+    rows.dtype = BREGMAN_F32;
+    rows.logits = logits;
+    rows.rows = DRAFT + 1;
+    rows.vocab = rows.row_stride = VOCAB;
+    rows.flags = BREGMAN_ACCEPT;
+    if (bregman_verify(&sampler, &draft, 1, &rows, &accepted, NULL, results) != BREGMAN_OK)
+        return 0; /* nothing has changed */
+    for (size_t i = 0; i <= accepted; i++)
+        out[i] = results[i].token;
+    return accepted + 1;
 }
 
 static int check_speculation(const int32_t *prompt, size_t n, const int32_t *text)
@@ -94,7 +100,7 @@ static int check_speculation(const int32_t *prompt, size_t n, const int32_t *tex
     while (done < TOKENS) {
         int32_t draft[DRAFT] = {0}; /* correct for two tokens */
         memcpy(draft, text + done, sizeof *draft * (TOKENS - done < 2 ? TOKENS - done : 2));
-        size_t brought = speculate(&sampler, last, done, draft, out);
+        size_t brought = speculate(sampler, last, done, draft, out);
         for (size_t i = 0; i < brought && done < TOKENS; i++)
             if (out[i] != text[done++])
                 brought = 0;
@@ -108,25 +114,97 @@ static int check_speculation(const int32_t *prompt, size_t n, const int32_t *tex
     return 0;
 }
 
-/* Another machine resumes the sequence after `at` tokens: it needs chain, seed, position and history. */
+/* Another machine resumes the sequence after `at` tokens, from the bytes of its state. */
 static int check_resumption(const int32_t *prompt, size_t n, const int32_t *text, size_t at)
 {
-    bregman_sampler *sampler = NULL;
+    bregman_sampler *here = NULL, *there = NULL;
     float logits[VOCAB];
     bregman_result r;
     int wrong = 0;
-    if (bregman_sampler_new(CHAIN, 42, &sampler, NULL, 0) != BREGMAN_OK)
+    if (bregman_sampler_new(CHAIN, 42, &here, NULL, 0) != BREGMAN_OK)
         return 1;
-    bregman_sampler_accept(sampler, prompt, n);
-    bregman_sampler_accept(sampler, text, at);
-    bregman_sampler_set_prompt_length(sampler, n); /* without this the whole history would be the prompt */
-    bregman_sampler_reseed(sampler, 42, at);
+    bregman_sampler_accept(here, prompt, n);
+    for (size_t i = 0; i < at; i++) {
+        forward(i == 0 ? prompt[n - 1] : text[i - 1], i, logits);
+        wrong += bregman_decode(here, logits, VOCAB, &r) != BREGMAN_OK;
+        bregman_sampler_accept(here, &r.token, 1);
+    }
+
+    unsigned char bytes[4096];
+    size_t size = 0;
+    char error[256] = "";
+    if (bregman_sampler_save(here, bytes, sizeof bytes, &size) != BREGMAN_OK ||
+        bregman_sampler_load(bytes, size, NULL, 0, &there, error, sizeof error) != BREGMAN_OK) {
+        fprintf(stderr, "%s %s\n", bregman_sampler_error(here), error);
+        bregman_sampler_free(here);
+        return 1;
+    }
+
+    bregman_sampler_free(here);
     for (size_t i = at; i < TOKENS; i++) {
         forward(text[i - 1], i, logits);
-        wrong += bregman_decode(sampler, logits, VOCAB, &r) != BREGMAN_OK || r.token != text[i];
-        bregman_sampler_accept(sampler, &r.token, 1);
+        wrong += bregman_decode(there, logits, VOCAB, &r) != BREGMAN_OK || r.token != text[i];
+        bregman_sampler_accept(there, &r.token, 1);
     }
-    bregman_sampler_free(sampler);
+    /* A string that must not stand in the text ends here: its last three tokens are taken back, and come again. */
+    wrong += bregman_sampler_rewind(there, 3) != BREGMAN_OK;
+    for (size_t i = TOKENS - 3; i < TOKENS; i++) {
+        forward(text[i - 1], i, logits);
+        wrong += bregman_decode(there, logits, VOCAB, &r) != BREGMAN_OK || r.token != text[i];
+        bregman_sampler_accept(there, &r.token, 1);
+    }
+    bregman_sampler_free(there);
+    return wrong;
+}
+
+/* A grammar that is checked after the draw: draw, and draw again under the mask only if the token is banned. */
+static uint32_t decode_lazily(bregman_sampler *sampler, const float *logits, const uint32_t *mask, bregman_result *r)
+{
+    uint64_t seed, position;
+    bregman_batch batch = {0};
+    batch.struct_size = sizeof batch;
+    batch.dtype = BREGMAN_F32;
+    batch.logits = logits;
+    batch.rows = 1;
+    batch.vocab = batch.row_stride = VOCAB;
+    batch.flags = BREGMAN_STAY; /* the position stays */
+    uint32_t status = bregman_decode_batch(&sampler, &batch, r);
+    if (status != BREGMAN_OK)
+        return status;
+    if (mask[r->token / 32] >> r->token % 32 & 1u) {
+        bregman_sampler_where(sampler, &seed, &position, NULL, NULL);
+        return bregman_sampler_reseed(sampler, seed, position + 1); /* the token stands */
+    }
+    batch.mask = mask;
+    batch.mask_stride = WORDS;
+    batch.flags = 0;
+    return bregman_decode_batch(&sampler, &batch, r);
+}
+
+/* With `gumbel` and no truncation before the mask, both orders give the same token. */
+static int check_lazy_mask(void)
+{
+    bregman_sampler *first = NULL, *lazy = NULL;
+    float logits[VOCAB];
+    uint32_t mask[WORDS] = {0};
+    bregman_result r = {0}, l = {0};
+    int wrong = 0;
+    if (bregman_sampler_new("temperature(0.8) | gumbel", 42, &first, NULL, 0) != BREGMAN_OK)
+        return 1;
+    if (bregman_sampler_clone(first, &lazy) != BREGMAN_OK) {
+        bregman_sampler_free(first);
+        return 1;
+    }
+    for (uint32_t t = 0; t < VOCAB; t += 2)
+        mask[t / 32] |= 1u << t % 32;
+    for (size_t i = 0; i < TOKENS; i++) {
+        forward(r.token, i, logits);
+        wrong += decode_masked(first, logits, mask, &r) != BREGMAN_OK;
+        wrong += decode_lazily(lazy, logits, mask, &l) != BREGMAN_OK || l.token != r.token;
+        bregman_sampler_accept(lazy, &l.token, 1);
+    }
+    bregman_sampler_free(first);
+    bregman_sampler_free(lazy);
     return wrong;
 }
 
@@ -162,7 +240,8 @@ int main(void)
     }
     int failed = plain(sampler, prompt, 3, text);
     bregman_sampler_free(sampler);
-    if (failed || check_speculation(prompt, 3, text) || check_resumption(prompt, 3, text, 20) || check_mask())
+    if (failed || check_speculation(prompt, 3, text) || check_resumption(prompt, 3, text, 20) || check_mask() ||
+        check_lazy_mask())
         return 1;
     printf("%d tokens; the draft, the resumed sequence and the masked rows agree\n", TOKENS);
     return 0;
