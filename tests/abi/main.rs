@@ -18,4 +18,5 @@ mod first;
 mod integrate;
 mod plugin_host;
 mod scores;
+mod sequence;
 mod threads;
