@@ -1,6 +1,6 @@
 # Thin: everything is in ci/, and can be run by hand.
 
-.PHONY: demo test test-emulated test-sanitized test-transformers test-vllm bench bench-table instructions memory install \
+.PHONY: demo speculate test test-emulated test-sanitized test-transformers test-vllm bench bench-table instructions memory install \
         uninstall header documents picture vectors abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options.
@@ -42,6 +42,10 @@ instructions:
 # Memory of idle sequences; MEMORY="1000 128256 2000": how many, the vocabulary, the history.
 memory:
 	@ci/memory.sh $(MEMORY)
+
+# Speculative decoding with two models of llama.cpp, in every way, as a table. SPECULATE="--window 24 --gamma 4 ..." adds options.
+speculate:
+	@ci/speculate.sh $(SPECULATE)
 
 # For C and C++, below PREFIX (/usr/local): libraries, headers, pkg-config, CMake. DESTDIR, LIBDIR and INCLUDEDIR work as well.
 install:

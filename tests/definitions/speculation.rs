@@ -145,8 +145,9 @@ fn assert_lossless(what: &str, counts: &[u64], target: &str) {
 /// The draft is drawn with the seed and at the positions of the target: its numbers must not be those that verify it.
 #[test]
 fn token_and_block_rule_keep_the_distribution_of_the_text() {
-    for (at, (target, chain, model)) in PAIRS.into_iter().enumerate() {
-        let rounds = if at == 4 { 1_000_000 } else { 100_000 };
+    // A million drafts altogether.
+    let rounds = 84_000;
+    for (target, chain, model) in PAIRS {
         let start = reader(chain, 0);
         let draft = |seed| {
             let mut sampler = start.clone();
@@ -175,7 +176,7 @@ fn drafts_without_distributions_keep_the_distribution_of_the_text() {
             // Always the same tokens, as from a table of n-grams; or none.
             for tokens in [vec![1, 3], vec![0, 0], vec![]] {
                 let draft = |_| (Drafted { tokens: tokens.clone(), offsets: vec![0], ..Drafted::default() }, false);
-                let (counts, _) = frequencies(target, 40_000, draft, rule);
+                let (counts, _) = frequencies(target, 20_000, draft, rule);
                 assert_lossless(&format!("{rule:?}, {target}, {tokens:?}"), &counts, target);
             }
         }

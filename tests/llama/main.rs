@@ -10,4 +10,5 @@ mod dlopen;
 mod host;
 mod include;
 mod preload;
+mod speculate;
 mod stage;
