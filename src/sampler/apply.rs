@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::logits::{Candidate, Row, Values, is_allowed};
 use crate::memory::make_room;
 use crate::stages::{Context, Learnt};
-use crate::vocab::{BLOCK, BlockBuffer, CandidateUpdate, Kernels, ProbabilityScale, TILE, TileScale};
+use crate::vocab::{BLOCK, BlockBuffer, CandidateUpdate, Kernels, LogitChange, ProbabilityScale, TILE, TileScale};
 
 /// What [`Sampler::apply`] did to a candidate array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,10 +171,7 @@ fn drop_banned(candidates: &mut [Candidate], applied: &mut Applied) {
 
 /// What is written into candidates that stay where they are.
 struct Whole {
-    scale: f64,
-    /// A logit becomes (logit - pivot) * scale + base.
-    pivot: f64,
-    base: f64,
+    change: LogitChange,
     /// What the first token's weight of 1 is worth; none if no token was taken: then no probabilities are written.
     unit: Option<f64>,
     selected: Option<usize>,
@@ -185,7 +182,8 @@ impl Whole {
     fn of(dist: &mut Distribution<'_>, drawn: Option<Drawn>, order: Order) -> Self {
         let unit = drawn.map(|_| 1.0 / dist.rough_total());
         let (pivot, base) = dist.logit_transform();
-        Self { scale: dist.scale(), pivot, base, unit, selected: drawn.map(|d| d.index as usize), order }
+        let change = LogitChange { pivot, scale: dist.scale(), base };
+        Self { change, unit, selected: drawn.map(|d| d.index as usize), order }
     }
 
     /// Block by block, so that an array larger than a cache is read from memory once; with the logits of a row instead of
@@ -197,24 +195,14 @@ impl Whole {
         tile_scale: impl Fn(usize) -> TileScale,
         mut row: Option<(Row<'_>, &mut BlockBuffer)>,
     ) -> Applied {
-        // The kernel multiplies by the scale; other transforms are rare.
-        let only_scales = (self.pivot, self.base) == (0.0, 0.0);
-        let scale = if only_scales { self.scale } else { 1.0 };
         for (tile, candidates) in candidates.chunks_mut(TILE).enumerate() {
             let probability = self.unit.map(|unit| ProbabilityScale::new(tile_scale(tile), unit));
             for (block, candidates) in (tile * TILE / BLOCK..).zip(candidates.chunks_mut(BLOCK)) {
                 let logits = row.as_mut().map(|(row, copied)| &*row.copied_block(block, copied));
-                (kernels.update_candidates)(candidates, CandidateUpdate { logits, scale, probability });
-                if !only_scales {
-                    candidates.iter_mut().for_each(|c| c.logit = self.transformed(c.logit));
-                }
+                (kernels.update_candidates)(candidates, CandidateUpdate { logits, change: self.change, probability });
             }
         }
         Applied { size: candidates.len(), selected: self.selected, order: self.order }
-    }
-
-    fn transformed(&self, logit: f32) -> f32 {
-        ((f64::from(logit) - self.pivot) * self.scale + self.base) as f32
     }
 }
 

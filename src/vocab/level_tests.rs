@@ -2,7 +2,7 @@
 
 use super::dispatch::{Kernels, levels};
 use super::kernels::BLOCK;
-use super::kernels::candidates::{CandidateUpdate, ProbabilityScale};
+use super::kernels::candidates::{CandidateUpdate, LogitChange, ProbabilityScale};
 use super::kernels::collect::CollectRange;
 use super::kernels::curve::{AdaptivePCurve, Curve, SmoothingCurve};
 use super::kernels::deviation::Centring;
@@ -152,7 +152,10 @@ fn update_candidates_writes_the_same_bits_on_every_level() {
     for row in rows() {
         let (max, before) = (row.iter().copied().filter(|x| x.abs() < 1e4).fold(-20.0, f32::max), candidates(&row));
         let new: Vec<f32> = row.iter().rev().copied().collect();
-        for (scale, shift) in [(1.0, 0.0), (1.0 / 0.7, 0.0), (3.0, max)] {
+        let moves = [(0.0, 0.0), (0.1 + f64::from(max), 0.0), (0.0, -0.7), (3.3, 1.0 / 3.0)];
+        let ways = [(1.0, 0.0), (1.0 / 0.7, 0.0), (3.0, max)].into_iter().flat_map(|way| moves.map(|to| (way, to)));
+        for ((scale, shift), (pivot, base)) in ways {
+            let change = LogitChange { pivot, scale, base };
             let c = binary_scale(scale);
             let params = ExpParams::new(max - shift, c);
             let tile_scale = TileScale { params, unit: params.unit(max - shift, c), shift };
@@ -160,7 +163,7 @@ fn update_candidates_writes_the_same_bits_on_every_level() {
                 for logits in [None, Some(&new[..])] {
                     let updated = |k: &Kernels| {
                         let mut after = before.clone();
-                        (k.update_candidates)(&mut after, CandidateUpdate { logits, scale, probability });
+                        (k.update_candidates)(&mut after, CandidateUpdate { logits, change, probability });
                         after
                     };
                     let expected = updated(scalar());
@@ -171,7 +174,9 @@ fn update_candidates_writes_the_same_bits_on_every_level() {
                     for (i, (c, &own)) in expected.iter().zip(&row).enumerate() {
                         let logit = logits.map_or(own, |new| new[i]);
                         let p = 0.25 * (f64::from(logit - max) * scale).exp();
-                        let written = (f64::from(logit) * scale) as f32;
+                        let is_moved = (pivot, base) != (0.0, 0.0);
+                        let change = |x: f64| if is_moved { (x - pivot) * scale + base } else { x * scale };
+                        let written = change(f64::from(logit)) as f32;
                         assert_eq!((c.id, c.logit.to_bits()), (i as i32, written.to_bits()));
                         let near = (f64::from(c.p) - p).abs() <= 1e-5 * p + 2e-38;
                         assert!(if probability.is_some() { near } else { c.p.is_nan() }, "{logit}: {} {p}", c.p);

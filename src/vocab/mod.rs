@@ -38,7 +38,7 @@ mod weighted;
 
 pub(crate) use dispatch::{Kernels, by_name, kernels, levels};
 pub(crate) use kernels::BLOCK;
-pub(crate) use kernels::candidates::{CandidateUpdate, ProbabilityScale};
+pub(crate) use kernels::candidates::{CandidateUpdate, LogitChange, ProbabilityScale};
 pub(crate) use kernels::collect::COLLECT_SPARE;
 pub(crate) use kernels::curve::{AdaptivePCurve, SmoothingCurve};
 pub(crate) use kernels::exponential::TileScale;

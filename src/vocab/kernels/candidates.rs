@@ -52,30 +52,64 @@ pub(crate) fn unpack_candidates<L: Lanes>(candidates: &[Candidate], logits: &mut
     in_order
 }
 
+/// How a logit changes: to `(logit - pivot) * scale + base`, in f64.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct LogitChange {
+    pub(crate) pivot: f64,
+    pub(crate) scale: f64,
+    pub(crate) base: f64,
+}
+
+/// Kinds of changes, each of which has a loop of its own.
+const SAME: u8 = 0;
+const SCALED: u8 = 1;
+const MOVED: u8 = 2;
+
+impl LogitChange {
+    const NONE: Self = Self { pivot: 0.0, scale: 1.0, base: 0.0 };
+
+    fn kind(&self) -> u8 {
+        match *self {
+            Self::NONE => SAME,
+            // Adding 0 would make a zero of a negative one.
+            Self { pivot: 0.0, base: 0.0, .. } => SCALED,
+            _ => MOVED,
+        }
+    }
+}
+
 /// What to write into candidates.
 #[derive(Clone, Copy)]
 pub(crate) struct CandidateUpdate<'a> {
     /// New logits; none keeps the candidates' own.
     pub(crate) logits: Option<&'a [f32]>,
-    /// Every logit is multiplied by it, in f64.
-    pub(crate) scale: f64,
-    /// How probabilities are computed; none leaves them unchanged.
+    /// How each logit changes.
+    pub(crate) change: LogitChange,
+    /// How probabilities are computed, from the logit before its change; none leaves them unchanged.
     pub(crate) probability: Option<ProbabilityScale>,
 }
 
 /// Writes logits and probabilities.
 #[inline(always)]
 pub(crate) fn update_candidates<L: Lanes>(candidates: &mut [Candidate], update: CandidateUpdate<'_>) {
-    let scale = update.scale;
-    match (update.logits, update.probability) {
-        (None, None) if scale == 1.0 => {}
-        (None, None) => update_with::<L, false, true, false>(candidates, &[], scale, ProbabilityScale::NONE),
-        (None, Some(p)) if scale == 1.0 => update_with::<L, false, false, true>(candidates, &[], scale, p),
-        (None, Some(p)) => update_with::<L, false, true, true>(candidates, &[], scale, p),
+    match update.change.kind() {
+        SAME => update_by_kind::<L, SAME>(candidates, update),
+        SCALED => update_by_kind::<L, SCALED>(candidates, update),
+        _ => update_by_kind::<L, MOVED>(candidates, update),
+    }
+}
+
+#[inline(always)]
+fn update_by_kind<L: Lanes, const CHANGE: u8>(candidates: &mut [Candidate], update: CandidateUpdate<'_>) {
+    let CandidateUpdate { logits, change, probability } = update;
+    match (logits, probability) {
+        (None, None) if CHANGE == SAME => {}
+        (None, None) => update_with::<L, false, CHANGE, false>(candidates, &[], change, ProbabilityScale::NONE),
+        (None, Some(p)) => update_with::<L, false, CHANGE, true>(candidates, &[], change, p),
         (Some(logits), None) => {
-            update_with::<L, true, true, false>(candidates, logits, scale, ProbabilityScale::NONE);
+            update_with::<L, true, CHANGE, false>(candidates, logits, change, ProbabilityScale::NONE)
         }
-        (Some(logits), Some(p)) => update_with::<L, true, true, true>(candidates, logits, scale, p),
+        (Some(logits), Some(p)) => update_with::<L, true, CHANGE, true>(candidates, logits, change, p),
     }
 }
 
@@ -83,33 +117,33 @@ pub(crate) fn update_candidates<L: Lanes>(candidates: &mut [Candidate], update: 
 const GROUP: usize = UNROLL * LANES;
 
 #[inline(always)]
-fn update_with<L: Lanes, const NEW: bool, const LOGIT: bool, const P: bool>(
+fn update_with<L: Lanes, const NEW: bool, const CHANGE: u8, const P: bool>(
     candidates: &mut [Candidate],
     logits: &[f32],
-    scale: f64,
+    change: LogitChange,
     probability: ProbabilityScale,
 ) {
     let (groups, rest) = candidates.as_chunks_mut::<GROUP>();
     let (new, new_rest) = logits.as_chunks::<GROUP>();
     for (i, candidates) in groups.iter_mut().enumerate() {
         let Some(logits) = (if NEW { new.get(i) } else { Some(&[0.0; GROUP]) }) else { break };
-        update_group::<L, NEW, LOGIT, P>(candidates, logits, scale, probability);
+        update_group::<L, NEW, CHANGE, P>(candidates, logits, change, probability);
     }
     if !rest.is_empty() {
         let mut last = [Candidate { id: 0, logit: f32::NEG_INFINITY, p: 0.0 }; GROUP];
         let mut last_logits = [f32::NEG_INFINITY; GROUP];
         last[..rest.len()].copy_from_slice(rest);
         last_logits[..new_rest.len()].copy_from_slice(new_rest);
-        update_group::<L, NEW, LOGIT, P>(&mut last, &last_logits, scale, probability);
+        update_group::<L, NEW, CHANGE, P>(&mut last, &last_logits, change, probability);
         rest.copy_from_slice(&last[..rest.len()]);
     }
 }
 
 #[inline(always)]
-fn update_group<L: Lanes, const NEW: bool, const LOGIT: bool, const P: bool>(
+fn update_group<L: Lanes, const NEW: bool, const CHANGE: u8, const P: bool>(
     candidates: &mut [Candidate; GROUP],
     logits: &[f32; GROUP],
-    scale: f64,
+    change: LogitChange,
     probability: ProbabilityScale,
 ) {
     let exp = ExpKernel::<L>::new(probability.params);
@@ -130,7 +164,14 @@ fn update_group<L: Lanes, const NEW: bool, const LOGIT: bool, const P: bool>(
         }
     }
     for i in 0..UNROLL {
-        let logits = if LOGIT { logits[i].mul_f64(scale) } else { logits[i] };
-        L::store_candidates::<LOGIT, P>(&mut vectors[i], logits, p[i]);
+        match CHANGE {
+            SAME if !NEW => L::store_candidates::<false, P>(&mut vectors[i], logits[i], p[i]),
+            SAME => L::store_candidates::<true, P>(&mut vectors[i], logits[i], p[i]),
+            SCALED => L::store_candidates::<true, P>(&mut vectors[i], logits[i].mul_f64(change.scale), p[i]),
+            _ => {
+                let moved = logits[i].affine_f64(change.pivot, change.scale, change.base);
+                L::store_candidates::<true, P>(&mut vectors[i], moved, p[i]);
+            }
+        }
     }
 }

@@ -121,6 +121,14 @@ pub(crate) trait Lanes: Copy {
         Self::load(&lanes.map(|x| (f64::from(x) * factor) as f32))
     }
 
+    /// `(x - pivot) * factor + base` of each lane: three operations in f64, each rounded, then rounded to f32.
+    #[inline(always)]
+    fn affine_f64(self, pivot: f64, factor: f64, base: f64) -> Self {
+        let mut lanes = [0.0; LANES];
+        self.store(&mut lanes);
+        Self::load(&lanes.map(|x| ((f64::from(x) - pivot) * factor + base) as f32))
+    }
+
     /// The logits of candidates.
     #[inline(always)]
     fn load_logits(candidates: &[Candidate; LANES]) -> Self {

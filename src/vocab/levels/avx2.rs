@@ -179,6 +179,20 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn affine_f64(self, pivot: f64, factor: f64, base: f64) -> Self {
+        simd!({
+            let [pivot, factor, base] = [_mm256_set1_pd(pivot), _mm256_set1_pd(factor), _mm256_set1_pd(base)];
+            let quarter = |x: __m128| {
+                let scaled = _mm256_mul_pd(_mm256_sub_pd(_mm256_cvtps_pd(x), pivot), factor);
+                _mm256_cvtpd_ps(_mm256_add_pd(scaled, base))
+            };
+            let half =
+                |x: __m256| _mm256_set_m128(quarter(_mm256_extractf128_ps(x, 1)), quarter(_mm256_castps256_ps128(x)));
+            Self(half(self.0), half(self.1))
+        })
+    }
+
+    #[inline(always)]
     fn load_logits(candidates: &[Candidate; LANES]) -> Self {
         Self::load_logits_permuted(candidates).unpermute()
     }

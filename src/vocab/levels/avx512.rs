@@ -165,6 +165,19 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn affine_f64(self, pivot: f64, factor: f64, base: f64) -> Self {
+        simd!({
+            let [pivot, factor, base] = [_mm512_set1_pd(pivot), _mm512_set1_pd(factor), _mm512_set1_pd(base)];
+            let half = |x: __m256| {
+                let scaled = _mm512_mul_pd(_mm512_sub_pd(_mm512_cvtps_pd(x), pivot), factor);
+                _mm512_cvtpd_ps(_mm512_add_pd(scaled, base))
+            };
+            let low = half(_mm512_castps512_ps256(self.0));
+            Self(_mm512_insertf32x8(_mm512_castps256_ps512(low), half(_mm512_extractf32x8_ps(self.0, 1)), 1))
+        })
+    }
+
+    #[inline(always)]
     fn load_logits(candidates: &[Candidate; LANES]) -> Self {
         Self::load_logits_permuted(candidates).unpermute()
     }
