@@ -1,6 +1,6 @@
 # Thin: everything is in ci/, and can be run by hand.
 
-.PHONY: demo speculate test test-emulated test-sanitized test-transformers test-vllm bench bench-table instructions memory install \
+.PHONY: demo speculate test test-emulated test-sanitized test-transformers test-vllm bench bench-table bench-worst instructions memory install \
         uninstall header documents picture vectors abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options.
@@ -30,6 +30,10 @@ test-vllm:
 # Times against one read of the row and against llama.cpp; BENCH="--quick" takes half a minute.
 bench:
 	@ci/bench.sh $(BENCH)
+
+# The ten worst cases, as multiples of a usual decode.
+bench-worst:
+	@ci/worst.sh
 
 # The README's table of times from a record: RECORD=benches/record/FILE.csv
 bench-table:

@@ -19,9 +19,12 @@
  * thread-safe.
  *
  * Limits: the text of a chain has at most 65 536 bytes and 64 stages, of which at most 16 may read the whole row; a row
- * has at most INT32_MAX logits.
+ * has at most INT32_MAX logits. Lists of token ids, biases and breakers are limited by the text alone. Nothing limits the
+ * history; what is kept of it is a few bytes for each token, and up to 160 for stages that look for repetitions in
+ * more than 4096 tokens.
  *
- * Process: no panic leaves the library; a failed memory allocation aborts the process. The library writes nothing to
+ * Process: no panic leaves the library. Where memory is refused, calls fail with BREGMAN_OUT_OF_MEMORY, or abort the
+ * process in the cases that are listed there. The library writes nothing to
  * stdout, and to stderr only the report of a defect of its own (BREGMAN_INTERNAL). It starts threads only for a batch
  * that asks for them; do not unload it after that.
  *
@@ -36,6 +39,21 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+/**
+ * The most bytes of a text that the C interface takes; so it has at most half as many token ids, biases or breakers.
+ */
+#define LONGEST_CHAIN 65536
+
+/**
+ * The most stages of a text, a macro counted as one.
+ */
+#define MOST_STAGES 64
+
+/**
+ * The most stages that may need the row read: each may take milliseconds on a flat row, and memory for a row.
+ */
+#define MOST_READING_STAGES 16
 
 /**
  * Kind of parameter: a number from `min` to `max`, in decimal, such as 0.8 or 1e-3, or inf if `max` is infinite.

@@ -43,6 +43,7 @@ mod testing;
 mod vocab;
 
 pub use answers::{Answers, Source, TokenRank};
+pub use chain::limits::{LONGEST_CHAIN, MOST_READING_STAGES, MOST_STAGES};
 pub use chain::macros::{MacroInfo, macros};
 pub use error::{Error, Result};
 pub use gumbel::Sample;

@@ -344,3 +344,30 @@ fn freed_samplers_leave_no_memory() {
     live();
     assert_eq!(HERE.get().1 - before, 0, "bytes that were not freed");
 }
+
+/// A stage that looks for repetitions keeps more of a long history than its tokens.
+#[test]
+fn long_history_takes_a_bounded_amount_of_memory_for_each_token() {
+    const TOKENS: usize = 30_000;
+    let row = row(VOCAB, 1);
+    let shapes: [(&str, fn(u64) -> i32); 3] = [
+        ("one token", |_| 5),
+        ("text", |at| (at * at % 977 * (at % 31) / 7) as i32),
+        ("two tokens at random", |at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_mul(at | 1) >> 63) as i32),
+    ];
+    for (name, shape) in shapes {
+        let sampler = Handle::new("dry(scope=all) | top_k(40) | draw", 1);
+        sampler.decode(&row);
+        let before = HERE.get().1;
+        let tokens: Vec<i32> = (0..TOKENS as u64).map(shape).collect();
+        // SAFETY: a live handle and an array of that length.
+        assert_eq!(unsafe { bregman_sampler_accept(sampler.raw, tokens.as_ptr(), tokens.len()) }, BREGMAN_OK);
+        drop(tokens);
+        for _ in 0..100 {
+            sampler.decode(&row);
+        }
+        let each = (HERE.get().1 - before) / TOKENS as i64;
+        println!("{name}: {each} bytes for each token");
+        assert!(each < 250, "{name}: {each} bytes for each token");
+    }
+}

@@ -2,9 +2,11 @@
 //!
 //! | file | what it is |
 //! |---|---|
+//! | `limits.rs` | how long and how costly a chain may be |
 //! | `macros/` | whole engines: names that stand for several stages |
 //! | `parse.rs` | the text's grammar, with errors that name the nearest known word |
 
+pub(crate) mod limits;
 pub(crate) mod macros;
 mod parse;
 
@@ -15,11 +17,9 @@ use crate::history::{History, Question};
 use crate::parameters::Arguments;
 use crate::stages::{Context, Learnt, Stage, StageInfo};
 use crate::vocab::FirstPass;
+use limits::MOST_READING_STAGES;
 use parse::Place;
 use std::fmt;
-
-/// The most stages that may need the row read: each may take milliseconds on a flat row, and memory for a row.
-const MOST_READING: usize = 16;
 
 /// A stage of a chain's text, with its arguments.
 struct ParsedStage {
@@ -53,9 +53,9 @@ impl Chain {
             stages.extend(built.map(|stage| (at as u32, stage)));
         }
         let reading = stages.iter().filter(|(_, stage)| stage.first_pass().is_some()).count();
-        if reading > MOST_READING {
+        if reading > MOST_READING_STAGES {
             return Err(Error::InvalidChain(format!(
-                "the chain has {reading} stages that read the row, at most {MOST_READING} are taken (temperatures and \
+                "the chain has {reading} stages that read the row, at most {MOST_READING_STAGES} are taken (temperatures and \
                  stages that edit single logits are not counted)"
             )));
         }

@@ -9,13 +9,11 @@
 //! read as `_`.
 
 use super::ParsedStage;
+use super::limits::MOST_STAGES;
 use super::macros;
 use crate::error::{Error, Result};
 use crate::parameters::{Arguments, ParameterInfo, nearest, quoted};
 use crate::stages::{find, stages};
-
-/// More stages than this are a mistake, not a chain.
-const MOST_STAGES: usize = 64;
 
 pub(super) fn parse(text: &str) -> Result<Vec<ParsedStage>> {
     if text.trim().is_empty() {

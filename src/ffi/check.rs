@@ -1,11 +1,9 @@
 //! Pointers from C to slices and strings; an error names the argument and says why.
 
+use crate::chain::limits::LONGEST_CHAIN;
 use crate::error::{Error, Result};
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
-
-/// The longest chain or name that is read, in bytes without the terminator.
-const LONGEST_TEXT: usize = 1 << 16;
 
 /// No version of a struct is larger, in bytes.
 const LARGEST_STRUCT: usize = 1 << 12;
@@ -79,8 +77,8 @@ pub(super) unsafe fn slice_mut<'a, T>(p: *mut T, n: usize, name: &str) -> Result
 pub(super) unsafe fn text<'a>(p: *const c_char, name: &str, invalid: fn(String) -> Error) -> Result<&'a str> {
     pointer(p, name)?;
     // SAFETY: no byte beyond the terminator is read.
-    let length = (0..=LONGEST_TEXT).find(|&i| unsafe { *p.add(i) } == 0);
-    let length = length.ok_or_else(|| invalid(format!("{name} is longer than {LONGEST_TEXT} bytes")))?;
+    let length = (0..=LONGEST_CHAIN).find(|&i| unsafe { *p.add(i) } == 0);
+    let length = length.ok_or_else(|| invalid(format!("{name} is longer than {LONGEST_CHAIN} bytes")))?;
     // SAFETY: `length` bytes before the terminator were just read.
     let bytes = unsafe { std::slice::from_raw_parts(p.cast::<u8>(), length) };
     std::str::from_utf8(bytes).map_err(|e| invalid(format!("{name} is not UTF-8 from byte {} on", e.valid_up_to())))

@@ -2,13 +2,13 @@
 //! agreement, and the macros.
 
 use crate::check_generated;
-use bregman::{Kind, MacroInfo, ParameterInfo, Sampler, StageInfo, macros, stages};
+use bregman::{
+    Kind, LONGEST_CHAIN, MOST_READING_STAGES, MOST_STAGES, MacroInfo, ParameterInfo, Sampler, StageInfo, macros, stages,
+};
 use std::fmt::Write;
 
-const MOST_STAGES: usize = 64;
-const MOST_READING: usize = 16;
-
 fn introduction() -> String {
+    let bytes = in_thousands(LONGEST_CHAIN);
     format!(
         "# Stages\n\n\
          Every stage and macro that a chain can name. This page is generated from the library's own catalogue (`make \
@@ -21,9 +21,9 @@ fn introduction() -> String {
          Stages apply in the order in which they are written, and any order is accepted. The first parameter may be \
          given without its name. Spaces are ignored around names and values; names are case-insensitive, and `-` \
          means `_`.\n\n\
-         A chain has at most {MOST_STAGES} stages (a macro counts as one), of which at most {MOST_READING} may need the \
+         A chain has at most {MOST_STAGES} stages (a macro counts as one), of which at most {MOST_READING_STAGES} may need the \
          row to be read; temperatures and stages that edit single logits do not need that. The C interface reads at most \
-         65 536 bytes of a chain. A chain that ends with a drawing stage returns a token; any other chain only \
+         {bytes} bytes of a chain. A chain that ends with a drawing stage returns a token; any other chain only \
          transforms.\n\n\
          Each stage works on the tokens that the stage before it kept, with their probabilities renormalised; dropped \
          tokens are not considered again. In the definitions *l* are the logits and *p* the probabilities that a stage \
@@ -139,9 +139,32 @@ fn the_page_of_stages_is_current() {
 
 #[test]
 fn a_chain_has_at_most_as_many_stages_as_the_page_says() {
-    for (stage, most) in [("temperature(0.9)", MOST_STAGES), ("top_k(5)", MOST_READING)] {
+    for (stage, most) in [("temperature(0.9)", MOST_STAGES), ("top_k(5)", MOST_READING_STAGES)] {
         let chain = |stages: usize| Sampler::new(&vec![stage; stages].join(" | "), 0);
         assert!(chain(most).is_ok() && chain(most + 1).is_err(), "{most} times {stage}");
+    }
+}
+
+/// A number as the documents write it.
+fn in_thousands(n: usize) -> String {
+    format!("{} {:03}", n / 1000, n % 1000)
+}
+
+#[test]
+fn header_and_security_page_have_the_limits_of_the_code() {
+    let bytes = in_thousands(LONGEST_CHAIN);
+    for (path, words) in [
+        (
+            "include/bregman.h",
+            format!("{bytes} bytes and {MOST_STAGES} stages, of which at most {MOST_READING_STAGES} may read"),
+        ),
+        (
+            "SECURITY.md",
+            format!("at most {bytes} bytes (C interface), {MOST_STAGES} stages, and {MOST_READING_STAGES} stages"),
+        ),
+    ] {
+        let text = std::fs::read_to_string(crate::root().join(path)).unwrap();
+        assert!(text.contains(&words), "{path} lacks: {words}");
     }
 }
 
