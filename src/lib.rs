@@ -56,11 +56,18 @@ pub use stages::{StageInfo, stages};
 /// Decodes one row with each sampler, on up to `threads` threads (0 or 1: the caller's). No row's failure is another's,
 /// and neither the number of threads nor the company a row is in changes its token.
 ///
+/// The samplers may be anywhere: `requests.iter_mut().map(|request| &mut request.sampler)`.
+///
 /// # Panics
 /// If there are not as many rows as samplers.
-pub fn decode_batch(samplers: &mut [Sampler], rows: &[Row<'_>], want: Want, threads: usize) -> Vec<Result<Token>> {
-    assert_eq!(samplers.len(), rows.len(), "one sampler for each row");
-    let mut jobs: Vec<_> = samplers.iter_mut().map(|sampler| (sampler, Err(Error::EmptySupport))).collect();
+pub fn decode_batch<'s>(
+    samplers: impl IntoIterator<Item = &'s mut Sampler>,
+    rows: &[Row<'_>],
+    want: Want,
+    threads: usize,
+) -> Vec<Result<Token>> {
+    let mut jobs: Vec<_> = samplers.into_iter().map(|sampler| (sampler, Err(Error::EmptySupport))).collect();
+    assert_eq!(jobs.len(), rows.len(), "one sampler for each row");
     let done = batch::for_each(&mut jobs, threads, |r, (sampler, result)| *result = sampler.decode(rows[r], want));
     match done {
         Ok(()) => jobs.into_iter().map(|(_, result)| result).collect(),

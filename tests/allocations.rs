@@ -348,9 +348,10 @@ fn freed_samplers_leave_no_memory() {
 /// A stage that looks for repetitions keeps more of a long history than its tokens.
 #[test]
 fn long_history_takes_a_bounded_amount_of_memory_for_each_token() {
+    type Shape = fn(u64) -> i32;
     const TOKENS: usize = 30_000;
     let row = row(VOCAB, 1);
-    let shapes: [(&str, fn(u64) -> i32); 3] = [
+    let shapes: [(&str, Shape); 3] = [
         ("one token", |_| 5),
         ("text", |at| (at * at % 977 * (at % 31) / 7) as i32),
         ("two tokens at random", |at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_mul(at | 1) >> 63) as i32),

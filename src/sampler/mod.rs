@@ -60,6 +60,7 @@ impl Want {
 
 /// A decoded row.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Token {
     /// The token's id.
     pub token: u32,
