@@ -18,8 +18,9 @@
  *   temperature behind it acts on the decoded distribution.
  * - llama_sampler_sample and llama_sampler_accept add the token to the history of the stage.
  * - llama_sampler_apply cannot report an error: if it fails, the candidates are unchanged, and bregman_llama_error returns
- *   the reason. If the stage was to select a token, llama_sampler_sample then aborts. Hosts that must survive NaN logits
- *   apply the chain themselves and check `selected`.
+ *   the reason. If the stage was to select a token, llama_sampler_sample then aborts. A host that must go on says so with
+ *   bregman_llama_set_on_failure(stage, BREGMAN_LLAMA_FALLBACK, report, user): the most likely allowed candidate is then
+ *   selected, and bregman_llama_failures counts.
  * - llama_sampler_get_seed returns LLAMA_DEFAULT_SEED: it reads the seeds of llama.cpp's own samplers only. That value,
  *   "random" in llama.cpp, is an ordinary seed here.
  *
@@ -34,6 +35,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /*
@@ -130,6 +132,80 @@ static inline struct llama_sampler * bregman_llama_init(const char * chain, uint
  */
 static inline const char * bregman_llama_error(const struct llama_sampler * stage) {
     return bregman_sampler_error(bregman_llama_sampler(stage));
+}
+
+/* Appends a token and the tokens of the text that must follow it; returns the length of the list with them. */
+static inline size_t bregman_llama_add_breaker(const struct llama_vocab * vocab, llama_token token, const char * rest,
+                                               size_t rest_length, char * out, size_t size, size_t length) {
+    llama_token tail[64]; /* a text has at most 40 bytes */
+    int32_t n = 0;
+    int32_t i;
+    if (rest_length > 0) {
+        n = llama_tokenize(vocab, rest, (int32_t) rest_length, tail, 64, false, false);
+        n = n > 20 ? 20 : n;
+    }
+    length += (size_t) snprintf(length < size ? out + length : NULL, length < size ? size - length : 0, "%s%d",
+                                length > 0 ? ";" : "", (int) token);
+    for (i = 0; i < n; i++) {
+        length += (size_t) snprintf(length < size ? out + length : NULL, length < size ? size - length : 0, " %d",
+                                    (int) tail[i]);
+    }
+    return length;
+}
+
+/*
+ * The token sequences for the parameter `breakers` of the stage dry, or `dry_sequence_breakers` of the macro llama_cpp, by the
+ * rule of llama.cpp: a token that contains a text breaks a repetition off, and so does a token that ends with the beginning of
+ * a text, if the tokens of the rest follow it. With the same texts the stage penalises the same tokens as
+ * llama_sampler_init_dry.
+ *
+ * `texts`: `n` strings, of each of which the first 40 bytes count, or NULL for the default of llama.cpp's programs: newline,
+ * colon, quotation mark and asterisk (`n` is not used then). The list, such as "13;25 11", is written to `out`, NUL-terminated
+ * and cut to `size` bytes; returns the length of the whole list, as snprintf does, and 0 if there is none or if a token has
+ * more than 4095 bytes. `out` may be NULL if `size` is 0. Reads the whole vocabulary, once for each text: call it once for a
+ * model. A chain has at most 65 536 bytes.
+ */
+static inline size_t bregman_llama_dry_breakers(const struct llama_vocab * vocab, const char * const * texts, size_t n,
+                                                char * out, size_t size) {
+    static const char * const defaults[] = {"\n", ":", "\"", "*"};
+    const llama_token tokens = llama_vocab_n_tokens(vocab);
+    char word[4096];
+    size_t length = 0;
+    size_t t;
+    if (size > 0) {
+        out[0] = '\0';
+    }
+    if (texts == NULL) {
+        texts = defaults;
+        n = sizeof defaults / sizeof *defaults;
+    }
+    for (t = 0; t < n; t++) {
+        const char * text = texts[t];
+        const size_t all = strlen(text) < 40 ? strlen(text) : 40;
+        llama_token token;
+        for (token = 0; token < tokens; token++) {
+            const int32_t detokenized = llama_detokenize(vocab, &token, 1, word, (int32_t) sizeof word - 1, false, true);
+            size_t bytes;
+            size_t at;
+            int contains = 0;
+            if (detokenized < 0) {
+                return 0;
+            }
+            bytes = (size_t) detokenized;
+            for (at = 0; at + all <= bytes && !contains; at++) {
+                contains = all > 0 && memcmp(word + at, text, all) == 0;
+            }
+            if (contains) {
+                length = bregman_llama_add_breaker(vocab, token, text, 0, out, size, length);
+            }
+            for (at = bytes >= all ? bytes - all + 1 : 0; at < bytes && !contains; at++) {
+                if (memcmp(word + at, text, bytes - at) == 0) {
+                    length = bregman_llama_add_breaker(vocab, token, text + (bytes - at), all - (bytes - at), out, size, length);
+                }
+            }
+        }
+    }
+    return length;
 }
 
 #endif

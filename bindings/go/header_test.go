@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/bregman-decoding/bregman/bindings/go/internal/header"
+	"github.com/bregman-decoding/bregman/bindings/go/internal/native"
 )
 
 // constants of this module by their names in the header.
@@ -43,6 +44,8 @@ var constants = map[string]uint64{
 	"BREGMAN_KIND_BIASES":        uint64(Biases),
 	"BREGMAN_OF_MODEL":           uint64(OfModel),
 	"BREGMAN_OF_DECODED":         uint64(OfDecoded),
+	"BREGMAN_LLAMA_ABORT":        native.LlamaAbort,
+	"BREGMAN_LLAMA_FALLBACK":     native.LlamaFallback,
 }
 
 const headerPath = "../../include/bregman.h"

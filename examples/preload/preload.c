@@ -4,19 +4,31 @@
  *
  *     BREGMAN_CHAIN='bregman(alpha=1.5, floor=0.01) | draw' LD_PRELOAD=libbregman_preload.so llama-server -m model.gguf
  *
- * The program's other samplers run before it: select them with `--samplers temperature`, or none with `--samplers ""`. If
- * the chain does not draw, the program's own draw follows it. Seeds are the program's; its "random" seed (0xFFFFFFFF) is
- * random here, too. Without BREGMAN_CHAIN nothing changes.
+ * A request to llama-server may bring a chain of its own, in a comment on the first line of its grammar; a grammar may follow
+ * on the next lines. It takes the place of BREGMAN_CHAIN, which need not be set:
+ *
+ *     {"prompt": "Once", "samplers": [], "grammar": "# bregman: temperature(0.8) | top_k(floor=0.02) | draw"}
+ *
+ * The program's other samplers run before the chain: select them with `--samplers temperature`, or none with `--samplers ""`
+ * (`"samplers": []` in a request). If the chain does not draw, the program's own draw follows it. Seeds are the program's;
+ * its "random" seed (0xFFFFFFFF) is random here, too. Without BREGMAN_CHAIN only the requests with a chain change.
+ *
+ * On stderr: which chain is in use, once; the first row that the chain could not decode, and at the end of the program the
+ * number of such rows. They get the most likely token that is allowed. An invalid BREGMAN_CHAIN ends a program that uses
+ * libllama with the reason: at its start, or, if it loads libllama later, when it first makes a draw; other programs do not
+ * notice. A request with an invalid chain is refused by the server ("failed to parse grammar"), with the reason on stderr.
  *
  * Limits: the program must load libllama as a shared library with global symbols (Python and Node do not). With mirostat,
- * adaptive-p or greedy sampling the program makes no "dist", so the chain is not used. The samplers of a draft model get
- * the chain as well. Sampling on the GPU ends before the chain. The program reports the seed of a chain as unknown. An
- * invalid chain ends the program at its start, with the reason.
+ * adaptive-p or greedy sampling the program makes no "dist", so no chain is used. A request with a json_schema cannot bring
+ * a chain: the server leaves the schema out if there is a grammar. The samplers of a draft model get BREGMAN_CHAIN as well.
+ * Sampling on the GPU ends before the chain. The program reports the seed of a chain as unknown.
  */
 #define _GNU_SOURCE
 #include <bregman.h>
 
 #include <dlfcn.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +36,18 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#define REPLACES __attribute__((visibility("default")))
+
 /* As in llama.h, the same in every version since 2025-02. */
 struct llama_sampler;
+struct llama_vocab;
 struct llama_sampler_chain_params {
     bool no_perf;
 };
+typedef struct llama_sampler *(*init_fn)(const void *iface, void *ctx);
 typedef struct llama_sampler *(*dist_fn)(uint32_t seed);
+typedef struct llama_sampler *(*grammar_fn)(const struct llama_vocab *vocab, const char *text, const char *root);
+typedef struct llama_sampler_chain_params (*chain_params_fn)(void);
 typedef struct llama_sampler *(*chain_init_fn)(struct llama_sampler_chain_params params);
 typedef void (*chain_add_fn)(struct llama_sampler *chain, struct llama_sampler *sampler);
 
@@ -48,26 +66,121 @@ static void find(const char *name, void *function)
     memcpy(function, &address, sizeof address);
 }
 
+/* The chain for all requests. */
 static const char *chain_text(void)
 {
     const char *text = getenv("BREGMAN_CHAIN");
     return text != NULL && *text != '\0' ? text : NULL;
 }
 
-static bregman_sampler *make(uint64_t seed)
+static bregman_sampler *make(const char *chain, uint64_t seed)
 {
     char error[512];
     bregman_sampler *sampler = NULL;
-    if (bregman_sampler_new(chain_text(), seed, &sampler, error, sizeof error) != BREGMAN_OK)
+    if (bregman_sampler_new(chain, seed, &sampler, error, sizeof error) != BREGMAN_OK)
         fail("BREGMAN_CHAIN", error);
     return sampler;
 }
 
 /* An invalid chain ends the program: it must not run without it. */
-__attribute__((constructor)) static void check_chain(void)
+static void check_chain(void)
 {
-    if (chain_text() != NULL)
-        bregman_sampler_free(make(0));
+    bregman_sampler_free(make(chain_text(), 0));
+    fprintf(stderr, "bregman: the chain `%s` replaces llama.cpp's draw\n", chain_text());
+}
+
+static pthread_once_t checked = PTHREAD_ONCE_INIT;
+
+__attribute__((constructor)) static void at_start(void)
+{
+    if (chain_text() != NULL && dlsym(RTLD_NEXT, "llama_sampler_init_dist") != NULL)
+        pthread_once(&checked, check_chain);
+}
+
+static atomic_ullong failures;
+
+/* Called for each row that a chain could not decode. */
+static void report(void *user, const char *message)
+{
+    (void)user;
+    if (atomic_fetch_add(&failures, 1) == 0)
+        fprintf(stderr, "bregman: a row was not decoded, and the most likely allowed token was taken: %s\n", message);
+}
+
+__attribute__((destructor)) static void at_end(void)
+{
+    unsigned long long n = atomic_load(&failures);
+    if (n > 0)
+        fprintf(stderr, "bregman: %llu rows were not decoded in all\n", n);
+}
+
+/* The chain of the request whose samplers this thread is making, from its grammar to its draw. */
+static _Thread_local char *of_request;
+
+static void forget_request(void)
+{
+    free(of_request);
+    of_request = NULL;
+}
+
+/* The program calls this before it makes the samplers of a request. */
+REPLACES struct llama_sampler_chain_params llama_sampler_chain_default_params(void)
+{
+    chain_params_fn params;
+    find("llama_sampler_chain_default_params", &params);
+    if (of_request != NULL) /* with mirostat, say */
+        fprintf(stderr, "bregman: the chain of a request is not used: llama.cpp made no draw for it\n");
+    forget_request();
+    return params();
+}
+
+static const char *no_name(const struct llama_sampler *sampler)
+{
+    (void)sampler;
+    return "bregman-no-grammar";
+}
+
+static void change_nothing(struct llama_sampler *sampler, void *candidates)
+{
+    (void)sampler;
+    (void)candidates;
+}
+
+/* A sampler in the place of a grammar that is only a chain. NULL are: accept, which the program may omit, and all others,
+ * which a sampler without a context does not need. */
+static const struct {
+    const char *(*name)(const struct llama_sampler *);
+    void (*accept)(void);
+    void (*apply)(struct llama_sampler *, void *);
+    void (*others[29])(void);
+} no_grammar = {.name = no_name, .apply = change_nothing};
+
+/* Takes the chain out of a request's grammar. */
+REPLACES struct llama_sampler *llama_sampler_init_grammar(const struct llama_vocab *vocab, const char *text, const char *root)
+{
+    static const char mark[] = "# bregman:";
+    char error[512];
+    bregman_sampler *sampler = NULL;
+    grammar_fn grammar;
+    find("llama_sampler_init_grammar", &grammar);
+    if (text == NULL || strncmp(text, mark, sizeof mark - 1) != 0)
+        return grammar(vocab, text, root);
+    text += sizeof mark - 1;
+    size_t length = strcspn(text, "\r\n");
+    forget_request();
+    of_request = strndup(text, length);
+    if (bregman_sampler_new(of_request, 0, &sampler, error, sizeof error) != BREGMAN_OK) {
+        fprintf(stderr, "bregman: the chain of a request is refused: %s\n", error);
+        forget_request();
+        return NULL;
+    }
+    bregman_sampler_free(sampler);
+    text += length;
+    if (text[strspn(text, " \t\r\n")] != '\0')
+        return grammar(vocab, text, root);
+    init_fn init;
+    find("llama_sampler_init", &init);
+    return init(&no_grammar, NULL);
 }
 
 /* Whether the chain draws. */
@@ -91,19 +204,41 @@ static uint64_t seed_of(uint32_t seed)
     return random;
 }
 
-/* Replaces llama.cpp's function: the program calls this one. */
-__attribute__((visibility("default"))) struct llama_sampler *llama_sampler_init_dist(uint32_t seed)
+/* A stage that does not end the program when a row cannot be decoded. */
+static struct llama_sampler *stage_of(bregman_sampler *sampler)
 {
-    dist_fn dist;
-    find("llama_sampler_init_dist", &dist);
-    if (chain_text() == NULL)
-        return dist(seed);
     void *init, *stage = NULL;
     find("llama_sampler_init", &init);
-    bregman_sampler *sampler = make(seed_of(seed));
-    bool drawing = draws(sampler);
     if (bregman_llama_attach(init, sampler, &stage) != BREGMAN_OK)
         fail("bregman_llama_attach", "llama_sampler_init made no sampler");
+    if (bregman_llama_set_on_failure(stage, BREGMAN_LLAMA_FALLBACK, report, NULL) != BREGMAN_OK)
+        fail("bregman_llama_set_on_failure", bregman_sampler_error(sampler));
+    return stage;
+}
+
+/* Whether a call came from libllama itself, which `function` is part of. */
+static bool is_from_libllama(const void *caller, const void *function)
+{
+    Dl_info from, library;
+    return dladdr(caller, &from) != 0 && dladdr(function, &library) != 0 && from.dli_fbase == library.dli_fbase;
+}
+
+/* Replaces llama.cpp's draw, except where libllama clones one of its own: it would write into ours. */
+REPLACES struct llama_sampler *llama_sampler_init_dist(uint32_t seed)
+{
+    void *theirs;
+    dist_fn dist;
+    find("llama_sampler_init_dist", &theirs);
+    memcpy(&dist, &theirs, sizeof dist);
+    bool is_clone = is_from_libllama(__builtin_return_address(0), theirs);
+    if (is_clone || (of_request == NULL && chain_text() == NULL))
+        return dist(seed);
+    if (of_request == NULL)
+        pthread_once(&checked, check_chain);
+    bregman_sampler *sampler = make(of_request != NULL ? of_request : chain_text(), seed_of(seed));
+    forget_request();
+    bool drawing = draws(sampler);
+    struct llama_sampler *stage = stage_of(sampler);
     if (drawing)
         return stage;
     chain_init_fn chain_init;

@@ -202,6 +202,15 @@ pub struct bregman_api {
         path: *mut i32,
         results: *mut bregman_result,
     ) -> u32,
+    /// bregman_llama_set_on_failure
+    pub llama_set_on_failure: unsafe extern "C" fn(
+        llama_sampler: *mut c_void,
+        on_failure: u32,
+        report: bregman_llama_failure_fn,
+        user: *mut c_void,
+    ) -> u32,
+    /// bregman_llama_failures
+    pub llama_failures: unsafe extern "C" fn(llama_sampler: *const c_void, out: *mut u64) -> u32,
 }
 
 static TABLE: bregman_api = bregman_api {
@@ -246,6 +255,8 @@ static TABLE: bregman_api = bregman_api {
     sampler_where: bregman_sampler_where,
     sampler_history: bregman_sampler_history,
     verify: bregman_verify,
+    llama_set_on_failure: bregman_llama_set_on_failure,
+    llama_failures: bregman_llama_failures,
 };
 
 /// The type of bregman_get_api: what a host casts the result of `dlsym` to.

@@ -4,7 +4,8 @@ use super::check;
 use super::handle::{bregman_sampler, with_sampler};
 use super::types::*;
 use crate::error::{Error, Result};
-use crate::sampler::{Order, Sampler};
+use crate::logits::Candidate;
+use crate::sampler::{Applied, Order, Sampler};
 
 /// Applies the chain to an engine's candidate array in place, as one stage of the engine's own chain, and advances the
 /// random position by one.
@@ -33,6 +34,25 @@ pub unsafe extern "C" fn bregman_apply(sampler: *mut bregman_sampler, candidates
 /// # Safety
 /// If not NULL, `candidates` and its data are valid, and nothing else uses them during the call.
 pub(super) unsafe fn apply(sampler: &mut Sampler, candidates: *mut bregman_candidates) -> Result<()> {
+    // SAFETY: as this function's.
+    unsafe { change(candidates, |list| sampler.apply(list)) }
+}
+
+/// What an apply that failed can still do.
+///
+/// # Safety
+/// As for [`apply`].
+pub(super) unsafe fn fall_back(sampler: &mut Sampler, candidates: *mut bregman_candidates) -> Result<()> {
+    // SAFETY: as this function's.
+    unsafe { change(candidates, |list| Ok(sampler.fall_back(list))) }
+}
+
+/// # Safety
+/// As for [`apply`].
+unsafe fn change(
+    candidates: *mut bregman_candidates,
+    body: impl FnOnce(&mut [Candidate]) -> Result<Applied>,
+) -> Result<()> {
     check::pointer(candidates, "candidates")?;
     // SAFETY: just checked; the caller's struct.
     let list = unsafe { &mut *candidates };
@@ -43,7 +63,7 @@ pub(super) unsafe fn apply(sampler: &mut Sampler, candidates: *mut bregman_candi
         return Err(Error::InvalidArgument(format!("candidates->size is {}: at most INT32_MAX", list.size)));
     }
     // SAFETY: the caller's array.
-    let applied = sampler.apply(unsafe { check::slice_mut(list.data, list.size, "candidates->data") }?)?;
+    let applied = body(unsafe { check::slice_mut(list.data, list.size, "candidates->data") }?)?;
     match applied.order {
         Order::Sorted => list.sorted = 1,
         Order::Unsorted => list.sorted = 0,

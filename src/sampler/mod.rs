@@ -2,6 +2,7 @@
 
 mod apply;
 mod decode;
+mod fallback;
 mod scratch;
 mod sequence;
 mod state;

@@ -140,6 +140,8 @@ fn constants() -> Vec<(&'static str, u32)> {
         BREGMAN_KIND_BIASES,
         BREGMAN_OF_MODEL,
         BREGMAN_OF_DECODED,
+        BREGMAN_LLAMA_ABORT,
+        BREGMAN_LLAMA_FALLBACK,
         BREGMAN_OK,
         BREGMAN_INVALID_ARGUMENT,
         BREGMAN_INVALID_CHAIN,

@@ -2,10 +2,13 @@
 
 use super::toolchain::{compiler, fetched, library_dir, root, run, scratch, soname_dir};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 pub fn program(mode: &str) -> Command {
+    static BUILT: AtomicU32 = AtomicU32::new(0);
     let llama = fetched("llama.sh", "llama");
-    let dir = scratch(&format!("llama_common-{mode}"));
+    // Tests of the same mode run at the same time.
+    let dir = scratch(&format!("llama_common-{mode}-{}", BUILT.fetch_add(1, Ordering::Relaxed)));
     let (program, lib) = (dir.join("program"), llama.join("lib"));
     let mut build = compiler("c++17");
     build.arg(root().join("tests/cpp/llama_common.cpp")).arg("-isystem").arg(llama.join("include"));

@@ -6,61 +6,45 @@
  */
 #include "llama_test.h"
 
+#include "bregman_llama.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum kind { PENALTIES, DRY, DRY_BREAKERS, BIAS, MIXED, AFTER_TEMP, AFTER_TOP_K, KINDS };
-static const char *const names[KINDS] = {"penalties", "dry", "breakers", "logit_bias", "mixed", "after_temp", "after_top_k"};
+enum kind { PENALTIES, DRY, DRY_BREAKERS, DRY_DEFAULTS, BIAS, MIXED, AFTER_TEMP, AFTER_TOP_K, KINDS };
+static const char *const names[KINDS] = {"penalties", "dry",   "breakers",   "default_breakers",
+                                         "logit_bias", "mixed", "after_temp", "after_top_k"};
 static unsigned long equal[KINDS], moved[KINDS];
 
-enum { SEQUENCES = 60, STEPS = 40, TEXT = 1 << 15, BREAKERS = 4096, TAIL = 20 };
+enum { SEQUENCES = 60, STEPS = 40, TEXT = 1 << 15 };
 static const char *const breaker_texts[] = {",", "the"};
+static const char *const default_texts[] = {"\n", ":", "\"", "*"};
 
 static size_t below(size_t n)
 {
     return (size_t)(random_number() * (double)n);
 }
 
-/* The parameter `breakers` of dry by the rule of llama_sampler_init_dry: every token that contains the text, and every token
- * that ends with its beginning, followed by the tokens of the rest. */
-static char breakers[TEXT];
+/* The parameter `breakers` of dry for the texts, and for llama.cpp's default ones. */
+static char breakers[TEXT], default_breakers[TEXT];
 
-static void add_breaker(llama_token head, const llama_token *tail, int n)
+static void find_breakers(const struct llama_vocab *vocab)
 {
-    size_t used = strlen(breakers);
-    used += (size_t)snprintf(breakers + used, TEXT - used, "%s%d", used == 0 ? "" : "; ", (int)head);
-    for (int i = 0; i < n; i++)
-        used += (size_t)snprintf(breakers + used, TEXT - used, " %d", (int)tail[i]);
-    CHECK(used < TEXT - 100);
-}
-
-static unsigned long find_breakers(const struct llama_vocab *vocab, const char *text)
-{
-    unsigned long found = 0;
-    size_t length = strlen(text);
-    for (llama_token token = 0; token < llama_vocab_n_tokens(vocab); token++) {
-        char word[128];
-        llama_token tail[TAIL + 1];
-        int n = llama_detokenize(vocab, &token, 1, word, sizeof word - 1, false, true);
-        CHECK(n >= 0);
-        word[n] = '\0';
-        if (strstr(word, text) != NULL) {
-            add_breaker(token, NULL, 0);
-            found++;
-            continue;
-        }
-        for (const char *at = strchr(word, text[0]); at != NULL; at = strchr(at + 1, text[0])) {
-            size_t same = strlen(at);
-            if (same >= length || strncmp(at, text, same) != 0)
-                continue;
-            n = llama_tokenize(vocab, text + same, (int32_t)(length - same), tail, TAIL, false, false);
-            CHECK(n > 0);
-            add_breaker(token, tail, n);
-            found++;
-        }
+    char cut[20];
+    size_t whole = bregman_llama_dry_breakers(vocab, breaker_texts, 2, breakers, TEXT);
+    size_t all = bregman_llama_dry_breakers(vocab, NULL, 0, default_breakers, TEXT);
+    CHECK(whole == strlen(breakers) && all == strlen(default_breakers) && all > 0);
+    CHECK(bregman_llama_dry_breakers(vocab, breaker_texts, 2, NULL, 0) == whole);
+    CHECK(bregman_llama_dry_breakers(vocab, breaker_texts, 2, cut, sizeof cut) == whole && strlen(cut) == sizeof cut - 1);
+    CHECK(strncmp(cut, breakers, sizeof cut - 1) == 0);
+    CHECK(bregman_llama_dry_breakers(vocab, breaker_texts, 0, cut, sizeof cut) == 0 && *cut == '\0');
+    unsigned long found = 1, tails = 0;
+    for (const char *at = breakers; *at != '\0'; at++) {
+        found += *at == ';';
+        tails += *at == ' ';
     }
-    return found;
+    printf("breakers found %lu\nbreakers with a tail %lu\n", found, tails);
 }
 
 typedef struct setting {
@@ -94,10 +78,10 @@ static setting random_setting(enum kind kind)
 
 static struct llama_sampler *their_dry(setting s, const struct llama_vocab *vocab)
 {
-    const char *texts[2];
-    memcpy(texts, breaker_texts, sizeof texts);
-    return llama_sampler_init_dry(vocab, s.multiplier, s.base, s.allowed, s.dry_last_n, texts,
-                                  s.kind == DRY_BREAKERS || s.kind == MIXED ? 2 : 0);
+    const char *texts[4];
+    size_t n = s.kind == DRY_BREAKERS || s.kind == MIXED ? 2 : s.kind == DRY_DEFAULTS ? 4 : 0;
+    memcpy(texts, n == 4 ? default_texts : breaker_texts, n * sizeof *texts);
+    return llama_sampler_init_dry(vocab, s.multiplier, s.base, s.allowed, s.dry_last_n, texts, n);
 }
 
 static struct llama_sampler *their_bias(setting s, const struct llama_vocab *vocab)
@@ -158,9 +142,9 @@ static struct llama_sampler *ours(setting s)
         append(chain, text);
     }
     if (s.kind != PENALTIES && s.kind != BIAS) {
-        bool with = s.kind == DRY_BREAKERS || s.kind == MIXED;
+        const char *list = s.kind == DRY_BREAKERS || s.kind == MIXED ? breakers : s.kind == DRY_DEFAULTS ? default_breakers : "";
         snprintf(text, sizeof text, "dry(multiplier=%.9g, base=%.9g, allowed=%d, last_n=%d%s%s)", (double)s.multiplier,
-                 (double)s.base, s.allowed, s.dry_last_n, with ? ", breakers=" : "", with ? breakers : "");
+                 (double)s.base, s.allowed, s.dry_last_n, *list != '\0' ? ", breakers=" : "", list);
         append(chain, text);
     }
     if (s.kind == MIXED) {
@@ -223,16 +207,12 @@ static void compare(setting s, const struct llama_vocab *vocab)
 void test_history(const char *backends, const char *model_file)
 {
     struct llama_model_params params = llama_model_default_params();
-    unsigned long found = 0;
     ggml_backend_load_all_from_path(backends);
     params.vocab_only = true;
     struct llama_model *model = llama_model_load_from_file(model_file, params);
     CHECK(model != NULL);
     const struct llama_vocab *vocab = llama_model_get_vocab(model);
-    breakers[0] = '\0';
-    for (int i = 0; i < 2; i++)
-        found += find_breakers(vocab, breaker_texts[i]);
-    printf("breakers found %lu\n", found);
+    find_breakers(vocab);
     for (int kind = 0; kind < KINDS; kind++) {
         for (int i = 0; i < SEQUENCES; i++)
             compare(random_setting((enum kind)kind), vocab);

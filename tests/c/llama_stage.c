@@ -167,6 +167,89 @@ static void test_failure(void)
     llama_sampler_free(fresh);
 }
 
+typedef struct told {
+    int times;
+    char last[128];
+} told;
+
+static void tell(void *user, const char *message)
+{
+    told *heard = user;
+    heard->times++;
+    snprintf(heard->last, sizeof heard->last, "%s", message);
+}
+
+static uint64_t failures(const struct llama_sampler *stage)
+{
+    uint64_t n = 77;
+    CHECK(bregman_llama_failures(stage, &n) == BREGMAN_OK);
+    return n;
+}
+
+/* Candidates 0 to 99, the larger the likelier, of which one is NaN. */
+static void spoilt(array *a, size_t nan)
+{
+    float logits[100];
+    for (size_t i = 0; i < 100; i++)
+        logits[i] = i == nan ? NAN : (float)i / 10.0f;
+    from_logits(a, logits, 100);
+}
+
+/* A stage that falls back selects the most likely allowed candidate, counts and reports; its clones do so with it. */
+static void test_fallback(void)
+{
+    static array a;
+    const uint32_t words[] = {0, 0, 0xf0, 0};
+    told heard = {0, ""};
+    struct llama_sampler *mine = stage(DRAWING, 5), *fresh = stage(DRAWING, 5), *clone, *chain = new_chain(), *other;
+    CHECK(bregman_llama_set_on_failure(mine, 2, tell, &heard) == BREGMAN_INVALID_ARGUMENT);
+    CHECK(strstr(message(mine), "on_failure is 2") != NULL);
+    CHECK(bregman_llama_set_on_failure(NULL, BREGMAN_LLAMA_ABORT, NULL, NULL) == BREGMAN_INVALID_ARGUMENT);
+    CHECK(bregman_llama_set_on_failure(chain, BREGMAN_LLAMA_ABORT, NULL, NULL) == BREGMAN_INVALID_ARGUMENT);
+    CHECK(bregman_llama_set_on_failure(mine, BREGMAN_LLAMA_FALLBACK, tell, &heard) == BREGMAN_OK && failures(mine) == 0);
+    CHECK(draw(mine, 0) == draw(fresh, 0) && heard.times == 0);
+
+    spoilt(&a, 3);
+    llama_sampler_apply(mine, &a.list);
+    CHECK(a.list.size == 1 && a.list.selected == 0 && a.list.sorted && a.data[0].id == 99 && a.data[0].p == 1.0f);
+    CHECK(failures(mine) == 1 && heard.times == 1 && strstr(heard.last, "logit 3 is NaN") != NULL);
+    CHECK(strcmp(message(mine), heard.last) == 0);
+    CHECK(bregman_sampler_set_mask(bregman_llama_sampler(mine), words, 4) == BREGMAN_OK);
+    spoilt(&a, 70);
+    llama_sampler_apply(mine, &a.list);
+    CHECK(a.list.size == 1 && a.list.selected == 0 && a.data[0].id == 71);
+    CHECK(bregman_sampler_set_mask(bregman_llama_sampler(mine), NULL, 0) == BREGMAN_OK);
+    /* The rows count for the random numbers. */
+    draw(fresh, 1);
+    draw(fresh, 2);
+    CHECK(draw(mine, 3) == draw(fresh, 3));
+
+    clone = llama_sampler_clone(mine);
+    spoilt(&a, 99);
+    llama_sampler_apply(clone, &a.list);
+    CHECK(a.list.size == 1 && a.data[0].id == 98 && failures(mine) == 3 && failures(clone) == 3 && heard.times == 3);
+    CHECK(bregman_llama_set_on_failure(mine, BREGMAN_LLAMA_ABORT, NULL, NULL) == BREGMAN_OK);
+    spoilt(&a, 3);
+    llama_sampler_apply(mine, &a.list);
+    CHECK(a.list.size == 100 && a.list.selected == -1 && failures(clone) == 4 && heard.times == 3);
+    llama_sampler_free(mine);
+    CHECK(failures(clone) == 4);
+    llama_sampler_free(clone);
+    llama_sampler_free(fresh);
+
+    /* A stage that only transforms leaves one candidate to the sampler behind it. */
+    other = stage("temperature(0.5) | top_k(9)", 1);
+    CHECK(bregman_llama_set_on_failure(other, BREGMAN_LLAMA_FALLBACK, NULL, NULL) == BREGMAN_OK);
+    llama_sampler_chain_add(chain, other);
+    llama_sampler_chain_add(chain, llama_sampler_init_dist(7));
+    for (size_t i = 0; i < 100; i++) {
+        spoilt(&a, i);
+        llama_sampler_apply(chain, &a.list);
+        CHECK(a.list.size == 1 && a.list.selected == 0 && a.data[0].id == (i == 99 ? 98 : 99) && failures(other) == i + 1);
+    }
+    llama_sampler_free(chain);
+}
+
 static struct llama_sampler *out_of_memory(struct llama_sampler_i *iface, llama_sampler_context_t ctx)
 {
     return iface == NULL && ctx == NULL ? NULL : NULL;
@@ -205,6 +288,7 @@ void test_life(void)
     test_clone();
     test_chain();
     test_failure();
+    test_fallback();
     test_attach();
 }
 

@@ -10,5 +10,7 @@ mod dlopen;
 mod host;
 mod include;
 mod preload;
+mod requests;
+mod server;
 mod speculate;
 mod stage;

@@ -56,11 +56,12 @@ fn stages_match_llama_cpp_samplers() {
         let drawn = figure(&report, &format!("{kind} drawn alike"));
         assert!(drawn > 10_000, "{kind}: only {drawn} draws were alike");
     }
-    for kind in ["penalties", "dry", "breakers", "logit_bias", "mixed", "after_temp", "after_top_k"] {
+    for kind in ["penalties", "dry", "breakers", "default_breakers", "logit_bias", "mixed", "after_temp", "after_top_k"]
+    {
         let figures = ["equal", "moved"].map(|what| figure(&report, &format!("{kind} history {what}")));
         assert!(figures[0] > 1800 && figures[1] > 300, "{kind}: {figures:?}");
     }
-    assert!(figure(&report, "breakers found") > 20);
+    assert!(figure(&report, "breakers found") > 20 && figure(&report, "breakers with a tail") > 5);
     assert!(figure(&report, "mixed") > 900 && figure(&report, "ordered") > 450);
     assert_eq!((figure(&report, "generated"), figure(&report, "penalised")), (200, 200));
     for truncation in ["top_k", "top_p", "min_p", "typical", "top_n_sigma", "xtc"] {

@@ -42,6 +42,7 @@ namespace Bregman.Tests
             { "bregman_candidates.sorted", "Sorted" },
         };
 
+        /// <summary>Every constant, except those for llama.cpp.</summary>
         [Test]
         public static void ConstantsEqualTheHeaders()
         {
@@ -51,7 +52,8 @@ namespace Bregman.Tests
                 .ToDictionary(words => words[1], words => ulong.Parse(words[2]));
             var compiled = Report("constant").ToDictionary(words => words[1], words => ulong.Parse(words[2]));
             Check.SameSequence(Pairs(header), Pairs(compiled), "the header and what was compiled of it");
-            Check.SameSequence(Pairs(compiled), Pairs(Ours()), "the header and C#");
+            var others = compiled.Where(pair => !pair.Key.StartsWith("BREGMAN_LLAMA_")).ToDictionary(pair => pair.Key, pair => pair.Value);
+            Check.SameSequence(Pairs(others), Pairs(Ours()), "the header and C#");
         }
 
         [Test]

@@ -78,11 +78,45 @@ func Iface() (uintptr, error) {
 	return native.LlamaIface(), nil
 }
 
+// OnFailure is what a stage does when llama_sampler_apply fails, which cannot report it.
+type OnFailure uint32
+
+const (
+	// Abort leaves the candidates unchanged; llama_sampler_sample then aborts the process if the stage was to select a
+	// token. The default.
+	Abort OnFailure = native.LlamaAbort
+	// Fallback keeps the most likely candidate that mask and bias allow, and selects it if the chain draws.
+	Fallback OnFailure = native.LlamaFallback
+)
+
+// SetOnFailure chooses what a failed apply does, on this stage and on later clones of it. Errors:
+// [bregman.ErrInvalidArgument] for another number, [bregman.ErrClosed].
+func (s Stage) SetOnFailure(choice OnFailure) error {
+	handle, err := s.handle()
+	if err != nil {
+		return err
+	}
+	return check(handle, native.LlamaSetOnFailure(s.pointer, uint32(choice)))
+}
+
+// Failures returns how many applies have failed, of this stage and its clones. It may be called while llama.cpp uses the
+// stage on another thread.
+func (s Stage) Failures() (uint64, error) {
+	if s.pointer == 0 {
+		return 0, bregman.ErrClosed
+	}
+	n, status := native.LlamaFailures(s.pointer)
+	if status != uint32(bregman.OK) {
+		return 0, bregman.ErrClosed
+	}
+	return n, nil
+}
+
 // Pointer returns the llama_sampler, for functions such as llama_sampler_chain_add.
 func (s Stage) Pointer() uintptr { return s.pointer }
 
 // LastError returns the message of the last call on the stage that failed, "" if none has. llama_sampler_apply cannot
-// report an error: if it fails, the candidates are unchanged, and this is its message.
+// report an error: if it fails, the candidates are unchanged (but see [Stage.SetOnFailure]), and this is its message.
 func (s Stage) LastError() string {
 	handle, err := s.handle()
 	if err != nil {

@@ -219,6 +219,18 @@ func TestStageReportsNameBiasAndErrors(t *testing.T) {
 	if !strings.Contains(stage.LastError(), "logit 7 is NaN") {
 		t.Errorf("the last error is %q", stage.LastError())
 	}
+	if err := stage.SetOnFailure(7); !errors.Is(err, bregman.ErrInvalidArgument) {
+		t.Errorf("SetOnFailure(7): %v", err)
+	}
+	if err := stage.SetOnFailure(llama.Fallback); err != nil {
+		t.Fatal(err)
+	}
+	if left, selected := host.Apply(stage.Pointer(), spoilt); len(left) != 1 || selected != 0 || left[0].Logit != float32(49)*16/50 {
+		t.Errorf("the fallback leaves %+v and selects the %dth", left, selected)
+	}
+	if n, err := stage.Failures(); n != 2 || err != nil {
+		t.Errorf("%d failures, %v", n, err)
+	}
 	clone := host.Clone(stage.Pointer())
 	defer host.Free(clone)
 	if found, ok := llama.From(clone); !ok || found.Pointer() != clone {

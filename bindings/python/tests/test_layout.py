@@ -16,6 +16,7 @@ from cffi import recompiler
 from conftest import ROOT, missing
 
 import bregman
+import bregman.llama_cpp
 from bregman._library import ffi, lib
 
 HEADER = ROOT / "include/bregman.h"
@@ -85,6 +86,7 @@ def test_every_constant_has_a_name_in_python() -> None:
     names |= {f"BREGMAN_WANT_{member.name}": int(member) for member in bregman.Want if member}
     names |= {f"BREGMAN_RULE_{member.name}": int(member) for member in bregman.Rule}
     names |= {f"BREGMAN_OF_{member.name}": int(member) for member in bregman.Source}
+    names |= {f"BREGMAN_LLAMA_{member.name}": int(member) for member in bregman.llama_cpp.OnFailure}
     names["BREGMAN_ABI_VERSION"] = bregman.ABI_VERSION
     # Formats of logits are dtypes here, and accepting and staying are arguments.
     others = {"BREGMAN_F32", "BREGMAN_F16", "BREGMAN_BF16", "BREGMAN_ACCEPT", "BREGMAN_STAY"}

@@ -155,6 +155,13 @@ def test_a_stage_that_fails_leaves_the_candidates_and_a_message(llama: ModuleTyp
     assert array.tobytes() == before
     assert (given.size, given.selected) == (3, -1)
     assert "logit 1 is NaN" in bregman.llama_cpp.last_error(stage)
+    assert bregman.llama_cpp.failures(stage) == 1
+    bregman.llama_cpp.set_on_failure(stage, bregman.llama_cpp.OnFailure.FALLBACK)
+    given = apply(llama, cast(stage), array)
+    assert (given.size, given.selected, array["id"][0], array["p"][0]) == (1, 0, 2, 1)
+    assert bregman.llama_cpp.failures(stage) == 2
+    with pytest.raises(ValueError, match="7 is not a valid OnFailure"):
+        bregman.llama_cpp.set_on_failure(stage, 7)  # type: ignore[arg-type]
     for seed, position in ((-1, 0), (2**64, 0), (0, -1)):
         with pytest.raises(ValueError, match="2\\*\\*64"):
             bregman.llama_cpp.reseed(stage, seed, position)

@@ -103,7 +103,9 @@ pub(super) const LLAMA_CPP: [ParameterInfo; 26] = [
         &["dry_breakers"],
         Kind::Sequences,
         "",
-        "token sequences that break off a repetition, separated by semicolons; llama.cpp's defaults are texts",
+        "token sequences that break off a repetition, separated by semicolons. None by default: llama.cpp's are texts \
+         (newline, colon, quotation mark, asterisk), of which bregman_llama_dry_breakers (bregman_llama.h) makes sequences \
+         of a model's tokens",
     ),
     optional(
         "dynatemp_range",

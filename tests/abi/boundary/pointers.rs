@@ -54,6 +54,7 @@ struct World {
     stage: bregman_stage,
     text: [c_char; 90],
     llama: *mut c_void,
+    count: u64,
 }
 
 /// What a host's llama_sampler_init does.
@@ -94,15 +95,16 @@ impl World {
             },
             text: [b'?' as c_char; 90],
             llama: MARK as *mut c_void,
+            count: MARK as u64,
         }
     }
 
     /// All that could have been written, as text; NaN has to be equal to itself.
     fn seen(&self) -> String {
-        let Self { logits, ids, probs, scores, len, candidates, list, out, stage, text, llama, .. } = self;
+        let Self { logits, ids, probs, scores, len, candidates, list, out, stage, text, llama, count, .. } = self;
         let list = (list.size, list.selected, list.sorted);
         let lists = format!("{ids:?} {probs:?} {scores:?}");
-        format!("{logits:?} {lists} {len} {candidates:?} {list:?} {out:?} {stage:?} {text:?} {llama:?}")
+        format!("{logits:?} {lists} {len} {candidates:?} {list:?} {out:?} {stage:?} {text:?} {llama:?} {count}")
     }
 
     /// Calls `function` and returns its status, or one made of its answer where it returns none.
@@ -228,6 +230,18 @@ impl World {
                 c!(bregman_llama_attach(init as *const c_void, mine.raw, &mut stage));
                 said(c!(bregman_llama_sampler(call.p("llama_sampler", stage.cast::<[usize; 2]>()).cast())) == mine.raw)
             }
+            "bregman_llama_set_on_failure" => {
+                let (mut stage, mine) = (null_mut(), std::mem::ManuallyDrop::new(Handle::new(CHAIN, 1)));
+                c!(bregman_llama_attach(init as *const c_void, mine.raw, &mut stage));
+                let stage = call.p("llama_sampler", stage.cast::<[usize; 2]>()).cast();
+                c!(bregman_llama_set_on_failure(stage, BREGMAN_LLAMA_FALLBACK, None, call.p("user", MARK as *mut _)))
+            }
+            "bregman_llama_failures" => {
+                let (mut stage, mine) = (null_mut(), std::mem::ManuallyDrop::new(Handle::new(CHAIN, 1)));
+                c!(bregman_llama_attach(init as *const c_void, mine.raw, &mut stage));
+                let stage = call.p("llama_sampler", stage.cast::<[usize; 2]>()).cast();
+                c!(bregman_llama_failures(stage, call.p("out", &raw mut self.count)))
+            }
             "bregman_get_api" => said(!bregman_get_api(BREGMAN_ABI_VERSION).is_null()),
             "bregman_abi_version" => said(bregman_abi_version() == BREGMAN_ABI_VERSION),
             "bregman_stage_count" => said(bregman_stage_count() > 0),
@@ -293,16 +307,17 @@ fn generator(name: &CStr) -> bregman_generator {
 }
 
 /// Where NULL is fine.
-const MAY_BE_NULL: [&str; 5] = [
+const MAY_BE_NULL: [&str; 6] = [
     "bregman_sampler_new.error",
     "bregman_sampler_new_with_generators.error",
     "bregman_sampler_free.sampler",
     "bregman_sampler_describe.text",
     "bregman_draw_many.scores",
+    "bregman_llama_set_on_failure.user",
 ];
 
 /// Bytes and functions are never misaligned.
-const OF_BYTES: [&str; 4] = ["chain", "error", "text", "llama_sampler_init"];
+const OF_BYTES: [&str; 5] = ["chain", "error", "text", "llama_sampler_init", "user"];
 
 #[test]
 fn every_function_accepts_valid_pointers() {

@@ -91,6 +91,18 @@
 #define BREGMAN_KIND_BIASES 6
 
 /**
+ * What a stage of llama.cpp does when an apply fails: it leaves the candidates unchanged, so that llama_sampler_sample
+ * aborts the process if the stage was to select a token. The default.
+ */
+#define BREGMAN_LLAMA_ABORT 0
+
+/**
+ * What a stage of llama.cpp does when an apply fails: it keeps the most likely candidate only, so that the process goes
+ * on (bregman_llama_set_on_failure).
+ */
+#define BREGMAN_LLAMA_FALLBACK 1
+
+/**
  * Version of the binary interface. The shared library's SONAME follows it. Within a version, functions and trailing
  * struct fields may be added; nothing that exists changes its meaning.
  */
@@ -710,6 +722,13 @@ typedef struct bregman_draft {
 } bregman_draft;
 
 /**
+ * A callback for failures of a stage of llama.cpp: `message` says why an apply failed, NUL-terminated UTF-8, valid
+ * during the call. It runs on the thread that applies, must not call a function on the stage or its sampler, and must
+ * return normally (no longjmp, no C++ exception).
+ */
+typedef void (*bregman_llama_failure_fn)(void *user, const char *message);
+
+/**
  * Every function of this header, under its name without the prefix `bregman_`. Described at the functions themselves.
  * Static.
  *
@@ -937,6 +956,17 @@ typedef struct bregman_api {
                        uint32_t *accepted,
                        int32_t *path,
                        struct bregman_result *results);
+    /**
+     * bregman_llama_set_on_failure
+     */
+    uint32_t (*llama_set_on_failure)(void *llama_sampler,
+                                     uint32_t on_failure,
+                                     bregman_llama_failure_fn report,
+                                     void *user);
+    /**
+     * bregman_llama_failures
+     */
+    uint32_t (*llama_failures)(const void *llama_sampler, uint64_t *out);
 } bregman_api;
 
 /**
@@ -1194,9 +1224,10 @@ const void *bregman_llama_iface(void);
  * unchanged on failure.
  *
  * The stage applies the chain as bregman_apply does, appends accepted tokens to the history, and clones with its whole
- * state. llama_sampler_apply cannot report an error: an apply that fails leaves the candidates unchanged, with its
- * message on the handle (bregman_llama_sampler, bregman_sampler_error). A chain that ends with a drawing stage selects
- * a token, and belongs at the end of llama.cpp's chain. llama_sampler_reset resets it as bregman_sampler_reset does.
+ * state. A chain that ends with a drawing stage selects a token, and belongs at the end of llama.cpp's chain.
+ * llama_sampler_reset resets it as bregman_sampler_reset does. llama_sampler_apply cannot report an error: an apply
+ * that fails leaves the candidates unchanged, with its message on the handle (bregman_llama_sampler,
+ * bregman_sampler_error), unless bregman_llama_set_on_failure says otherwise.
  *
  * Fails with BREGMAN_INVALID_ARGUMENT (NULL, misaligned), BREGMAN_INTERNAL (llama_sampler_init returned NULL).
  */
@@ -1208,6 +1239,34 @@ uint32_t bregman_llama_attach(const void *llama_sampler_init, struct bregman_sam
  * llama_sampler. Thread-safe.
  */
 struct bregman_sampler *bregman_llama_sampler(const void *llama_sampler);
+
+/**
+ * Sets what a stage of llama.cpp does when an apply fails; clones inherit it.
+ *
+ * `on_failure`: BREGMAN_LLAMA_ABORT or BREGMAN_LLAMA_FALLBACK. With the second a failed apply keeps one
+ * candidate, with `p` 1, and selects it if the chain draws: the one with the largest logit, bias included, among those
+ * that the sampler's mask and bias allow; if they allow none, the one with the largest logit of all; if no logit is a
+ * number, the first. (The stages of the chain are not used.) Such a row counts as decoded: the random position advances
+ * by one (unless memory was refused). An array without candidates stays empty.
+ *
+ * `report`: NULL, or called after each failed apply, with `user`, which may be NULL; both must stay valid until the
+ * stage and its clones are freed.
+ *
+ * One thread at a time may use a stage. Fails with BREGMAN_INVALID_ARGUMENT (not a stage of bregman; another number,
+ * with the message on the stage's sampler); nothing changes then.
+ */
+uint32_t bregman_llama_set_on_failure(void *llama_sampler,
+                                      uint32_t on_failure,
+                                      bregman_llama_failure_fn report,
+                                      void *user);
+
+/**
+ * Writes to `*out` how many applies of a stage of llama.cpp have failed, those of its clones included. May be called
+ * while another thread uses the stage.
+ *
+ * Fails with BREGMAN_INVALID_ARGUMENT (not a stage of bregman; `out` is NULL or misaligned); `out` is unchanged then.
+ */
+uint32_t bregman_llama_failures(const void *llama_sampler, uint64_t *out);
 
 /**
  * Creates a sampler from the text of a chain, such as "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", at

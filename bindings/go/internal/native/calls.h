@@ -135,4 +135,12 @@ static inline uintptr_t go_llama_sampler(uintptr_t stage) {
     return (uintptr_t)bregman_go->llama_sampler((const void *)stage);
 }
 
+static inline uint32_t go_llama_set_on_failure(uintptr_t stage, uint32_t on_failure) {
+    return bregman_go->llama_set_on_failure((void *)stage, on_failure, NULL, NULL);
+}
+
+static inline uint32_t go_llama_failures(uintptr_t stage, uint64_t *out) {
+    return bregman_go->llama_failures((const void *)stage, out);
+}
+
 #endif

@@ -45,6 +45,9 @@ package native
 #cgo noescape go_llama_attach
 #cgo nocallback go_llama_attach
 #cgo nocallback go_llama_sampler
+#cgo nocallback go_llama_set_on_failure
+#cgo noescape go_llama_failures
+#cgo nocallback go_llama_failures
 */
 import "C"
 
@@ -173,3 +176,15 @@ func LlamaAttach(init, handle uintptr) (stage uintptr, status uint32) {
 
 // LlamaSampler is the handle of a stage, 0 for other samplers.
 func LlamaSampler(stage uintptr) uintptr { return uintptr(C.go_llama_sampler(C.uintptr_t(stage))) }
+
+// LlamaSetOnFailure sets what a stage does when an apply fails.
+func LlamaSetOnFailure(stage uintptr, onFailure uint32) uint32 {
+	return uint32(C.go_llama_set_on_failure(C.uintptr_t(stage), C.uint32_t(onFailure)))
+}
+
+// LlamaFailures counts the failed applies of a stage.
+func LlamaFailures(stage uintptr) (n uint64, status uint32) {
+	var out C.uint64_t
+	status = uint32(C.go_llama_failures(C.uintptr_t(stage), &out))
+	return uint64(out), status
+}

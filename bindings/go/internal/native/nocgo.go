@@ -53,3 +53,5 @@ func Apply(uintptr, unsafe.Pointer, int, bool) (int, int64, bool, uint32) {
 func LlamaIface() uintptr                            { return 0 }
 func LlamaAttach(uintptr, uintptr) (uintptr, uint32) { return 0, unsupported }
 func LlamaSampler(uintptr) uintptr                   { return 0 }
+func LlamaSetOnFailure(uintptr, uint32) uint32       { return unsupported }
+func LlamaFailures(uintptr) (uint64, uint32)         { return 0, unsupported }

@@ -12,6 +12,12 @@ var (
 	ErrWrongLibrary = errors.New("bregman: not the native library that this package needs")
 )
 
+// What a stage of llama.cpp does when an apply fails.
+const (
+	LlamaAbort    = 0
+	LlamaFallback = 1
+)
+
 // Stage is a bregman_stage, copied.
 type Stage struct {
 	Name       string

@@ -13,6 +13,7 @@ that it is added to owns it and frees it.
 from __future__ import annotations
 
 import ctypes
+import enum
 from typing import Any
 
 from bregman._arguments import uint64
@@ -21,11 +22,21 @@ from bregman._sampler import Sampler
 from bregman.errors import InvalidArgumentError, UnsupportedError, error
 
 
+class OnFailure(enum.IntEnum):
+    """What a stage does when an apply fails, which llama.cpp gives it no way to report."""
+
+    #: The candidates stay as they are; llama_sampler_sample then aborts the process if the stage was to select a token.
+    ABORT = 0
+    #: The most likely candidate that mask and bias allow is kept alone, and selected if the chain draws.
+    FALLBACK = 1
+
+
 def attach(sampler: Sampler, llama_sampler_init: Any) -> int:
     """Makes a stage of llama.cpp from a copy of the sampler.
 
     The copy has all of the sampler's state, and the stage owns it; `sampler` stays yours. llama.cpp has no way to
-    report a stage's error: a stage that fails leaves the candidates as they were, and `last_error` returns the message.
+    report a stage's error: a stage that fails leaves the candidates as they were (but see `set_on_failure`), and
+    `last_error` returns the message.
     A chain that ends with a drawing stage selects the token, so it must be the last stage of llama.cpp's chain.
 
     Args:
@@ -76,6 +87,27 @@ def add_to_chain(chain: Any, sampler: Sampler) -> int:
 def last_error(stage: int) -> str:
     """The message of the stage's last call that failed, or "". Do not call it while llama.cpp uses the stage."""
     return text(lib.bregman_sampler_error(_sampler(stage)))
+
+
+def set_on_failure(stage: int, on_failure: OnFailure) -> None:
+    """Chooses what a failed apply of the stage, and of later clones of it, does; the default is `OnFailure.ABORT`.
+
+    Do not call it while llama.cpp uses the stage.
+    """
+    _sampler(stage)
+    status = lib.bregman_llama_set_on_failure(ffi.cast("void *", stage), OnFailure(on_failure), ffi.NULL, ffi.NULL)
+    if status:
+        raise error(status, last_error(stage))
+
+
+def failures(stage: int) -> int:
+    """How many applies of the stage and its clones have failed. May be called while llama.cpp uses the stage."""
+    _sampler(stage)
+    out = ffi.new("uint64_t *")
+    status = lib.bregman_llama_failures(ffi.cast("void *", stage), out)
+    if status:
+        raise error(status, last_error(stage))
+    return int(out[0])
 
 
 def reseed(stage: int, seed: int, position: int = 0) -> None:
