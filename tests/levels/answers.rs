@@ -1,7 +1,8 @@
-//! A digest of all answers about a row: decode, distribution, draws, process and apply, in every number format.
+//! A digest of all answers about a row: decode, distribution, draws, process, apply and drafts, in every number format, and of
+//! the state that they leave.
 
 use crate::rows::Named;
-use bregman::{Candidate, Order, Result, Row, Sampler, Token, Values, Want};
+use bregman::{Candidate, Draft, DraftLaws, Order, Result, Row, Rule, Sampler, Token, Values, Want};
 
 /// FNV-1a over 64-bit words.
 struct Digest(u64);
@@ -23,7 +24,7 @@ impl Digest {
             Ok(t) => {
                 self.word(t.token.into());
                 self.word(t.support as u64);
-                [t.p, t.kept_mass, t.model_logprob, t.entropy].into_iter().for_each(|x| self.number(x));
+                [t.p, t.kept_mass, t.ln_kept_mass, t.model_logprob, t.entropy].into_iter().for_each(|x| self.number(x));
             }
             Err(e) => e.to_string().bytes().for_each(|b| self.word(b.into())),
         }
@@ -54,7 +55,24 @@ pub fn digest(chain: &str, level: &str, row: &Named) -> u64 {
     sampler.set_logit_bias(&[(0, 1.5), (7, -3.0), (11, f32::NEG_INFINITY), (300, 4.0), (1024, 0.25)]).unwrap();
     formats(&mut digest, &mut sampler, logits, &mask);
     faces(&mut digest, &mut sampler, logits);
+    drafts(&mut digest, &mut sampler, logits);
+    sampler.to_bytes().iter().for_each(|&byte| digest.word(byte.into()));
     digest.0
+}
+
+/// Drafts that are partly accepted, by every rule that the chain allows.
+fn drafts(digest: &mut Digest, sampler: &mut Sampler, logits: &[f32]) {
+    let row = |_| Row::from_f32(logits);
+    let token = sampler.clone().decode(Row::from_f32(logits).unwrap(), WANT).map_or(0, |token| token.token as i32);
+    let (ids, probs) = ([token, i32::MAX >> 8], [0.75, 0.25]);
+    for rule in [Rule::Match, Rule::Token, Rule::Block] {
+        let laws = Some(DraftLaws { offsets: &[0, 2, 4, 6], ids: &[ids; 3].concat(), probs: &[probs; 3].concat() });
+        let draft = Draft { rule, tokens: &[token; 3], parents: None, laws };
+        match sampler.verify(&draft, row, WANT) {
+            Ok(verified) => verified.tokens.into_iter().for_each(|token| digest.token(Ok(token))),
+            Err(e) => digest.token(Err(e)),
+        }
+    }
 }
 
 /// Decodes in f32, f16 and bf16, with and without a mask.
