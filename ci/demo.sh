@@ -4,7 +4,7 @@
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 
-"$root/ci/setup.sh"
+"$root/ci/setup.sh" demo
 "$root/ci/llama.sh"
 cargo build --release --quiet --manifest-path "$root/Cargo.toml"
 mkdir -p "$root/target"

@@ -71,3 +71,15 @@ CGO_LDFLAGS="-L$work" "$go" build -tags bregman_static -o "$work/static" ./inter
 
 echo "== benchmarks: checked, not measured"
 BREGMAN_LIBRARY="$target/release/libbregman.so" "$go" test -run '^$' -bench . -benchtime 20x .
+
+echo "== the program of README.md, in a module of its own with the library of a checkout"
+own=$target/golang/own
+rm -rf "$own"
+mkdir -p "$own"
+sed -n '/^```go$/,/^```$/p' README.md | sed '/^```/d' >"$own/main.go"
+cd "$own"
+"$go" mod init example.com/hello 2>/dev/null
+"$go" mod edit -replace "github.com/bregman-decoding/bregman/bindings/go=$root/bindings/go"
+"$go" get github.com/bregman-decoding/bregman/bindings/go 2>/dev/null
+said=$(BREGMAN_LIBRARY="$target/release/libbregman.so" "$go" run .)
+grep -qxF "$said" "$root/bindings/go/README.md" || fail "README.md does not print: $said"

@@ -62,6 +62,9 @@ with_pkg_config() {
         # The compiler, the warnings and the output of pkg-config are lists of words.
         quiet $compiler $warnings "$source" $(pkg-config --cflags --libs bregman) -o "$work/$language-shared"
         LD_LIBRARY_PATH=$(pkg-config --variable=libdir bregman) runs "$work/$language-shared" bregman
+        quiet $compiler $warnings "$source" $(pkg-config --cflags --libs bregman) \
+            "-Wl,-rpath,$(pkg-config --variable=libdir bregman)" -o "$work/$language-rpath"
+        runs "$work/$language-rpath" bregman
         # Everything static, libc included, and only bregman static.
         quiet $compiler $warnings -static "$source" $(pkg-config --cflags --libs --static bregman) -o "$work/$language-static"
         runs "$work/$language-static" static

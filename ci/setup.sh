@@ -1,25 +1,27 @@
 #!/bin/sh
-# Installs the missing tools of the demo and the tests, other than Rust, gcc and make, with apt-get on a Debian machine.
-# usage: ci/setup.sh
+# Installs the missing tools of the tests, or of the demo only, other than Rust, with apt-get on a Debian machine.
+# usage: ci/setup.sh [demo]
 set -eu
 
 # What to look for (a command, a file if it begins with /, a module after python:) and its Debian package.
-needs='
+demo='
 cc                                  gcc
-g++                                 g++
-make                                make
 git                                 git
 npm                                 npm
 flock                               util-linux
+readelf                             binutils
+/etc/ssl/certs/ca-certificates.crt  ca-certificates
+'
+tests='
+g++                                 g++
+make                                make
 python3                             python3
 pip3                                python3-pip
-readelf                             binutils
 valgrind                            valgrind
 python:ensurepip                    python3-venv
 pkg-config                          pkg-config
 cmake                               cmake
 abidiff                             abigail-tools
-/etc/ssl/certs/ca-certificates.crt  ca-certificates
 mcs                                 mono-mcs
 mono                                mono-runtime
 '
@@ -29,6 +31,11 @@ fail() {
     exit 1
 }
 
+case ${1:-} in
+    '') needs=$demo$tests ;;
+    demo) needs=$demo ;;
+    *) fail "usage: ci/setup.sh [demo]" ;;
+esac
 command -v cargo >/dev/null || fail "cargo is missing: install Rust first (its own installer, or Debian's rustup or cargo package)"
 
 missing=$(echo "$needs" | while read -r probe package; do

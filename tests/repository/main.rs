@@ -10,6 +10,7 @@ mod mathematics;
 mod picture;
 mod readme;
 mod reference;
+mod setup;
 
 use std::path::{Path, PathBuf};
 
