@@ -1,6 +1,6 @@
 # Thin: everything is in ci/, and can be run by hand.
 
-.PHONY: demo speculate test test-emulated test-sanitized test-transformers test-vllm bench bench-table bench-worst instructions memory install \
+.PHONY: demo speculate test test-emulated test-sanitized test-transformers test-llama-cpp-python test-vllm bench bench-table bench-worst instructions memory install \
         uninstall header documents picture vectors abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options.
@@ -22,6 +22,10 @@ test-sanitized:
 # Inside the real torch and transformers: a few GB, once.
 test-transformers:
 	@ci/transformers.sh
+
+# Inside the real llama-cpp-python: built from source, 4 minutes of one core, once.
+test-llama-cpp-python:
+	@ci/llama_cpp_python.sh
 
 # Inside the real vLLM on the CPU: 7 GB, once.
 test-vllm:
