@@ -39,3 +39,18 @@ pub(crate) fn push<T>(list: &mut Vec<T>, element: T) -> Result<()> {
     list.push(element);
     Ok(())
 }
+
+/// A new list of `n` equal elements.
+pub(crate) fn filled<T: Copy>(n: usize, value: T) -> Result<Vec<T>> {
+    let mut list = Vec::new();
+    resize(&mut list, n, value)?;
+    Ok(list)
+}
+
+/// A new list of at most `n` elements.
+pub(crate) fn collected<T>(n: usize, elements: impl Iterator<Item = T>) -> Result<Vec<T>> {
+    let mut list = Vec::new();
+    make_room(&mut list, n)?;
+    list.extend(elements.take(n));
+    Ok(list)
+}

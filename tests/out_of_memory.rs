@@ -206,10 +206,89 @@ fn new(w: &mut World) -> u32 {
     unsafe { bregman_sampler_new(w.chain.as_ptr(), 1, &mut w.made, null_mut(), 0) }
 }
 
+/// Rows of numbers for the decisions, of which a call takes as many as it needs: descending from 0.
+fn numbers() -> [f64; 64] {
+    std::array::from_fn(|i| i as f64 / -64.0)
+}
+
+fn best_of_n(_: &mut World) -> u32 {
+    let (rewards, mut law, mut figures) = (numbers(), [0.0; 64], [0.0; 2]);
+    let (p, [kl, win_rate]) = (rewards.map(f64::abs), &mut figures);
+    // SAFETY: arrays of 64.
+    unsafe { bregman_best_of_n(p.as_ptr(), rewards.as_ptr(), 64, 8, law.as_mut_ptr(), kl, win_rate, null_mut(), 0) }
+}
+
+fn estimates(_: &mut World) -> u32 {
+    let (logs, mut estimates) = (numbers(), [0.0; 64]);
+    // SAFETY: arrays of 64.
+    unsafe { bregman_best_of_n_kl_estimates(logs.as_ptr(), 64, 8, estimates.as_mut_ptr(), null_mut(), 0) }
+}
+
+fn soft_values(_: &mut World) -> u32 {
+    let (values, mut weights, mut soft) = (numbers(), [0.0; 64], [0.0; 8]);
+    let (v, w) = (values.as_ptr(), weights.as_mut_ptr());
+    // SAFETY: 8 rows of 8.
+    unsafe { bregman_soft_values(v, v, 8, 8, 0.5, w, soft.as_mut_ptr(), null_mut(), 0) }
+}
+
+fn route(_: &mut World) -> u32 {
+    let (logits, mut ids, mut weights) = (numbers(), [0; 16], [0.0; 16]);
+    let options = bregman_gate_options {
+        struct_size: size_of::<bregman_gate_options>() as u32,
+        convention: BREGMAN_GATE_DEEPSEEK_V3,
+        experts: 16,
+        top_k: 4,
+        groups: 4,
+        top_groups: 2,
+        scale: 0.0,
+    };
+    let (h, to) = (logits.as_ptr(), weights.as_mut_ptr());
+    // SAFETY: 4 rows of 16 logits, and of 4 experts.
+    unsafe { bregman_route(&options, h, h, 4, ids.as_mut_ptr(), to, null_mut(), 0) }
+}
+
+fn next_arm(_: &mut World) -> u32 {
+    let (means, pulls, mut arm, mut leader) = (numbers(), [3u64; 64], 0, 0);
+    let options = bregman_arm_options {
+        struct_size: size_of::<bregman_arm_options>() as u32,
+        rule: BREGMAN_ARMS_T3C,
+        rewards: BREGMAN_REWARDS_GAUSSIAN,
+        redraws: 0,
+        sigma: 1.0,
+        beta: 1e-9,
+    };
+    let (means, pulls) = (means.as_ptr(), pulls.as_ptr());
+    // SAFETY: arrays of 64.
+    unsafe { bregman_next_arm(&options, means, pulls, 64, 1, 2, &mut arm, &mut leader, null_mut(), 0) }
+}
+
+fn abstain(_: &mut World) -> u32 {
+    let (p, mut rejects) = (numbers().map(f64::abs), [0; 64]);
+    // SAFETY: arrays of 64.
+    unsafe { bregman_abstain(p.as_ptr(), p.as_ptr(), 64, 0.2, 0.3, rejects.as_mut_ptr(), null_mut(), 0) }
+}
+
+fn calibration_error(_: &mut World) -> u32 {
+    let (z, ranks) = (numbers().map(f64::abs), [1u32; 64]);
+    let mut out = bregman_calibration {
+        struct_size: size_of::<bregman_calibration>() as u32,
+        reserved: 0,
+        cells: 0,
+        squared_error: 0.0,
+        variance: 0.0,
+        lower: 0.0,
+        upper: 0.0,
+        p_value: 0.0,
+    };
+    let (z, ranks) = (z.as_ptr(), ranks.as_ptr());
+    // SAFETY: arrays of 64.
+    unsafe { bregman_calibration_error(z, ranks, 64, 1, 8, 0.9, 2, 1, &mut out, null_mut(), 0) }
+}
+
 /// A function of the library, and what it is called with.
 type Call = fn(&mut World) -> u32;
 
-const CALLS: [(&str, Call); 15] = [
+const CALLS: [(&str, Call); 22] = [
     ("bregman_sampler_accept", accept),
     ("bregman_decode", decode),
     ("bregman_decode_batch", batch),
@@ -228,6 +307,13 @@ const CALLS: [(&str, Call); 15] = [
     }),
     ("bregman_sampler_clone", clone),
     ("bregman_sampler_new", new),
+    ("bregman_best_of_n", best_of_n),
+    ("bregman_best_of_n_kl_estimates", estimates),
+    ("bregman_soft_values", soft_values),
+    ("bregman_route", route),
+    ("bregman_next_arm", next_arm),
+    ("bregman_abstain", abstain),
+    ("bregman_calibration_error", calibration_error),
 ];
 
 /// The functions that abort where memory is refused, which the header says at BREGMAN_OUT_OF_MEMORY.

@@ -6,6 +6,7 @@
 
 use super::check;
 use crate::error::Result;
+use crate::memory;
 
 /// Which inputs to reject: (1 - c_in - c_out)(1 - max p) + c_out ρ > c_in for each.
 ///
@@ -29,5 +30,5 @@ pub fn abstain(max_p: &[f64], ratios: &[f64], c_in: f64, c_out: f64) -> Result<V
         let of_answer = if c_out > 0.0 { c_out * ratio } else { 0.0 };
         c_error * (1.0 - p) + of_answer > c_in
     };
-    Ok(max_p.iter().zip(ratios).map(rejects).collect())
+    memory::collected(max_p.len(), max_p.iter().zip(ratios).map(rejects))
 }

@@ -94,6 +94,7 @@ fn draw_leader(rewards: Rewards, means: &[f64], pulls: &[u64], draws: &mut Draws
 fn closest(rewards: Rewards, means: &[f64], pulls: &[u64], leader: usize, draws: &mut Draws) -> usize {
     let others = || (0..means.len()).filter(|&j| j != leader).map(|j| (j, cost(rewards, means, pulls, leader, j)));
     let least = others().map(|(_, cost)| cost).fold(f64::INFINITY, f64::min);
-    let ties: Vec<usize> = others().filter(|&(_, cost)| cost <= least).map(|(j, _)| j).collect();
-    ties[draws.below(ties.len())]
+    let ties = || others().filter(|&(_, cost)| cost <= least).map(|(j, _)| j);
+    // The first is there: some cost is the least.
+    ties().nth(draws.below(ties().count())).unwrap_or(leader)
 }

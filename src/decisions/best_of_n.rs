@@ -6,6 +6,7 @@
 use super::check;
 use crate::error::Result;
 use crate::math::{exp, expm1, ln, log1p};
+use crate::memory;
 use std::cmp::Ordering;
 
 /// The law of best-of-n over given outcomes.
@@ -44,21 +45,22 @@ pub fn best_of_n(p: &[f64], rewards: &[f64], n: u64) -> Result<BestOfN> {
     check::one(total, "the sum of p", "positive and finite", |total| total > 0.0 && total.is_finite())?;
 
     let descending = |&i: &usize, &j: &usize| rewards[j].partial_cmp(&rewards[i]).unwrap_or(Ordering::Equal);
-    let mut order: Vec<usize> = (0..p.len()).filter(|&i| p[i] > 0.0).collect();
-    order.sort_by(descending);
-    let ties: Vec<&[usize]> = order.chunk_by(|&i, &j| rewards[i] == rewards[j]).collect();
-    let masses: Vec<f64> = ties.iter().map(|ties| ties.iter().map(|&i| p[i]).sum::<f64>() / total).collect();
+    let mut order = memory::collected(p.len(), (0..p.len()).filter(|&i| p[i] > 0.0))?;
+    order.sort_unstable_by(|i, j| descending(i, j).then(i.cmp(j)));
+    let ties = || order.chunk_by(|&i, &j| rewards[i] == rewards[j]);
+    let mass = |ties: &[usize]| ties.iter().map(|&i| p[i]).sum::<f64>() / total;
+    let masses = memory::collected(order.len(), ties().map(mass))?;
     // The masses with a lower reward, summed from the lowest.
-    let mut below = vec![0.0; masses.len()];
+    let mut below = memory::filled(masses.len(), 0.0)?;
     for at in (1..masses.len()).rev() {
         below[at - 1] = below[at] + masses[at];
     }
 
-    let mut best = BestOfN { law: vec![0.0; p.len()], kl: 0.0, win_rate: 0.0 };
+    let mut best = BestOfN { law: memory::filled(p.len(), 0.0)?, kl: 0.0, win_rate: 0.0 };
     let mut above = 0.0;
-    for ((ties, &mass), &below) in ties.iter().zip(&masses).zip(&below) {
+    for ((ties, &mass), &below) in ties().zip(&masses).zip(&below) {
         let chosen = mass_of_best(above, mass, below, n as f64);
-        for &i in *ties {
+        for &i in ties {
             best.law[i] = chosen * (p[i] / total / mass);
         }
         best.kl += if chosen > 0.0 { chosen * ln(chosen / mass) } else { 0.0 };
@@ -101,7 +103,7 @@ fn kl_bound(n: f64) -> f64 {
 pub fn best_of_n_kl_estimates(log_epsilons: &[f64], n: u64) -> Result<Vec<f64>> {
     check::positive(n, "n")?;
     check::all(log_epsilons, "log_epsilons", "at most 0", |x| x <= 0.0)?;
-    Ok(log_epsilons.iter().map(|&log_epsilon| kl_estimate(log_epsilon, n as f64)).collect())
+    memory::collected(log_epsilons.len(), log_epsilons.iter().map(|&log_epsilon| kl_estimate(log_epsilon, n as f64)))
 }
 
 /// (1-ε)ⁿ (ln n + (n-1) ln(1-ε) - (n-1)/n) + c ln(c/ε) with c = 1 - (1-ε)ⁿ.

@@ -9,6 +9,7 @@ use super::check::{self, refuse};
 use super::draws::Draws;
 use crate::error::Result;
 use crate::math::erfc;
+use crate::memory;
 use crate::random::Purpose;
 
 /// The answer of [`calibration_error`], of the squared error.
@@ -71,10 +72,10 @@ pub fn calibration_error(
         return refuse(format!("ranks[{at}] is {}: must be from 0 to top, which is {top}", ranks[at]));
     }
 
-    let cells = Cells::new(probabilities, top, bins);
-    let (squared_error, variance) = (cells.statistic(ranks), cells.variance(ranks));
+    let cells = Cells::new(probabilities, top, bins)?;
+    let (squared_error, variance) = (cells.statistic(ranks)?, cells.variance(ranks)?);
     let (lower, upper) = interval(squared_error, variance, rows as f64, 1.0 - level);
-    let p_value = p_value(&cells, squared_error, rows, resamples, seed);
+    let p_value = p_value(&cells, squared_error, rows, resamples, seed)?;
     Ok(Calibration { squared_error, variance, lower, upper, p_value, cells: cells.len() })
 }
 
@@ -109,20 +110,19 @@ fn upper_quantile(p: f64) -> f64 {
 }
 
 /// The share of sets drawn from the probabilities whose T is at least that of the samples, the samples' own included.
-fn p_value(cells: &Cells<'_>, t: f64, samples: usize, resamples: u32, seed: u64) -> f64 {
+fn p_value(cells: &Cells<'_>, t: f64, samples: usize, resamples: u32, seed: u64) -> Result<f64> {
     if resamples == 0 {
-        return f64::NAN;
+        return Ok(f64::NAN);
     }
-    let mut ranks = vec![0; samples];
-    let is_extreme = |resample: &u32| {
-        let mut draws = Draws::new(seed, u64::from(*resample), Purpose::Calibration);
+    let (mut ranks, mut extreme) = (memory::filled(samples, 0)?, 0.0);
+    for resample in 0..resamples {
+        let mut draws = Draws::new(seed, u64::from(resample), Purpose::Calibration);
         for (sample, rank) in ranks.iter_mut().enumerate() {
             *rank = draw_rank(cells.probabilities(sample), draws.uniform());
         }
-        cells.statistic(&ranks) >= t
-    };
-    let extreme = (0..resamples).filter(is_extreme).count();
-    (1.0 + extreme as f64) / (1.0 + f64::from(resamples))
+        extreme += f64::from(u8::from(cells.statistic(&ranks)? >= t));
+    }
+    Ok((1.0 + extreme) / (1.0 + f64::from(resamples)))
 }
 
 /// The entry in whose share of [0, 1] the uniform number lies, from 1; 0 beyond all.

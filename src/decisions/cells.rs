@@ -1,5 +1,8 @@
 //! Samples grouped by the bins of their probabilities, and the sums over groups of which the calibration error consists.
 
+use crate::error::Result;
+use crate::memory;
+
 /// The samples of a calibration set, grouped: two are in the same cell if their probabilities are in the same bins.
 pub(super) struct Cells<'a> {
     /// k probabilities of each sample.
@@ -13,15 +16,15 @@ pub(super) struct Cells<'a> {
 
 impl<'a> Cells<'a> {
     /// Every probability belongs to one of `bins` bins of the same width, 1 to the last.
-    pub(super) fn new(z: &'a [f64], k: usize, bins: usize) -> Self {
+    pub(super) fn new(z: &'a [f64], k: usize, bins: usize) -> Result<Self> {
         let bin = |z: f64| ((z * bins as f64) as usize).min(bins - 1);
         let n = z.len() / k;
         let cell = |i: usize| z[i * k..][..k].iter().map(move |&z| bin(z));
-        let mut order: Vec<usize> = (0..n).collect();
-        order.sort_by(|&a, &b| cell(a).cmp(cell(b)));
-        let mut ends: Vec<usize> = (1..n).filter(|&at| !cell(order[at - 1]).eq(cell(order[at]))).collect();
-        ends.push(n);
-        Self { z, k, order, ends }
+        let mut order = memory::collected(n, 0..n)?;
+        order.sort_unstable_by(|&a, &b| cell(a).cmp(cell(b)).then(a.cmp(&b)));
+        let starts_a_cell = |&at: &usize| at == n || !cell(order[at - 1]).eq(cell(order[at]));
+        let ends = memory::collected(n, (1..=n).filter(starts_a_cell))?;
+        Ok(Self { z, k, order, ends })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -61,19 +64,19 @@ impl<'a> Cells<'a> {
     }
 
     /// T = (1/n) Σ over cells of (|ΣU|² - Σ|U|²) / (N - 1).
-    pub(super) fn statistic(&self, ranks: &[u32]) -> f64 {
-        let (mut sum, mut total) = (vec![0.0; self.k], 0.0);
+    pub(super) fn statistic(&self, ranks: &[u32]) -> Result<f64> {
+        let (mut sum, mut total) = (memory::filled(self.k, 0.0)?, 0.0);
         for cell in self.iter().filter(|cell| cell.len() > 1) {
             let squares = self.sums(cell, ranks, &mut sum);
             total += (norm(&sum) - squares) / (cell.len() - 1) as f64;
         }
-        total / self.samples() as f64
+        Ok(total / self.samples() as f64)
     }
 
     /// n times the variance of T: Σ (N/n) (4 m'Cm - 3 |m|⁴) - (Σ (N/n) |m|²)², where m is the mean of U in a cell and C that
     /// of UU'.
-    pub(super) fn variance(&self, ranks: &[u32]) -> f64 {
-        let (mut mean, mut of_squares, mut of_means) = (vec![0.0; self.k], 0.0, 0.0);
+    pub(super) fn variance(&self, ranks: &[u32]) -> Result<f64> {
+        let (mut mean, mut of_squares, mut of_means) = (memory::filled(self.k, 0.0)?, 0.0, 0.0);
         for cell in self.iter() {
             self.sums(cell, ranks, &mut mean);
             let n = cell.len() as f64;
@@ -84,7 +87,7 @@ impl<'a> Cells<'a> {
             of_squares += share * (4.0 * mcm - 3.0 * square * square);
             of_means += share * square;
         }
-        of_squares - of_means * of_means
+        Ok(of_squares - of_means * of_means)
     }
 }
 

@@ -4,8 +4,10 @@
 //! GPU: that is a fused kernel.
 
 use super::check;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::math::exp;
+use crate::memory;
+use std::cmp::Ordering;
 
 /// How a model turns router logits h into experts and weights. k stands for [`GateOptions::top_k`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,17 +63,38 @@ pub fn route(options: &GateOptions<'_>, logits: &[f64]) -> Result<Routes> {
     let gate = Gate::new(options)?;
     check::rows(logits, "logits", options.experts, "experts")?;
     check::all(logits, "logits", "finite or -infinity", |h| h < f64::INFINITY)?;
-    let mut routes = Routes { ids: vec![], weights: vec![] };
-    let mut scores = vec![0.0; options.experts];
-    for (row, logits) in logits.chunks_exact(options.experts).enumerate() {
+    let rows = logits.len() / options.experts;
+    let Some(chosen) = rows.checked_mul(gate.top_k) else { return Err(Error::OutOfMemory) };
+    let mut routes = Routes { ids: memory::filled(chosen, 0)?, weights: memory::filled(chosen, 0.0)? };
+    let mut scratch = Scratch::new(options)?;
+    let rows = logits.chunks_exact(options.experts);
+    let outputs = routes.ids.chunks_exact_mut(gate.top_k).zip(routes.weights.chunks_exact_mut(gate.top_k));
+    for (row, (logits, (ids, weights))) in rows.zip(outputs).enumerate() {
         if gate.is_softmax() && logits.iter().all(|&h| h == f64::NEG_INFINITY) {
             return check::refuse(format!("row {row} of logits has no expert: every logit is -infinity"));
         }
-        let chosen = gate.choose(logits, &mut scores);
-        routes.weights.extend(gate.weights(logits, &chosen));
-        routes.ids.extend(chosen.iter().map(|&i| i as i32));
+        let chosen = gate.choose(logits, &mut scratch);
+        gate.weigh(logits, chosen, weights);
+        ids.iter_mut().zip(chosen).for_each(|(id, &i)| *id = i as i32);
     }
     Ok(routes)
+}
+
+/// The memory of a row.
+struct Scratch {
+    /// What experts are chosen by.
+    scores: Vec<f64>,
+    /// Experts, or groups, the best first.
+    order: Vec<usize>,
+    of_groups: Vec<f64>,
+}
+
+impl Scratch {
+    fn new(options: &GateOptions<'_>) -> Result<Self> {
+        let (experts, groups) = (options.experts, options.groups.max(1));
+        let (scores, of_groups) = (memory::filled(experts, 0.0)?, memory::filled(groups, 0.0)?);
+        Ok(Self { scores, order: memory::filled(experts, 0)?, of_groups })
+    }
 }
 
 /// Options that were checked, with their defaults filled in.
@@ -131,42 +154,38 @@ impl<'a> Gate<'a> {
         matches!(self.convention, Mixtral | Qwen2 | Qwen3 | GptOss)
     }
 
-    /// The experts of a row; `scores` receives what they are chosen by.
-    fn choose(&self, logits: &[f64], scores: &mut [f64]) -> Vec<usize> {
+    /// The experts of a row.
+    fn choose<'s>(&self, logits: &[f64], scratch: &'s mut Scratch) -> &'s [usize] {
+        let Scratch { scores, order, of_groups } = scratch;
         if self.convention != GateConvention::DeepSeekV3 {
-            return largest(logits, self.top_k);
+            return largest(logits, self.top_k, order);
         }
         for (i, (score, &h)) in scores.iter_mut().zip(logits).enumerate() {
             *score = sigmoid(h) + self.bias.get(i).copied().unwrap_or(0.0);
         }
-        let of_groups: Vec<f64> = scores.chunks_exact(self.group_size).map(sum_of_two_largest).collect();
-        let groups = largest(&of_groups, self.top_groups);
-        for (group, scores) in scores.chunks_exact_mut(self.group_size).enumerate() {
-            if !groups.contains(&group) {
-                scores.fill(f64::NEG_INFINITY);
-            }
+        for (of_group, scores) in of_groups.iter_mut().zip(scores.chunks_exact(self.group_size)) {
+            *of_group = sum_of_two_largest(scores);
         }
-        largest(scores, self.top_k)
+        largest(of_groups, of_groups.len(), order);
+        for &group in &order[self.top_groups..of_groups.len()] {
+            scores[group * self.group_size..][..self.group_size].fill(f64::NEG_INFINITY);
+        }
+        largest(scores, self.top_k, order)
     }
 
-    fn weights(&self, logits: &[f64], chosen: &[usize]) -> Vec<f64> {
-        match self.convention {
-            GateConvention::Llama4 => chosen.iter().map(|&i| sigmoid(logits[i])).collect(),
-            GateConvention::DeepSeekV3 => {
-                let scores: Vec<f64> = chosen.iter().map(|&i| sigmoid(logits[i])).collect();
-                let total = scores.iter().sum::<f64>() + 1e-20;
-                scores.iter().map(|s| s / total * self.scale).collect()
-            }
-            _ => {
-                let weight = |&h: &f64| exp(h - logits[chosen[0]]);
-                let chosen: Vec<f64> = chosen.iter().map(|&i| weight(&logits[i])).collect();
-                let total: f64 = match self.convention {
-                    GateConvention::Qwen2 => logits.iter().map(weight).sum(),
-                    _ => chosen.iter().sum(),
-                };
-                chosen.iter().map(|w| w / total).collect()
-            }
+    /// Writes the weights of the chosen experts.
+    fn weigh(&self, logits: &[f64], chosen: &[usize], weights: &mut [f64]) {
+        let softmax_weight = |&h: &f64| exp(h - logits[chosen[0]]);
+        for (weight, &i) in weights.iter_mut().zip(chosen) {
+            *weight = if self.is_softmax() { softmax_weight(&logits[i]) } else { sigmoid(logits[i]) };
         }
+        let total: f64 = match self.convention {
+            GateConvention::Llama4 => return,
+            GateConvention::DeepSeekV3 => weights.iter().sum::<f64>() + 1e-20,
+            GateConvention::Qwen2 => logits.iter().map(softmax_weight).sum(),
+            _ => weights.iter().sum(),
+        };
+        weights.iter_mut().for_each(|w| *w = *w / total * self.scale);
     }
 }
 
@@ -174,14 +193,14 @@ fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// The indices of the n largest, in descending order (ties: ascending index). No score is NaN.
-fn largest(scores: &[f64], n: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    let descending = |i: &usize, j: &usize| scores[*j].partial_cmp(&scores[*i]).unwrap_or(std::cmp::Ordering::Equal);
-    // A stable sort keeps ties in the order of their ids.
-    order.sort_by(descending);
-    order.truncate(n);
-    order
+/// The indices of the n largest, in descending order (ties: ascending index). No score is NaN, and `order` has at least as
+/// many elements as there are scores.
+fn largest<'o>(scores: &[f64], n: usize, order: &'o mut [usize]) -> &'o [usize] {
+    let order = &mut order[..scores.len()];
+    order.iter_mut().enumerate().for_each(|(i, at)| *at = i);
+    let descending = |i: usize, j: usize| scores[j].partial_cmp(&scores[i]).unwrap_or(Ordering::Equal);
+    order.sort_unstable_by(|&i, &j| descending(i, j).then(i.cmp(&j)));
+    &order[..n]
 }
 
 /// The sum of the two largest scores of a group; of a group of one, its only score.

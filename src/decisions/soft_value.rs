@@ -6,6 +6,7 @@
 use super::check;
 use crate::error::Result;
 use crate::math::{exp, expm1, ln, log1p};
+use crate::memory;
 
 /// The answer of [`soft_values`].
 #[derive(Debug, Clone, PartialEq)]
@@ -34,14 +35,15 @@ pub fn soft_values(values: &[f64], log_ratios: Option<&[f64]>, candidates: usize
         check::same_length(log_ratios, "log_ratios", values, "values")?;
         check::all(log_ratios, "log_ratios", must, |l| l < f64::INFINITY)?;
     }
-    let mut answer = SoftValues { weights: vec![0.0; values.len()], values: vec![] };
+    let rows = values.len() / candidates;
+    let mut answer = SoftValues { weights: memory::filled(values.len(), 0.0)?, values: memory::filled(rows, 0.0)? };
     for (row, values) in values.chunks_exact(candidates).enumerate() {
         let at = row * candidates..(row + 1) * candidates;
         let value = one_row(values, log_ratios.map(|l| &l[at.clone()]), alpha, &mut answer.weights[at]);
         let Some(value) = value else {
             return check::refuse(format!("row {row} of values has no candidate with a positive weight"));
         };
-        answer.values.push(value);
+        answer.values[row] = value;
     }
     Ok(answer)
 }

@@ -374,6 +374,21 @@ fn decisions_table_has_its_size() {
     assert_eq!((table.struct_size as usize, table.abi), (size_of::<bregman_decisions>(), BREGMAN_ABI_VERSION));
 }
 
+/// C++ and Python call every function of the table; Go's and C#'s own tests say so of theirs.
+#[test]
+fn bindings_call_every_decision() {
+    for (path, call) in
+        [("include/bregman_decisions.hpp", "bregman_"), ("bindings/python/src/bregman/decisions.py", "lib.bregman_")]
+    {
+        let source = std::fs::read_to_string(root().join(path)).expect("a binding");
+        for name in table_of(DECISIONS, "bregman_decisions") {
+            let is_called =
+                [format!("{call}{name}("), format!("{call}{name},")].iter().any(|call| source.contains(call));
+            assert!(is_called, "{path} does not call bregman_{name}");
+        }
+    }
+}
+
 /// Builds a C or C++ program from the tree with the library; `more` are arguments of the compiler.
 fn build(source: &str, standard: &str, more: &[&str]) -> Command {
     let dir = scratch(&format!("decisions-{}", source.replace(['/', '.'], "-")));

@@ -6,7 +6,8 @@
  *
  * docs/decisions.md says which call is for what, and what a chain over a row of rewards or router logits does already.
  *
- * Errors: every function returns BREGMAN_OK or another status of bregman.h. A call that fails writes no output. `error`
+ * Errors: every function returns BREGMAN_OK or another status of bregman.h; where memory is refused,
+ * BREGMAN_OUT_OF_MEMORY. A call that fails writes no output. `error`
  * is NULL, or a buffer of `error_size` bytes for the message of a failure, which names the argument and the reason, is cut
  * to fit and NUL-terminated.
  *
