@@ -138,14 +138,14 @@ impl Sequence {
         }
     }
 
-    /// Undoes the rows and tokens since a mark.
-    pub(super) fn return_to(&mut self, Mark { position, learnt, length, prompt, rows }: Mark) {
+    /// Undoes the rows and tokens since a mark. Without memory to count the tokens back, they stay, and it is an error.
+    pub(super) fn return_to(&mut self, Mark { position, learnt, length, prompt, rows }: Mark) -> Result<()> {
         self.steps.truncate(length, self.history.tokens().len());
         self.steps.restore(rows);
-        // Without memory to count the tokens back, they stay: the error of the call is that of the memory, too.
-        let _ = self.history.truncate(length);
+        let counted = self.history.truncate(length);
         self.history.restore_prompt(prompt);
         (self.position, self.learnt) = (position, learnt);
+        counted
     }
 
     /// Takes back all but the first `n` tokens, of which there are more, and the rows since then. On an error nothing is

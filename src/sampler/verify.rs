@@ -89,7 +89,8 @@ impl Sampler {
             Ok(accepted)
         });
         if stands.is_err() {
-            self.sequence.return_to(before);
+            // Without memory for this, the error of the call is that of the memory, too.
+            let _ = self.sequence.return_to(before);
         }
         stands
     }
@@ -160,8 +161,8 @@ impl Sampler {
         let Round { rows, want, draft } = round;
         let (noise, n) = (Noise::of(self), draft.tokens.len());
         let mut block = Block::new();
-        // The longest prefix that its chance accepts, and what had been reached with it.
-        let (mut accepted, mut reach) = (0, 1.0);
+        // The longest prefix that its chance accepts, what had been reached with it, and the sequence after it.
+        let (mut accepted, mut reach, mut place) = (0, 1.0, self.sequence.mark());
         let mut passed = 0;
         for (i, &drafted) in draft.tokens.iter().enumerate() {
             let (token, chance, p, q) = self.with_distribution(rows(i)?, |dist, row| {
@@ -172,7 +173,7 @@ impl Sampler {
                 Ok((row.token(dist, (drafted as u32, p), *want), chance, p, q))
             })?;
             if chance.is_some_and(|chance| noise.acceptance(i) <= chance) {
-                (accepted, reach) = (i, block.reach);
+                (accepted, reach, place) = (i, block.reach, self.sequence.mark());
             }
             block.push(p, q);
             if block.reach == 0.0 {
@@ -187,7 +188,8 @@ impl Sampler {
             accepted = n;
         }
         if passed > accepted {
-            self.rewind(passed - accepted)?;
+            // To the mark, not by `rewind`, which also takes back rows of earlier calls that no token was accepted for.
+            self.sequence.return_to(place)?;
         }
         if accepted == n {
             return self.draw_after_draft(round, &noise, write);
@@ -373,6 +375,25 @@ mod tests {
             rest *= 1.0 - chance;
         }
         assert_eq!(rest, 0.0, "something is drawn after no token");
+    }
+
+    #[test]
+    fn position_moves_by_the_new_tokens_after_rows_that_no_token_was_accepted_for() {
+        let rows = [row(1, &[]), row(2, &[])];
+        let of = |r: usize| Row::from_f32(&rows[r]);
+        for (rule, seed) in
+            [Rule::Match, Rule::Token, Rule::Block].into_iter().flat_map(|r| (0..20).map(move |s| (r, s)))
+        {
+            let mut sampler = Sampler::new("draw", seed).unwrap();
+            let draft = Draft { rule, tokens: &[2], ..Draft::default() };
+            for _ in 0..5 {
+                sampler.decode(of(0).unwrap(), Want::default()).unwrap();
+                let (before, length) = (sampler.position(), sampler.history().len());
+                let verified = sampler.verify(&draft, of, Want::default()).unwrap();
+                assert_eq!(sampler.position() - before, verified.tokens.len() as u64, "{rule:?}, seed {seed}");
+                assert_eq!(sampler.history().len() - length, verified.path.len(), "{rule:?}, seed {seed}");
+            }
+        }
     }
 
     #[test]
