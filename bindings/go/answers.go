@@ -45,6 +45,53 @@ type Answers struct {
 	// KeptMaskStride is the distance between consecutive rows in KeptMask; 0 stands for the number of words that Vocab
 	// needs.
 	KeptMaskStride int
+	// KeptOffsets is nil, or has one more element than there are rows: the kept tokens of row r are then elements
+	// KeptOffsets[r] to KeptOffsets[r+1]-1 of KeptIDs, without gaps, and KeptStride is not used.
+	KeptOffsets []int
+	// Given is the number of tokens per row whose log-probabilities are asked for.
+	Given int
+	// GivenStride is the distance between consecutive rows in GivenIDs, GivenLogprobs and GivenRanks, at least Given; 0
+	// stands for Given.
+	GivenStride int
+	// GivenIDs are these tokens, read only; -1 asks for none. Any other id that is not in the vocabulary fails its row.
+	GivenIDs []int32
+	// GivenLogprobs are ln p of these tokens: -infinity for a token that cannot be sampled, NaN for -1.
+	GivenLogprobs []float32
+	// GivenRanks are their ranks, as Ranks; 0 where there is no probability. With OfModel each reads the row once.
+	GivenRanks []uint32
+	// OtherLogprobs has one element per row: ln p of its token under the other source.
+	OtherLogprobs []float32
+	// OtherTopLogprobs are ln p of TopIDs under the other source, TopStride apart.
+	OtherTopLogprobs []float32
+}
+
+// ModelAnswers answers about the model's distribution of n rows, without samplers: for prompts, and for scores of
+// choices. Of the answers, whose source is [OfModel], the most likely tokens and those about given tokens may be asked
+// for; the others are about a decoded token. The batch has no flags and no mask.
+//
+// Returns the status of the first row that failed: [ErrInvalidLogits], [ErrEmptySupport], [ErrInvalidArgument] (a given
+// id that is not in the row). Such rows have NaN log-probabilities, ranks 0 and ids -1; the others have their answers. If
+// an argument is invalid ([ErrInvalidArgument]), nothing is written. Safe for concurrent use.
+func ModelAnswers(batch *Batch, n int, answers *Answers) error {
+	if err := Load(""); err != nil {
+		return err
+	}
+	if n < 0 || answers == nil {
+		return invalid("there are %d rows, or the answers are nil", n)
+	}
+	rows, err := batch.check(n, n)
+	if err != nil {
+		return err
+	}
+	wanted, err := answers.check(n, batch.Vocab)
+	if err != nil || n == 0 {
+		return err
+	}
+	status := native.DecodeBatchAnswers(nil, n, &rows.Batch, rows.logits, batch.Mask, nil, &wanted)
+	if status != uint32(OK) {
+		return &Error{Status(status), native.StatusText(status)}
+	}
+	return nil
 }
 
 // check checks that the slices are long enough, which the library cannot.
@@ -56,13 +103,22 @@ func (a *Answers) check(rows, vocab int) (native.Answers, error) {
 		Source: uint32(a.Source), Logprobs: a.Logprobs, Ranks: a.Ranks,
 		Top: a.Top, TopStride: a.TopStride, TopIDs: a.TopIDs, TopLogprobs: a.TopLogprobs,
 		Kept: a.Kept, KeptStride: a.KeptStride, KeptIDs: a.KeptIDs,
-		KeptMask: a.KeptMask, KeptMaskStride: a.KeptMaskStride,
+		KeptMask: a.KeptMask, KeptMaskStride: a.KeptMaskStride, KeptOffsets: a.KeptOffsets,
+		Given: a.Given, GivenStride: a.GivenStride, GivenIDs: a.GivenIDs, GivenLogprobs: a.GivenLogprobs,
+		GivenRanks: a.GivenRanks, OtherLogprobs: a.OtherLogprobs, OtherTopLogprobs: a.OtherTopLogprobs,
 	}
 	if wanted.TopStride == 0 {
 		wanted.TopStride = a.Top
 	}
 	if wanted.KeptStride == 0 {
 		wanted.KeptStride = a.Kept
+	}
+	if wanted.GivenStride == 0 {
+		wanted.GivenStride = a.Given
+	}
+	kept := wanted.KeptStride
+	if a.KeptOffsets != nil {
+		kept = a.Kept
 	}
 	if wanted.KeptMaskStride == 0 {
 		wanted.KeptMaskStride = (vocab + 31) / 32
@@ -72,7 +128,13 @@ func (a *Answers) check(rows, vocab int) (native.Answers, error) {
 		room("Ranks", a.Ranks, rows, 1, 1),
 		room("TopIDs", a.TopIDs, rows, a.Top, wanted.TopStride),
 		room("TopLogprobs", a.TopLogprobs, rows, a.Top, wanted.TopStride),
-		room("KeptIDs", a.KeptIDs, rows, a.Kept, wanted.KeptStride),
+		room("KeptIDs", a.KeptIDs, rows, a.Kept, kept),
+		room("KeptOffsets", a.KeptOffsets, rows+1, 1, 1),
+		room("GivenIDs", a.GivenIDs, rows, a.Given, wanted.GivenStride),
+		room("GivenLogprobs", a.GivenLogprobs, rows, a.Given, wanted.GivenStride),
+		room("GivenRanks", a.GivenRanks, rows, a.Given, wanted.GivenStride),
+		room("OtherLogprobs", a.OtherLogprobs, rows, 1, 1),
+		room("OtherTopLogprobs", a.OtherTopLogprobs, rows, a.Top, wanted.TopStride),
 		room("KeptMask", a.KeptMask, rows, wanted.KeptMaskStride, wanted.KeptMaskStride),
 	} {
 		if err != nil {

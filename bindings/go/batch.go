@@ -14,10 +14,15 @@ type Flag uint32
 
 // The flags of a batch.
 const (
-	WantKeptMass     Flag = 1 // fill Result.KeptMass
-	WantModelLogprob Flag = 2 // fill Result.ModelLogprob
-	WantEntropy      Flag = 4 // fill Result.Entropy
-	AcceptTokens     Flag = 8 // append each drawn token to the history of its sampler
+	WantKeptMass     Flag = 1  // fill Result.KeptMass
+	WantModelLogprob Flag = 2  // fill Result.ModelLogprob
+	WantEntropy      Flag = 4  // fill Result.Entropy
+	AcceptTokens     Flag = 8  // append each drawn token to the history of its sampler
+	WantLnKept       Flag = 16 // fill Result.LnKeptMass
+	// Stay leaves the random position, and what the chain has learnt, as they are: for a grammar that is checked after
+	// the draw. If the token is banned, draw again with the mask; if it stands, decode the row once more without this
+	// flag, which gives the same token. Not together with AcceptTokens.
+	Stay Flag = 32
 )
 
 // The formats of logits.
@@ -49,6 +54,9 @@ type Batch struct {
 	// Threads is 0 or 1 to decode all rows on the calling thread, or the largest number of threads of the library's own
 	// pool to use. The results do not depend on it.
 	Threads int
+	// RowIndex is nil: sampler i reads row i. Else sampler i reads row RowIndex[i], with its mask: several samplers may
+	// read one row, and rows may be left out. Not for [Verify].
+	RowIndex []int
 }
 
 // tickets numbers the batches; those up to single are reserved.
@@ -98,7 +106,7 @@ func DecodeBatchAnswers(samplers []*Sampler, batch *Batch, results []Result, ans
 	if answers == nil {
 		status = native.DecodeBatch(entered, &rows.Batch, rows.logits, batch.Mask, at)
 	} else {
-		status = native.DecodeBatchAnswers(entered, &rows.Batch, rows.logits, batch.Mask, at, &wanted)
+		status = native.DecodeBatchAnswers(entered, len(entered), &rows.Batch, rows.logits, batch.Mask, at, &wanted)
 	}
 	if status == uint32(OK) {
 		return nil
@@ -163,8 +171,12 @@ func (b *Batch) check(samplers, results int) (batchRows, error) {
 	}
 	rows := batchRows{Batch: native.Batch{
 		Flags: uint32(b.Flags), Threads: uint32(b.Threads),
-		Vocab: b.Vocab, RowStride: b.Stride, MaskStride: b.MaskStride,
+		Vocab: b.Vocab, RowStride: b.Stride, MaskStride: b.MaskStride, RowIndex: b.RowIndex,
 	}}
+	samplers, err := b.needed(samplers)
+	if err != nil {
+		return rows, err
+	}
 	length, err := rows.choose(b)
 	switch {
 	case err != nil:
@@ -185,6 +197,24 @@ func (b *Batch) check(samplers, results int) (batchRows, error) {
 			rows.RowStride)
 	}
 	return rows, rows.checkMask(b, samplers)
+}
+
+// needed is how many rows so many samplers need.
+func (b *Batch) needed(samplers int) (int, error) {
+	if b.RowIndex == nil || samplers == 0 {
+		return samplers, nil
+	}
+	if len(b.RowIndex) != samplers {
+		return 0, invalid("there are %d row indices for %d samplers", len(b.RowIndex), samplers)
+	}
+	last := 0
+	for i, row := range b.RowIndex {
+		if row < 0 || row == math.MaxInt {
+			return 0, invalid("RowIndex[%d] is %d", i, row)
+		}
+		last = max(last, row)
+	}
+	return last + 1, nil
 }
 
 // choose selects the format that is not nil.

@@ -10,9 +10,9 @@ type Stage struct {
 	Source  string   // the paper or project that defines it
 	Draws   bool     // whether it draws a token, and therefore ends a chain, as every macro does
 	// Learns is whether its draw depends on the tokens that it drew before. Such a stage works only where this library
-	// draws (Decode, Apply), not where the host draws from the result of Process or Distribution; seed, position and
-	// history do not resume it. For a macro, whether one of the stages that it can stand for learns; [Sampler.Describe]
-	// shows the stages of a given chain.
+	// draws (Decode, Apply), not where the host draws from the result of Process or Distribution; to resume it, use a
+	// saved state ([Sampler.MarshalBinary]). For a macro, whether one of the stages that it can stand for learns;
+	// [Sampler.Describe] shows the stages of a given chain.
 	Learns     bool
 	Parameters []Parameter // the first may be given without its name
 }

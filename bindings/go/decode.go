@@ -21,12 +21,16 @@ type Result struct {
 	// 1). NaN unless WantModelLogprob, or if an untouched logit is NaN or +infinity.
 	ModelLogprob float32
 	Entropy      float32 // of the decoded distribution, in nats; NaN unless WantEntropy
-	reserved     uint32
+	// LnKeptMass is ln of the model's probability mass on the support, at most 0 and exact near it: under the untouched
+	// logits at the temperature that the first truncating stage received. NaN unless WantLnKept, or if an untouched logit
+	// is NaN or +infinity.
+	LnKeptMass float32
 }
 
 func failed(status Status) Result {
 	nan := float32(math.NaN())
-	return Result{Token: -1, Status: status, P: nan, KeptMass: nan, ModelLogprob: nan, Entropy: nan}
+	return Result{Token: -1, Status: status, P: nan, KeptMass: nan, ModelLogprob: nan, Entropy: nan,
+		LnKeptMass: nan}
 }
 
 // checkRow refuses a row as the library does, whose message for an empty one is about NULL.

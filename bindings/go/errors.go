@@ -21,12 +21,13 @@ const (
 	ErrBufferTooSmall  Status = 6  // the caller's buffers are too small for the result
 	ErrUnsupported     Status = 7  // valid, but not with this chain, in this version or on this machine
 	ErrInternal        Status = 8  // a defect of the library; please report it
+	ErrIncomplete      Status = 9  // a sparse row does not hold what the chain needs
 	ErrOutOfMemory     Status = 10 // there was no memory for the call
 )
 
 var statusTexts = [...]string{
 	"ok", "invalid argument", "invalid chain", "invalid logits", "empty support", "no convergence", "buffer too small",
-	"unsupported", "internal error", 10: "out of memory",
+	"unsupported", "internal error", "incomplete row", "out of memory",
 }
 
 // Error returns the status in words.
@@ -70,14 +71,14 @@ func invalid(format string, arguments ...any) error {
 	return &Error{ErrInvalidArgument, fmt.Sprintf(format, arguments...)}
 }
 
-// A BatchError has the rows of a batch that failed; the others were decoded.
+// A BatchError has the rows of a batch that failed, or the sequences of [Verify]; the others were decoded.
 type BatchError struct {
 	Rows []RowError // in order, at least one
 }
 
-// A RowError is the error of a row of a batch.
+// A RowError is the error of a row of a batch, or of a sequence of [Verify].
 type RowError struct {
-	Row int
+	Row int // the row, or the sequence
 	Err error
 }
 

@@ -27,6 +27,12 @@ var constants = map[string]uint64{
 	"BREGMAN_BUFFER_TOO_SMALL":   uint64(ErrBufferTooSmall),
 	"BREGMAN_UNSUPPORTED":        uint64(ErrUnsupported),
 	"BREGMAN_INTERNAL":           uint64(ErrInternal),
+	"BREGMAN_INCOMPLETE":         uint64(ErrIncomplete),
+	"BREGMAN_WANT_LN_KEPT":       uint64(WantLnKept),
+	"BREGMAN_STAY":               uint64(Stay),
+	"BREGMAN_RULE_MATCH":         uint64(RuleMatch),
+	"BREGMAN_RULE_TOKEN":         uint64(RuleToken),
+	"BREGMAN_RULE_BLOCK":         uint64(RuleBlock),
 	"BREGMAN_OUT_OF_MEMORY":      uint64(ErrOutOfMemory),
 	"BREGMAN_F32":                formatF32,
 	"BREGMAN_F16":                formatF16,
@@ -126,6 +132,8 @@ func TestStructsHaveTheHeadersFields(t *testing.T) {
 		{reflect.TypeFor[Answers](), reflect.TypeFor[header.Answers](), map[string]string{"struct_size": ""}},
 		{reflect.TypeFor[Batch](), reflect.TypeFor[header.Batch](), map[string]string{
 			"struct_size": "", "dtype": "", "logits": "F32", "rows": "", "row_stride": "Stride",
+			// Of sparse rows, which Go does not have.
+			"ids": "", "lengths": "", "log_rest": "", "bound": "", "rest_temperature": "",
 		}},
 		{reflect.TypeFor[Stage](), reflect.TypeFor[header.Stage](), map[string]string{
 			"struct_size": "", "reserved": "", "parameter_count": "", "parameter_size": "",

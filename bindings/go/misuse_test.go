@@ -33,6 +33,17 @@ var calls = map[string]func(*Sampler) error{
 		_, err := s.DrawMany([]float32{1, 2}, make([]int32, 2), make([]float32, 2), nil)
 		return err
 	},
+	"MarshalBinary": func(s *Sampler) error { _, err := s.MarshalBinary(); return err },
+	"Rewind":        func(s *Sampler) error { return s.Rewind(0) },
+	"Where":         func(s *Sampler) error { _, err := s.Where(); return err },
+	"History":       func(s *Sampler) error { _, err := s.History(); return err },
+	"Verify": func(s *Sampler) error {
+		batch := &Batch{F32: []float32{1, 2}, Vocab: 2}
+		return Verify([]*Sampler{s}, make([]Draft, 1), batch, make([]uint32, 1), nil, make([]Result, 1))
+	},
+	"DistributionBatch": func(s *Sampler) error {
+		return DistributionBatch([]*Sampler{s}, &Batch{F32: []float32{1, 2}, Vocab: 2}, &Distributions{})
+	},
 	"Describe": func(s *Sampler) error { _, err := s.Describe(); return err },
 	"Clone":    func(s *Sampler) error { c, err := s.Clone(); return errors.Join(err, c.Close()) },
 	"DecodeBatch": func(s *Sampler) error {
@@ -227,7 +238,7 @@ func TestDecodeBatchRefusesInvalidBatches(t *testing.T) {
 		"mask beyond":        {F32: six, Vocab: 3, Mask: words, MaskStride: 2},
 		"negative mask":      {F32: six, Vocab: 3, Mask: words, MaskStride: -1},
 		"huge mask stride":   {F32: six, Vocab: 3, Mask: words, MaskStride: math.MaxInt},
-		"unknown flags":      {F32: six, Vocab: 3, Flags: 16},
+		"unknown flags":      {F32: six, Vocab: 3, Flags: 64},
 		"negative threads":   {F32: six, Vocab: 3, Threads: -1},
 	} {
 		results := make([]Result, 2)

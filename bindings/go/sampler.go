@@ -121,9 +121,8 @@ func (s *Sampler) Reset() error {
 // Reseed continues with the random numbers of seed at position. The position starts at 0, and every successful Decode,
 // Apply, DrawMany and row of a batch advances it by one.
 //
-// To resume a sequence elsewhere, make a sampler from the same chain, accept the same history, set the length of the
-// prompt, and reseed with the number of rows decoded so far. This does not resume a chain with a stage that learns
-// ([Stage.Learns]: mirostat, mirostat_v2, adaptive_p), because its draws also depend on the tokens drawn so far.
+// To resume a sequence elsewhere, use a saved state: [Sampler.MarshalBinary] and [Restore]. Seed, position and history
+// alone do not restore what a stage that learns ([Stage.Learns]: mirostat, mirostat_v2, adaptive_p) has learnt.
 func (s *Sampler) Reseed(seed, position uint64) error {
 	if err := s.enter(single); err != nil {
 		return err
@@ -175,8 +174,8 @@ func (s *Sampler) SetMask(words []uint32) error {
 }
 
 // SetPromptLength sets the length of the prompt: the first n tokens of the history are the prompt, the others output.
-// Stages with scope=output look at the output only. For sequences that are resumed. Without this call the prompt ends
-// at the first successful Decode, Apply, Process, Distribution, DrawMany, TopLogprobs with [OfDecoded], or row of a
+// Stages with scope=output look at the output only. For sequences that are resumed without a saved state. Without this
+// call the prompt ends at the first successful Decode, Apply, Process, Distribution, DrawMany, TopLogprobs with [OfDecoded], or row of a
 // batch.
 //
 // [ErrInvalidArgument]: n is negative, or above the length of the history.

@@ -5,6 +5,7 @@ package main
 
 import (
 	"bufio"
+	hexadecimal "encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -101,6 +102,22 @@ func (d *driver) run(line string) {
 		d.distribution(rest)
 	case "process":
 		d.process(rest)
+	case "load":
+		state, err := hexadecimal.DecodeString(rest[1])
+		if err != nil {
+			panic(err)
+		}
+		s, err := bregman.Restore(state)
+		if err == nil {
+			d.adopt(rest[0], s)
+		}
+		d.say(outcome(err))
+	case "save":
+		d.save(rest[0])
+	case "where":
+		d.where(rest[0])
+	case "verify":
+		d.verify(rest)
 	default:
 		d.state(command, rest)
 	}
@@ -138,6 +155,8 @@ func (d *driver) state(command string, rest []string) {
 			d.say(outcome(err))
 		}
 		return
+	case "rewind":
+		err = s.Rewind(number(rest[1]))
 	case "reset":
 		err = s.Reset()
 	case "reseed":

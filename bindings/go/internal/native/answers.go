@@ -13,18 +13,22 @@ import "unsafe"
 func DecodeBatch(handles []uintptr, batch *Batch, logits unsafe.Pointer, mask []uint32, results unsafe.Pointer) uint32 {
 	shape := batch.shape(len(handles))
 	return uint32(C.go_decode_batch((*C.uintptr_t)(unsafe.Pointer(unsafe.SliceData(handles))), &shape, logits,
-		(*C.uint32_t)(unsafe.SliceData(mask)), results))
+		(*C.uint32_t)(unsafe.SliceData(mask)), sizes(batch.RowIndex), results))
 }
 
-// DecodeBatchAnswers is DecodeBatch with answers, whose slices have the stated lengths.
-func DecodeBatchAnswers(handles []uintptr, batch *Batch, logits unsafe.Pointer, mask []uint32, results unsafe.Pointer,
-	answers *Answers) uint32 {
-	shape, wanted := batch.shape(len(handles)), answers.shape()
+// DecodeBatchAnswers is DecodeBatch with answers, whose slices have the stated lengths; without handles, the answers of
+// the model about so many rows.
+func DecodeBatchAnswers(handles []uintptr, rows int, batch *Batch, logits unsafe.Pointer, mask []uint32,
+	results unsafe.Pointer, answers *Answers) uint32 {
+	shape, wanted := batch.shape(rows), answers.shape()
 	return uint32(C.go_decode_batch_answers((*C.uintptr_t)(unsafe.Pointer(unsafe.SliceData(handles))), &shape, logits,
-		(*C.uint32_t)(unsafe.SliceData(mask)), results, &wanted, (*C.float)(unsafe.SliceData(answers.Logprobs)),
+		(*C.uint32_t)(unsafe.SliceData(mask)), sizes(batch.RowIndex), results, &wanted, (*C.float)(unsafe.SliceData(answers.Logprobs)),
 		(*C.uint32_t)(unsafe.SliceData(answers.Ranks)), (*C.int32_t)(unsafe.SliceData(answers.TopIDs)),
 		(*C.float)(unsafe.SliceData(answers.TopLogprobs)), (*C.int32_t)(unsafe.SliceData(answers.KeptIDs)),
-		(*C.uint32_t)(unsafe.SliceData(answers.KeptMask))))
+		(*C.uint32_t)(unsafe.SliceData(answers.KeptMask)), sizes(answers.KeptOffsets),
+		(*C.int32_t)(unsafe.SliceData(answers.GivenIDs)), (*C.float)(unsafe.SliceData(answers.GivenLogprobs)),
+		(*C.uint32_t)(unsafe.SliceData(answers.GivenRanks)), (*C.float)(unsafe.SliceData(answers.OtherLogprobs)),
+		(*C.float)(unsafe.SliceData(answers.OtherTopLogprobs))))
 }
 
 // shape is the struct without its pointers.
@@ -51,6 +55,8 @@ func (a *Answers) shape() C.bregman_answers {
 		kept:             C.size_t(a.Kept),
 		kept_stride:      C.size_t(a.KeptStride),
 		kept_mask_stride: C.size_t(a.KeptMaskStride),
+		given:            C.size_t(a.Given),
+		given_stride:     C.size_t(a.GivenStride),
 	}
 }
 

@@ -27,6 +27,27 @@ static inline uint32_t go_new(const char *chain, uint64_t seed, uintptr_t *out, 
     return status;
 }
 
+static inline uint32_t go_load(const void *bytes, size_t len, uintptr_t *out, char *error, size_t size) {
+    bregman_sampler *made = NULL;
+    uint32_t status = bregman_go->sampler_load(bytes, len, NULL, 0, &made, error, size);
+    *out = (uintptr_t)made;
+    return status;
+}
+
+static inline uint32_t go_save(uintptr_t handle, void *bytes, size_t capacity, size_t *len) {
+    return bregman_go->sampler_save(go_handle(handle), bytes, capacity, len);
+}
+
+static inline uint32_t go_rewind(uintptr_t handle, size_t n) { return bregman_go->sampler_rewind(go_handle(handle), n); }
+
+static inline uint32_t go_where(uintptr_t handle, uint64_t *seed, uint64_t *position, size_t *history, size_t *prompt) {
+    return bregman_go->sampler_where(go_handle(handle), seed, position, history, prompt);
+}
+
+static inline uint32_t go_history(uintptr_t handle, int32_t *tokens, size_t capacity, size_t *len) {
+    return bregman_go->sampler_history(go_handle(handle), tokens, capacity, len);
+}
+
 static inline uint32_t go_clone(uintptr_t handle, uintptr_t *out) {
     bregman_sampler *made = NULL;
     uint32_t status = bregman_go->sampler_clone(go_handle(handle), &made);
@@ -68,21 +89,29 @@ static inline uint32_t go_decode(uintptr_t handle, const float *logits, size_t v
 }
 
 /* The structs have no pointers: Go must not pass memory that points to memory of Go. */
-static inline uint32_t go_decode_batch(const uintptr_t *handles, const bregman_batch *shape, const void *logits,
-                                       const uint32_t *mask, void *results) {
+static inline bregman_batch go_rows(const bregman_batch *shape, const void *logits, const uint32_t *mask,
+                                    const size_t *row_index) {
     bregman_batch batch = *shape;
     batch.logits = logits;
     batch.mask = mask;
+    batch.row_index = row_index;
+    return batch;
+}
+
+static inline uint32_t go_decode_batch(const uintptr_t *handles, const bregman_batch *shape, const void *logits,
+                                       const uint32_t *mask, const size_t *row_index, void *results) {
+    const bregman_batch batch = go_rows(shape, logits, mask, row_index);
     return bregman_go->decode_batch((bregman_sampler *const *)handles, &batch, (bregman_result *)results);
 }
 
 static inline uint32_t go_decode_batch_answers(const uintptr_t *handles, const bregman_batch *shape, const void *logits,
-                                               const uint32_t *mask, void *results, const bregman_answers *wanted,
-                                               float *logprobs, uint32_t *ranks, int32_t *top_ids, float *top_logprobs,
-                                               int32_t *kept_ids, uint32_t *kept_mask) {
-    bregman_batch batch = *shape;
-    batch.logits = logits;
-    batch.mask = mask;
+                                               const uint32_t *mask, const size_t *row_index, void *results,
+                                               const bregman_answers *wanted, float *logprobs, uint32_t *ranks,
+                                               int32_t *top_ids, float *top_logprobs, int32_t *kept_ids,
+                                               uint32_t *kept_mask, size_t *kept_offsets, const int32_t *given_ids,
+                                               float *given_logprobs, uint32_t *given_ranks, float *other_logprobs,
+                                               float *other_top_logprobs) {
+    const bregman_batch batch = go_rows(shape, logits, mask, row_index);
     bregman_answers answers = *wanted;
     answers.logprobs = logprobs;
     answers.ranks = ranks;
@@ -90,7 +119,32 @@ static inline uint32_t go_decode_batch_answers(const uintptr_t *handles, const b
     answers.top_logprobs = top_logprobs;
     answers.kept_ids = kept_ids;
     answers.kept_mask = kept_mask;
+    answers.kept_offsets = kept_offsets;
+    answers.given_ids = given_ids;
+    answers.given_logprobs = given_logprobs;
+    answers.given_ranks = given_ranks;
+    answers.other_logprobs = other_logprobs;
+    answers.other_top_logprobs = other_top_logprobs;
+    if (!handles) { /* about the model, without samplers */
+        return bregman_go->model_answers(&batch, &answers);
+    }
     return bregman_go->decode_batch_answers((bregman_sampler *const *)handles, &batch, (bregman_result *)results, &answers);
+}
+
+static inline uint32_t go_distribution_batch(const uintptr_t *handles, const bregman_batch *shape, const void *logits,
+                                             const uint32_t *mask, const size_t *row_index, size_t *offsets, int32_t *ids,
+                                             float *probs, size_t capacity) {
+    const bregman_batch batch = go_rows(shape, logits, mask, row_index);
+    return bregman_go->distribution_batch((bregman_sampler *const *)handles, &batch, offsets, ids, probs, capacity);
+}
+
+/* The drafts point to memory that Go has pinned. */
+static inline uint32_t go_verify(const uintptr_t *handles, const bregman_draft *drafts, size_t sequences,
+                                 const bregman_batch *shape, const void *logits, const uint32_t *mask,
+                                 uint32_t *accepted, int32_t *path, void *results) {
+    const bregman_batch batch = go_rows(shape, logits, mask, NULL);
+    return bregman_go->verify((bregman_sampler *const *)handles, drafts, sequences, &batch, accepted, path,
+                              (bregman_result *)results);
 }
 
 static inline uint32_t go_top_logprobs(uintptr_t handle, const float *logits, size_t vocab, uint32_t source, size_t n,

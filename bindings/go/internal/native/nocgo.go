@@ -36,7 +36,21 @@ func DecodeBatch([]uintptr, *Batch, unsafe.Pointer, []uint32, unsafe.Pointer) ui
 	return unsupported
 }
 
-func DecodeBatchAnswers([]uintptr, *Batch, unsafe.Pointer, []uint32, unsafe.Pointer, *Answers) uint32 {
+func DecodeBatchAnswers([]uintptr, int, *Batch, unsafe.Pointer, []uint32, unsafe.Pointer, *Answers) uint32 {
+	return unsupported
+}
+
+func Load([]byte) (uintptr, uint32, string)            { return 0, unsupported, ErrNoCgo.Error() }
+func Save(uintptr, []byte) (int, uint32)               { return 0, unsupported }
+func Rewind(uintptr, int) uint32                       { return unsupported }
+func Where(uintptr) (uint64, uint64, int, int, uint32) { return 0, 0, 0, 0, unsupported }
+func History(uintptr, []int32) (int, uint32)           { return 0, unsupported }
+
+func Verify([]uintptr, []Draft, *Batch, unsafe.Pointer, []uint32, int, []uint32, []int32, unsafe.Pointer) uint32 {
+	return unsupported
+}
+
+func DistributionBatch([]uintptr, *Batch, unsafe.Pointer, []uint32, []int, []int32, []float32) uint32 {
 	return unsupported
 }
 

@@ -43,10 +43,20 @@ type Parameter struct {
 	Group       int
 }
 
-// Batch is a bregman_batch without its pointers and its number of rows.
+// Batch is a bregman_batch without its rows and its number of them.
 type Batch struct {
 	Format, Flags, Threads       uint32
 	Vocab, RowStride, MaskStride int
+	RowIndex                     []int
+}
+
+// Draft is a bregman_draft.
+type Draft struct {
+	Rule            uint32
+	Tokens, Parents []int32
+	Offsets         []int
+	IDs             []int32
+	Probs           []float32
 }
 
 // Answers is a bregman_answers; slices that are nil are not computed.
@@ -61,6 +71,14 @@ type Answers struct {
 	KeptIDs          []int32
 	KeptMask         []uint32
 	KeptMaskStride   int
+	KeptOffsets      []int
+	Given            int
+	GivenStride      int
+	GivenIDs         []int32
+	GivenLogprobs    []float32
+	GivenRanks       []uint32
+	OtherLogprobs    []float32
+	OtherTopLogprobs []float32
 }
 
 // Gate is a bregman_gate_options.
