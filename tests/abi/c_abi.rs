@@ -161,6 +161,10 @@ fn constants() -> Vec<(&'static str, u32)> {
         BREGMAN_WANT_ENTROPY,
         BREGMAN_ACCEPT,
         BREGMAN_WANT_LN_KEPT,
+        BREGMAN_STAY,
+        BREGMAN_RULE_MATCH,
+        BREGMAN_RULE_TOKEN,
+        BREGMAN_RULE_BLOCK,
     ]
 }
 
@@ -183,6 +187,7 @@ fn layout() -> (Texts, Texts) {
     }
     layout!("bregman_candidate" = bregman::Candidate { id, logit, p });
     layout!("bregman_candidates" = bregman_candidates { data, size, selected, sorted });
+    layout!("bregman_draft" = bregman_draft { struct_size, rule, tokens, n, parents, q_offsets, q_ids, q_probs });
     layout!(
         "bregman_parameter" = bregman_parameter {
             name,

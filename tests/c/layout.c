@@ -45,6 +45,10 @@ static void constants(void)
     CONSTANT(BREGMAN_WANT_ENTROPY);
     CONSTANT(BREGMAN_ACCEPT);
     CONSTANT(BREGMAN_WANT_LN_KEPT);
+    CONSTANT(BREGMAN_STAY);
+    CONSTANT(BREGMAN_RULE_MATCH);
+    CONSTANT(BREGMAN_RULE_TOKEN);
+    CONSTANT(BREGMAN_RULE_BLOCK);
 }
 
 static void candidates(void)
@@ -58,6 +62,19 @@ static void candidates(void)
     FIELD(bregman_candidates, size);
     FIELD(bregman_candidates, selected);
     FIELD(bregman_candidates, sorted);
+}
+
+static void drafts(void)
+{
+    STRUCT(bregman_draft);
+    FIELD(bregman_draft, struct_size);
+    FIELD(bregman_draft, rule);
+    FIELD(bregman_draft, tokens);
+    FIELD(bregman_draft, n);
+    FIELD(bregman_draft, parents);
+    FIELD(bregman_draft, q_offsets);
+    FIELD(bregman_draft, q_ids);
+    FIELD(bregman_draft, q_probs);
 }
 
 static void catalogue(void)
@@ -161,6 +178,7 @@ void print_layout(void)
 {
     constants();
     candidates();
+    drafts();
     catalogue();
     rows();
     table();

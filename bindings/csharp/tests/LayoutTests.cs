@@ -22,6 +22,7 @@ namespace Bregman.Tests
             { "bregman_result", typeof(DecodeResult) },
             { "bregman_batch", Internal("NativeBatch") },
             { "bregman_answers", Internal("NativeAnswers") },
+            { "bregman_draft", Internal("NativeDraft") },
             { "bregman_stage", Internal("NativeStage") },
             { "bregman_parameter", Internal("NativeParameter") },
             { "bregman_generator", Internal("NativeGenerator") },
@@ -111,12 +112,15 @@ namespace Bregman.Tests
             Add<LogitFormat>(values, "");
             Add<ParameterKind>(values, "KIND_");
             Add<LogProbabilitySource>(values, "");
+            Add<DraftRule>(values, "RULE_");
             values["BREGMAN_WANT_KEPT_MASS"] = (ulong)DecodeFlags.KeptMass;
             values["BREGMAN_WANT_MODEL_LOGPROB"] = (ulong)DecodeFlags.ModelLogProbability;
             values["BREGMAN_WANT_ENTROPY"] = (ulong)DecodeFlags.Entropy;
             values["BREGMAN_ACCEPT"] = (ulong)DecodeFlags.Accept;
-            // Four flags and none.
-            Check.Equal(5, Enum.GetValues(typeof(DecodeFlags)).Length, "flags");
+            values["BREGMAN_WANT_LN_KEPT"] = (ulong)DecodeFlags.LnKeptMass;
+            values["BREGMAN_STAY"] = (ulong)DecodeFlags.Stay;
+            // Six flags and none.
+            Check.Equal(7, Enum.GetValues(typeof(DecodeFlags)).Length, "flags");
             return values;
         }
 

@@ -68,5 +68,26 @@ namespace Bregman
         /// vocabulary needs.
         /// </summary>
         public int? KeptMaskStride { get; set; }
+
+        /// <summary>Number of tokens per row whose log-probabilities are asked for. Default: 0.</summary>
+        public int Given { get; set; }
+
+        /// <summary>
+        /// These tokens, <see cref="Given"/> per row, read only; -1 asks for none. Any other id that is not in the vocabulary
+        /// fails its row.
+        /// </summary>
+        public int[] GivenIds { get; set; }
+
+        /// <summary>ln p of these tokens: -infinity for a token that cannot be sampled, NaN for -1.</summary>
+        public float[] GivenLogProbabilities { get; set; }
+
+        /// <summary>Their ranks, as <see cref="Ranks"/>; 0 where there is no probability.</summary>
+        public uint[] GivenRanks { get; set; }
+
+        /// <summary>One element per row: ln p of its token under the other source.</summary>
+        public float[] OtherLogProbabilities { get; set; }
+
+        /// <summary>ln p of <see cref="TopIds"/> under the other source.</summary>
+        public float[] OtherTopLogProbabilities { get; set; }
     }
 }

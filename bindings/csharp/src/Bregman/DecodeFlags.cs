@@ -20,5 +20,15 @@ namespace Bregman
 
         /// <summary>Append each drawn token to the history of its sampler, as <see cref="Sampler.Accept(int)"/> does.</summary>
         Accept = 8,
+
+        /// <summary>Fill <see cref="DecodeResult.LnKeptMass"/>.</summary>
+        LnKeptMass = 16,
+
+        /// <summary>
+        /// Leave the random position, and what the chain has learnt, as they are: for a grammar that is checked after the draw.
+        /// If the token is banned, draw again with the mask; if it stands, decode the row once more without this flag, which
+        /// gives the same token. Not together with <see cref="Accept"/>.
+        /// </summary>
+        Stay = 32,
     }
 }

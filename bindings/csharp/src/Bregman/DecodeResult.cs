@@ -15,7 +15,7 @@ namespace Bregman
         private readonly float kept_mass;
         private readonly float model_logprob;
         private readonly float entropy;
-        private readonly uint reserved;
+        private readonly float ln_kept_mass;
 #pragma warning restore 649, 169
 
         /// <summary>
@@ -52,5 +52,12 @@ namespace Bregman
         /// Entropy of the decoded distribution, in nats. NaN unless <see cref="DecodeFlags.Entropy"/>.
         /// </summary>
         public float Entropy => entropy;
+
+        /// <summary>
+        /// Natural logarithm of the model's probability mass on the support, at most 0 and exact near it: under the untouched
+        /// logits at the temperature that the first truncating stage received. NaN unless
+        /// <see cref="DecodeFlags.LnKeptMass"/>, or if an untouched logit is NaN or +infinity.
+        /// </summary>
+        public float LnKeptMass => ln_kept_mass;
     }
 }

@@ -9,12 +9,17 @@ namespace Bregman
         {
             "logits",
             "options.Mask",
+            "answers.GivenIds",
             "answers.LogProbabilities",
             "answers.Ranks",
             "answers.TopIds",
             "answers.TopLogProbabilities",
             "answers.KeptIds",
             "answers.KeptMask",
+            "answers.GivenLogProbabilities",
+            "answers.GivenRanks",
+            "answers.OtherLogProbabilities",
+            "answers.OtherTopLogProbabilities",
         };
 
         private static Status Call(IntPtr* samplers, NativeBatch* batch, DecodeResult* results, BatchAnswers answers)
@@ -24,8 +29,10 @@ namespace Bregman
                 return NativeMethods.bregman_decode_batch(samplers, batch, results);
             }
             fixed (float* logProbabilities = answers.LogProbabilities, topLogProbabilities = answers.TopLogProbabilities)
-            fixed (uint* ranks = answers.Ranks, keptMask = answers.KeptMask)
-            fixed (int* topIds = answers.TopIds, keptIds = answers.KeptIds)
+            fixed (float* givenLogProbabilities = answers.GivenLogProbabilities)
+            fixed (float* other = answers.OtherLogProbabilities, otherTop = answers.OtherTopLogProbabilities)
+            fixed (uint* ranks = answers.Ranks, keptMask = answers.KeptMask, givenRanks = answers.GivenRanks)
+            fixed (int* topIds = answers.TopIds, keptIds = answers.KeptIds, givenIds = answers.GivenIds)
             {
                 var native = new NativeAnswers
                 {
@@ -42,8 +49,19 @@ namespace Bregman
                     kept_ids = keptIds,
                     kept_mask = keptMask,
                     kept_mask_stride = (UIntPtr)(answers.KeptMaskStride ?? Words((int)batch->vocab)),
+                    given = (UIntPtr)answers.Given,
+                    given_stride = (UIntPtr)answers.Given,
+                    given_ids = givenIds,
+                    given_logprobs = givenLogProbabilities,
+                    given_ranks = givenRanks,
+                    other_logprobs = other,
+                    other_top_logprobs = otherTop,
                 };
                 Apart(batch, &native);
+                if (samplers == null)
+                {
+                    return NativeMethods.bregman_model_answers(batch, &native);
+                }
                 return NativeMethods.bregman_decode_batch_answers(samplers, batch, results, &native);
             }
         }
@@ -61,6 +79,12 @@ namespace Bregman
             Range(answers.TopStride ?? answers.Top, answers.Top, "answers.TopStride");
             Range(answers.KeptStride ?? answers.Kept, answers.Kept, "answers.KeptStride");
             Range(maskStride, 1, "answers.KeptMaskStride");
+            Range(answers.Given, 0, "answers.Given");
+            Holds(answers.GivenIds, rows, answers.Given, null, "answers.GivenIds");
+            Holds(answers.GivenLogProbabilities, rows, answers.Given, null, "answers.GivenLogProbabilities");
+            Holds(answers.GivenRanks, rows, answers.Given, null, "answers.GivenRanks");
+            Holds(answers.OtherLogProbabilities, rows, 1, 1, "answers.OtherLogProbabilities");
+            Holds(answers.OtherTopLogProbabilities, rows, answers.Top, answers.TopStride, "answers.OtherTopLogProbabilities");
             Holds(answers.LogProbabilities, rows, 1, 1, "answers.LogProbabilities");
             Holds(answers.Ranks, rows, 1, 1, "answers.Ranks");
             Holds(answers.TopIds, rows, answers.Top, answers.TopStride, "answers.TopIds");
@@ -90,7 +114,7 @@ namespace Bregman
 
         private static void Apart(NativeBatch* batch, NativeAnswers* answers)
         {
-            const int Areas = 8;
+            const int Areas = 13;
             var rows = (long)batch->rows;
             var logitSize = batch->dtype == LogitFormat.F32 ? sizeof(float) : sizeof(ushort);
             var top = Extent(rows, (long)answers->top, (long)answers->top_stride);
@@ -100,19 +124,29 @@ namespace Bregman
             sizes[0] = logitSize * Extent(rows, (long)batch->vocab, (long)batch->row_stride);
             starts[1] = (byte*)batch->mask;
             sizes[1] = sizeof(uint) * rows * (long)batch->mask_stride;
-            starts[2] = (byte*)answers->logprobs;
-            sizes[2] = sizeof(float) * rows;
-            starts[3] = (byte*)answers->ranks;
-            sizes[3] = sizeof(uint) * rows;
-            starts[4] = (byte*)answers->top_ids;
-            sizes[4] = sizeof(int) * top;
-            starts[5] = (byte*)answers->top_logprobs;
-            sizes[5] = sizeof(float) * top;
-            starts[6] = (byte*)answers->kept_ids;
-            sizes[6] = sizeof(int) * Extent(rows, (long)answers->kept, (long)answers->kept_stride);
-            starts[7] = (byte*)answers->kept_mask;
-            sizes[7] = sizeof(uint) * rows * (long)answers->kept_mask_stride;
-            Apart(starts, sizes, 2, AnswerNames);
+            starts[2] = (byte*)answers->given_ids;
+            sizes[2] = sizeof(int) * rows * (long)answers->given;
+            starts[3] = (byte*)answers->logprobs;
+            sizes[3] = sizeof(float) * rows;
+            starts[4] = (byte*)answers->ranks;
+            sizes[4] = sizeof(uint) * rows;
+            starts[5] = (byte*)answers->top_ids;
+            sizes[5] = sizeof(int) * top;
+            starts[6] = (byte*)answers->top_logprobs;
+            sizes[6] = sizeof(float) * top;
+            starts[7] = (byte*)answers->kept_ids;
+            sizes[7] = sizeof(int) * Extent(rows, (long)answers->kept, (long)answers->kept_stride);
+            starts[8] = (byte*)answers->kept_mask;
+            sizes[8] = sizeof(uint) * rows * (long)answers->kept_mask_stride;
+            starts[9] = (byte*)answers->given_logprobs;
+            sizes[9] = sizeof(float) * rows * (long)answers->given;
+            starts[10] = (byte*)answers->given_ranks;
+            sizes[10] = sizeof(uint) * rows * (long)answers->given;
+            starts[11] = (byte*)answers->other_logprobs;
+            sizes[11] = sizeof(float) * rows;
+            starts[12] = (byte*)answers->other_top_logprobs;
+            sizes[12] = sizeof(float) * top;
+            Apart(starts, sizes, 3, AnswerNames);
         }
 
         // Outputs must not overlap another argument. The first areas are inputs.

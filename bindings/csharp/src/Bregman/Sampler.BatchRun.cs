@@ -171,12 +171,17 @@ namespace Bregman
                 {
                     if (results[row].Status != Status.Ok)
                     {
-                        var message = held[row] == null ? InUse : held[row].Message();
-                        return new BregmanException(results[row].Status, message, row);
+                        return new BregmanException(results[row].Status, Message(row), row);
                     }
                 }
                 // Only if the batch could not be read.
                 return new BregmanException(status, BregmanLibrary.StatusText(status));
+            }
+
+            /// <summary>The message of a row's sampler.</summary>
+            internal string Message(int row)
+            {
+                return held[row] == null ? InUse : held[row].Message();
             }
 
             // Different from the number of a call of this thread on a single sampler.

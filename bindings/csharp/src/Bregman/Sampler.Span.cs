@@ -1,5 +1,6 @@
 #if NETCOREAPP3_0_OR_GREATER
 using System;
+using Bregman.Interop;
 
 namespace Bregman
 {
@@ -323,6 +324,47 @@ namespace Bregman
             fixed (float* biasPointer = bias)
             {
                 SetLogitBias(idPointer, biasPointer, ids.Length);
+            }
+        }
+
+        /// <summary>Writes the bytes of <see cref="Save()"/> to memory of the caller.</summary>
+        /// <param name="state">Receives the bytes, if it is long enough.</param>
+        /// <param name="length">Their number, also if there was no room for them.</param>
+        /// <returns>Whether there was room.</returns>
+        public bool TrySave(Span<byte> state, out int length)
+        {
+            Enter();
+            try
+            {
+                UIntPtr needed;
+                fixed (byte* pointer = state)
+                {
+                    var status = NativeMethods.bregman_sampler_save(handle, pointer, (UIntPtr)state.Length, &needed);
+                    if (status != Status.BufferTooSmall)
+                    {
+                        Check(status);
+                    }
+                    length = (int)needed;
+                    return status == Status.Ok;
+                }
+            }
+            finally
+            {
+                Leave();
+            }
+        }
+
+        /// <summary>Creates a sampler from the bytes of <see cref="Save()"/>.</summary>
+        /// <param name="state">The bytes.</param>
+        /// <param name="generators">At least those that the chain names; null or empty for none.</param>
+        /// <returns>The sampler, which the caller disposes.</returns>
+        /// <exception cref="ArgumentException">A generator is null.</exception>
+        /// <exception cref="BregmanException">As for <see cref="Load(byte[], Generator[])"/>.</exception>
+        public static Sampler Load(ReadOnlySpan<byte> state, params Generator[] generators)
+        {
+            fixed (byte* pointer = state)
+            {
+                return Load(pointer, state.Length, generators);
             }
         }
     }

@@ -78,8 +78,8 @@ namespace Bregman
         /// <param name="seed">The seed.</param>
         /// <param name="position">
         /// Starts at 0; every row that is decoded and every array that is applied advances it by one. To resume a sequence
-        /// elsewhere, accept the same history, set the length of the prompt and reseed with the number of rows so far. This
-        /// does not resume stages that learn (<see cref="Stage.Learns"/>), which also depend on the tokens drawn so far.
+        /// elsewhere, use a saved state (<see cref="Save()"/>): this does not restore what stages that learn
+        /// (<see cref="Stage.Learns"/>) have learnt.
         /// </param>
         public void Reseed(ulong seed, ulong position = 0)
         {

@@ -41,8 +41,8 @@ namespace Bregman
         /// <summary>Whether its draw depends on the tokens that it drew before.</summary>
         /// <remarks>
         /// Such a stage works only where this library draws (<see cref="Sampler.Decode(float[], DecodeFlags, uint[])"/>), not
-        /// where the host draws from the result of <see cref="Sampler.Process(float[])"/>; seed, position and history do not
-        /// resume it. For a macro, whether one of the stages that it can stand for learns; <see cref="Sampler.Describe()"/> shows
+        /// where the host draws from the result of <see cref="Sampler.Process(float[])"/>; to resume it, use a saved state
+        /// (<see cref="Sampler.Save()"/>). For a macro, whether one of the stages that it can stand for learns; <see cref="Sampler.Describe()"/> shows
         /// the stages of a given chain.
         /// </remarks>
         public bool Learns { get; }

@@ -30,6 +30,9 @@ namespace Bregman
         /// <summary>A defect of the native library. Please report it.</summary>
         Internal = 8,
 
+        /// <summary>A sparse row does not hold what the chain needs.</summary>
+        Incomplete = 9,
+
         /// <summary>There was no memory for the call.</summary>
         OutOfMemory = 10,
     }

@@ -3,7 +3,10 @@ namespace Bregman
     /// <summary>A token of a decoded distribution.</summary>
     public readonly struct TokenProbability
     {
-        internal TokenProbability(int token, float probability)
+        /// <summary>Creates an entry, for the law of a <see cref="Draft"/>.</summary>
+        /// <param name="token">The token.</param>
+        /// <param name="probability">Its probability.</param>
+        public TokenProbability(int token, float probability)
         {
             Token = token;
             Probability = probability;

@@ -130,6 +130,48 @@ namespace Bregman.Interop
             UIntPtr* length);
 
         [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_sampler_save(
+            SamplerHandle sampler, void* bytes, UIntPtr capacity, UIntPtr* length);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_sampler_load(
+            void* bytes,
+            UIntPtr length,
+            NativeGenerator* generators,
+            UIntPtr n,
+            out SamplerHandle sampler,
+            byte* error,
+            UIntPtr errorSize);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_sampler_rewind(SamplerHandle sampler, UIntPtr n);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_sampler_where(
+            SamplerHandle sampler, ulong* seed, ulong* position, UIntPtr* history, UIntPtr* prompt);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_sampler_history(
+            SamplerHandle sampler, int* tokens, UIntPtr capacity, UIntPtr* length);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_verify(
+            IntPtr* samplers,
+            NativeDraft* drafts,
+            UIntPtr sequences,
+            NativeBatch* rows,
+            uint* accepted,
+            int* path,
+            DecodeResult* results);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_model_answers(NativeBatch* batch, NativeAnswers* answers);
+
+        [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_distribution_batch(
+            IntPtr* samplers, NativeBatch* batch, UIntPtr* offsets, int* ids, float* probabilities, UIntPtr capacity);
+
+        [DllImport(Library, CallingConvention = C)]
         internal static extern Status bregman_apply(SamplerHandle sampler, CandidateArray* candidates);
     }
 }

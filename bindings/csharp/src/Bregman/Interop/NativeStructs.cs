@@ -20,6 +20,26 @@ namespace Bregman.Interop
         internal UIntPtr mask_stride;
         internal DecodeFlags flags;
         internal uint threads;
+        internal int* ids;
+        internal uint* lengths;
+        internal double* log_rest;
+        internal float* bound;
+        internal float rest_temperature;
+        internal UIntPtr* row_index;
+    }
+
+    /// <summary>bregman_draft</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct NativeDraft
+    {
+        internal uint struct_size;
+        internal DraftRule rule;
+        internal int* tokens;
+        internal UIntPtr n;
+        internal int* parents;
+        internal UIntPtr* q_offsets;
+        internal int* q_ids;
+        internal float* q_probs;
     }
 
     /// <summary>bregman_answers</summary>
@@ -39,6 +59,14 @@ namespace Bregman.Interop
         internal int* kept_ids;
         internal uint* kept_mask;
         internal UIntPtr kept_mask_stride;
+        internal UIntPtr given;
+        internal UIntPtr given_stride;
+        internal int* given_ids;
+        internal float* given_logprobs;
+        internal uint* given_ranks;
+        internal float* other_logprobs;
+        internal float* other_top_logprobs;
+        internal UIntPtr* kept_offsets;
     }
 
     /// <summary>bregman_stage</summary>
