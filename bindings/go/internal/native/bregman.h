@@ -41,21 +41,6 @@
 #include <stdint.h>
 
 /**
- * The most bytes of a text that the C interface takes; so it has at most half as many token ids, biases or breakers.
- */
-#define LONGEST_CHAIN 65536
-
-/**
- * The most stages of a text, a macro counted as one.
- */
-#define MOST_STAGES 64
-
-/**
- * The most stages that may need the row read: each may take milliseconds on a flat row, and memory for a row.
- */
-#define MOST_READING_STAGES 16
-
-/**
  * Kind of parameter: a number from `min` to `max`, in decimal, such as 0.8 or 1e-3, or inf if `max` is infinite.
  */
 #define BREGMAN_KIND_NUMBER 0
