@@ -80,7 +80,7 @@ fn alpha_out_of_range_is_explained() {
         ("alpha=-2, k=3", BREGMAN_INVALID_CHAIN, "alpha=-2: phi(0) is infinite for alpha <= 0"),
         ("alpha=-inf, k=3", BREGMAN_INVALID_CHAIN, "phi(0) is infinite for alpha <= 0"),
         ("alpha=nan, k=3", BREGMAN_INVALID_CHAIN, "parameter `alpha` must be a number"),
-        ("alpha=inf, lambda=0.1", BREGMAN_INVALID_CHAIN, "the limit (water-filling) has no lambda; give floor or k"),
+        ("alpha=inf, lambda=0.1", BREGMAN_INVALID_CHAIN, "the limit (water-filling) has no lambda; give floor, k or top_p"),
         ("alpha=0.01, k=3", BREGMAN_UNSUPPORTED, untested),
         ("alpha=65, k=3", BREGMAN_UNSUPPORTED, untested),
         ("alpha=1, mode=dual, k=3", BREGMAN_INVALID_CHAIN, "phi'(0) is infinite for alpha <= 1"),
