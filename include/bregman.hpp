@@ -182,6 +182,18 @@ class rows {
         return *this;
     }
 
+    /// Makes the rows sparse: ids[i] is the token of element i of the storage (-1: none), each token once in a row. Decoding
+    /// gives what the whole rows would give, or status::incomplete: see bregman_batch::ids in bregman.h. `lengths`, `log_rest`
+    /// and `bound` may be empty, or have an element for each row; without `log_rest` there are no other tokens.
+    rows &sparse(view<const std::int32_t> ids, view<const std::uint32_t> lengths = {}, view<const double> log_rest = {},
+                 view<const float> bound = {}, float rest_temperature = 1.0f) noexcept {
+        ids_ = ids;
+        lengths_ = lengths;
+        log_rest_ = log_rest;
+        bound_ = bound;
+        rest_temperature_ = rest_temperature;
+        return *this;
+    }
     /// Sampler i reads row indices[i], with its mask: several samplers may read one row, and rows may be left out. There
     /// are as many indices as samplers.
     rows &row_index(view<const std::size_t> indices) noexcept {
@@ -203,6 +215,11 @@ class rows {
         };
         if (!holds(size_, stride_, vocab_))
             return "there are " + std::to_string(size_) + " logits, too few for " + std::to_string(n) + " rows";
+        if (ids_.data() != nullptr && !holds(ids_.size(), stride_, vocab_))
+            return "there are " + std::to_string(ids_.size()) + " ids, too few for " + std::to_string(n) + " rows";
+        for (const std::size_t size : {lengths_.size(), log_rest_.size(), bound_.size()})
+            if (size != 0 && size < n)
+                return "lengths, log_rest or bound has " + std::to_string(size) + " elements for " + std::to_string(n) + " rows";
         if (mask_.data() != nullptr && !holds(mask_.size(), mask_stride_, mask_stride_))
             return "the mask has " + std::to_string(mask_.size()) + " words, too few for " + std::to_string(n) + " rows";
         return {};
@@ -220,6 +237,11 @@ class rows {
         b.mask_stride = mask_stride_;
         b.flags = flags;
         b.threads = threads;
+        b.ids = ids_.data();
+        b.lengths = lengths_.data();
+        b.log_rest = log_rest_.data();
+        b.bound = bound_.data();
+        b.rest_temperature = rest_temperature_;
         b.row_index = row_index_.data();
         return b;
     }
@@ -235,6 +257,11 @@ class rows {
     view<const std::uint32_t> mask_;
     std::size_t mask_stride_ = 0;
     view<const std::size_t> row_index_;
+    view<const std::int32_t> ids_;
+    view<const std::uint32_t> lengths_;
+    view<const double> log_rest_;
+    view<const float> bound_;
+    float rest_temperature_ = 0;
 };
 
 /// Options of a batch.
@@ -739,6 +766,36 @@ inline result<void> try_distribution_batch(view<bregman_sampler *const> samplers
 inline void distribution_batch(view<bregman_sampler *const> samplers, const rows &rows, distributions &into,
                                std::uint32_t threads = 1) {
     try_distribution_batch(samplers, rows, into, threads).value();
+}
+
+/// What sparse rows are made of, for rows of `n` entries each.
+struct reduced {
+    std::vector<std::int32_t> ids;  ///< in descending order of logit within a row (ties: ascending id); -1 for none
+    std::vector<float> logits;      ///< as long as ids
+    std::vector<double> log_rest;   ///< of each row
+    std::vector<float> bound;       ///< of each row
+};
+
+/// Reduces `count` rows, each a shard of a vocabulary whose first token is `first`, to their `n` largest logits and what is
+/// to be known of the others at `temperature`: see bregman_reduce.
+inline result<void> try_reduce(const rows &rows, std::size_t count, std::int32_t first, std::size_t n, reduced &into,
+                               float temperature = 1.0f, std::uint32_t threads = 1) {
+    std::string problem = rows.check(count);
+    if (!problem.empty())
+        return failure{status::invalid_argument, std::move(problem)};
+    into.ids.resize(count * n);
+    into.logits.resize(count * n);
+    into.log_rest.resize(count);
+    into.bound.resize(count);
+    const bregman_batch raw = rows.raw(count, 0, threads);
+    const std::uint32_t code = bregman_reduce(&raw, first, n, temperature, into.ids.data(), into.logits.data(),
+                                              into.log_rest.data(), into.bound.data());
+    return code == BREGMAN_OK ? result<void>() : failure{static_cast<status>(code), text(static_cast<status>(code))};
+}
+/// The same; throws `error` on a failure.
+inline void reduce(const rows &rows, std::size_t count, std::int32_t first, std::size_t n, reduced &into,
+                   float temperature = 1.0f, std::uint32_t threads = 1) {
+    try_reduce(rows, count, first, n, into, temperature, threads).value();
 }
 
 /// The samplers and results of one decoding step. A server reuses it from step to step, so that nothing is allocated.

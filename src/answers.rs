@@ -58,9 +58,11 @@ impl TokenRank {
 }
 
 impl Answers<'_> {
-    /// An error if a given token is not in the row.
+    /// An error if a given token cannot be in the row.
     pub(crate) fn check_given(&self, row: Row<'_>) -> Result<()> {
-        let is_wrong = |&(_, &id): &(usize, &i32)| id != -1 && usize::try_from(id).map_or(true, |id| id >= row.vocab());
+        // A sparse row does not say how many there are.
+        let end = if row.ids().is_some() { usize::MAX } else { row.vocab() };
+        let is_wrong = |&(_, &id): &(usize, &i32)| id != -1 && usize::try_from(id).map_or(true, |id| id >= end);
         match self.given_ids.iter().enumerate().find(is_wrong) {
             None => Ok(()),
             Some((at, id)) => Err(Error::InvalidArgument(format!(
@@ -70,7 +72,8 @@ impl Answers<'_> {
         }
     }
 
-    /// Writes the most likely tokens of `law` and the answers about the given ones.
+    /// Writes the most likely tokens of `law` and the answers about the given ones. What a sparse row does not tell is -1, 0
+    /// and NaN.
     pub(crate) fn write(&mut self, law: &mut Distribution<'_>) {
         top(law, self.top_ids, self.top_logprobs);
         self.write_given(law);
@@ -80,14 +83,20 @@ impl Answers<'_> {
         if self.given_logprobs.is_empty() && self.given_ranks.is_empty() {
             return;
         }
-        let log_total = ln(law.rough_total());
+        let (log_total, row) = (log_total(law), law.opened_with());
         for (at, &id) in self.given_ids.iter().enumerate() {
-            let x = u32::try_from(id).map_or(f64::NAN, |id| log_weight(law, self.source, id));
+            let index = u32::try_from(id).ok().and_then(|token| row.position_of(token));
+            let x = match index {
+                Some(index) => log_weight(law, self.source, index),
+                // No other token is left, or nothing is known of it.
+                None if id >= 0 && law.has_no_others() => f64::NEG_INFINITY,
+                None => f64::NAN,
+            };
             if let Some(logprob) = self.given_logprobs.get_mut(at) {
                 *logprob = (x - log_total) as f32;
             }
             if let Some(rank) = self.given_ranks.get_mut(at) {
-                *rank = if x > f64::NEG_INFINITY { rank_of(law, id as u32, x) as u32 } else { 0 };
+                *rank = index.filter(|_| x > f64::NEG_INFINITY).map_or(0, |index| rank_of(law, index, x) as u32);
             }
         }
     }
@@ -99,8 +108,8 @@ impl Answers<'_> {
             return;
         }
         self.other_top_logprobs.fill(f32::NEG_INFINITY);
-        law.deepen(n);
-        let log_total = ln(other.rough_total());
+        law.deepen_if_listed(n);
+        let log_total = log_total(other);
         let source = if self.source == Source::Model { Source::Decoded } else { Source::Model };
         for (logprob, e) in self.other_top_logprobs.iter_mut().zip(law.entries()) {
             *logprob = (log_weight(other, source, e.index) - log_total) as f32;
@@ -154,7 +163,14 @@ fn rank_of(law: &mut Distribution<'_>, index: u32, x: f64) -> usize {
     }
     let (vocab, _) = law.vocabulary();
     let logit = vocab.row().logit(index);
-    vocab.count(logit) as usize
+    let rank = vocab.count(logit) as usize;
+    if law.is_certain(logit) { rank } else { 0 }
+}
+
+/// ln of the total of the weights; NaN if a sparse row does not tell it.
+fn log_total(law: &mut Distribution<'_>) -> f64 {
+    let total = if law.is_truncated() { law.rough_total() } else { law.total_to_f32() };
+    ln(total)
 }
 
 /// Rank and log-probability of the token that was drawn from a distribution, under this distribution.
@@ -165,9 +181,10 @@ pub(crate) fn rank_in_distribution(dist: &mut Distribution<'_>, drawn: Drawn) ->
 
 /// Rank and log-probability of a token under a model's distribution.
 pub(crate) fn rank_in_model(model: &mut Distribution<'_>, token: u32) -> TokenRank {
-    let (vocab, _) = model.vocabulary();
-    let logit = vocab.row().logit(token);
-    TokenRank { logprob: diagnostics::logprob(vocab, token), rank: vocab.count(logit) as usize }
+    match diagnostics::logprob(model, token) {
+        logprob if logprob.is_nan() => TokenRank::NOTHING,
+        logprob => TokenRank { logprob, rank: rank_of(model, token, logprob) },
+    }
 }
 
 /// The `ids.len()` or `logprobs.len()` most likely tokens of a distribution, and how many of these there are.
@@ -177,10 +194,14 @@ pub(crate) fn top(dist: &mut Distribution<'_>, ids: &mut [i32], logprobs: &mut [
         return 0;
     }
     let n = dist.deepen(n).min(n);
-    let log_total = ln(dist.rough_total());
+    let log_total = log_total(dist);
     write_ids(dist, ids);
     for (at, logprob) in logprobs.iter_mut().enumerate() {
-        *logprob = if at < n { (dist.entries()[at].x - log_total) as f32 } else { f32::NEG_INFINITY };
+        *logprob = match at {
+            at if at < n => (dist.entries()[at].x - log_total) as f32,
+            _ if dist.has_no_others() => f32::NEG_INFINITY,
+            _ => f32::NAN,
+        };
     }
     n
 }
@@ -196,7 +217,7 @@ fn write_ids(dist: &mut Distribution<'_>, ids: &mut [i32]) {
 /// Writes which tokens have positive probability.
 pub(crate) fn kept(dist: &mut Distribution<'_>, ids: &mut [i32], mask: &mut [u32]) {
     if !ids.is_empty() {
-        dist.deepen(ids.len());
+        dist.deepen_if_listed(ids.len());
         write_ids(dist, ids);
     }
     if mask.is_empty() {
@@ -208,10 +229,12 @@ pub(crate) fn kept(dist: &mut Distribution<'_>, ids: &mut [i32], mask: &mut [u32
             *word |= 1 << (token % 32);
         }
     };
+    let names = dist.ids();
+    let id = |index: usize| names.map_or(index, |names| names[index] as usize);
     if dist.is_truncated() {
-        dist.entries().iter().for_each(|e| set(e.index as usize));
+        dist.entries().iter().for_each(|e| set(id(e.index as usize)));
         return;
     }
     let (lowest, row) = (dist.lowest(), dist.vocabulary().0.row());
-    (0..row.vocab()).filter(|&i| row.logit(i as u32) >= lowest).for_each(set);
+    (0..row.vocab()).filter(|&i| row.logit(i as u32) >= lowest).map(id).for_each(set);
 }

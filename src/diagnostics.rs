@@ -13,7 +13,12 @@ pub(crate) fn kept_mass(
 ) -> f64 {
     let weights = if let Some((row, scale)) = dist.dropped_from() {
         match Distribution::open(row, scale, kernels, scratch) {
-            Ok(mut first) => support_weights(dist, first.vocabulary().0, scale),
+            Ok(mut first) => {
+                // Of the tokens that are not listed, this one knows the edits.
+                let (vocab, _) = first.vocabulary();
+                let outside = dist.weight_outside(vocab.max(), scale, vocab.total(scale));
+                support_weights(dist, vocab, scale, outside)
+            }
             Err(_) => return f64::NAN,
         }
     } else if dist.is_truncated() {
@@ -40,7 +45,11 @@ pub(crate) fn ln_kept_mass(
     } else {
         let scale = dropped_from.map_or_else(|| dist.first_scale(), |(_, scale)| scale);
         match Distribution::open(dist.opened_with().untouched(), scale, kernels, scratch) {
-            Ok(mut model) => support_weights(dist, model.vocabulary().0, scale),
+            Ok(mut model) => {
+                let max = model.vocabulary().0.max();
+                let outside = model.weight_outside(max, scale, 1.0);
+                support_weights(dist, model.vocabulary().0, scale, outside)
+            }
             Err(_) => return f64::NAN,
         }
     };
@@ -60,22 +69,31 @@ fn own_weights(dist: &mut Distribution<'_>) -> SupportWeights {
     let max = f64::from(vocab.max());
     let kept: f64 = entries.iter().map(|e| exp((f64::from(e.raw) - max) * scale)).sum();
     let indices = entries.iter().map(|e| e.index);
-    SupportWeights { kept, dropped: vocab.total_without(indices, scale) }
+    let (dropped, max) = (vocab.total_without(indices, scale), vocab.max());
+    SupportWeights { kept, dropped: dropped + dist.weight_outside(max, scale, kept + dropped) }
 }
 
-/// In another row of the same tokens.
-fn support_weights(dist: &mut Distribution<'_>, first: &mut Vocabulary<'_>, scale: f64) -> SupportWeights {
+/// In another row of the same tokens, beside tokens that it does not list, whose weight is `outside`.
+fn support_weights(
+    dist: &mut Distribution<'_>,
+    first: &mut Vocabulary<'_>,
+    scale: f64,
+    outside: f64,
+) -> SupportWeights {
     let (row, max) = (first.row(), f64::from(first.max()));
     let weight = |index: u32| exp((f64::from(row.logit(index)) - max) * scale);
     if dist.is_truncated() {
         let kept: f64 = dist.entries().iter().map(|e| weight(e.index)).sum();
         let indices = dist.entries().iter().map(|e| e.index);
-        return SupportWeights { kept, dropped: first.total_without(indices, scale) };
+        return SupportWeights { kept, dropped: first.total_without(indices, scale) + outside };
     }
     let (lowest, now) = (dist.lowest(), dist.vocabulary().0.row());
     let is_dropped = |&i: &u32| now.logit(i) < lowest && row.logit(i) > f32::NEG_INFINITY;
     let dropped = || (0..row.vocab() as u32).filter(is_dropped);
-    SupportWeights { kept: first.total_without(dropped(), scale), dropped: dropped().map(weight).sum() }
+    SupportWeights {
+        kept: first.total_without(dropped(), scale),
+        dropped: dropped().map(weight).sum::<f64>() + outside,
+    }
 }
 
 /// ln p of a token under the row as the model left it: no mask, no bias, no temperature. NaN if that row has no
@@ -87,15 +105,18 @@ pub(crate) fn model_logprob(
     scratch: &mut DistributionScratch,
 ) -> f64 {
     if dist.has_model_logits() {
-        return logprob(dist.vocabulary().0, token);
+        return logprob(dist, token);
     }
     match Distribution::open(dist.opened_with().untouched(), 1.0, kernels, scratch) {
-        Ok(mut model) => logprob(model.vocabulary().0, token),
+        Ok(mut model) => logprob(&mut model, token),
         Err(_) => f64::NAN,
     }
 }
 
-/// ln p of a token under a row.
-pub(crate) fn logprob(vocab: &mut Vocabulary<'_>, token: u32) -> f64 {
-    f64::from(vocab.row().logit(token)) - f64::from(vocab.max()) - ln(vocab.total(1.0))
+/// ln p of a token under a row that was not changed.
+pub(crate) fn logprob(model: &mut Distribution<'_>, token: u32) -> f64 {
+    let (vocab, _) = model.vocabulary();
+    let (x, total) = (f64::from(vocab.row().logit(token)) - f64::from(vocab.max()), vocab.total(1.0));
+    let max = vocab.max();
+    x - ln(total + model.weight_outside(max, 1.0, total))
 }

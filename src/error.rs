@@ -40,6 +40,9 @@ pub enum Error {
     /// The call is valid, but not with this chain or on this machine.
     #[error("{0}")]
     Unsupported(String),
+    /// A sparse row does not hold what the chain or the call needs.
+    #[error("the sparse row is not enough: it would need {0}")]
+    Incomplete(String),
     /// There is no memory for the call. Any call may succeed later.
     #[error("out of memory")]
     OutOfMemory,

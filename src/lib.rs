@@ -47,9 +47,9 @@ pub use chain::limits::{LONGEST_CHAIN, MOST_READING_STAGES, MOST_STAGES};
 pub use chain::macros::{MacroInfo, macros};
 pub use error::{Error, Result};
 pub use gumbel::Sample;
-pub use logits::{Candidate, Row, Values};
+pub use logits::{Candidate, Rest, Row, Values};
 pub use parameters::{Kind, ParameterInfo};
-pub use sampler::{Applied, Order, Sampler, Token, Verified, Want, model_answers};
+pub use sampler::{Applied, Order, Sampler, Token, Verified, Want, model_answers, reduce};
 pub use speculation::{Draft, DraftLaws, Rule};
 pub use stages::{StageInfo, stages};
 

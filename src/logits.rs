@@ -39,7 +39,7 @@ impl<'a> Values<'a> {
     }
 
     /// One logit as `f32`.
-    fn get(&self, i: usize) -> f32 {
+    pub(crate) fn get(&self, i: usize) -> f32 {
         match self {
             Values::F32(v) => v[i],
             Values::F16(v) => f16_to_f32(v[i]),
@@ -83,12 +83,26 @@ pub struct Candidate {
     pub p: f32,
 }
 
-/// One row of logits, borrowed: index `i` belongs to token `i`.
+/// What is known of the tokens that a sparse row does not list.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rest {
+    /// ln of the sum of exp(l / `temperature`) over them: -infinity if none can be sampled, infinity if it is not known.
+    pub log_sum: f64,
+    /// The temperature of `log_sum`.
+    pub temperature: f32,
+    /// No logit of theirs is larger.
+    pub bound: f32,
+}
+
+/// One row of logits, borrowed: index `i` belongs to token `i`, or to the `i`-th of the tokens of a sparse row.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
     values: Values<'a>,
     mask: Option<&'a [u32]>,
     edits: &'a [(u32, f32)],
+    /// The tokens of a candidate array or of a sparse row, if they are not the positions.
+    ids: Option<&'a [i32]>,
+    rest: Option<Rest>,
 }
 
 impl<'a> Row<'a> {
@@ -99,13 +113,73 @@ impl<'a> Row<'a> {
             n if n > i32::MAX as usize => {
                 Err(Error::InvalidArgument(format!("vocab is {n}: token ids are 32-bit, so at most {}", i32::MAX)))
             }
-            _ => Ok(Self { values, mask: None, edits: &[] }),
+            _ => Ok(Self { values, mask: None, edits: &[], ids: None, rest: None }),
         }
     }
 
     /// A row of `f32` logits.
     pub fn from_f32(logits: &'a [f32]) -> Result<Self> {
         Self::new(Values::F32(logits))
+    }
+
+    /// A sparse row: `values[i]` is the logit of token `ids[i]`, in any order, each token once; -1 for no token. Without
+    /// [`Row::with_rest`] there are no other tokens.
+    ///
+    /// Decoding it gives what the whole row would give, or [`Error::Incomplete`] if that takes more than the row has.
+    pub fn sparse(values: Values<'a>, ids: &'a [i32]) -> Result<Self> {
+        if ids.len() != values.len() {
+            let what = format!("{} ids for {} logits: a sparse row has one for each", ids.len(), values.len());
+            return Err(Error::InvalidArgument(what));
+        }
+        Ok(Self { ids: Some(ids), ..Self::new(values)? })
+    }
+
+    /// Says what is known of the tokens that a sparse row does not list. With a `log_sum` of -infinity they are there, and
+    /// count where a stage counts tokens, but none can be sampled. Of a dense row it changes nothing.
+    pub fn with_rest(self, rest: Rest) -> Result<Self> {
+        let refuse = |what: String| Err(Error::InvalidArgument(what));
+        if rest.log_sum.is_nan() || rest.bound.is_nan() {
+            return refuse("log_rest or bound is NaN".into());
+        }
+        if !(rest.temperature > 0.0 && rest.temperature.is_finite()) {
+            return refuse(format!("rest_temperature is {}: it must be a positive number", rest.temperature));
+        }
+        let bound = if rest.log_sum == f64::NEG_INFINITY { f32::NEG_INFINITY } else { rest.bound };
+        Ok(Self { rest: self.ids.is_some().then_some(Rest { bound, ..rest }), ..self })
+    }
+
+    /// The same row with the ids of its tokens.
+    pub(crate) fn with_ids(self, ids: &'a [i32]) -> Self {
+        Self { ids: Some(ids), ..self }
+    }
+
+    /// The tokens of a candidate array or of a sparse row, if they are not the positions.
+    pub(crate) fn ids(&self) -> Option<&'a [i32]> {
+        self.ids
+    }
+
+    /// What is known of the tokens that are not listed; none if all are.
+    pub(crate) fn rest(&self) -> Option<Rest> {
+        self.rest
+    }
+
+    /// The same row with what is known of the tokens that another one does not list.
+    pub(crate) fn with_rest_of(self, row: Row<'_>) -> Self {
+        Self { rest: row.rest, ..self }
+    }
+
+    /// The smallest logit that is finite, before edits and mask; infinity if none is.
+    pub fn smallest(&self) -> f32 {
+        let finite = (0..self.vocab()).map(|i| self.values.get(i)).filter(|l| l.is_finite());
+        finite.fold(f32::INFINITY, f32::min)
+    }
+
+    /// The position of a token; none if it is not in the row. The ids of a sparse row ascend.
+    pub(crate) fn position_of(&self, token: u32) -> Option<u32> {
+        match self.ids {
+            None => ((token as usize) < self.vocab()).then_some(token),
+            Some(ids) => ids.binary_search(&i32::try_from(token).ok()?).ok().map(|at| at as u32),
+        }
     }
 
     /// Allows only the tokens whose bit is set: token `t` is bit `t % 32` of word `t / 32`, as in llguidance and

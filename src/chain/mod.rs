@@ -91,13 +91,15 @@ impl Chain {
                 dist.read(pass)?;
             }
             context.stage = *at;
-            stage.transform(dist, context).map_err(|e| match e {
+            stage.transform(dist, context).and_then(|()| dist.check_complete()).map_err(|e| match e {
                 Error::EmptySupport => Error::NothingLeft(self.took_the_last(*at)),
+                Error::Incomplete(what) => Error::Incomplete(format!("{what} ({})", self.named(*at))),
                 other => other,
             })?;
         }
         // A drawing stage that changed the logits draws from all of them next; without one the totals may not be needed.
-        dist.read(if self.draws { FirstPass::TotalAndMin } else { FirstPass::Maxima })
+        dist.read(if self.draws { FirstPass::TotalAndMin } else { FirstPass::Maxima })?;
+        dist.check_truncated()
     }
 
     /// The draw of the last stage, if it is one that draws, and what it has learnt by that.
@@ -125,12 +127,18 @@ impl Chain {
         self.last().map_or(learnt, |stage| stage.accepted(learnt, token))
     }
 
+    /// A stage in words.
+    fn named(&self, at: u32) -> String {
+        let ParsedStage { info, place, .. } = &self.parsed[at as usize];
+        place.named(info.name)
+    }
+
     /// The words for a stage that bans every token that is left.
     fn took_the_last(&self, at: u32) -> String {
-        let ParsedStage { info, place, .. } = &self.parsed[at as usize];
+        let ParsedStage { info, .. } = &self.parsed[at as usize];
         let yields = info.parameters.iter().any(|p| p.name == "yield");
         let hint = if yields { "; yield=true lets its bans give way" } else { "" };
-        format!("{}, bans every token that is left{hint}", place.named(info.name))
+        format!("{}, bans every token that is left{hint}", self.named(at))
     }
 
     fn last(&self) -> Option<&dyn Stage> {

@@ -6,7 +6,7 @@ use crate::math::exp;
 use crate::vocab::{PrefixSum, RankedToken, SearchTarget};
 
 /// From so many tokens on a distribution is kept as a bulk.
-pub(super) const MANY: usize = 512;
+pub(in crate::distribution) const MANY: usize = 512;
 
 /// The tokens of the vocabulary's bulk that were kept.
 #[derive(Clone, Copy)]
@@ -195,7 +195,7 @@ mod tests {
             .map(|kernels| {
                 let mut scratch = DistributionScratch::new();
                 let row = Row::from_f32(row).unwrap();
-                let mut dist = Distribution::new(row, None, kernels, &mut scratch);
+                let mut dist = Distribution::new(row, kernels, &mut scratch);
                 dist.read(FirstPass::Maxima).unwrap();
                 dist.scale_by(scale);
                 f(&mut dist)

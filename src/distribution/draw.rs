@@ -1,5 +1,6 @@
 //! A token drawn from a distribution.
 
+use super::bulk::MANY;
 use super::{Distribution, Support};
 use crate::math::exp;
 
@@ -33,6 +34,9 @@ impl Distribution<'_> {
             }
             Support::Bulk { prefix, .. } => self.draw_from_bulk(prefix, u),
             Support::List { .. } => {
+                // The whole row keeps so many as a bulk, whose weights are f32.
+                let is_many = self.head.entries().len() >= MANY;
+                let u = if is_many { self.doubtful_share(u) } else { u };
                 let (entries, weights) = self.head.weighted();
                 let total: f64 = weights.iter().sum();
                 let (mut sum, mut rank) = (0.0, 0);

@@ -30,7 +30,8 @@ impl<'r> Distribution<'r> {
             let stays = before.is_finite() && edit.subtract != f64::INFINITY;
             (index, if stays { after.clamp(f32::MIN, f32::MAX) } else { after })
         };
-        match self.head.ids() {
+        let ids = self.head.ids();
+        match ids {
             None => {
                 let known = edits.partition_point(|edit| (edit.token as usize) < row.vocab());
                 memory::make_room(list, row.edits().len() + known)?;
@@ -43,6 +44,9 @@ impl<'r> Distribution<'r> {
             }
         }
         self.replace_row(row.with_edits(list));
+        if let Some(ids) = ids {
+            self.edit_outside(edits, ids);
+        }
         Ok(())
     }
 
@@ -58,7 +62,19 @@ impl<'r> Distribution<'r> {
             find_edit(edits, id).is_some_and(Edit::is_ban)
         };
         let mut left = self.left().peekable();
-        left.peek().is_some() && left.all(is_banned)
+        let bans_all = left.peek().is_some() && left.all(is_banned);
+        drop(left);
+        self.unless_others_are_left(bans_all)
+    }
+
+    /// Whether it holds of all tokens that are left, as of those that are listed: if it does and others may be left, that
+    /// is not known.
+    pub(super) fn unless_others_are_left(&mut self, holds: bool) -> bool {
+        if holds && self.is_partial() {
+            self.lack_tokens();
+            return false;
+        }
+        holds
     }
 
     /// The positions of the tokens that are left, whether the row was read or not; a bulk must have been sorted.

@@ -59,13 +59,16 @@ pub(crate) struct Head<'r> {
     lowest: f32,
     /// The product of all 1/T so far: a log-weight is (logit - max) * scale.
     scale: f64,
+    /// The largest logit that a token may have that the row does not list: what is not above it is not fetched, because
+    /// others may come before it. -infinity if all are listed.
+    bound: f32,
 }
 
 impl<'r> Head<'r> {
     pub(crate) fn new(vocab: Vocabulary<'r>, scratch: &'r mut HeadScratch, ids: Option<&'r [i32]>) -> Self {
         scratch.clear();
         let math = vocab.math();
-        Self { vocab, scratch, math, ids, floor: f32::INFINITY, lowest: f32::MIN, scale: 1.0 }
+        Self { vocab, scratch, math, ids, floor: f32::INFINITY, lowest: f32::MIN, scale: 1.0, bound: f32::NEG_INFINITY }
     }
 
     pub(crate) fn vocab(&self) -> &Vocabulary<'r> {
@@ -90,6 +93,16 @@ impl<'r> Head<'r> {
         self.scale = scale;
     }
 
+    /// Sets the largest logit of a token that the row does not list.
+    pub(crate) fn set_bound(&mut self, bound: f32) {
+        self.bound = bound;
+    }
+
+    /// Whether every eligible token with a log-weight of at least `x` has a logit above the bound.
+    pub(crate) fn reaches(&self, x: f64) -> bool {
+        logit_at(self.vocab.max(), self.scale, x.max(LOWEST_LOG_WEIGHT)) > self.bound
+    }
+
     /// Reads the row in one pass.
     pub(crate) fn read(&mut self, pass: FirstPass) -> Result<()> {
         self.vocab.read(pass, self.scale)?;
@@ -102,7 +115,7 @@ impl<'r> Head<'r> {
     pub(crate) fn restart(&mut self) {
         self.scratch.clear();
         self.floor = f32::INFINITY;
-        self.lowest = logit_at(self.vocab.max(), self.scale, LOWEST_LOG_WEIGHT);
+        self.lowest = logit_at(self.vocab.max(), self.scale, LOWEST_LOG_WEIGHT).max(self.bound.next_up());
     }
 
     /// The log-weight of a logit of the row.

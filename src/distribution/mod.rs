@@ -12,6 +12,7 @@
 //! | `bulk.rs` | a truncated distribution that is not sorted |
 //! | `moments.rs` | totals, entropy, standard deviation |
 //! | `threshold.rs`, `prefix.rs`, `window.rs` | truncation: at a threshold, to a nucleus, to a window around a level |
+//! | `outside.rs` | what is known of the tokens that a sparse row does not list |
 //! | `only.rs` | truncation to some tokens by their ids |
 //! | `edit.rs`, `reshape.rs` | other logits: of single tokens, of all |
 //! | `draw.rs` | a token drawn from it |
@@ -23,6 +24,7 @@ mod head;
 mod list;
 mod moments;
 mod only;
+mod outside;
 mod prefix;
 mod radix;
 mod reshape;
@@ -31,6 +33,7 @@ mod window;
 
 pub(crate) use draw::Drawn;
 pub(crate) use head::{Entry, LOWEST_LOG_WEIGHT};
+pub(crate) use outside::Doubt;
 pub(crate) use threshold::{Edge, Least, Ties};
 pub(crate) use window::{WindowEnd, WindowRule};
 
@@ -41,6 +44,7 @@ use crate::memory;
 use crate::vocab::{self, FirstPass, Kernels, RankedToken, TileScale, Vocabulary};
 use bulk::BulkPrefix;
 use head::{Head, HeadScratch};
+use outside::Outside;
 
 /// The memory of a distribution, kept from call to call.
 pub(crate) struct DistributionScratch {
@@ -53,6 +57,8 @@ pub(crate) struct DistributionScratch {
     masks: Vec<Vec<u32>>,
     /// The stages of the chain that runs.
     stages: usize,
+    /// How the sums of the next sparse row are taken.
+    pub(crate) doubt: Doubt,
 }
 
 impl DistributionScratch {
@@ -65,6 +71,7 @@ impl DistributionScratch {
             row_edits: Vec::new(),
             masks: Vec::new(),
             stages: 0,
+            doubt: Doubt::Middle,
         }
     }
 
@@ -128,6 +135,8 @@ pub(crate) struct Distribution<'r> {
     rows: &'r mut [Vec<f32>],
     row_edits: &'r mut [Vec<(u32, f32)>],
     masks: &'r mut [Vec<u32>],
+    /// What is known of the tokens that the row does not list; none if it lists all.
+    outside: Option<Outside>,
     /// The row as it was at first.
     opened_with: Row<'r>,
     /// Whether a stage has given the whole vocabulary other logits.
@@ -139,16 +148,17 @@ pub(crate) struct Distribution<'r> {
 
 impl<'r> Distribution<'r> {
     /// The distribution of a row, which [`Distribution::read`] has to read before anything but single logits is
-    /// needed. `ids` are the tokens of a candidate array in which they are not the positions.
-    pub(crate) fn new(
-        row: Row<'r>,
-        ids: Option<&'r [i32]>,
-        kernels: &'static Kernels,
-        scratch: &'r mut DistributionScratch,
-    ) -> Self {
-        let DistributionScratch { vocab, head, spare, rows, row_edits, masks, stages } = scratch;
+    /// needed.
+    pub(crate) fn new(row: Row<'r>, kernels: &'static Kernels, scratch: &'r mut DistributionScratch) -> Self {
+        let DistributionScratch { vocab, head, spare, rows, row_edits, masks, stages, doubt } = scratch;
+        let outside = row.rest().map(|rest| Outside::new(rest, row.mask().is_some(), *doubt));
+        let mut head = Head::new(Vocabulary::new(row, kernels, vocab), head, row.ids());
+        if let Some(rest) = row.rest() {
+            head.set_bound(rest.bound);
+        }
         Self {
-            head: Head::new(Vocabulary::new(row, kernels, vocab), head, ids),
+            head,
+            outside,
             support: Support::Whole { is_read: false },
             offset: 0.0,
             spare,
@@ -169,7 +179,7 @@ impl<'r> Distribution<'r> {
         kernels: &'static Kernels,
         scratch: &'r mut DistributionScratch,
     ) -> Result<Self> {
-        let mut dist = Self::new(row, None, kernels, scratch);
+        let mut dist = Self::new(row, kernels, scratch);
         dist.head.set_scale(scale);
         dist.read(FirstPass::Total)?;
         Ok(dist)
@@ -178,7 +188,8 @@ impl<'r> Distribution<'r> {
     /// Reads the row in one pass that finds what `pass` says, unless the row was read as it is.
     pub(crate) fn read(&mut self, pass: FirstPass) -> Result<()> {
         if let Support::Whole { is_read: false } = self.support {
-            self.head.read(pass)?;
+            let read = self.head.read(pass);
+            self.check_first(read)?;
             self.support = Support::Whole { is_read: true };
         }
         Ok(())
@@ -210,17 +221,33 @@ impl<'r> Distribution<'r> {
 
     /// Extends the entries to `n`, or to all there are; returns how many there are.
     pub(crate) fn deepen(&mut self, n: usize) -> usize {
+        let known = self.deepen_if_listed(n);
+        if known < n {
+            self.lack_tokens();
+        }
+        known
+    }
+
+    /// The same, and fewer are enough: of a sparse row those that are listed.
+    pub(crate) fn deepen_if_listed(&mut self, n: usize) -> usize {
         if self.is_truncated() { self.entries().len() } else { self.head.deepen(n) }
     }
 
     /// Extends the entries to every one with a log-weight of at least `x` relative to the first; returns how many those
     /// are.
     pub(crate) fn deepen_to(&mut self, x: f64) -> usize {
+        if !self.reaches(x) {
+            self.lack_tokens();
+        }
         if self.is_truncated() { self.entries().partition_point(|e| e.x >= x) } else { self.head.deepen_to(x) }
     }
 
-    /// Fetches every token with a log-weight of at least `x` without sorting; returns how many tokens are known then.
+    /// Fetches every token with a log-weight of at least `x` without sorting; returns how many tokens are known then, or a
+    /// number above it if they are not all listed.
     pub(crate) fn fetch_to(&mut self, x: f64) -> usize {
+        if !self.reaches(x) {
+            return usize::MAX;
+        }
         if self.is_truncated() { self.entries().len() } else { self.head.fetch_to(x) }
     }
 
@@ -299,6 +326,7 @@ impl<'r> Distribution<'r> {
     pub(crate) fn support(&mut self) -> usize {
         match self.support {
             Support::Whole { .. } => {
+                self.lack_statistics();
                 let lowest = self.head.lowest();
                 self.head.vocab_mut().count(lowest) as usize
             }
@@ -357,9 +385,9 @@ impl<'r> Distribution<'r> {
         self.opened_with
     }
 
-    /// Whether the whole vocabulary's logits are the model's, but for the scale.
+    /// Whether the whole vocabulary's logits are known to be the model's, but for the scale.
     pub(crate) fn has_model_logits(&self) -> bool {
-        !self.is_reshaped && !self.head.vocab().row().is_touched()
+        !self.is_reshaped && self.outside.is_none() && !self.head.vocab().row().is_touched()
     }
 
     /// The row and scale that the first dropping stage saw, if the support was the whole vocabulary still after it.

@@ -9,7 +9,11 @@ const FIRST_LOOK: usize = 16;
 impl Distribution<'_> {
     /// The number of candidates: the row's length, banned ones included, until a stage has dropped tokens.
     pub(crate) fn size(&mut self) -> usize {
-        if self.is_truncated() { self.support() } else { self.head.vocab().row().vocab() }
+        if self.is_truncated() {
+            return self.support();
+        }
+        self.lack_size();
+        self.head.vocab().row().vocab()
     }
 
     /// Σ exp(x) over the entries.
@@ -19,7 +23,11 @@ impl Distribution<'_> {
 
     /// The weight of all tokens, the first one's being 1: the head in f64 and only the rest in f32.
     pub(crate) fn total(&mut self) -> f64 {
-        let known = self.deepen(FIRST_LOOK);
+        let known = self.deepen_if_listed(FIRST_LOOK);
+        if self.is_partial() {
+            let (head, listed) = (self.head_weight(), self.listed_beyond(known));
+            return self.with_outside(head, listed, false);
+        }
         self.head_weight() + self.beyond(known)
     }
 
@@ -27,6 +35,9 @@ impl Distribution<'_> {
     pub(crate) fn rough_total(&mut self) -> f64 {
         if self.is_truncated() {
             return self.head_weight();
+        }
+        if self.is_partial() {
+            return self.total();
         }
         let scale = self.scale();
         self.head.vocab_mut().total(scale)
@@ -37,6 +48,12 @@ impl Distribution<'_> {
         if self.is_truncated() {
             return self.entries()[n..].iter().rev().map(|e| exp(e.x)).sum();
         }
+        let listed = self.listed_beyond(n);
+        if self.is_partial() { self.with_outside(0.0, listed, true) } else { listed }
+    }
+
+    /// The weight of the row's tokens that are not among the first `n` entries.
+    fn listed_beyond(&mut self, n: usize) -> f64 {
         let scale = self.scale();
         let (vocab, entries) = self.head.parts();
         vocab.total_without(entries[..n].iter().map(|e| e.index), scale)
@@ -49,6 +66,7 @@ impl Distribution<'_> {
             let total = self.head_weight();
             return squares / (total * total);
         }
+        self.lack_statistics();
         // At twice the scale a weight is exp(2 x). That pass replaces the sums at this scale, so the total comes first.
         let scale = self.scale();
         let vocab = self.head.vocab_mut();
@@ -58,6 +76,7 @@ impl Distribution<'_> {
 
     /// The mean of the log-weights, at most 0: the entropy is ln(total) less this.
     pub(crate) fn mean_log_weight(&mut self) -> f64 {
+        self.lack_statistics();
         let (total, moment) = if self.is_truncated() {
             let (entries, weights) = self.weighted();
             (weights.iter().sum(), entries.iter().zip(weights).map(|(e, weight)| weight * e.x).sum::<f64>())
@@ -79,6 +98,7 @@ impl Distribution<'_> {
     /// The standard deviation of the log-weights, every token counting once; 0 if there are no more than `ddof`.
     pub(crate) fn deviation(&mut self, ddof: u32) -> f64 {
         if !self.is_truncated() {
+            self.lack_statistics();
             return self.head.vocab_mut().deviation(ddof) * self.scale();
         }
         let entries = self.entries();

@@ -32,6 +32,7 @@ impl Distribution<'_> {
             words.iter_mut().zip(mask.iter().chain(std::iter::repeat(&0))).for_each(|(word, mask)| *word &= mask);
         }
         self.replace_row(row.with_mask(words));
+        self.mask_outside();
         Ok(())
     }
 
@@ -39,7 +40,9 @@ impl Distribution<'_> {
     pub(crate) fn has_none_of(&mut self, tokens: &[u32]) -> bool {
         self.sort_bulk();
         let is_wanted = |id: i32| u32::try_from(id).is_ok_and(|id| tokens.binary_search(&id).is_ok());
-        if self.left().any(|index| is_wanted(self.id(index))) { false } else { self.left().next().is_some() }
+        let has_none =
+            if self.left().any(|index| is_wanted(self.id(index))) { false } else { self.left().next().is_some() };
+        self.unless_others_are_left(has_none)
     }
 
     /// Reserves what [`Distribution::keep_only`] needs, for a stage that rarely does it.

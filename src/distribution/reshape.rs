@@ -33,6 +33,7 @@ impl<'r> Distribution<'r> {
             list.set_logits(largest, |_, x| curve.of(x));
             return Ok(());
         }
+        self.lack_tokens();
         let (row, scale, lowest) = (self.next_row()?, self.scale(), self.head.lowest());
         self.offset += f64::from(self.head.vocab().max()) * scale;
         self.head.vocab_mut().smooth(scale, lowest, curve, row)?;
@@ -49,6 +50,7 @@ impl<'r> Distribution<'r> {
             list.set_logits(0.0, |_, x| curve.of(p(x)));
             return Ok(());
         }
+        self.lack_tokens();
         let (row, scale, lowest) = (self.next_row()?, self.scale(), self.head.lowest());
         self.offset = 0.0;
         self.head.vocab_mut().adaptive_p(scale, lowest, total, curve, row)?;

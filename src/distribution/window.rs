@@ -56,6 +56,7 @@ impl Distribution<'_> {
         if self.is_truncated() {
             self.keep_nearest_entries(level, end)
         } else {
+            self.lack_tokens();
             self.keep_nearest_of_vocabulary(level, end)
         }
     }

@@ -211,6 +211,17 @@ pub struct bregman_api {
     ) -> u32,
     /// bregman_llama_failures
     pub llama_failures: unsafe extern "C" fn(llama_sampler: *const c_void, out: *mut u64) -> u32,
+    /// bregman_reduce
+    pub reduce: unsafe extern "C" fn(
+        batch: *const bregman_batch,
+        first: i32,
+        n: usize,
+        temperature: f32,
+        ids: *mut i32,
+        logits: *mut f32,
+        log_rest: *mut f64,
+        bound: *mut f32,
+    ) -> u32,
 }
 
 static TABLE: bregman_api = bregman_api {
@@ -257,6 +268,7 @@ static TABLE: bregman_api = bregman_api {
     verify: bregman_verify,
     llama_set_on_failure: bregman_llama_set_on_failure,
     llama_failures: bregman_llama_failures,
+    reduce: bregman_reduce,
 };
 
 /// The type of bregman_get_api: what a host casts the result of `dlsym` to.

@@ -7,6 +7,7 @@ use super::rows::{batch_row, check_batch};
 use super::types::*;
 use crate::batch;
 use crate::error::{Error, Result};
+use crate::memory;
 use std::ops::Range;
 
 /// The decoded distributions of `batch->rows` rows, each as bregman_distribution gives it. Draws nothing and advances
@@ -85,7 +86,11 @@ impl<'a> Rows<'a> {
 
     fn write(&self, offsets: &mut [usize]) -> u32 {
         let ticket = Ticket::new();
-        let mut rows: Vec<_> = (0..self.samplers.len()).map(|r| self.enter(r, &ticket)).collect();
+        let mut rows = Vec::new();
+        if let Err(e) = memory::reserve(&mut rows, self.samplers.len()) {
+            return status_of(&e);
+        }
+        rows.extend((0..self.samplers.len()).map(|r| self.enter(r, &ticket)));
         let written = self.write_entered(&mut rows, offsets);
         for (row, &handle) in rows.iter().zip(self.samplers) {
             if row.entered {

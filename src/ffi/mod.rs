@@ -24,6 +24,7 @@
 //! | `verify.rs` | drafts of many sequences |
 //! | `draws.rs` | several different tokens of one row |
 //! | `answers.rs` | most likely tokens; answers without samplers |
+//! | `reduce.rs` | shards of rows, as lists for sparse rows |
 //! | `distributions.rs` | the decoded distributions of many rows |
 //! | `apply.rs` | a candidate array |
 //! | `generator.rs` | a generator φ as callbacks |
@@ -48,6 +49,7 @@ mod generator;
 mod handle;
 mod library;
 mod llama;
+mod reduce;
 mod rows;
 mod sampler;
 mod saved;
@@ -68,6 +70,7 @@ pub use generator::*;
 pub use handle::bregman_sampler;
 pub use library::*;
 pub use llama::*;
+pub use reduce::*;
 pub use sampler::*;
 pub use saved::*;
 pub use state::*;

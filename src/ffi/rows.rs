@@ -4,8 +4,9 @@ use super::check;
 use super::types::*;
 use crate::answers::{Answers, Source, TokenRank};
 use crate::error::{Error, Result};
-use crate::logits::{Row, Values};
+use crate::logits::{Rest, Row, Values};
 use crate::sampler::Want;
+use std::ptr::null;
 
 /// Checks the fields of a batch.
 pub(super) fn check_batch(batch: &bregman_batch) -> Result<()> {
@@ -29,9 +30,6 @@ pub(super) fn check_batch(batch: &bregman_batch) -> Result<()> {
             "batch->flags has BREGMAN_STAY and BREGMAN_ACCEPT: a token is accepted or may be replaced".into(),
         );
     }
-    if !batch.ids.is_null() {
-        return Err(Error::Unsupported("batch->ids: sparse rows are not in this version".into()));
-    }
     if batch.rows == 0 {
         return Ok(());
     }
@@ -50,6 +48,9 @@ pub(super) fn check_batch(batch: &bregman_batch) -> Result<()> {
     };
     if !fits(batch.row_stride, size) {
         return refuse(format!("batch->row_stride is {}: so many rows exceed memory", batch.row_stride));
+    }
+    if !batch.ids.is_null() {
+        check_sparse(batch)?;
     }
     if batch.mask.is_null() {
         return Ok(());
@@ -76,6 +77,25 @@ pub(super) fn want(batch: &bregman_batch) -> Want {
     }
 }
 
+/// Checks the fields of sparse rows.
+fn check_sparse(batch: &bregman_batch) -> Result<()> {
+    check::pointer(batch.ids, "batch->ids")?;
+    let aligned = [
+        (batch.lengths.is_aligned(), "lengths"),
+        (batch.log_rest.is_aligned(), "log_rest"),
+        (batch.bound.is_aligned(), "bound"),
+    ];
+    if let Some((_, name)) = aligned.iter().find(|(is_aligned, _)| !is_aligned) {
+        return Err(Error::InvalidArgument(format!("batch->{name} is misaligned")));
+    }
+    match batch.rest_temperature {
+        t if t >= 0.0 && t.is_finite() => Ok(()),
+        t => Err(Error::InvalidArgument(format!(
+            "batch->rest_temperature is {t}: it must be a positive number, or 0 for 1"
+        ))),
+    }
+}
+
 /// The number of rows that the inputs of a batch have at the least.
 fn stored_rows(batch: &bregman_batch) -> Result<usize> {
     if batch.row_index.is_null() {
@@ -94,24 +114,57 @@ pub(super) unsafe fn batch_row(batch: &bregman_batch, i: usize) -> Result<Row<'_
     // SAFETY: an element for each sampler, checked for NULL and alignment.
     let r = if batch.row_index.is_null() { i } else { unsafe { *batch.row_index.add(i) } };
     let start = r * batch.row_stride;
+    let is_dense = batch.ids.is_null();
+    let lengths = if is_dense { null() } else { batch.lengths };
+    // SAFETY: an element for each row, checked for alignment.
+    let n = unsafe { at(lengths, r) }.map_or(batch.vocab, |n| n as usize);
+    if n == 0 || n > batch.vocab {
+        return Err(Error::InvalidArgument(format!(
+            "batch->lengths[{r}] is {n}: must be 1 to vocab ({})",
+            batch.vocab
+        )));
+    }
     let values = match batch.dtype {
         BREGMAN_F32 => {
-            // SAFETY: `vocab` elements from the row's start on, aligned as checked.
-            Values::F32(unsafe { check::slice(batch.logits.cast::<f32>().add(start), batch.vocab, "logits") }?)
+            // SAFETY: the row's elements from its start on, aligned as checked.
+            Values::F32(unsafe { check::slice(batch.logits.cast::<f32>().add(start), n, "logits") }?)
         }
         half => {
             // SAFETY: as above.
-            let bits = unsafe { check::slice(batch.logits.cast::<u16>().add(start), batch.vocab, "logits") }?;
+            let bits = unsafe { check::slice(batch.logits.cast::<u16>().add(start), n, "logits") }?;
             if half == BREGMAN_F16 { Values::F16(bits) } else { Values::Bf16(bits) }
         }
     };
-    let row = Row::new(values)?;
+    let row = if is_dense {
+        Row::new(values)?
+    } else {
+        // SAFETY: laid out as the logits.
+        let row = Row::sparse(values, unsafe { check::slice(batch.ids.add(start), n, "batch->ids") }?)?;
+        // SAFETY: an element for each row.
+        match unsafe { (at(batch.log_rest, r), at(batch.bound, r)) } {
+            (None, _) => row,
+            (Some(log_sum), bound) => row.with_rest(Rest {
+                log_sum,
+                temperature: if batch.rest_temperature == 0.0 { 1.0 } else { batch.rest_temperature },
+                bound: bound.unwrap_or_else(|| row.smallest()),
+            })?,
+        }
+    };
     if batch.mask.is_null() {
         return Ok(row);
     }
-    let words = batch.mask_stride.min(batch.vocab.div_ceil(32));
+    let words = if is_dense { batch.mask_stride.min(n.div_ceil(32)) } else { batch.mask_stride };
     // SAFETY: the row's words, of which the caller has `mask_stride`.
     Ok(row.with_mask(unsafe { check::slice(batch.mask.add(r * batch.mask_stride), words, "mask") }?))
+}
+
+/// An element of an array that may be NULL.
+///
+/// # Safety
+/// If not NULL, `p` has an element `r`.
+unsafe fn at<T: Copy>(p: *const T, r: usize) -> Option<T> {
+    // SAFETY: the caller's array.
+    (!p.is_null()).then(|| unsafe { *p.add(r) })
 }
 
 /// # Safety

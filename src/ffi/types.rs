@@ -111,7 +111,7 @@ pub struct bregman_batch {
     pub logits: *const c_void,
     /// Number of rows. With 0 the call does nothing.
     pub rows: usize,
-    /// Logits per row, from 1 to INT32_MAX.
+    /// Logits per row, from 1 to INT32_MAX; of sparse rows the largest number of them.
     pub vocab: usize,
     /// Distance between the starts of consecutive rows, in elements; at least `vocab`.
     pub row_stride: usize,
@@ -127,15 +127,30 @@ pub struct bregman_batch {
     /// 0 or 1 to decode all rows on the caller's thread; n to use up to n threads of the library's own pool, which is
     /// started at its first use. The results do not depend on it.
     pub threads: u32,
-    /// NULL for dense rows: the element at `i` belongs to token `i`.
+    /// NULL for dense rows: element i of a row is the logit of token i. Else the rows are sparse: `ids`, laid out as the
+    /// logits (`row_stride`), has the token of each element, in any order, each token once; -1 for an element to be left out. `vocab` is then the number of
+    /// elements of a row, masks are by token, and the other fields below apply.
+    ///
+    /// Decoding a sparse row gives what the whole row would give: the same token and support, probabilities to 1e-6. If
+    /// that takes tokens that are not listed, or their weight where it is not known (see below), the row ends with
+    /// BREGMAN_INCOMPLETE and nothing moves. Figures that the row does not tell are NaN, such ranks 0. A chain works on a
+    /// list of the most likely tokens if a stage such as top_k, min_p or top_p drops all others; entropy, variance and the
+    /// number of all tokens are known of a whole row only, and a mask or an edit of a token that is not listed makes the
+    /// weight of the rest uncertain.
     pub ids: *const i32,
-    /// Of sparse rows. Ignored if `ids` is NULL.
+    /// NULL if every row has `vocab` elements, or the number of elements of each row, from 1 to `vocab`; what follows them is
+    /// not read. Ignored if `ids` is NULL.
     pub lengths: *const u32,
-    /// Of sparse rows. Ignored if `ids` is NULL.
+    /// NULL if there are no other tokens. Else for each row ln of the sum of exp(l / rest_temperature) over the tokens that
+    /// are not listed, of untouched logits: -infinity if none of them can be sampled, +infinity if the sum is not known. Ignored if `ids`
+    /// is NULL.
     pub log_rest: *const f64,
-    /// Of sparse rows. Ignored if `ids` is NULL.
+    /// NULL, or for each row a number that no logit of a token that is not listed exceeds; tokens that are listed below it
+    /// count as uncertain. With NULL it is the smallest finite logit that is listed, as for lists of the largest. Ignored if
+    /// `ids` or `log_rest` is NULL.
     pub bound: *const f32,
-    /// Of sparse rows. Ignored if `ids` is NULL.
+    /// The temperature of `log_rest`; 0 stands for 1. `log_rest` serves stages that find the distribution at this
+    /// temperature (to the precision of f32). Ignored if `ids` or `log_rest` is NULL.
     pub rest_temperature: f32,
     /// NULL: sampler i reads row i. Else sampler i reads row row_index[i], with the mask and the other inputs of that
     /// row: several samplers may read one row, and rows may be left out. `rows` is then the number of samplers, results
@@ -323,6 +338,7 @@ pub(super) fn status_of(e: &Error) -> u32 {
         Error::NoConvergence(_) => BREGMAN_NO_CONVERGENCE,
         Error::BufferTooSmall { .. } => BREGMAN_BUFFER_TOO_SMALL,
         Error::Unsupported(_) => BREGMAN_UNSUPPORTED,
+        Error::Incomplete(_) => BREGMAN_INCOMPLETE,
         Error::OutOfMemory => BREGMAN_OUT_OF_MEMORY,
     }
 }

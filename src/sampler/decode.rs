@@ -1,6 +1,7 @@
 //! Raw logits: one token, several tokens, the most likely tokens.
 
-use super::{RowContext, Sampler, Token, Want, scratch};
+use super::scratch::{self, Scratch};
+use super::{RowContext, Sampler, Token, Want};
 use crate::answers::{self, Answers, Source, TokenRank};
 use crate::diagnostics;
 use crate::distribution::{Distribution, Drawn};
@@ -9,7 +10,7 @@ use crate::gumbel::{self, Sample};
 use crate::logits::Row;
 use crate::math::ln;
 use crate::random::Noise;
-use crate::vocab;
+use crate::vocab::{self, Kernels};
 
 impl Sampler {
     /// Decodes one row. On an error nothing is advanced.
@@ -100,8 +101,11 @@ impl Sampler {
         match source {
             Source::Decoded => self.with_distribution(row, |dist, _| Ok(answers::top(dist, ids, logprobs))),
             Source::Model => scratch::with(0, |scratch| {
-                let mut model = Distribution::open(row.untouched(), 1.0, self.kernels, &mut scratch.model)?;
-                Ok(answers::top(&mut model, ids, logprobs))
+                with_model(row, self.kernels, scratch, |model| {
+                    let n = answers::top(model, ids, logprobs);
+                    model.check_complete()?;
+                    Ok(n)
+                })
             }),
         }
     }
@@ -127,17 +131,36 @@ pub fn model_answers(row: Row<'_>, answers: &mut Answers<'_>) -> Result<()> {
     answers.check_given(row)?;
     let kernels = vocab::kernels()?;
     scratch::with(0, |scratch| {
-        let mut model = Distribution::open(row.untouched(), 1.0, kernels, &mut scratch.model)?;
-        answers.write(&mut model);
-        Ok(())
+        with_model(row, kernels, scratch, |model| {
+            answers.write(model);
+            model.check_complete()
+        })
     })
+}
+
+/// Passes on the distribution of a row as the model left it, at temperature 1.
+fn with_model<T>(
+    row: Row<'_>,
+    kernels: &'static Kernels,
+    Scratch { model, sparse, .. }: &mut Scratch,
+    f: impl FnOnce(&mut Distribution<'_>) -> Result<T>,
+) -> Result<T> {
+    let row = match row.ids() {
+        Some(ids) => sparse.sorted(row.untouched(), ids, None)?,
+        None => row,
+    };
+    let mut model = Distribution::open(row.untouched(), 1.0, kernels, model)?;
+    if model.total_to_f32().is_nan() {
+        return Err(Error::Incomplete("the weight at temperature 1 of the tokens that are not listed".into()));
+    }
+    f(&mut model)
 }
 
 impl RowContext<'_> {
     /// A token of the distribution, with its probability, and what else is wanted of the row.
     pub(super) fn token(&mut self, dist: &mut Distribution<'_>, (index, p): (u32, f64), want: Want) -> Token {
         Token {
-            token: index,
+            token: dist.id(index) as u32,
             support: dist.support(),
             p,
             kept_mass: if want.kept_mass { self.kept_mass(dist) } else { f64::NAN },

@@ -3,14 +3,17 @@
 mod apply;
 mod decode;
 mod fallback;
+mod reduce;
 mod scratch;
 mod sequence;
+mod sparse;
 mod state;
 mod steps;
 mod verify;
 
 pub use apply::{Applied, Order};
 pub use decode::model_answers;
+pub use reduce::reduce;
 pub use verify::Verified;
 
 use crate::bregman::Generator;
@@ -300,13 +303,21 @@ impl Sampler {
         f: impl FnOnce(&mut Distribution<'_>, &mut RowContext<'_>) -> Result<T>,
     ) -> Result<T> {
         let Self { chain, kernels, sequence, gumbel_top, .. } = self;
-        let Scratch { run, model, mask: both, speculation, .. } = scratch;
+        let Scratch { run, model, mask: both, speculation, sparse: sorted, answer, .. } = scratch;
         sequence.make_room(chain)?;
-        let masked = match &sequence.mask {
-            Some(words) => row.with_mask(and(row.mask(), words, both)?),
-            None => row,
+        let (row, masked) = match (row.ids(), &sequence.mask) {
+            (Some(ids), own) => {
+                let row = sorted.sorted(row, ids, own.as_deref())?;
+                (row, row)
+            }
+            (None, Some(words)) => (row, row.with_mask(and(row.mask(), words, both)?)),
+            (None, None) => (row, row),
         };
-        let (mut dist, context) = sequence.run(chain, kernels, (masked, None), run)?;
+        if masked.rest().is_some() {
+            sequence.check_certain(chain, kernels, masked, run, answer).map_err(|e| sparse::with_token(e, masked))?;
+        }
+        let (mut dist, context) =
+            sequence.run(chain, kernels, (masked, None), run).map_err(|e| sparse::with_token(e, masked))?;
         let done = f(&mut dist, &mut RowContext { row, chain, context, kernels, model, gumbel_top, speculation })?;
         sequence.history.begin();
         Ok(done)
@@ -373,8 +384,11 @@ fn and<'b>(row: Option<&[u32]>, words: &'b [u32], both: &'b mut Vec<u32>) -> Res
 }
 
 fn probabilities<'l>(dist: &'l mut Distribution<'_>) -> impl Iterator<Item = (u32, f64)> + 'l {
-    dist.deepen(usize::MAX);
-    let total = dist.head_weight();
+    dist.deepen_if_listed(usize::MAX);
+    let (ids, total) = (dist.ids(), dist.head_weight());
     let (entries, weights) = dist.weighted();
-    entries.iter().zip(weights).map(move |(e, weight)| (e.index, weight / total))
+    entries
+        .iter()
+        .zip(weights)
+        .map(move |(e, weight)| (ids.map_or(e.index, |ids| ids[e.index as usize] as u32), weight / total))
 }

@@ -1,6 +1,7 @@
 //! The buffers that a row needs. They belong to the thread and not to the sampler: a server has many idle sequences and
 //! few threads.
 
+use super::sparse::{Answer, SparseScratch};
 use crate::bregman::Problem;
 use crate::distribution::DistributionScratch;
 use crate::error::Result;
@@ -24,6 +25,8 @@ pub(super) struct Scratch {
     pub(super) copied: BlockBuffer,
     pub(super) ids: Vec<i32>,
     pub(super) kept: Vec<Candidate>,
+    pub(super) sparse: SparseScratch,
+    pub(super) answer: Answer,
 }
 
 /// What a chain runs in.
@@ -48,6 +51,8 @@ impl Scratch {
             copied: BlockBuffer::new(),
             ids: Vec::new(),
             kept: Vec::new(),
+            sparse: SparseScratch::default(),
+            answer: Answer::default(),
         }
     }
 }

@@ -54,7 +54,8 @@ impl Sequence {
         (row, ids): (Row<'a>, Option<&'a [i32]>),
         RunScratch { dist, problem, edits }: &'a mut RunScratch,
     ) -> Result<(Distribution<'a>, Context<'a>)> {
-        let mut dist = Distribution::new(row, ids, kernels, dist);
+        let row = ids.map_or(row, |ids| row.with_ids(ids));
+        let mut dist = Distribution::new(row, kernels, dist);
         dist.edit(&self.bias).map_err(|e| match e {
             Error::EmptySupport => Error::NothingLeft("the logit bias bans every token that is left".into()),
             other => other,

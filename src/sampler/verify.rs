@@ -133,7 +133,7 @@ impl Sampler {
         let Round { rows, want, draft } = round;
         let noise = Noise::of(self);
         for (i, &drafted) in draft.tokens.iter().enumerate() {
-            let (token, is_accepted) = self.with_distribution(rows(i)?, |dist, row| {
+            let (token, is_accepted) = self.with_distribution(dense(rows(i)?)?, |dist, row| {
                 let (drawn, is_accepted) = beside(dist, row, draft, i, |target, q| {
                     let p = target.p(drafted as u32);
                     if accepts(noise.acceptance(i), p, q) {
@@ -165,7 +165,7 @@ impl Sampler {
         let (mut accepted, mut reach, mut place) = (0, 1.0, self.sequence.mark());
         let mut passed = 0;
         for (i, &drafted) in draft.tokens.iter().enumerate() {
-            let (token, chance, p, q) = self.with_distribution(rows(i)?, |dist, row| {
+            let (token, chance, p, q) = self.with_distribution(dense(rows(i)?)?, |dist, row| {
                 let (chance, p, q) = beside(dist, row, draft, i, |target, q| {
                     let chance = (i > 0).then(|| block.chance(Some(target.excess(block.reach))));
                     (chance, target.p(drafted as u32), q)
@@ -194,7 +194,7 @@ impl Sampler {
         if accepted == n {
             return self.draw_after_draft(round, &noise, write);
         }
-        let token = self.with_distribution(rows(accepted)?, |dist, row| {
+        let token = self.with_distribution(dense(rows(accepted)?)?, |dist, row| {
             let drawn = beside(dist, row, draft, accepted, |target, _| {
                 target.draw_excess(reach, |attempt| noise.correction(attempt))
             });
@@ -213,13 +213,21 @@ impl Sampler {
         write: &mut impl FnMut(NewToken),
     ) -> Result<(usize, i32)> {
         let n = round.draft.tokens.len();
-        let token = self.with_distribution((round.rows)(n)?, |dist, row| {
+        let token = self.with_distribution(dense((round.rows)(n)?)?, |dist, row| {
             let drawn = dist.draw(noise.correction(0));
             Ok(row.token(dist, (drawn.index, drawn.p), round.want))
         })?;
         self.sequence.advance(&self.chain, self.sequence.learnt);
         write(NewToken { at: n, token, drafted: None });
         Ok((n, token.token as i32))
+    }
+}
+
+/// A row whose positions are its tokens, as the rules that look at single probabilities need it.
+fn dense(row: Row<'_>) -> Result<Row<'_>> {
+    match row.ids() {
+        None => Ok(row),
+        Some(_) => Err(Error::Unsupported("drafts on sparse rows are verified by the match rule only".into())),
     }
 }
 

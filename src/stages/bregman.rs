@@ -190,10 +190,10 @@ impl Bregman {
         let Limits { k_min, k_max } = self.decoder.limits();
         let total = dist.rough_total();
         let (mut most, mut usual) = (usize::MAX, LEAST);
-        if let Some(p) = self.decoder.kept_floor(1.0 / total) {
+        if let Some(p) = self.decoder.kept_floor(1.0 / total).filter(|p| dist.reaches(ln(p * total * F32_SLACK))) {
             most = dist.deepen_to(ln(p * total * F32_SLACK)) + 1;
             usual = most;
-        } else if let Some(t) = self.decoder.floor() {
+        } else if let Some(t) = self.decoder.floor().filter(|t| dist.reaches(ln(t * total * F32_SLACK))) {
             let x = ln(t * total * F32_SLACK);
             dist.fetch_to(x - FURTHER);
             let above = dist.deepen_to(x);
@@ -239,12 +239,16 @@ impl Bregman {
         };
         let mut wanted = usual.min(most);
         loop {
-            let n = dist.deepen(wanted).min(wanted);
+            let n = dist.deepen_if_listed(wanted).min(wanted);
             let beyond = dist.beyond(n);
             problem.make_room(n)?;
             problem.set(dist.math(), dist.weights()[..n].iter().copied(), beyond);
             let (k, _) = self.decoder.solve(problem, None)?;
             if k < n || n < wanted || n >= most || k >= k_max {
+                // Any of the next could be kept, too.
+                if k == n && n < wanted && k < k_max {
+                    dist.lack_tokens();
+                }
                 dist.renormalise(Decoder::solution(problem));
                 return Ok(());
             }

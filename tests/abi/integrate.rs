@@ -87,26 +87,55 @@ fn example_engine_runs() {
 }
 
 #[test]
+fn example_shards_decode_as_the_whole_rows() {
+    let said = run(&mut build("shards.c", "c11", &["-lm"]));
+    assert!(said.contains("50 of 50 tokens equal, 0 rows gathered; 528 bytes a row from each rank"), "{said}");
+}
+
+#[test]
+fn example_replay_gives_both_log_probabilities_and_the_distribution() {
+    let said = said(build("replay.c", "c11", &["-lm"]));
+    assert!(said.contains("log-probabilities to 1e-6; 40 distributions the same to the bit"), "{said}");
+}
+
+/// The prebuilt library is for x86-64 Linux; elsewhere there is nothing to run.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn example_loglikelihood_in_llama_cpp_equals_double_precision() {
+    let said = run(&mut in_llama("loglikelihood.c", &["-lm"]));
+    assert!(said.contains("answer: heaven and the earth") && said.contains("answer: pass"), "{said}");
+    assert_eq!(said.lines().count(), 13, "{said}");
+    assert!(said.contains("largest difference from double precision"), "{said}");
+}
+
+#[test]
 fn example_server_runs() {
     let said = said(build("server.cpp", "c++17", &[]));
     assert!(said.contains("20 requests, 20 as if alone, 1 failed"), "{said}");
     assert!(said.contains("did you mean `draw`") && said.contains("request 13: logit 7 is NaN"), "{said}");
 }
 
-/// The prebuilt library is for x86-64 Linux; elsewhere there is nothing to run.
+/// An example that runs llama.cpp, with its arguments.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-#[test]
-fn example_llama_program_runs() {
+fn in_llama(example: &str, more: &[&str]) -> Command {
     let llama: PathBuf = crate::toolchain::fetched("llama.sh", "llama");
     let lib = llama.join("lib");
     let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     let (include, libraries) = (text(&llama.join("include")), text(&lib));
-    let more = ["-isystem", &include, "-L", &libraries, "-lllama", "-lggml", "-lggml-base"];
-    let built = build("llama.c", "c11", &more);
+    let all = [&["-isystem", &include, "-L", &libraries, "-lllama", "-lggml", "-lggml-base"], more].concat();
+    let built = build(example, "c11", &all);
     let ours = built.get_envs().find_map(|(_, value)| value).expect("a path");
     let path = std::env::join_paths([Path::new(ours), &lib]).expect("paths without colons");
     let mut command = Command::new(built.get_program());
     command.arg(&lib).arg(root().join("models/kjv-1.4m/kjv-1.4m-q8_0.gguf")).env("LD_LIBRARY_PATH", path);
+    command
+}
+
+/// The prebuilt library is for x86-64 Linux; elsewhere there is nothing to run.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn example_llama_program_runs() {
+    let mut command = in_llama("llama.c", &[]);
     let (said, again) = (run(&mut command), run(&mut command));
     assert!(said.split_whitespace().count() > 15 && said == again, "{said}\n{again}");
 }

@@ -106,6 +106,35 @@ static void test_model_answers() {
     CHECK(std::fabs(all.probs[2] - std::exp(2 - total)) < 1e-6);
 }
 
+static void test_sparse() {
+    const std::vector<float> logits = row(vocab, 2);
+    const std::size_t half = vocab / 2;
+    const char both[] = "top_k(5) | top_p(0.9) | draw";
+    bregman::reduced low, high;
+    const bregman::view<const float> all = logits;
+    bregman::reduce(bregman::rows::f32({all.data(), half}, half), 1, 0, 20, low);
+    bregman::reduce(bregman::rows::f32({all.data() + half, vocab - half}, vocab - half), 1, static_cast<std::int32_t>(half),
+                    20, high);
+    low.ids.insert(low.ids.end(), high.ids.begin(), high.ids.end());
+    low.logits.insert(low.logits.end(), high.logits.begin(), high.logits.end());
+    const std::vector<double> rest = {std::log(std::exp(low.log_rest[0]) + std::exp(high.log_rest[0]))};
+    const std::vector<float> bound = {std::max(low.bound[0], high.bound[0])};
+    sampler whole(both, 7), sparse(both, 7), flat("draw", 7);
+    auto rows = bregman::rows::f32(low.logits, 40).sparse(low.ids, {}, rest, bound);
+    bregman::batch batch, needs_all;
+    batch.add(sparse);
+    needs_all.add(flat);
+    for (int i = 0; i < 20; i++) {
+        batch.decode(rows);
+        const bregman_result expected = whole.decode(logits);
+        CHECK(batch.results()[0].token == expected.token && batch.results()[0].support == expected.support);
+    }
+    const auto incomplete = needs_all.try_decode(rows);
+    CHECK(!incomplete && incomplete.error().code == status::incomplete && std::string(text(status::incomplete)) == "incomplete row");
+    CHECK(refused(batch.try_decode(bregman::rows::f32(low.logits, 40).sparse(high.ids)), "20 ids"));
+    CHECK(!bregman::try_reduce(bregman::rows::f32(logits, vocab), 1, -1, 3, low));
+}
+
 static void test_mask() {
     sampler s("greedy", 1);
     const std::vector<float> logits = {1, 4, 3, 2};
@@ -203,6 +232,7 @@ void test_answers() {
     test_top();
     test_draws();
     test_model_answers();
+    test_sparse();
     test_mask();
     test_prompt();
     test_batch_answers();

@@ -15,6 +15,7 @@ mod numbers;
 mod pipeline;
 mod properties;
 mod row_reads;
+mod sparse;
 mod speculation;
 mod stages;
 mod transformers;

@@ -192,6 +192,14 @@ impl World {
                 let offsets = call.p("offsets", offsets.as_mut_ptr());
                 c!(bregman_distribution_batch(samplers, batch, offsets, ids, probs, 40))
             }
+            "bregman_reduce" => {
+                let (mut log_rest, mut bound) = (0.0, 0.0);
+                let batch = batch(logits, vocab);
+                let batch = call.p("batch", &raw const batch);
+                let (ids, list) = (call.p("ids", self.ids.as_mut_ptr()), call.p("logits", self.probs.as_mut_ptr()));
+                let (rest, bound) = (call.p("log_rest", &raw mut log_rest), call.p("bound", &raw mut bound));
+                c!(bregman_reduce(batch, 0, 40, 0.0, ids, list, rest, bound))
+            }
             "bregman_top_logprobs" => {
                 let (ids, probs) = (call.p("ids", self.ids.as_mut_ptr()), call.p("logprobs", self.probs.as_mut_ptr()));
                 let (row, len) = (call.p("logits", logits), call.p("len", &raw mut self.len));
@@ -375,7 +383,8 @@ fn refuses(function: &str, parameter: &str, bad: Bad) -> bool {
     let on_handle =
         ["logits", "out", "ids", "probs", "len", "bias", "tokens", "candidates", "words", "logprobs", "scores"];
     // These have no handle, or more than one.
-    let has_handle = !["bregman_stage_info", "bregman_macro_info", "bregman_distribution_batch"].contains(&function);
+    let has_handle = !["bregman_stage_info", "bregman_macro_info", "bregman_distribution_batch", "bregman_reduce"]
+        .contains(&function);
     if on_handle.contains(&parameter) && has_handle && !wrote_error && !function.contains("llama") {
         check_message(&world.sampler.error(), parameter, bad);
     }

@@ -264,7 +264,7 @@ typedef struct bregman_batch {
      */
     size_t rows;
     /**
-     * Logits per row, from 1 to INT32_MAX.
+     * Logits per row, from 1 to INT32_MAX; of sparse rows the largest number of them.
      */
     size_t vocab;
     /**
@@ -292,23 +292,38 @@ typedef struct bregman_batch {
      */
     uint32_t threads;
     /**
-     * NULL for dense rows: the element at `i` belongs to token `i`.
+     * NULL for dense rows: element i of a row is the logit of token i. Else the rows are sparse: `ids`, laid out as the
+     * logits (`row_stride`), has the token of each element, in any order, each token once; -1 for an element to be left out. `vocab` is then the number of
+     * elements of a row, masks are by token, and the other fields below apply.
+     *
+     * Decoding a sparse row gives what the whole row would give: the same token and support, probabilities to 1e-6. If
+     * that takes tokens that are not listed, or their weight where it is not known (see below), the row ends with
+     * BREGMAN_INCOMPLETE and nothing moves. Figures that the row does not tell are NaN, such ranks 0. A chain works on a
+     * list of the most likely tokens if a stage such as top_k, min_p or top_p drops all others; entropy, variance and the
+     * number of all tokens are known of a whole row only, and a mask or an edit of a token that is not listed makes the
+     * weight of the rest uncertain.
      */
     const int32_t *ids;
     /**
-     * Of sparse rows. Ignored if `ids` is NULL.
+     * NULL if every row has `vocab` elements, or the number of elements of each row, from 1 to `vocab`; what follows them is
+     * not read. Ignored if `ids` is NULL.
      */
     const uint32_t *lengths;
     /**
-     * Of sparse rows. Ignored if `ids` is NULL.
+     * NULL if there are no other tokens. Else for each row ln of the sum of exp(l / rest_temperature) over the tokens that
+     * are not listed, of untouched logits: -infinity if there are none, +infinity if the sum is not known. Ignored if `ids`
+     * is NULL.
      */
     const double *log_rest;
     /**
-     * Of sparse rows. Ignored if `ids` is NULL.
+     * NULL, or for each row a number that no logit of a token that is not listed exceeds; tokens that are listed below it
+     * count as uncertain. With NULL it is the smallest finite logit that is listed, as for lists of the largest. Ignored if
+     * `ids` or `log_rest` is NULL.
      */
     const float *bound;
     /**
-     * Of sparse rows. Ignored if `ids` is NULL.
+     * The temperature of `log_rest`; 0 stands for 1. `log_rest` serves stages that find the distribution at this
+     * temperature (to the precision of f32). Ignored if `ids` or `log_rest` is NULL.
      */
     float rest_temperature;
     /**
@@ -952,6 +967,16 @@ typedef struct bregman_api {
      * bregman_llama_failures
      */
     uint32_t (*llama_failures)(const void *llama_sampler, uint64_t *out);
+     * bregman_reduce
+     */
+    uint32_t (*reduce)(const struct bregman_batch *batch,
+                       int32_t first,
+                       size_t n,
+                       float temperature,
+                       int32_t *ids,
+                       float *logits,
+                       double *log_rest,
+                       float *bound);
 } bregman_api;
 
 /**
@@ -1252,6 +1277,31 @@ uint32_t bregman_llama_set_on_failure(void *llama_sampler,
  * Fails with BREGMAN_INVALID_ARGUMENT (not a stage of bregman; `out` is NULL or misaligned); `out` is unchanged then.
  */
 uint32_t bregman_llama_failures(const void *llama_sampler, uint64_t *out);
+ * Reduces each row of a batch, which is a shard of a vocabulary or a whole one, to its `n` largest logits and what a sparse
+ * row needs to know of the others: for tensor parallelism, where each rank has the logits of a part of the vocabulary, and
+ * for engines that move logits.
+ *
+ * `first` is the token of the shard's first element. `temperature` is that at which the chain first needs probabilities
+ * (bregman_batch.rest_temperature); 0 stands for 1. `ids` and `logits` receive `n` elements for each row, in descending
+ * order of logit (ties: ascending id); where the shard has no more, ids are -1 and logits -infinity. `log_rest` and `bound`
+ * receive one element for each row. Dense rows in any format; `batch->mask` is NULL and `batch->flags` 0.
+ *
+ * To decode, put the lists of all ranks one behind the other: `vocab` is n times the number of ranks, log_rest is the
+ * logarithm of the sum of the exponentials of theirs, bound the largest of theirs. The tokens are those of the whole row, or
+ * the status is BREGMAN_INCOMPLETE; then a rank that gathers the whole row decodes it at the same position.
+ *
+ * Returns the status of the first row that failed (BREGMAN_INVALID_LOGITS: a NaN or +infinity), whose ids are -1 and whose
+ * log_rest is NaN; or BREGMAN_OK. If an argument is invalid (BREGMAN_INVALID_ARGUMENT, BREGMAN_UNSUPPORTED), nothing is
+ * written. There is no handle, so there is no message. Thread-safe.
+ */
+uint32_t bregman_reduce(const struct bregman_batch *batch,
+                        int32_t first,
+                        size_t n,
+                        float temperature,
+                        int32_t *ids,
+                        float *logits,
+                        double *log_rest,
+                        float *bound);
 
 /**
  * Creates a sampler from the text of a chain, such as "temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", at
