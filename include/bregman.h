@@ -311,7 +311,7 @@ typedef struct bregman_batch {
     const uint32_t *lengths;
     /**
      * NULL if there are no other tokens. Else for each row ln of the sum of exp(l / rest_temperature) over the tokens that
-     * are not listed, of untouched logits: -infinity if there are none, +infinity if the sum is not known. Ignored if `ids`
+     * are not listed, of untouched logits: -infinity if none of them can be sampled, +infinity if the sum is not known. Ignored if `ids`
      * is NULL.
      */
     const double *log_rest;
@@ -967,6 +967,7 @@ typedef struct bregman_api {
      * bregman_llama_failures
      */
     uint32_t (*llama_failures)(const void *llama_sampler, uint64_t *out);
+    /**
      * bregman_reduce
      */
     uint32_t (*reduce)(const struct bregman_batch *batch,
@@ -1277,6 +1278,8 @@ uint32_t bregman_llama_set_on_failure(void *llama_sampler,
  * Fails with BREGMAN_INVALID_ARGUMENT (not a stage of bregman; `out` is NULL or misaligned); `out` is unchanged then.
  */
 uint32_t bregman_llama_failures(const void *llama_sampler, uint64_t *out);
+
+/**
  * Reduces each row of a batch, which is a shard of a vocabulary or a whole one, to its `n` largest logits and what a sparse
  * row needs to know of the others: for tensor parallelism, where each rank has the logits of a part of the vocabulary, and
  * for engines that move logits.

@@ -80,6 +80,19 @@ pub enum Size {
     TopP(f64),
 }
 
+impl Size {
+    /// The size a little larger or smaller: what it is said in, times a factor near 1.
+    pub(crate) fn times(self, factor: f64) -> Self {
+        match self {
+            Size::Lambda(lambda) => Size::Lambda((lambda * factor).min(f64::MAX)),
+            Size::Floor(t) => Size::Floor((t * factor).min(1.0)),
+            Size::Fixed(k) => Size::Fixed(k),
+            Size::Mass(p) => Size::Mass((p * factor).min(1.0)),
+            Size::TopP(p) => Size::TopP((p * factor).min(1.0)),
+        }
+    }
+}
+
 /// The convex function behind the divergence.
 #[derive(Clone)]
 pub enum Family {

@@ -157,6 +157,11 @@ impl Distribution<'_> {
         Ok(())
     }
 
+    /// How the sums that are not known exactly are taken.
+    pub(crate) fn doubt(&self) -> Doubt {
+        self.outside.filter(|_| self.is_partial()).map_or(Doubt::Middle, |outside| outside.doubt)
+    }
+
     /// Whether an answer so far may depend on how a sum was rounded.
     pub(crate) fn is_doubtful(&self) -> bool {
         self.outside.is_some_and(|outside| outside.is_doubtful)

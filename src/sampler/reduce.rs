@@ -59,17 +59,30 @@ pub fn reduce(row: Row<'_>, first: i32, temperature: f32, ids: &mut [i32], logit
         if let Some(next) = dist.entries().get(n) {
             let bound = next.raw;
             let weight = dist.beyond(n);
-            let max = f64::from(dist.vocabulary().0.max());
-            // Weights may vanish in f32: the next token's own does not.
-            return Ok(rest((ln(weight) + max * scale).max(f64::from(bound) * scale), bound));
+            if weight > LEAST_F32 {
+                let max = f64::from(dist.vocabulary().0.max());
+                return Ok(rest(ln(weight) + max * scale, bound));
+            }
+            let ties = dist.entries()[..n].iter().filter(|e| e.raw == bound).count();
+            let all = weight_below(row, bound, scale, |l| l <= bound);
+            return Ok(rest(ln(all - ties as f64) + f64::from(bound) * scale, bound));
         }
         // Others are too unlikely to be tokens of a distribution, but an edit of a logit might change that.
         let lowest = dist.lowest();
         let others = || row.tokens().map(|index| row.logit(index)).filter(move |l| *l < lowest);
         let bound = others().fold(f32::NEG_INFINITY, f32::max);
-        let weight: f64 = others().map(|l| exp((f64::from(l) - f64::from(bound)) * scale)).sum();
+        let weight = weight_below(row, bound, scale, |l| l < lowest);
         Ok(rest(ln(weight) + f64::from(bound) * scale, bound))
     })
+}
+
+/// A smaller sum of weights in f32 may lack some of them.
+const LEAST_F32: f64 = 1e-25;
+
+/// The weight of some tokens in f64, relative to a token with the logit `bound`.
+fn weight_below(row: Row<'_>, bound: f32, scale: f64, is_one: impl Fn(f32) -> bool) -> f64 {
+    let logits = row.tokens().map(|index| row.logit(index)).filter(|l| is_one(*l));
+    logits.map(|l| exp((f64::from(l) - f64::from(bound)) * scale)).sum()
 }
 
 /// Fills the places from `n` on.

@@ -2,7 +2,7 @@
 
 use super::{Built, Context, OFF, Stage, StageInfo, on};
 use crate::bregman::{Decoder, F32_SLACK, Family, Generators, Limits, Mode, Problem, Size, is_below, size_bound};
-use crate::distribution::{Distribution, Least, Ties};
+use crate::distribution::{Distribution, Doubt, Least, Ties};
 use crate::error::{Error, Result};
 use crate::math::ln;
 use crate::parameters::{Arguments, Kind, ParameterInfo, nearest, quoted};
@@ -150,17 +150,40 @@ pub(super) fn stage(family: Family, mode: Mode, arguments: &Arguments, sizes: &[
     };
     let limits =
         Limits { k_min: arguments.count("k_min"), k_max: arguments.optional_count("k_max").unwrap_or(usize::MAX) };
-    let decoder = Decoder::new(family, mode, size, limits)?;
+    let decoder = Decoder::new(family.clone(), mode, size, limits)?;
     // λ = 0 without a limit: p̂ = p.
-    if decoder.fixed_size() == Some(usize::MAX) { OFF } else { on(Bregman { decoder }) }
+    if decoder.fixed_size() == Some(usize::MAX) {
+        return OFF;
+    }
+    let mut near = None;
+    if decoder.fixed_size().is_none() && !decoder.keeps_ratios() {
+        let beside = |factor: f64| Decoder::new(family.clone(), mode, size.times(factor), limits);
+        near = Some([beside(1.0 - TIE)?, beside(1.0 + TIE)?]);
+    }
+    on(Bregman { decoder, near })
 }
+
+/// Equal tokens are often exactly at the edge of the support, and rounding decides: a support is certain if a size that
+/// differs by this has the same.
+const TIE: f64 = 1e-9;
 
 /// A decoder in a chain.
 struct Bregman {
     decoder: Decoder,
+    /// The same of a slightly smaller and a slightly larger size, for sums that are not known exactly.
+    near: Option<[Decoder; 2]>,
 }
 
 impl Bregman {
+    /// The decoder for a distribution's sums.
+    fn decoder(&self, dist: &Distribution<'_>) -> &Decoder {
+        match (&self.near, dist.doubt()) {
+            (Some([low, _]), Doubt::Low) => low,
+            (Some([_, high]), Doubt::High) => high,
+            _ => &self.decoder,
+        }
+    }
+
     /// α = 1: token k + 1 stays iff its weight exceeds a multiple of the first k weights' sum. No normaliser, and the
     /// distribution is read no deeper than k* + 1.
     fn keep_by_ratio(&self, dist: &mut Distribution<'_>, ratio: f64) {
@@ -226,7 +249,7 @@ impl Bregman {
         let beyond = dist.beyond(n);
         problem.make_room(n)?;
         problem.set(dist.math(), dist.weights()[..n].iter().copied(), beyond);
-        self.decoder.solve(problem, Some(nucleus))?;
+        self.decoder(dist).solve(problem, Some(nucleus))?;
         dist.renormalise(Decoder::solution(problem));
         Ok(())
     }
@@ -243,7 +266,7 @@ impl Bregman {
             let beyond = dist.beyond(n);
             problem.make_room(n)?;
             problem.set(dist.math(), dist.weights()[..n].iter().copied(), beyond);
-            let (k, _) = self.decoder.solve(problem, None)?;
+            let (k, _) = self.decoder(dist).solve(problem, None)?;
             if k < n || n < wanted || n >= most || k >= k_max {
                 // Any of the next could be kept, too.
                 if k == n && n < wanted && k < k_max {
