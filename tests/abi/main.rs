@@ -18,6 +18,6 @@ mod first;
 mod integrate;
 mod plugin_host;
 mod scores;
-mod sparse;
 mod sequence;
+mod sparse;
 mod threads;
