@@ -26,11 +26,13 @@
 //! | `mass.rs` | k by a budget of divergence, given as top-p's mass |
 //! | `support.rs` | k*: bounds, scan, bisection |
 //! | `primal.rs`, `dual.rs`, `custom.rs` | p̂ and gains for each kind of decoder |
+//! | `entmax.rs` | the other family of sparse laws, over logits |
 //! | `root.rs` | safeguarded Newton, false position, bisection |
 
 mod a_test;
 mod custom;
 mod dual;
+mod entmax;
 mod generator;
 mod mass;
 mod objective;
@@ -40,6 +42,7 @@ mod root;
 mod solver;
 mod support;
 
+pub(crate) use entmax::Entmax;
 pub(crate) use generator::Generators;
 pub use generator::{Alpha, Generator};
 pub(crate) use mass::{EQUAL_MASS, is_below};

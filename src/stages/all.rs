@@ -2,15 +2,19 @@
 
 use super::StageInfo;
 use super::{
-    adaptive_p, allowed_tokens, bad_words, bregman, draw, dry, dynamic_temperature, epsilon, eta, greedy, gumbel,
-    logit_bias, min_p, min_tokens, mirostat, no_repeat_ngram, p_less, penalties, smoothing, tail_free, temperature,
-    top_a, top_h, top_k, top_n_sigma, top_p, typical, xtc,
+    adaptive_p, allowed_tokens, bad_words, bregman, draw, dry, dynamic_temperature, entmax, epsilon, eta,
+    forced_tokens, greedy, gumbel, logit_bias, min_p, min_tokens, mirostat, no_repeat_ngram, p_less, penalties,
+    reasoning_budget, sequence_bias, smoothing, tail_free, temperature, top_a, top_h, top_k, top_n_sigma, top_p,
+    typical, xtc,
 };
 
 /// Every stage there is.
 pub(super) static ALL: &[StageInfo] = &[
+    reasoning_budget::INFO,
+    forced_tokens::INFO,
     allowed_tokens::INFO,
     logit_bias::INFO,
+    sequence_bias::INFO,
     bad_words::INFO,
     min_tokens::INFO,
     no_repeat_ngram::INFO,
@@ -19,6 +23,7 @@ pub(super) static ALL: &[StageInfo] = &[
     temperature::INFO,
     dynamic_temperature::INFO,
     smoothing::INFO,
+    entmax::INFO,
     bregman::INFO,
     top_n_sigma::INFO,
     top_k::INFO,

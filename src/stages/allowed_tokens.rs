@@ -1,6 +1,6 @@
 //! Allowed tokens: all others are banned.
 
-use super::{Built, Selector, StageInfo, YIELD, selects, yields};
+use super::{Built, Selector, StageInfo, YIELD, selects, sorted_tokens, yields};
 use crate::bregman::Generators;
 use crate::history::History;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -30,10 +30,7 @@ pub(super) const INFO: StageInfo = StageInfo {
 };
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
-    let mut tokens = arguments.tokens("tokens");
-    tokens.sort_unstable();
-    tokens.dedup();
-    selects(AllowedTokens { tokens, yields: yields(arguments) })
+    selects(AllowedTokens { tokens: sorted_tokens(arguments, "tokens"), yields: yields(arguments) })
 }
 
 struct AllowedTokens {

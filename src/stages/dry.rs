@@ -1,6 +1,6 @@
 //! DRY ("don't repeat yourself"): the longer the repetition that a token would continue, the larger its penalty.
 
-use super::{Built, EditScratch, Editor, OFF, StageInfo, edits, scope};
+use super::{Built, EXEMPT, EditScratch, Editor, OFF, StageInfo, edits, scope, sorted_tokens};
 use crate::bregman::Generators;
 use crate::history::{Breakers, Edit, History, Scope};
 use crate::math::{ln, pow};
@@ -67,6 +67,7 @@ pub(super) const INFO: StageInfo = StageInfo {
             default: "window",
             required: false,
         },
+        EXEMPT,
     ],
     build,
 };
@@ -81,6 +82,7 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
         return OFF;
     }
     edits(Dry {
+        exempt: sorted_tokens(arguments, "exempt"),
         multiplier,
         base,
         // No bound where the power does not grow.
@@ -92,6 +94,7 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
 }
 
 struct Dry {
+    exempt: Vec<u32>,
     multiplier: f64,
     base: f64,
     /// The largest exponent.
@@ -123,5 +126,9 @@ impl Editor for Dry {
 
     fn breakers(&self) -> Option<Arc<Breakers>> {
         Some(self.breakers.clone())
+    }
+
+    fn exempt(&self) -> &[u32] {
+        &self.exempt
     }
 }

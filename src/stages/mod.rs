@@ -8,8 +8,10 @@ mod bregman;
 mod draw;
 mod dry;
 mod dynamic_temperature;
+mod entmax;
 mod epsilon;
 mod eta;
+mod forced_tokens;
 mod greedy;
 mod gumbel;
 mod info;
@@ -21,6 +23,8 @@ mod mirostat;
 mod no_repeat_ngram;
 mod p_less;
 mod penalties;
+mod reasoning_budget;
+mod sequence_bias;
 mod smoothing;
 mod tail_free;
 mod temperature;
@@ -197,6 +201,11 @@ trait Editor: Send + Sync {
         false
     }
 
+    /// The tokens that it leaves alone, in ascending order.
+    fn exempt(&self) -> &[u32] {
+        &[]
+    }
+
     /// The tokens of the history that are to be counted for it.
     fn counts(&self) -> Option<Scope> {
         None
@@ -231,7 +240,10 @@ impl<E: Editor> Stage for EditStage<E> {
         if let Some(e) = context.edits.failure.take() {
             return Err(e);
         }
-        let edits = &mut context.edits.edits;
+        let (edits, exempt) = (&mut context.edits.edits, self.0.exempt());
+        if !exempt.is_empty() {
+            edits.retain(|edit| exempt.binary_search(&edit.token).is_err());
+        }
         if self.0.yields() && dist.bans_all(edits) {
             edits.retain(|edit| !edit.is_ban());
         }
@@ -310,6 +322,24 @@ const YIELD: ParameterInfo = ParameterInfo {
     default: "false",
     required: false,
 };
+
+/// The parameter of stages that act on repetition.
+const EXEMPT: ParameterInfo = ParameterInfo {
+    name: "exempt",
+    aliases: &[],
+    summary: "tokens that the stage leaves alone, separated by spaces",
+    kind: Kind::Tokens,
+    default: "",
+    required: false,
+};
+
+/// A list of tokens in ascending order, without repetitions.
+fn sorted_tokens(arguments: &Arguments, name: &str) -> Vec<u32> {
+    let mut tokens = arguments.tokens(name);
+    tokens.sort_unstable();
+    tokens.dedup();
+    tokens
+}
 
 /// Whether [`YIELD`] is true.
 fn yields(arguments: &Arguments) -> bool {

@@ -1,6 +1,6 @@
 //! No-repeat n-gram: no n tokens in a row twice.
 
-use super::{Built, EditScratch, Editor, OFF, SCOPE, StageInfo, YIELD, edits, scope, yields};
+use super::{Built, EXEMPT, EditScratch, Editor, OFF, SCOPE, StageInfo, YIELD, edits, scope, sorted_tokens, yields};
 use crate::bregman::Generators;
 use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -26,6 +26,7 @@ pub(super) const INFO: StageInfo = StageInfo {
         },
         SCOPE,
         YIELD,
+        EXEMPT,
     ],
     build,
 };
@@ -33,11 +34,17 @@ pub(super) const INFO: StageInfo = StageInfo {
 fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     match arguments.count("n").checked_sub(1) {
         None => OFF,
-        Some(before) => edits(NoRepeatNgram { before, scope: scope(arguments, None)?, yields: yields(arguments) }),
+        Some(before) => edits(NoRepeatNgram {
+            exempt: sorted_tokens(arguments, "exempt"),
+            before,
+            scope: scope(arguments, None)?,
+            yields: yields(arguments),
+        }),
     }
 }
 
 struct NoRepeatNgram {
+    exempt: Vec<u32>,
     /// How many tokens of a sequence stand before the one that is banned.
     before: usize,
     scope: Scope,
@@ -60,5 +67,9 @@ impl Editor for NoRepeatNgram {
 
     fn yields(&self) -> bool {
         self.yields
+    }
+
+    fn exempt(&self) -> &[u32] {
+        &self.exempt
     }
 }

@@ -1,6 +1,6 @@
 //! Repetition, frequency and presence penalties.
 
-use super::{Built, EditScratch, Editor, OFF, StageInfo, edits, scope};
+use super::{Built, EXEMPT, EditScratch, Editor, OFF, StageInfo, edits, scope, sorted_tokens};
 use crate::bregman::Generators;
 use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -59,6 +59,7 @@ pub(super) const INFO: StageInfo = StageInfo {
             default: "window",
             required: false,
         },
+        EXEMPT,
     ],
     build,
 };
@@ -69,10 +70,11 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     if (repeat, frequency, presence) == (1.0, 0.0, 0.0) || scope == Scope::Window(0) {
         return OFF;
     }
-    edits(Penalties { repeat, frequency, presence, scope })
+    edits(Penalties { exempt: sorted_tokens(arguments, "exempt"), repeat, frequency, presence, scope })
 }
 
 struct Penalties {
+    exempt: Vec<u32>,
     repeat: f64,
     frequency: f64,
     presence: f64,
@@ -94,5 +96,9 @@ impl Editor for Penalties {
 
     fn counts(&self) -> Option<Scope> {
         Some(self.scope)
+    }
+
+    fn exempt(&self) -> &[u32] {
+        &self.exempt
     }
 }

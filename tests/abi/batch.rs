@@ -84,7 +84,16 @@ fn masks(many: &Many, words: usize, random: &mut Random) -> Vec<u32> {
 }
 
 fn drawing_without_bans() -> impl Strategy<Value = Vec<Step>> {
-    const BANS: [&str; 5] = ["allowed_tokens", "logit_bias", "bad_words", "min_tokens", "no_repeat_ngram"];
+    const BANS: [&str; 8] = [
+        "allowed_tokens",
+        "forced_tokens",
+        "reasoning_budget",
+        "sequence_bias",
+        "logit_bias",
+        "bad_words",
+        "min_tokens",
+        "no_repeat_ngram",
+    ];
     let bans = |step: &Step| BANS.contains(&step.definition.stage);
     drawing().prop_map(move |mut steps| {
         steps.retain(|step| !bans(step));

@@ -2,7 +2,7 @@
 // library's own tests include this file.)
 
 /// A new stage of the catalogue needs a chain here: tests fail with the names in [`missing`].
-pub const CHAINS: [&str; 42] = [
+pub const CHAINS: [&str; 46] = [
     "draw",
     "greedy",
     "temperature(0.7) | draw",
@@ -44,6 +44,10 @@ pub const CHAINS: [&str; 42] = [
     "temperature(0.8) | penalties(repeat=1.2, frequency=0.1, scope=all) | min_p(0.01) | no_repeat_ngram(2) | draw",
     "allowed_tokens(0 1 2 3 5 8 13 21 34 55 89 144 233) | draw",
     "top_k(300) | allowed_tokens(tokens=0 1 2 3 5 8 13 21 34 55 89 144, yield=true) | greedy",
+    "entmax(1.5) | draw",
+    "temperature(2) | entmax(3) | entmax(1.2) | draw",
+    "reasoning_budget(start=5, end=7, n=3, message=9 4) | forced_tokens(n=5000, tokens=2 3) | draw",
+    "sequence_bias(sequences=3; 4 5, bias=-1) | penalties(repeat=1.5, exempt=3 4) | dry(exempt=3) | draw",
     "smoothing(0.1) | penalties(1.5) | xtc(0.9, threshold=0.01) | logit_bias(5:3) | draw",
 ];
 

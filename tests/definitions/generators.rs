@@ -184,7 +184,7 @@ fn generator_names_in_chains_are_checked() {
     assert!(refused("bregman(generator=mime, k=3)").contains("did you mean `mine`?"));
     assert!(refused("bregman(generator=something, k=3)").contains("no generator `something`"));
     assert!(refused("bregman(generator=mine, alpha=2, k=3)").contains("alpha and generator exclude each other"));
-    assert!(refused("bregman(generator=mine)").contains("one of lambda, floor, k must be given"));
+    assert!(refused("bregman(generator=mine)").contains("one of lambda, floor, k, mass, top_p must be given"));
     let canonical = through_c(&two, "bregman(k=3,generator=mine)", 0).unwrap().describe();
     assert_eq!(canonical, "bregman(k=3, generator=mine)");
     // Generators that the chain does not use are not called.

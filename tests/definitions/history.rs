@@ -138,6 +138,40 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(crate::common::random_cases::config(200))]
+
+    /// Whatever the model says, no block has more than n tokens of its own, and one that is cut goes on with the message
+    /// and the end.
+    #[test]
+    fn reasoning_never_exceeds_its_budget(
+        start in vec(0..6i32, 1..3), end in vec(0..6i32, 1..3), message in vec(0..6i32, 0..3), n in 0..8usize, seed: u64
+    ) {
+        let list = |tokens: &[i32]| tokens.iter().map(i32::to_string).collect::<Vec<_>>().join(" ");
+        let said = if message.is_empty() { String::new() } else { format!(", message={}", list(&message)) };
+        let chain = format!("reasoning_budget(start={}, end={}, n={n}{said}) | draw", list(&start), list(&end));
+        let mut sampler = Sampler::new(&chain, seed).unwrap();
+        let want = Want { accept: true, ..Want::default() };
+        for step in 0..150 {
+            let row = logits("normal", 6, &mut Random(seed ^ step));
+            sampler.decode(Row::from_f32(&row).unwrap(), want).unwrap();
+        }
+        let tokens = sampler.history();
+        let (mut begin, mut closed) = (None, 0);
+        for at in 1..=tokens.len() {
+            if tokens[..at].ends_with(&end) {
+                (begin, closed) = (None, at);
+            } else if begin.is_none() && tokens[closed..at].ends_with(&start) {
+                begin = Some(at);
+            } else if let Some(begin) = begin {
+                let forced = [&message[..], &end[..]].concat();
+                let beyond = &tokens[begin..at][n.min(at - begin)..];
+                prop_assert!(forced.starts_with(beyond), "{beyond:?} of {forced:?} in {tokens:?}");
+            }
+        }
+    }
+}
+
 /// Tokens accepted before the first row are the prompt, whichever function reads that row; later ones are output.
 #[test]
 fn prompt_ends_at_the_first_row() {

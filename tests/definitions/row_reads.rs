@@ -39,7 +39,7 @@ fn decode(chain: &str, row: &[f32]) -> ((u32, u64, usize), String) {
 }
 
 /// The passes of each stage of the catalogue, alone before a draw or drawing itself, and of common chains.
-const READS: [(&str, &str); 46] = [
+const READS: [(&str, &str); 50] = [
     ("draw", "total and min"),
     ("greedy", "maxima"),
     ("gumbel", "total and min"),
@@ -49,6 +49,10 @@ const READS: [(&str, &str); 46] = [
     ("logit_bias(3:1) | draw", "total and min"),
     // Where a token is banned, the support is counted in another pass.
     ("allowed_tokens(3 5 6) | draw", "total and min + count"),
+    ("entmax(1.5) | draw", "maxima"),
+    ("reasoning_budget(start=3, end=5, n=5000) | draw", "total and min"),
+    ("forced_tokens(n=5000, tokens=3) | draw", "total and min"),
+    ("sequence_bias(sequences=3; 5 6, bias=1) | draw", "total and min"),
     ("bad_words(3; 5 6) | draw", "total and min + count"),
     ("min_tokens(n=20, stop=2) | draw", "total and min + count"),
     ("no_repeat_ngram(2) | draw", "total and min + count"),

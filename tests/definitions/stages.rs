@@ -249,7 +249,17 @@ proptest! {
     fn permuting_the_ids_permutes_the_answer(
         steps in transforming(), kind in select(vec!["normal", "model", "span"]), vocab in 1usize..600, seed: u64
     ) {
-        let is_by_id = |stage| ["bregman", "allowed_tokens", "logit_bias", "bad_words", "min_tokens"].contains(&stage);
+        const BY_ID: [&str; 8] = [
+            "bregman",
+            "allowed_tokens",
+            "forced_tokens",
+            "reasoning_budget",
+            "sequence_bias",
+            "logit_bias",
+            "bad_words",
+            "min_tokens",
+        ];
+        let is_by_id = |stage| BY_ID.contains(&stage);
         if steps.iter().any(|s| is_by_id(s.definition.stage)) {
             return Ok(());
         }

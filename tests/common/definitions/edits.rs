@@ -41,6 +41,70 @@ pub static EDITS: &[Definition] = &[
         draws: None,
     },
     Definition {
+        stage: "forced_tokens",
+        parameters: || {
+            let values = [value("n", 0..20usize), value("tokens", token_list()), word("forced_tokens", "rule")];
+            of("forced_tokens", values.into_iter().chain([scope("forced_tokens"), word("forced_tokens", "yield")]))
+        },
+        is_off: never,
+        apply: |given, distribution, moment| {
+            let (length, n) = (tokens_in_scope(given, moment).len(), given.count("n"));
+            let allowed = given.tokens("tokens");
+            if length == n || given.text("rule") == "from" && length > n {
+                ban(given, distribution, |token| !allowed.contains(&token));
+            }
+        },
+        draws: None,
+    },
+    Definition {
+        stage: "reasoning_budget",
+        parameters: || {
+            let values = [value("start", token_list()), value("end", token_list()), value("n", 0..12usize)];
+            let more = [maybe("message", token_list()), word("reasoning_budget", "yield")];
+            of("reasoning_budget", values.into_iter().chain(more))
+        },
+        is_off: never,
+        apply: |given, distribution, moment| {
+            let [start, end, message] = ["start", "end", "message"].map(|name| given.tokens(name));
+            let (tokens, forced) = ([moment.prompt, moment.output].concat(), [message, end.clone()].concat());
+            // Token by token: where the block that is open begins, and where the last one ended.
+            let (mut begin, mut closed) = (None, 0);
+            for at in 1..=tokens.len() {
+                if tokens[..at].ends_with(&end) {
+                    (begin, closed) = (None, at);
+                } else if begin.is_none() && tokens[closed..at].ends_with(&start) {
+                    begin = Some(at);
+                }
+            }
+            let Some(beyond) = begin.and_then(|begin| tokens[begin..].get(given.count("n")..)) else { return };
+            let next = (0..forced.len()).rev().find(|&j| beyond.ends_with(&forced[..j])).expect("0 at the least");
+            ban(given, distribution, |token| token != forced[next]);
+        },
+        draws: None,
+    },
+    Definition {
+        stage: "sequence_bias",
+        parameters: || {
+            let bias = prop_oneof![1 => Just(0.0), 6 => -3.0..3.0f64, 1 => Just(f64::NEG_INFINITY)];
+            let values = [value("sequences", sequence_list()), value("bias", bias), scope("sequence_bias")];
+            of("sequence_bias", values.into_iter().chain([word("sequence_bias", "yield")]))
+        },
+        is_off: |given| given.number("bias") == 0.0,
+        apply: |given, distribution, moment| {
+            let (sequences, history) = (given.sequences("sequences"), tokens_in_scope(given, moment));
+            let bias_of = |token| {
+                let after = [&history[..], &[token]].concat();
+                let times = sequences.iter().filter(|sequence| after.ends_with(sequence)).count();
+                (times > 0).then(|| times as f64 * given.number("bias"))
+            };
+            let is_ban = |token| bias_of(token) == Some(f64::NEG_INFINITY);
+            if !gives_way(given, distribution, is_ban) {
+                distribution.edit(|token, logit| Some(logit + bias_of(token)?));
+            }
+        },
+        draws: None,
+    },
+    Definition {
         stage: "bad_words",
         parameters: || {
             of("bad_words", [value("sequences", sequence_list()), scope("bad_words"), word("bad_words", "yield")])
@@ -74,7 +138,7 @@ pub static EDITS: &[Definition] = &[
         stage: "no_repeat_ngram",
         parameters: || {
             let values = [value("n", 0..5usize), scope("no_repeat_ngram"), word("no_repeat_ngram", "yield")];
-            of("no_repeat_ngram", values)
+            of("no_repeat_ngram", values.into_iter().chain([exempt()]))
         },
         is_off: |given| given.count("n") == 0,
         apply: |given, distribution, moment| {
@@ -83,7 +147,8 @@ pub static EDITS: &[Definition] = &[
                 let after = [&history[..], &[token]].concat();
                 after.len() > n && after.windows(n).rev().skip(1).any(|gram| *gram == after[after.len() - n..])
             };
-            ban(given, distribution, repeats);
+            let exempt = given.tokens("exempt");
+            ban(given, distribution, |token| !exempt.contains(&token) && repeats(token));
         },
         draws: None,
     },
@@ -93,7 +158,7 @@ pub static EDITS: &[Definition] = &[
             let repeat = prop_oneof![1 => Just(1.0), 4 => 0.5..2.5f64];
             let less = || prop_oneof![1 => Just(0.0), 2 => -1.0..2.0f64];
             let amounts = [value("repeat", repeat), value("frequency", less()), value("presence", less())];
-            of("penalties", amounts.into_iter().chain([window("penalties")]))
+            of("penalties", amounts.into_iter().chain([window("penalties"), exempt()]))
         },
         is_off: |given| {
             let neutral = [("repeat", 1.0), ("frequency", 0.0), ("presence", 0.0)];
@@ -101,8 +166,11 @@ pub static EDITS: &[Definition] = &[
         },
         apply: |given, distribution, moment| {
             let [repeat, frequency, presence] = ["repeat", "frequency", "presence"].map(|name| given.number(name));
-            let history = tokens_in_scope(given, moment);
+            let (history, exempt) = (tokens_in_scope(given, moment), given.tokens("exempt"));
             distribution.edit(|token, logit| {
+                if exempt.contains(&token) {
+                    return None;
+                }
                 let times = history.iter().filter(|seen| **seen == token).count();
                 let divided = if logit > 0.0 { logit / repeat } else { logit * repeat };
                 (times > 0).then_some(divided - (frequency * times as f64 + presence))
@@ -122,6 +190,7 @@ pub static EDITS: &[Definition] = &[
                     maybe("allowed", 0..4usize),
                     maybe("breakers", sequence_list()),
                     window("dry"),
+                    exempt(),
                 ],
             )
         },
@@ -131,7 +200,11 @@ pub static EDITS: &[Definition] = &[
             let (history, breakers) = (tokens_in_scope(given, moment), given.sequences("breakers"));
             // The power stays finite in f32, in which llama.cpp computes the limit: 128 at base 2.
             let most = if base > 1.000_001 { (f32::MAX.ln() / base.ln() as f32) as usize } else { usize::MAX };
+            let exempt = given.tokens("exempt");
             distribution.edit(|token, logit| {
+                if exempt.contains(&token) {
+                    return None;
+                }
                 let length = longest_repetition(token, &history, &breakers).filter(|&length| length >= allowed)?;
                 let exponent = (length - allowed).min(most).min(i32::MAX as usize) as i32;
                 Some(logit - given.number("multiplier") * base.powi(exponent))
@@ -166,6 +239,10 @@ fn longest_repetition(token: i32, history: &[i32], breakers: &[Vec<i32>]) -> Opt
         (0..=end).take_while(|&n| history[end - n..end] == history[history.len() - n..]).last().unwrap_or(0)
     };
     (1..history.len()).filter(|&end| history[end] == token).map(|end| equal(end).min(limit)).max()
+}
+
+fn exempt() -> super::parameters::Values {
+    maybe("exempt", token_list())
 }
 
 fn scope(stage: &'static str) -> super::parameters::Values {

@@ -181,6 +181,36 @@ pub static TRUNCATIONS: &[Definition] = &[
         },
         draws: None,
     },
+    // docs/mathematics.md, 17.
+    Definition {
+        stage: "entmax",
+        parameters: || {
+            let alpha =
+                prop_oneof![1 => Just(1.0), 2 => Just(2.0), 2 => Just(1.5), 8 => 1.01..4.0f64, 1 => 4.0..64.0f64];
+            of("entmax", [value("alpha", alpha)])
+        },
+        is_off: |given| given.number("alpha") == 1.0,
+        apply: |given, distribution, moment| {
+            let (x, b) = (distribution.x(), given.number("alpha") - 1.0);
+            let shares = |tau: f64| -> Vec<f64> {
+                x.iter().map(|x| (b * moment.moved * x - tau).max(0.0).powf(1.0 / b)).collect()
+            };
+            let (mut low, mut high) = (-1.0, 0.0);
+            for _ in 0..200 {
+                let middle = 0.5 * (low + high);
+                if shares(middle).iter().sum::<f64>() > 1.0 { low = middle } else { high = middle }
+            }
+            let mut p = shares(low);
+            p.retain(|&p| p > 1e-290);
+            let total: f64 = p.iter().sum();
+            p.iter_mut().for_each(|p| *p /= total);
+            // How far the last share moves with the last digit of tau.
+            let last = p.last().copied().unwrap_or(0.0);
+            distribution.undecided_if(last < 1e-9 || 2e-16 * last.powf(1.0 - b) / b > 1e-10);
+            distribution.give(&p);
+        },
+        draws: None,
+    },
     Definition {
         stage: "top_h",
         parameters: || {
