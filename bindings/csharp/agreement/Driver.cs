@@ -46,6 +46,11 @@ namespace Bregman.Agreement
                 { "batch", Batch },
                 { "distribution", Distribution },
                 { "process", Process },
+                { "save", w => Write(samplers[w.Text()], s => "ok " + Hex(s.Save())) },
+                { "load", Load },
+                { "rewind", w => Write(samplers[w.Text()], s => s.Rewind(w.Int())) },
+                { "where", w => Write(samplers[w.Text()], Where) },
+                { "verify", Verify },
             };
         }
 
@@ -209,6 +214,75 @@ namespace Bregman.Agreement
             Write("row " + logits.Count(x => !float.IsNegativeInfinity(x)) + " " + hash.ToString("x16"));
         }
 
+        private void Load(Words w)
+        {
+            var name = w.Text();
+            var text = w.Text();
+            var state = Enumerable.Range(0, text.Length / 2).Select(i => (byte)Words.Hex(text.Substring(2 * i, 2))).ToArray();
+            Write(null, _ => Keep(name, Sampler.Load(state)));
+        }
+
+        private static string Where(Sampler s)
+        {
+            var history = string.Concat(s.History().Select(token => " " + token));
+            return "ok " + s.Seed + " " + s.Position + " " + s.PromptLength + history;
+        }
+
+        private void Verify(Words w)
+        {
+            var options = new BatchOptions { Flags = (DecodeFlags)w.Int(), Threads = w.Int() };
+            var set = sets[w.Text()];
+            int first = w.Int(), vocab = w.Int();
+            options.RowStride = set.Width;
+            var words = Array.ConvertAll(w.All(), word => word.Split('/'));
+            var drafts = Array.ConvertAll(words, ParseDraft);
+            var batch = Array.ConvertAll(words, word => samplers[word[0]]);
+            var rows = drafts.Sum(draft => draft.Tokens.Length + 1);
+            Sampler.TryVerify(batch, drafts, set.Row(first, rows * set.Width), vocab, out var verified, options);
+            for (var s = 0; s < verified.Length; s++)
+            {
+                if (verified[s].Status != Status.Ok)
+                {
+                    Write(s + " " + Error(verified[s].Status, batch[s].LastError));
+                    continue;
+                }
+                Write(s + " ok " + verified[s].Path.Length + string.Concat(verified[s].Path.Select(place => " " + place)));
+                foreach (var result in verified[s].Results)
+                {
+                    Write(s + " " + Answer(result));
+                }
+            }
+        }
+
+        // S/RULE/TOKENS/PARENTS/LAWS
+        private static Draft ParseDraft(string[] word)
+        {
+            var rule = (DraftRule)Enum.Parse(typeof(DraftRule), word[1], true);
+            return new Draft(Tokens(word[2]), rule)
+            {
+                Parents = word[3] == "-" ? null : Tokens(word[3]),
+                Laws = word[4] == "-" ? null : Array.ConvertAll(word[4].Split(';'), Law),
+            };
+        }
+
+        private static int[] Tokens(string text)
+        {
+            return text == "-" ? new int[0] : Array.ConvertAll(text.Split(','), int.Parse);
+        }
+
+        private static TokenProbability[] Law(string text)
+        {
+            var entries = Array.ConvertAll(text.Split(','), entry => entry.Split(':'));
+            var p = new float[entries.Length];
+            Buffer.BlockCopy(Array.ConvertAll(entries, entry => Words.Hex(entry[1])), 0, p, 0, Buffer.ByteLength(p));
+            return entries.Select((entry, i) => new TokenProbability(int.Parse(entry[0]), p[i])).ToArray();
+        }
+
+        private static string Hex(byte[] bytes)
+        {
+            return string.Concat(bytes.Select(b => b.ToString("x2")));
+        }
+
         private void Write(Sampler sampler, Action<Sampler> call)
         {
             Write(sampler, s =>
@@ -246,7 +320,8 @@ namespace Bregman.Agreement
         private static string Answer(DecodeResult result)
         {
             return "ok " + result.Token + " " + result.Support + " " + Bits(result.Probability) + " " + Bits(result.KeptMass)
-                + " " + Bits(result.ModelLogProbability) + " " + Bits(result.Entropy);
+                + " " + Bits(result.ModelLogProbability) + " " + Bits(result.Entropy)
+                + " " + Bits(result.LnKeptMass);
         }
 
         private static string Bits(float x)

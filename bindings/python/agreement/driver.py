@@ -231,7 +231,7 @@ def _draft(text: str) -> tuple[str, bregman.Draft]:
 
 
 def _answer(token: int, p: float, support: int, *numbers: float) -> str:
-    return " ".join([str(token), str(support), _bits(p), *map(_bits, numbers[:3])])
+    return " ".join([str(token), str(support), _bits(p), *map(_bits, numbers)])
 
 
 def main() -> None:

@@ -100,6 +100,7 @@ static void answer(size_t row, const bregman_result *r, const bregman_sampler *s
     print_bits(r->kept_mass);
     print_bits(r->model_logprob);
     print_bits(r->entropy);
+    print_bits(r->ln_kept_mass);
     putchar('\n');
 }
 
@@ -246,6 +247,169 @@ static void run_process(const words *w) {
     free(logits);
 }
 
+/* save S */
+static void run_save(const words *w) {
+    static unsigned char state[LONGEST_TEXT];
+    size_t n = 0;
+    bregman_sampler *s = sampler(w, 1);
+    const uint32_t status = bregman_sampler_save(s, state, sizeof state, &n);
+    begin();
+    if (status != BREGMAN_OK) {
+        outcome(status, bregman_sampler_error(s));
+        return;
+    }
+    fputs(" ok ", stdout);
+    for (size_t i = 0; i < n; i++) {
+        printf("%02x", state[i]);
+    }
+    putchar('\n');
+}
+
+/* load S HEX */
+static void run_load(const words *w) {
+    static unsigned char state[LONGEST_TEXT];
+    char error[LONGEST_TEXT] = "";
+    bregman_sampler *made = NULL;
+    const char *text = word(w, 2);
+    const size_t n = strlen(text) / 2;
+    for (size_t i = 0; i < n; i++) {
+        const char byte[3] = {text[2 * i], text[2 * i + 1], '\0'};
+        state[i] = (unsigned char)hex(byte);
+    }
+    const uint32_t status = bregman_sampler_load(state, n, NULL, 0, &made, error, sizeof error);
+    if (status == BREGMAN_OK) {
+        adopt(word(w, 1), made);
+    }
+    begin();
+    outcome(status, error);
+}
+
+/* where S */
+static void run_where(const words *w) {
+    static int32_t tokens[LONGEST_TEXT];
+    uint64_t seed, position;
+    size_t n, prompt;
+    bregman_sampler *s = sampler(w, 1);
+    bregman_sampler_where(s, &seed, &position, NULL, &prompt);
+    if (bregman_sampler_history(s, tokens, LONGEST_TEXT, &n) != BREGMAN_OK) {
+        die("line %d: the history is too long", line_number);
+    }
+    begin();
+    printf(" ok %llu %llu %zu", (unsigned long long)seed, (unsigned long long)position, prompt);
+    for (size_t i = 0; i < n; i++) {
+        printf(" %d", (int)tokens[i]);
+    }
+    putchar('\n');
+}
+
+/* A draft of the case file, in arrays of its own. */
+typedef struct parsed_draft {
+    int32_t tokens[MOST_NAMES], parents[MOST_NAMES], ids[MOST_NAMES];
+    float probs[MOST_NAMES];
+    size_t offsets[MOST_NAMES];
+} parsed_draft;
+
+/* Token ids separated by commas; "-" for none. Returns their number. */
+static size_t parse_tokens(char *text, int32_t *to) {
+    size_t n = 0;
+    if (strcmp(text, "-") != 0) {
+        for (char *next = text; next; next = strchr(next, ',')) {
+            next += *next == ',';
+            to[n++] = (int32_t)strtol(next, NULL, 10);
+        }
+    }
+    return n;
+}
+
+/* Laws separated by semicolons, with entries ID:HEX separated by commas. */
+static void parse_laws(char *text, parsed_draft *to) {
+    size_t laws = 0, n = 0;
+    to->offsets[0] = 0;
+    for (char *next = text; *next;) {
+        char *end;
+        to->ids[n] = (int32_t)strtol(next, &end, 10);
+        next = end + 1;
+        end = next + strcspn(next, ",;");
+        const int last = *end != ',';
+        const int more = *end != '\0';
+        *end = '\0';
+        to->probs[n++] = from_bits(hex(next));
+        if (last) {
+            to->offsets[++laws] = n;
+        }
+        next = end + more;
+    }
+}
+
+/* S/RULE/TOKENS/PARENTS/LAWS */
+static bregman_draft parse_draft(const char *text, parsed_draft *to, bregman_sampler **s) {
+    char copy[LONGEST_TEXT], *part[5];
+    snprintf(copy, sizeof copy, "%s", text);
+    part[0] = copy;
+    for (int i = 1; i < 5; i++) {
+        part[i] = strchr(part[i - 1], '/');
+        if (!part[i]) {
+            die("line %d: `%s` is no draft", line_number, text);
+        }
+        *part[i]++ = '\0';
+    }
+    *s = samplers[known(&sampler_names, part[0])];
+    bregman_draft d = {.struct_size = sizeof d, .tokens = to->tokens, .n = parse_tokens(part[2], to->tokens)};
+    d.rule = strcmp(part[1], "match") == 0   ? BREGMAN_RULE_MATCH
+             : strcmp(part[1], "token") == 0 ? BREGMAN_RULE_TOKEN
+                                             : BREGMAN_RULE_BLOCK;
+    if (strcmp(part[3], "-") != 0) {
+        parse_tokens(part[3], to->parents);
+        d.parents = to->parents;
+    }
+    if (strcmp(part[4], "-") != 0) {
+        parse_laws(part[4], to);
+        d.q_offsets = to->offsets;
+        d.q_ids = to->ids;
+        d.q_probs = to->probs;
+    }
+    return d;
+}
+
+/* verify FLAGS THREADS SET FIRST VOCAB DRAFT... */
+static void run_verify(const words *w) {
+    static parsed_draft parsed[MOST_NAMES];
+    bregman_draft drafts[MOST_NAMES];
+    bregman_sampler *list[MOST_NAMES];
+    bregman_result results[MOST_NAMES];
+    int32_t path[MOST_NAMES];
+    uint32_t accepted[MOST_NAMES];
+    const set *from = rows(w, 3);
+    const size_t sequences = w->n - 6;
+    bregman_batch batch = {.struct_size = sizeof batch,
+                           .dtype = from->dtype,
+                           .logits = row_of(from, number(w, 4)),
+                           .vocab = number(w, 5),
+                           .row_stride = from->width,
+                           .flags = (uint32_t)number(w, 1),
+                           .threads = (uint32_t)number(w, 2)};
+    for (size_t s = 0; s < sequences; s++) {
+        drafts[s] = parse_draft(word(w, 6 + s), &parsed[s], &list[s]);
+        batch.rows += drafts[s].n + 1;
+    }
+    bregman_verify(list, drafts, sequences, &batch, accepted, path, results);
+    for (size_t s = 0, row = 0; s < sequences; row += drafts[s].n + 1, s++) {
+        if (results[row].status != BREGMAN_OK) {
+            answer(s, &results[row], list[s]);
+            continue;
+        }
+        begin();
+        printf(" %zu ok %u", s, (unsigned)accepted[s]);
+        for (size_t i = 0; i < accepted[s]; i++) {
+            printf(" %d", (int)path[row + i]);
+        }
+        putchar('\n');
+        for (size_t i = 0; i <= accepted[s]; i++) {
+            answer(s, &results[row + i], list[s]);
+        }
+    }
+}
+
 /* The commands that only have a status. */
 static void run_state(const words *w) {
     const char *command = word(w, 0);
@@ -253,6 +417,8 @@ static void run_state(const words *w) {
     uint32_t status = BREGMAN_OK;
     if (strcmp(command, "reset") == 0) {
         status = bregman_sampler_reset(s);
+    } else if (strcmp(command, "rewind") == 0) {
+        status = bregman_sampler_rewind(s, number(w, 2));
     } else if (strcmp(command, "reseed") == 0) {
         status = bregman_sampler_reseed(s, number(w, 2), number(w, 3));
     } else if (strcmp(command, "accept") == 0) {
@@ -300,7 +466,9 @@ static void run(char *line, const char *dir) {
         const char *command;
         void (*run)(const words *);
     } commands[] = {{"clone", run_clone}, {"describe", run_describe},         {"decode", run_decode},
-                    {"batch", run_batch}, {"distribution", run_distribution}, {"process", run_process}};
+                    {"batch", run_batch}, {"distribution", run_distribution}, {"process", run_process},
+                    {"save", run_save},   {"load", run_load},                 {"where", run_where},
+                    {"verify", run_verify}};
     char chain[LONGEST_TEXT] = "";
     int start = 0;
     sscanf(line, "new %*s %*s %n", &start);

@@ -4,7 +4,7 @@
 
 #include "decisions.hpp"
 
-#include <bregman.h>
+#include <bregman.hpp>
 
 #include <charconv>
 #include <cmath>
@@ -137,7 +137,9 @@ class Driver {
             {"accept", &Driver::accept},     {"bias", &Driver::bias},
             {"describe", &Driver::describe}, {"decode", &Driver::decode},
             {"batch", &Driver::batch},       {"distribution", &Driver::distribution},
-            {"process", &Driver::process}};
+            {"process", &Driver::process},   {"save", &Driver::save},
+            {"load", &Driver::load},         {"rewind", &Driver::rewind},
+            {"where", &Driver::where},       {"verify", &Driver::verify}};
         line_number = at;
         std::istringstream stream(line);
         const Words words{std::istream_iterator<std::string>(stream), {}};
@@ -174,7 +176,7 @@ class Driver {
         text << row << ' ' << outcome(r.status, bregman_sampler_error(s));
         if (r.status == BREGMAN_OK) {
             text << ' ' << r.token << ' ' << r.support << ' ' << figure(r.p) << ' ' << figure(r.kept_mass) << ' '
-                 << figure(r.model_logprob) << ' ' << figure(r.entropy);
+                 << figure(r.model_logprob) << ' ' << figure(r.entropy) << ' ' << figure(r.ln_kept_mass);
         }
         say(text.str());
     }
@@ -363,6 +365,135 @@ class Driver {
             text << ' ' << ids[i] << ':' << figure(probs[i]);
         }
         say(text.str());
+    }
+
+    /// Runs a call on the wrapper of bregman.hpp, which gives the handle back.
+    template <class F> auto wrapped(const std::string &name, F call) {
+        auto wrapper = bregman::sampler::adopt(samplers.at(name).release());
+        const auto found = call(wrapper);
+        samplers[name].reset(wrapper.release());
+        return found;
+    }
+
+    void save(const Words &w) {
+        const auto state = wrapped(w.at(1), [](bregman::sampler &s) { return s.try_save(); });
+        if (!state) {
+            return say_outcome(static_cast<std::uint32_t>(state.error().code), sampler(w[1]));
+        }
+        std::string text = "ok ";
+        for (const std::byte byte : *state) {
+            char digits[3];
+            std::snprintf(digits, sizeof digits, "%02x", static_cast<unsigned>(byte));
+            text += digits;
+        }
+        say(text);
+    }
+
+    void load(const Words &w) {
+        std::vector<std::byte> state;
+        for (std::size_t i = 0; i < w.at(2).size(); i += 2) {
+            state.push_back(static_cast<std::byte>(hex(w[2].substr(i, 2))));
+        }
+        auto loaded = bregman::sampler::try_load(state);
+        if (!loaded) {
+            return say(outcome(static_cast<std::uint32_t>(loaded.error().code), loaded.error().message.c_str()));
+        }
+        samplers[w[1]].reset(loaded->release());
+        say("ok");
+    }
+
+    void rewind(const Words &w) {
+        const auto done = wrapped(w.at(1), [&](bregman::sampler &s) { return s.try_rewind(size(w.at(2))); });
+        say_outcome(done ? BREGMAN_OK : static_cast<std::uint32_t>(done.error().code), sampler(w[1]));
+    }
+
+    void where(const Words &w) {
+        const bregman::place at = wrapped(w.at(1), [](bregman::sampler &s) { return s.where(); });
+        std::ostringstream text;
+        text << "ok " << at.seed << ' ' << at.position << ' ' << at.prompt;
+        for (const std::int32_t token : wrapped(w[1], [](bregman::sampler &s) { return s.history(); })) {
+            text << ' ' << token;
+        }
+        say(text.str());
+    }
+
+    /// The parts of a text between the separators; none of "-".
+    static Words split(const std::string &text, char separator) {
+        std::istringstream stream(text == "-" ? "" : text);
+        Words parts;
+        for (std::string part; std::getline(stream, part, separator);) {
+            parts.push_back(part);
+        }
+        return parts;
+    }
+
+    static std::vector<std::int32_t> tokens(const std::string &text) {
+        std::vector<std::int32_t> all;
+        for (const std::string &token : split(text, ',')) {
+            all.push_back(number<std::int32_t>(token));
+        }
+        return all;
+    }
+
+    /// verify FLAGS THREADS SET FIRST VOCAB DRAFT..., a draft being S/RULE/TOKENS/PARENTS/LAWS
+    void verify(const Words &w) {
+        struct Parsed {
+            std::vector<std::int32_t> tokens, parents;
+            bregman::distributions laws;
+        };
+        static const std::map<std::string, bregman::rule> rules{
+            {"match", bregman::rule::match}, {"token", bregman::rule::token}, {"block", bregman::rule::block}};
+        const std::size_t count = w.size() - 6;
+        std::vector<Parsed> parsed(count);
+        std::vector<bregman::draft> drafts(count);
+        std::vector<bregman_sampler *> list;
+        for (std::size_t s = 0; s < count; s++) {
+            const Words parts = split(w[6 + s], '/');
+            Parsed &p = parsed[s];
+            p.tokens = tokens(parts.at(2)), p.parents = tokens(parts.at(3));
+            p.laws.offsets.push_back(0);
+            for (const std::string &law : split(parts.at(4), ';')) {
+                for (const std::string &entry : split(law, ',')) {
+                    const std::size_t colon = entry.find(':');
+                    p.laws.ids.push_back(number<std::int32_t>(entry.substr(0, colon)));
+                    p.laws.probs.push_back(Set::from_bits(hex(entry.substr(colon + 1))));
+                }
+                p.laws.offsets.push_back(p.laws.ids.size());
+            }
+            drafts[s].tokens = p.tokens, drafts[s].parents = p.parents, drafts[s].rule = rules.at(parts.at(1));
+            drafts[s].laws = parts[4] == "-" ? nullptr : &p.laws;
+            list.push_back(sampler(parts.at(0)));
+        }
+        const Set &set = sets.at(w.at(3));
+        const auto flags = number<std::uint32_t>(w.at(1));
+        bregman::options how;
+        how.kept_mass = (flags & BREGMAN_WANT_KEPT_MASS) != 0;
+        how.model_logprob = (flags & BREGMAN_WANT_MODEL_LOGPROB) != 0;
+        how.entropy = (flags & BREGMAN_WANT_ENTROPY) != 0;
+        how.accept = (flags & BREGMAN_ACCEPT) != 0;
+        how.ln_kept_mass = (flags & BREGMAN_WANT_LN_KEPT) != 0;
+        how.stay = (flags & BREGMAN_STAY) != 0;
+        how.threads = number<std::uint32_t>(w.at(2));
+        const std::size_t start = size(w.at(4)) * set.width, vocab = size(w.at(5));
+        bregman::verified v;
+        const bregman::view<const float> storage(set.f32.data() + start, set.f32.size() - start);
+        (void)bregman::try_verify(list, drafts, bregman::rows::f32(storage, vocab, set.width), v, how);
+        for (std::size_t s = 0; s < count; s++) {
+            const std::size_t row = v.first.at(s);
+            if (v.results.at(row).status != BREGMAN_OK) {
+                answer(s, v.results[row], list[s]);
+                continue;
+            }
+            std::ostringstream text;
+            text << s << " ok " << v.accepted[s];
+            for (std::size_t i = 0; i < v.accepted[s]; i++) {
+                text << ' ' << v.path[row + i];
+            }
+            say(text.str());
+            for (std::size_t i = 0; i <= v.accepted[s]; i++) {
+                answer(s, v.results[row + i], list[s]);
+            }
+        }
     }
 
     /// process S SET ROW VOCAB

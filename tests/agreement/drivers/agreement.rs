@@ -5,7 +5,7 @@
 mod decisions;
 
 use bregman::ffi::*;
-use bregman::{Error, Result, Row, Sampler, Token, Values, Want, decode_batch};
+use bregman::{Draft, DraftLaws, Error, Result, Row, Rule, Sampler, Token, Values, Want, decode_batch};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{BufWriter, Stdout, Write, stdout};
@@ -112,6 +112,15 @@ impl Driver {
             "batch" => self.batch(rest),
             "distribution" => self.distribution(rest),
             "process" => self.process(rest),
+            "verify" => self.verify(rest),
+            "load" => {
+                let byte = |i: usize| hex(&rest[1][2 * i..2 * i + 2]) as u8;
+                let state: Vec<u8> = (0..rest[1].len() / 2).map(byte).collect();
+                let loaded = Sampler::from_bytes(&state).map(|sampler| {
+                    self.samplers.insert(rest[0].into(), sampler);
+                });
+                self.say(&outcome(loaded));
+            }
             "free" => {
                 self.samplers.remove(rest[0]).expect("a sampler of this name");
                 self.say("ok");
@@ -188,6 +197,23 @@ impl Driver {
                 let text = format!("ok {sampler}");
                 return self.say(&text);
             }
+            "save" => {
+                let text = sampler.to_bytes().iter().fold("ok ".to_owned(), |mut text, byte| {
+                    let _ = write!(text, "{byte:02x}");
+                    text
+                });
+                return self.say(&text);
+            }
+            "where" => {
+                let (seed, position, prompt) = (sampler.seed(), sampler.position(), sampler.prompt_length());
+                let text =
+                    sampler.history().iter().fold(format!("ok {seed} {position} {prompt}"), |mut text, token| {
+                        let _ = write!(text, " {token}");
+                        text
+                    });
+                return self.say(&text);
+            }
+            "rewind" => sampler.rewind(number(rest[1])),
             "reset" => {
                 sampler.reset();
                 Ok(())
@@ -226,18 +252,51 @@ impl Driver {
         let rows: Vec<_> = (0..names.len()).map(row).collect();
         let take = |name: &&str| self.samplers.remove(*name).expect("a sampler that stands once in the batch");
         let mut samplers: Vec<_> = names.iter().map(take).collect();
-        let want = Want {
-            kept_mass: flags & BREGMAN_WANT_KEPT_MASS != 0,
-            ln_kept_mass: flags & BREGMAN_WANT_LN_KEPT != 0,
-            model_logprob: flags & BREGMAN_WANT_MODEL_LOGPROB != 0,
-            entropy: flags & BREGMAN_WANT_ENTROPY != 0,
-            accept: flags & BREGMAN_ACCEPT != 0,
-            stay: flags & BREGMAN_STAY != 0,
-        };
-        let answers = decode_batch(&mut samplers, &rows, want, threads);
+        let answers = decode_batch(&mut samplers, &rows, want(flags), threads);
         self.samplers.extend(names.iter().map(|&name| name.to_owned()).zip(samplers));
         for (r, decoded) in answers.iter().enumerate() {
             self.say(&format!("{} {}", first + r * step, answer(decoded)));
+        }
+    }
+
+    /// `verify FLAGS THREADS SET FIRST VOCAB SAMPLER/RULE/TOKENS/PARENTS/LAWS...`
+    fn verify(&mut self, rest: &[&str]) {
+        let (want, vocab) = (want(number(rest[0])), number(rest[4]));
+        let mut first = number::<usize>(rest[3]);
+        for (s, word) in rest[5..].iter().enumerate() {
+            let parts: Vec<&str> = word.split('/').collect();
+            let (tokens, parents) = (tokens(parts[2]), tokens(parts[3]));
+            let (mut offsets, mut ids, mut probs) = (vec![0], Vec::new(), Vec::new());
+            for law in parts[4].split(';').filter(|&law| law != "-") {
+                for (id, p) in law.split(',').filter_map(|entry| entry.split_once(':')) {
+                    ids.push(number(id));
+                    probs.push(f32::from_bits(hex(p)));
+                }
+                offsets.push(ids.len());
+            }
+            let draft = Draft {
+                rule: match parts[1] {
+                    "match" => Rule::Match,
+                    "token" => Rule::Token,
+                    _ => Rule::Block,
+                },
+                tokens: &tokens,
+                parents: (parts[3] != "-").then_some(&parents),
+                laws: (parts[4] != "-").then_some(DraftLaws { offsets: &offsets, ids: &ids, probs: &probs }),
+            };
+            let set = &self.sets[rest[2]];
+            let sampler = self.samplers.get_mut(parts[0]).expect("a sampler of this name");
+            match sampler.verify(&draft, |row| Ok(set.row(first + row, vocab)), want) {
+                Ok(verified) => {
+                    let path = verified.path.iter().fold(String::new(), |text, place| format!("{text} {place}"));
+                    self.say(&format!("{s} ok {}{path}", verified.path.len()));
+                    for token in verified.tokens {
+                        self.say(&format!("{s} {}", answer(&Ok(token))));
+                    }
+                }
+                Err(e) => self.say(&format!("{s} {}", failure(&e))),
+            }
+            first += tokens.len() + 1;
         }
     }
 
@@ -274,6 +333,22 @@ fn hex(word: &str) -> u32 {
     u32::from_str_radix(word, 16).unwrap_or_else(|_| panic!("`{word}` is not hexadecimal"))
 }
 
+fn want(flags: u32) -> Want {
+    Want {
+        kept_mass: flags & BREGMAN_WANT_KEPT_MASS != 0,
+        ln_kept_mass: flags & BREGMAN_WANT_LN_KEPT != 0,
+        model_logprob: flags & BREGMAN_WANT_MODEL_LOGPROB != 0,
+        entropy: flags & BREGMAN_WANT_ENTROPY != 0,
+        accept: flags & BREGMAN_ACCEPT != 0,
+        stay: flags & BREGMAN_STAY != 0,
+    }
+}
+
+/// Token ids separated by commas; "-" for none.
+fn tokens(word: &str) -> Vec<i32> {
+    word.split(',').filter(|&token| token != "-").map(number).collect()
+}
+
 /// `ID=HEX`
 fn bias(word: &str) -> (i32, f32) {
     let (id, value) = word.split_once('=').expect("a bias is ID=HEX");
@@ -307,13 +382,14 @@ fn answer(decoded: &Result<Token>) -> String {
     let figure = |v: f64| bits(v as f32);
     match decoded {
         Ok(t) => format!(
-            "ok {} {} {} {} {} {}",
+            "ok {} {} {} {} {} {} {}",
             t.token,
             t.support,
             figure(t.p),
             figure(t.kept_mass),
             figure(t.model_logprob),
-            figure(t.entropy)
+            figure(t.entropy),
+            figure(t.ln_kept_mass)
         ),
         Err(e) => failure(e),
     }

@@ -245,8 +245,8 @@ func (d *driver) answer(row int, r *bregman.Result, err error) {
 		d.say(fmt.Sprintf("%d %s", row, outcome(err)))
 		return
 	}
-	d.say(fmt.Sprintf("%d ok %d %d %s %s %s %s", row, r.Token, r.Support, bits(r.P), bits(r.KeptMass),
-		bits(r.ModelLogprob), bits(r.Entropy)))
+	d.say(fmt.Sprintf("%d ok %d %d %s %s %s %s %s", row, r.Token, r.Support, bits(r.P), bits(r.KeptMass),
+		bits(r.ModelLogprob), bits(r.Entropy), bits(r.LnKeptMass)))
 }
 
 func outcome(err error) string {
