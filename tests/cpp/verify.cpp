@@ -75,7 +75,7 @@ static void test_laws(rule by) {
             logits.push_back(std::log(x));
     for (const float x : q)
         draft_logits.push_back(std::log(x));
-    const int n = 2000;
+    const int n = 500;
     int counts[4] = {}, accepted = 0;
     for (int i = 0; i < n; i++) {
         sampler drafting("draw", 1000 + static_cast<std::uint64_t>(i)), s("draw", static_cast<std::uint64_t>(i));

@@ -23,10 +23,11 @@ HEADER = ROOT / "include/bregman.h"
 
 
 def declarations() -> str:
-    """The header without the parts that cffi cannot parse: comments, includes, guards and C++."""
-    text = re.sub(r"/\*.*?\*/|//[^\n]*", "", HEADER.read_text(), flags=re.DOTALL)
+    """The headers without the parts that cffi cannot parse: comments, includes, guards and C++."""
+    both = HEADER.read_text() + HEADER.with_name("bregman_decisions.h").read_text()
+    text = re.sub(r"/\*.*?\*/|//[^\n]*", "", both, flags=re.DOTALL)
     text = re.sub(r"#ifdef __cplusplus.*?#endif", "", text, flags=re.DOTALL)
-    return re.sub(r"#(ifndef|endif|include|define BREGMAN_H\b)[^\n]*", "", text)
+    return re.sub(r"#(ifndef|endif|include|define BREGMAN_(DECISIONS_)?H\b)[^\n]*", "", text)
 
 
 def structs(of: Any) -> dict[str, Any]:
