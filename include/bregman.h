@@ -614,8 +614,8 @@ typedef struct bregman_result {
     float p;
     /**
      * Probability mass of the support before truncation, in (0, 1]: under the distribution that the first truncating
-     * stage received, after mask, bias and temperature. 1 if no token was dropped. NaN unless BREGMAN_WANT_KEPT_MASS.
-     * (`ln_kept_mass` is that of the untouched row.)
+     * stage received, after mask, bias and temperature. 1 if no token was dropped; 1e-45, the smallest f32, if it is
+     * less than that. NaN unless BREGMAN_WANT_KEPT_MASS. (`ln_kept_mass` is that of the untouched row.)
      */
     float kept_mass;
     /**

@@ -26,7 +26,9 @@ pub(crate) fn kept_mass(
     } else {
         return 1.0;
     };
-    weights.kept / (weights.kept + weights.dropped)
+    let share = weights.kept / (weights.kept + weights.dropped);
+    // Never 0; NaN stays.
+    if share < f64::MIN_POSITIVE { f64::MIN_POSITIVE } else { share }
 }
 
 /// ln of the mass that the support has in the row as the model left it, at the temperature that the first dropping stage
@@ -53,24 +55,43 @@ pub(crate) fn ln_kept_mass(
             Err(_) => return f64::NAN,
         }
     };
-    -log1p(weights.dropped / weights.kept)
+    let odds = weights.dropped / weights.kept;
+    if odds.is_finite() { -log1p(odds) } else { weights.ln_kept - ln(weights.dropped) }
 }
 
 /// The weights of the tokens that a distribution kept, and of all others.
 struct SupportWeights {
     kept: f64,
     dropped: f64,
+    /// ln `kept`, also where `kept` is too small a number; NaN where it is not.
+    ln_kept: f64,
 }
+
+impl SupportWeights {
+    /// `logs` are the logarithms of the kept weights.
+    fn new(kept: f64, dropped: f64, logs: impl Iterator<Item = f64> + Clone) -> Self {
+        if kept > SMALL {
+            return Self { kept, dropped, ln_kept: f64::NAN };
+        }
+        let max = logs.clone().fold(f64::NEG_INFINITY, f64::max);
+        Self { kept, dropped, ln_kept: max + ln(logs.map(|x| exp(x - max)).sum()) }
+    }
+}
+
+/// Weights above this one may be divided by: no row weighs as much as 1e8 times its largest token.
+const SMALL: f64 = 1e-290;
 
 /// In the row that a truncated distribution comes from.
 fn own_weights(dist: &mut Distribution<'_>) -> SupportWeights {
     let scale = dist.first_scale();
     let (vocab, entries) = dist.vocabulary();
     let max = f64::from(vocab.max());
-    let kept: f64 = entries.iter().map(|e| exp((f64::from(e.raw) - max) * scale)).sum();
+    let logs = entries.iter().map(|e| (f64::from(e.raw) - max) * scale);
+    let kept: f64 = logs.clone().map(exp).sum();
     let indices = entries.iter().map(|e| e.index);
     let (dropped, max) = (vocab.total_without(indices, scale), vocab.max());
-    SupportWeights { kept, dropped: dropped + dist.weight_outside(max, scale, kept + dropped) }
+    let weights = SupportWeights::new(kept, dropped, logs);
+    SupportWeights { dropped: dropped + dist.weight_outside(max, scale, kept + dropped), ..weights }
 }
 
 /// In another row of the same tokens, beside tokens that it does not list, whose weight is `outside`.
@@ -81,19 +102,19 @@ fn support_weights(
     outside: f64,
 ) -> SupportWeights {
     let (row, max) = (first.row(), f64::from(first.max()));
-    let weight = |index: u32| exp((f64::from(row.logit(index)) - max) * scale);
+    let log = |index: u32| (f64::from(row.logit(index)) - max) * scale;
     if dist.is_truncated() {
-        let kept: f64 = dist.entries().iter().map(|e| weight(e.index)).sum();
         let indices = dist.entries().iter().map(|e| e.index);
-        return SupportWeights { kept, dropped: first.total_without(indices, scale) + outside };
+        let logs = indices.clone().map(log);
+        let kept: f64 = logs.clone().map(exp).sum();
+        return SupportWeights::new(kept, first.total_without(indices, scale) + outside, logs);
     }
     let (lowest, now) = (dist.lowest(), dist.vocabulary().0.row());
     let is_dropped = |&i: &u32| now.logit(i) < lowest && row.logit(i) > f32::NEG_INFINITY;
     let dropped = || (0..row.vocab() as u32).filter(is_dropped);
-    SupportWeights {
-        kept: first.total_without(dropped(), scale),
-        dropped: dropped().map(weight).sum::<f64>() + outside,
-    }
+    let kept = (0..row.vocab() as u32).filter(|&i| now.logit(i) >= lowest && row.logit(i) > f32::NEG_INFINITY);
+    let weight_dropped = dropped().map(log).map(exp).sum::<f64>() + outside;
+    SupportWeights::new(first.total_without(dropped(), scale), weight_dropped, kept.map(log))
 }
 
 /// ln p of a token under the row as the model left it: no mask, no bias, no temperature. NaN if that row has no

@@ -81,8 +81,8 @@ pub struct bregman_result {
     /// Probability of the token under the decoded distribution, in (0, 1]; NaN without a token.
     pub p: f32,
     /// Probability mass of the support before truncation, in (0, 1]: under the distribution that the first truncating
-    /// stage received, after mask, bias and temperature. 1 if no token was dropped. NaN unless BREGMAN_WANT_KEPT_MASS.
-    /// (`ln_kept_mass` is that of the untouched row.)
+    /// stage received, after mask, bias and temperature. 1 if no token was dropped; 1e-45, the smallest f32, if it is
+    /// less than that. NaN unless BREGMAN_WANT_KEPT_MASS. (`ln_kept_mass` is that of the untouched row.)
     pub kept_mass: f32,
     /// Natural logarithm of the token's probability under the untouched logits (no mask, no bias, no stage, temperature
     /// 1). NaN unless BREGMAN_WANT_MODEL_LOGPROB, or if an untouched logit is NaN or +infinity.
@@ -319,13 +319,24 @@ impl From<Token> for bregman_result {
             token: t.token as i32,
             status: BREGMAN_OK,
             support: t.support as u32,
-            p: t.p as f32,
-            kept_mass: t.kept_mass as f32,
-            model_logprob: t.model_logprob as f32,
+            p: share(t.p),
+            kept_mass: share(t.kept_mass),
+            model_logprob: logarithm(t.model_logprob),
             entropy: t.entropy as f32,
-            ln_kept_mass: t.ln_kept_mass as f32,
+            ln_kept_mass: logarithm(t.ln_kept_mass),
         }
     }
+}
+
+/// A probability that is not 0: at least the smallest positive f32.
+fn share(p: f64) -> f32 {
+    let smallest = f32::from_bits(1);
+    if p < f64::from(smallest) { smallest } else { p as f32 }
+}
+
+/// The logarithm of a probability that is not 0: finite, if it is a number.
+fn logarithm(ln_p: f64) -> f32 {
+    if ln_p < f64::from(f32::MIN) { f32::MIN } else { ln_p as f32 }
 }
 
 /// The status of an error.

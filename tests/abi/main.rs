@@ -17,6 +17,7 @@ mod decisions;
 mod first;
 mod integrate;
 mod plugin_host;
+mod random;
 mod scores;
 mod sequence;
 mod sparse;

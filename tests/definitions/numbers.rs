@@ -199,6 +199,25 @@ fn a_row_of_one_logit_has_a_probability_of_at_most_1() {
     }
 }
 
+/// A token that had hardly any weight when others were dropped, and that a later stage brings back.
+#[test]
+fn kept_mass_is_positive_where_no_number_is_small_enough() {
+    let want = Want { kept_mass: true, ln_kept_mass: true, ..Want::default() };
+    for (chain, gap) in [
+        ("xtc(1, threshold=0.1) | penalties(presence=-1000) | penalties(presence=-1000) | greedy", 900.0),
+        ("xtc(1, threshold=0.1) | penalties(presence=-1000) | greedy", 900.0),
+        ("top_k(4) | penalties(presence=-1000) | top_k(1) | draw", 600.0),
+    ] {
+        let mut sampler = sampler(chain);
+        sampler.accept(&[3]).unwrap();
+        let token = sampler.decode(Row::from_f32(&[0.0, -0.1, -0.2, -gap]).unwrap(), want).unwrap();
+        assert_eq!((token.token, token.support), (3, 1), "{chain}");
+        assert!(token.kept_mass > 0.0 && token.kept_mass < 1e-200, "{chain}: {token:?}");
+        let ln_mass = -f64::from(gap) - (1.0 + (-0.1f64).exp() + (-0.2f64).exp()).ln();
+        assert!((token.ln_kept_mass - ln_mass).abs() < 1e-4, "{chain}: {token:?}, not {ln_mass}");
+    }
+}
+
 #[test]
 fn smoothing_keeps_the_scale_of_its_definition() {
     // l' = (3, 2, -1); token 0, divided by 2, is 1.5.
