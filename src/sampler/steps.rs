@@ -50,7 +50,9 @@ impl Steps {
         memory::reserve(&mut self.runs, 3)?;
         if learns {
             memory::reserve(&mut self.learnt, n)?;
-            memory::reserve(&mut self.before_rows, 1)?;
+            // All at once, so that no later row allocates.
+            let more = MOST_ROWS.saturating_sub(self.before_rows.len());
+            memory::reserve(&mut self.before_rows, more)?;
         }
         Ok(())
     }

@@ -53,6 +53,7 @@ struct World {
     out: *mut bregman_sampler,
     stage: bregman_stage,
     text: [c_char; 90],
+    bytes: [u8; 600],
     llama: *mut c_void,
     count: u64,
 }
@@ -94,6 +95,7 @@ impl World {
                 parameter_size: MARK,
             },
             text: [b'?' as c_char; 90],
+            bytes: [7; 600],
             llama: MARK as *mut c_void,
             count: MARK as u64,
         }
@@ -101,10 +103,13 @@ impl World {
 
     /// All that could have been written, as text; NaN has to be equal to itself.
     fn seen(&self) -> String {
-        let Self { logits, ids, probs, scores, len, candidates, list, out, stage, text, llama, count, .. } = self;
+        let Self { logits, ids, probs, scores, len, candidates, list, out, stage, text, bytes, llama, count, .. } =
+            self;
         let list = (list.size, list.selected, list.sorted);
         let lists = format!("{ids:?} {probs:?} {scores:?}");
-        format!("{logits:?} {lists} {len} {candidates:?} {list:?} {out:?} {stage:?} {text:?} {llama:?} {count}")
+        format!(
+            "{logits:?} {lists} {len} {candidates:?} {list:?} {out:?} {stage:?} {text:?} {bytes:?} {llama:?} {count}"
+        )
     }
 
     /// Calls `function` and returns its status, or one made of its answer where it returns none.
@@ -211,6 +216,46 @@ impl World {
                 let scores = call.p("scores", self.scores.as_mut_ptr());
                 c!(bregman_draw_many(call.p("sampler", s), row, vocab, 40, ids, probs, scores, len))
             }
+            "bregman_sampler_save" => {
+                let (bytes, len) = (call.p("bytes", self.bytes.as_mut_ptr()), call.p("len", &raw mut self.len));
+                c!(bregman_sampler_save(call.p("sampler", s), bytes.cast(), self.bytes.len(), len))
+            }
+            "bregman_sampler_load" => {
+                let (state, name) = (bregman::Sampler::new(CHAIN, 4).expect("a chain").to_bytes(), c"mine");
+                let (mine, bytes) = (generator(name), call.p("bytes", state.as_ptr()).cast());
+                let (list, out) = (call.p("generators", &raw const mine), call.p("out", &raw mut self.out));
+                c!(bregman_sampler_load(bytes, state.len(), list, 1, out, call.p("error", text), size))
+            }
+            "bregman_sampler_rewind" => c!(bregman_sampler_rewind(call.p("sampler", s), 0)),
+            "bregman_sampler_where" => {
+                let (mut seed, mut prompt) = (0, 0);
+                let (seed, position) = (call.p("seed", &raw mut seed), call.p("position", &raw mut self.count));
+                let (history, prompt) = (call.p("history", &raw mut self.len), call.p("prompt", &raw mut prompt));
+                c!(bregman_sampler_where(call.p("sampler", s), seed, position, history, prompt))
+            }
+            "bregman_sampler_history" => {
+                let (tokens, len) = (call.p("tokens", self.ids.as_mut_ptr()), call.p("len", &raw mut self.len));
+                c!(bregman_sampler_history(call.p("sampler", s), tokens, 40, len))
+            }
+            "bregman_verify" => {
+                let (rows, handles, mut accepted) = (batch(logits, vocab), [s], [0; 1]);
+                let draft = bregman_draft {
+                    struct_size: size_of::<bregman_draft>() as u32,
+                    rule: BREGMAN_RULE_MATCH,
+                    tokens: null(),
+                    n: 0,
+                    parents: null(),
+                    q_offsets: null(),
+                    q_ids: null(),
+                    q_probs: null(),
+                };
+                let (rows, drafts) = (call.p("rows", &raw const rows), call.p("drafts", &raw const draft));
+                let (accepted, path) =
+                    (call.p("accepted", accepted.as_mut_ptr()), call.p("path", self.ids.as_mut_ptr()));
+                let results = call.p("results", self.result.as_mut_ptr());
+                let samplers = call.p("samplers", handles.as_ptr());
+                c!(bregman_verify(samplers, drafts, 1, rows, accepted, path, results))
+            }
             "bregman_sampler_set_prompt_length" => c!(bregman_sampler_set_prompt_length(call.p("sampler", s), 0)),
             "bregman_sampler_set_mask" => {
                 let words = [u32::MAX; 10];
@@ -315,17 +360,23 @@ fn generator(name: &CStr) -> bregman_generator {
 }
 
 /// Where NULL is fine.
-const MAY_BE_NULL: [&str; 6] = [
+const MAY_BE_NULL: [&str; 12] = [
     "bregman_sampler_new.error",
     "bregman_sampler_new_with_generators.error",
     "bregman_sampler_free.sampler",
     "bregman_sampler_describe.text",
     "bregman_draw_many.scores",
     "bregman_llama_set_on_failure.user",
+    "bregman_sampler_load.error",
+    "bregman_sampler_where.seed",
+    "bregman_sampler_where.position",
+    "bregman_sampler_where.history",
+    "bregman_sampler_where.prompt",
+    "bregman_verify.path",
 ];
 
 /// Bytes and functions are never misaligned.
-const OF_BYTES: [&str; 5] = ["chain", "error", "text", "llama_sampler_init", "user"];
+const OF_BYTES: [&str; 6] = ["chain", "bytes", "error", "text", "llama_sampler_init", "user"];
 
 #[test]
 fn every_function_accepts_valid_pointers() {
@@ -372,7 +423,7 @@ fn refuses(function: &str, parameter: &str, bad: Bad) -> bool {
     // A decode writes a result without a token, if it can write one.
     let said = function == "bregman_decode" && parameter != "out";
     assert_eq!((result.token, result.status), if said { (-1, status) } else { (-7, 777) }, "{name} {bad:?}");
-    let wrote_error = function.starts_with("bregman_sampler_new");
+    let wrote_error = function.starts_with("bregman_sampler_new") || function == "bregman_sampler_load";
     if wrote_error {
         // SAFETY: a failed creation leaves a terminated message.
         let message = unsafe { CStr::from_ptr(world.text.as_ptr()) }.to_str().expect("messages are UTF-8").to_owned();
