@@ -24,7 +24,7 @@ impl Distribution<'_> {
     /// The weight of all tokens, the first one's being 1: the head in f64 and only the rest in f32.
     pub(crate) fn total(&mut self) -> f64 {
         let known = self.deepen_if_listed(FIRST_LOOK);
-        if self.is_partial() {
+        if self.sums_otherwise() {
             let (head, listed) = (self.head_weight(), self.listed_beyond(known));
             return self.with_outside(head, listed, false);
         }
@@ -36,7 +36,7 @@ impl Distribution<'_> {
         if self.is_truncated() {
             return self.head_weight();
         }
-        if self.is_partial() {
+        if self.sums_otherwise() {
             return self.total();
         }
         let scale = self.scale();
@@ -49,7 +49,7 @@ impl Distribution<'_> {
             return self.entries()[n..].iter().rev().map(|e| exp(e.x)).sum();
         }
         let listed = self.listed_beyond(n);
-        if self.is_partial() { self.with_outside(0.0, listed, true) } else { listed }
+        if self.sums_otherwise() { self.with_outside(0.0, listed, true) } else { listed }
     }
 
     /// The weight of the row's tokens that are not among the first `n` entries.

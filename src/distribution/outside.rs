@@ -104,6 +104,11 @@ impl Distribution<'_> {
         self.outside.is_some_and(|outside| !outside.is_empty()) && !self.is_truncated()
     }
 
+    /// Whether a sum over all tokens is one of another row than the whole one: rounded otherwise, if nothing else.
+    pub(super) fn sums_otherwise(&self) -> bool {
+        self.outside.is_some() && !self.is_truncated()
+    }
+
     /// Notes that the number of all tokens is needed, those included that cannot be sampled.
     pub(super) fn lack_size(&mut self) {
         if !self.is_truncated() {
@@ -159,7 +164,7 @@ impl Distribution<'_> {
 
     /// How the sums that are not known exactly are taken.
     pub(crate) fn doubt(&self) -> Doubt {
-        self.outside.filter(|_| self.is_partial()).map_or(Doubt::Middle, |outside| outside.doubt)
+        self.outside.filter(|_| self.sums_otherwise()).map_or(Doubt::Middle, |outside| outside.doubt)
     }
 
     /// Whether an answer so far may depend on how a sum was rounded.

@@ -127,8 +127,10 @@ impl Sequence {
 impl Answer {
     /// Replaces the answer by another one; returns whether they are the same.
     fn replace(&mut self, drawn: Option<u32>, dist: &mut Distribution<'_>) -> Result<bool> {
-        make_room(&mut self.kept, dist.entries().len())?;
-        let kept = dist.entries().iter().map(|e| e.index);
+        // The entries of a whole vocabulary are those that were looked at.
+        let n = if dist.is_truncated() { dist.entries().len() } else { 0 };
+        make_room(&mut self.kept, n)?;
+        let kept = dist.entries()[..n].iter().map(|e| e.index);
         let is_same = self.drawn == drawn && kept.clone().eq(self.kept.iter().copied());
         self.kept.clear();
         self.kept.extend(kept);
