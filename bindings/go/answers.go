@@ -43,7 +43,7 @@ type Answers struct {
 	// Tokens beyond the last word are left out.
 	KeptMask []uint32
 	// KeptMaskStride is the distance between consecutive rows in KeptMask; 0 stands for the number of words that Vocab
-	// needs.
+	// needs; sparse rows need another number.
 	KeptMaskStride int
 	// KeptOffsets is nil, or has one more element than there are rows: the kept tokens of row r are then elements
 	// KeptOffsets[r] to KeptOffsets[r+1]-1 of KeptIDs, without gaps, and KeptStride is not used.
@@ -83,7 +83,7 @@ func ModelAnswers(batch *Batch, n int, answers *Answers) error {
 	if err != nil {
 		return err
 	}
-	wanted, err := answers.check(n, batch.Vocab)
+	wanted, err := answers.check(n, batch)
 	if err != nil || n == 0 {
 		return err
 	}
@@ -95,7 +95,7 @@ func ModelAnswers(batch *Batch, n int, answers *Answers) error {
 }
 
 // check checks that the slices are long enough, which the library cannot.
-func (a *Answers) check(rows, vocab int) (native.Answers, error) {
+func (a *Answers) check(rows int, batch *Batch) (native.Answers, error) {
 	if a.Source != OfModel && a.Source != OfDecoded {
 		return native.Answers{}, invalid("source is %d: must be OfModel or OfDecoded", a.Source)
 	}
@@ -120,8 +120,11 @@ func (a *Answers) check(rows, vocab int) (native.Answers, error) {
 	if a.KeptOffsets != nil {
 		kept = a.Kept
 	}
+	if a.KeptMask != nil && a.KeptMaskStride == 0 && batch.IDs != nil {
+		return native.Answers{}, invalid("KeptMaskStride is 0: masks of sparse rows need the number of words")
+	}
 	if wanted.KeptMaskStride == 0 {
-		wanted.KeptMaskStride = (vocab + 31) / 32
+		wanted.KeptMaskStride = (batch.Vocab + 31) / 32
 	}
 	for _, err := range [...]error{
 		room("Logprobs", a.Logprobs, rows, 1, 1),

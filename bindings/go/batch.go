@@ -39,7 +39,7 @@ type Batch struct {
 	F32  []float32
 	F16  []uint16
 	BF16 []uint16
-	// Vocab is the number of logits per row, at least 1.
+	// Vocab is the number of logits per row, at least 1; of sparse rows the largest number of elements.
 	Vocab int
 	// Stride is the distance between the starts of consecutive rows in elements, at least Vocab; 0 stands for Vocab.
 	Stride int
@@ -47,7 +47,7 @@ type Batch struct {
 	// of llguidance and xgrammar). A mask of the sampler ([Sampler.SetMask]) applies as well.
 	Mask []uint32
 	// MaskStride is the distance between the masks of consecutive rows in words; tokens beyond the last word are
-	// banned. 0 stands for the number of words that Vocab needs.
+	// banned. 0 stands for the number of words that Vocab needs; sparse rows need another number.
 	MaskStride int
 	// Flags are 0, or any of the flags above, or'ed.
 	Flags Flag
@@ -57,6 +57,24 @@ type Batch struct {
 	// RowIndex is nil: sampler i reads row i. Else sampler i reads row RowIndex[i], with its mask: several samplers may
 	// read one row, and rows may be left out. Not for [Verify].
 	RowIndex []int
+	// IDs is nil for whole rows: element i of a row is the logit of token i. Else the rows are sparse: IDs, laid out as the
+	// logits, has the token of each element, in any order, each token once; -1 leaves an element out. Masks are by token.
+	//
+	// A sparse row decodes to what the whole row would give: the same token and support, probabilities to 1e-6. If that
+	// takes more than is known of the tokens that are not listed, the row fails with [ErrIncomplete] and nothing moves.
+	// Figures that the row does not tell are NaN, such ranks 0. [Reduce] makes the slices.
+	IDs []int32
+	// Lengths is nil if every row has Vocab elements, or the number of elements of each row, from 1 to Vocab. What follows
+	// them is not read.
+	Lengths []uint32
+	// LogRest is nil if there are no other tokens. Else for each row ln of the sum of exp(l / RestTemperature) over the
+	// tokens that are not listed: -Inf if none of them can be sampled, +Inf if the sum is not known.
+	LogRest []float64
+	// Bound has for each row a number that no logit of a token that is not listed exceeds. nil: the smallest finite logit
+	// that is listed, as for lists of the largest. Not read without LogRest.
+	Bound []float32
+	// RestTemperature is the temperature of LogRest; 0 stands for 1.
+	RestTemperature float32
 }
 
 // tickets numbers the batches; those up to single are reserved.
@@ -81,7 +99,7 @@ func DecodeBatchAnswers(samplers []*Sampler, batch *Batch, results []Result, ans
 	rows, err := batch.check(len(samplers), len(results))
 	var wanted native.Answers
 	if err == nil && answers != nil {
-		wanted, err = answers.check(len(samplers), batch.Vocab)
+		wanted, err = answers.check(len(samplers), batch)
 	}
 	if err != nil {
 		for i := range results {
@@ -173,6 +191,10 @@ func (b *Batch) check(samplers, results int) (batchRows, error) {
 		Flags: uint32(b.Flags), Threads: uint32(b.Threads),
 		Vocab: b.Vocab, RowStride: b.Stride, MaskStride: b.MaskStride, RowIndex: b.RowIndex,
 	}}
+	if b.IDs != nil {
+		rows.IDs, rows.Lengths, rows.LogRest = b.IDs, b.Lengths, b.LogRest
+		rows.Bound, rows.RestTemperature = b.Bound, b.RestTemperature
+	}
 	samplers, err := b.needed(samplers)
 	if err != nil {
 		return rows, err
@@ -196,7 +218,24 @@ func (b *Batch) check(samplers, results int) (batchRows, error) {
 		return rows, invalid("%d logits are too few for %d rows of %d with stride %d", length, samplers, b.Vocab,
 			rows.RowStride)
 	}
+	if err := rows.checkSparse(samplers); err != nil {
+		return rows, err
+	}
 	return rows, rows.checkMask(b, samplers)
+}
+
+func (rows *batchRows) checkSparse(n int) error {
+	for _, err := range [...]error{
+		room("IDs", rows.IDs, n, rows.Vocab, rows.RowStride),
+		room("Lengths", rows.Lengths, n, 1, 1),
+		room("LogRest", rows.LogRest, n, 1, 1),
+		room("Bound", rows.Bound, n, 1, 1),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // needed is how many rows so many samplers need.
@@ -243,6 +282,12 @@ func (rows *batchRows) checkMask(b *Batch, samplers int) error {
 		return nil
 	}
 	needed := (b.Vocab + 31) / 32
+	if b.IDs != nil {
+		if rows.MaskStride == 0 {
+			return invalid("MaskStride is 0: masks of sparse rows need the number of words")
+		}
+		needed = rows.MaskStride
+	}
 	if rows.MaskStride == 0 {
 		rows.MaskStride = needed
 	}

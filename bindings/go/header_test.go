@@ -132,8 +132,6 @@ func TestStructsHaveTheHeadersFields(t *testing.T) {
 		{reflect.TypeFor[Answers](), reflect.TypeFor[header.Answers](), map[string]string{"struct_size": ""}},
 		{reflect.TypeFor[Batch](), reflect.TypeFor[header.Batch](), map[string]string{
 			"struct_size": "", "dtype": "", "logits": "F32", "rows": "", "row_stride": "Stride",
-			// Of sparse rows, which Go does not have.
-			"ids": "", "lengths": "", "log_rest": "", "bound": "", "rest_temperature": "",
 		}},
 		{reflect.TypeFor[Stage](), reflect.TypeFor[header.Stage](), map[string]string{
 			"struct_size": "", "reserved": "", "parameter_count": "", "parameter_size": "",

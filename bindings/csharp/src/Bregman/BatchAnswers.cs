@@ -65,7 +65,7 @@ namespace Bregman
 
         /// <summary>
         /// Distance between consecutive rows of this mask in words, at least 1. Default: the number of words that the
-        /// vocabulary needs.
+        /// vocabulary needs; sparse rows have no default.
         /// </summary>
         public int? KeptMaskStride { get; set; }
 

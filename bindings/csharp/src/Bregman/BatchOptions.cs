@@ -22,9 +22,44 @@ namespace Bregman
 
         /// <summary>
         /// Distance between the masks of consecutive rows in words, at least 1; tokens beyond the last word are banned.
-        /// Default: the number of words that the vocabulary needs.
+        /// Default: the number of words that the vocabulary needs; sparse rows have no default.
         /// </summary>
         public int? MaskStride { get; set; }
+
+        /// <summary>
+        /// Null for whole rows: element i of a row is the logit of token i. Else the rows are sparse: laid out as the logits, the
+        /// token of each element, in any order, each token once; -1 leaves an element out. <c>vocab</c> is then the number of
+        /// elements of a row, and masks are by token. Default: null.
+        /// </summary>
+        /// <remarks>
+        /// A sparse row gives what the whole row would give: the same token and support, probabilities to 1e-6. If that takes more
+        /// than is known of the tokens that are not listed, the row fails with <see cref="Status.Incomplete"/> and nothing moves.
+        /// Figures that the row does not tell are NaN, such ranks 0.
+        /// <see cref="Sampler.Reduce(float[], int, int, int, int, BatchOptions, float)"/> makes these arrays.
+        /// </remarks>
+        public int[] Ids { get; set; }
+
+        /// <summary>
+        /// Null, or the number of elements of each sparse row, from 1 to <c>vocab</c>, which is the default. What follows them is
+        /// not read.
+        /// </summary>
+        public uint[] Lengths { get; set; }
+
+        /// <summary>
+        /// Null if sparse rows list all tokens, which is the default. Else for each row ln of the sum of
+        /// exp(l / <see cref="RestTemperature"/>) over the tokens that are not listed: negative infinity if none of them can be
+        /// sampled, positive infinity if the sum is not known.
+        /// </summary>
+        public double[] LogRest { get; set; }
+
+        /// <summary>
+        /// For each sparse row a number that no logit of a token that is not listed exceeds. Default: null, which stands for the
+        /// smallest finite logit that is listed. Not read without <see cref="LogRest"/>.
+        /// </summary>
+        public float[] Bound { get; set; }
+
+        /// <summary>The temperature of <see cref="LogRest"/>. Default: 0, which stands for 1.</summary>
+        public float RestTemperature { get; set; }
 
         /// <summary>What to do in addition. Default: nothing.</summary>
         public DecodeFlags Flags { get; set; }

@@ -9,6 +9,10 @@ namespace Bregman
         {
             "logits",
             "options.Mask",
+            "options.Ids",
+            "options.Lengths",
+            "options.LogRest",
+            "options.Bound",
             "answers.GivenIds",
             "answers.LogProbabilities",
             "answers.Ranks",
@@ -114,7 +118,7 @@ namespace Bregman
 
         private static void Apart(NativeBatch* batch, NativeAnswers* answers)
         {
-            const int Areas = 13;
+            const int Areas = 17;
             var rows = (long)batch->rows;
             var logitSize = batch->dtype == LogitFormat.F32 ? sizeof(float) : sizeof(ushort);
             var top = Extent(rows, (long)answers->top, (long)answers->top_stride);
@@ -124,29 +128,37 @@ namespace Bregman
             sizes[0] = logitSize * Extent(rows, (long)batch->vocab, (long)batch->row_stride);
             starts[1] = (byte*)batch->mask;
             sizes[1] = sizeof(uint) * rows * (long)batch->mask_stride;
-            starts[2] = (byte*)answers->given_ids;
-            sizes[2] = sizeof(int) * rows * (long)answers->given;
-            starts[3] = (byte*)answers->logprobs;
-            sizes[3] = sizeof(float) * rows;
-            starts[4] = (byte*)answers->ranks;
-            sizes[4] = sizeof(uint) * rows;
-            starts[5] = (byte*)answers->top_ids;
-            sizes[5] = sizeof(int) * top;
-            starts[6] = (byte*)answers->top_logprobs;
-            sizes[6] = sizeof(float) * top;
-            starts[7] = (byte*)answers->kept_ids;
-            sizes[7] = sizeof(int) * Extent(rows, (long)answers->kept, (long)answers->kept_stride);
-            starts[8] = (byte*)answers->kept_mask;
-            sizes[8] = sizeof(uint) * rows * (long)answers->kept_mask_stride;
-            starts[9] = (byte*)answers->given_logprobs;
-            sizes[9] = sizeof(float) * rows * (long)answers->given;
-            starts[10] = (byte*)answers->given_ranks;
-            sizes[10] = sizeof(uint) * rows * (long)answers->given;
-            starts[11] = (byte*)answers->other_logprobs;
-            sizes[11] = sizeof(float) * rows;
-            starts[12] = (byte*)answers->other_top_logprobs;
-            sizes[12] = sizeof(float) * top;
-            Apart(starts, sizes, 3, AnswerNames);
+            starts[2] = (byte*)batch->ids;
+            sizes[2] = sizeof(int) * Extent(rows, (long)batch->vocab, (long)batch->row_stride);
+            starts[3] = (byte*)batch->lengths;
+            sizes[3] = sizeof(uint) * rows;
+            starts[4] = (byte*)batch->log_rest;
+            sizes[4] = sizeof(double) * rows;
+            starts[5] = (byte*)batch->bound;
+            sizes[5] = sizeof(float) * rows;
+            starts[6] = (byte*)answers->given_ids;
+            sizes[6] = sizeof(int) * rows * (long)answers->given;
+            starts[7] = (byte*)answers->logprobs;
+            sizes[7] = sizeof(float) * rows;
+            starts[8] = (byte*)answers->ranks;
+            sizes[8] = sizeof(uint) * rows;
+            starts[9] = (byte*)answers->top_ids;
+            sizes[9] = sizeof(int) * top;
+            starts[10] = (byte*)answers->top_logprobs;
+            sizes[10] = sizeof(float) * top;
+            starts[11] = (byte*)answers->kept_ids;
+            sizes[11] = sizeof(int) * Extent(rows, (long)answers->kept, (long)answers->kept_stride);
+            starts[12] = (byte*)answers->kept_mask;
+            sizes[12] = sizeof(uint) * rows * (long)answers->kept_mask_stride;
+            starts[13] = (byte*)answers->given_logprobs;
+            sizes[13] = sizeof(float) * rows * (long)answers->given;
+            starts[14] = (byte*)answers->given_ranks;
+            sizes[14] = sizeof(uint) * rows * (long)answers->given;
+            starts[15] = (byte*)answers->other_logprobs;
+            sizes[15] = sizeof(float) * rows;
+            starts[16] = (byte*)answers->other_top_logprobs;
+            sizes[16] = sizeof(float) * top;
+            Apart(starts, sizes, 7, AnswerNames);
         }
 
         // Outputs must not overlap another argument. The first areas are inputs.

@@ -47,9 +47,12 @@ namespace Bregman
                 }
                 Status status;
                 fixed (IntPtr* handles = entered.Handles)
-                fixed (uint* mask = options.Mask)
+                fixed (uint* mask = options.Mask, lengths = options.Lengths)
+                fixed (int* ids = options.Ids)
+                fixed (double* logRest = options.LogRest)
+                fixed (float* bound = options.Bound)
                 {
-                    batch.mask = mask;
+                    Point(&batch, mask, ids, lengths, logRest, bound);
                     status = Call(handles, &batch, results, options.Answers);
                 }
                 if (throwing && status != Status.Ok)
@@ -86,6 +89,16 @@ namespace Bregman
             Range(stride, vocab, "options.RowStride");
             Range(options.Threads, 0, "options.Threads");
             AtLeast(Extent(rows, vocab, stride), length, nameof(logits));
+            var sparse = options.Ids != null;
+            if (sparse)
+            {
+                Holds(options.Ids, rows, vocab, stride, "options.Ids");
+                Holds(options.Lengths, rows, 1, 1, "options.Lengths");
+                Holds(options.LogRest, rows, 1, 1, "options.LogRest");
+                Holds(options.Bound, rows, 1, 1, "options.Bound");
+                Given(options.Mask, options.MaskStride, "options.MaskStride");
+                Given(options.Answers?.KeptMask, options.Answers?.KeptMaskStride, "answers.KeptMaskStride");
+            }
             if (options.Mask != null)
             {
                 Range(maskStride, 1, "options.MaskStride");
@@ -103,7 +116,30 @@ namespace Bregman
                 mask_stride = (UIntPtr)Math.Max(maskStride, 0),
                 flags = options.Flags,
                 threads = (uint)options.Threads,
+                rest_temperature = sparse ? options.RestTemperature : 0,
             };
+        }
+
+        // The arrays of the options, which the caller has pinned.
+        private static void Point(NativeBatch* batch, uint* mask, int* ids, uint* lengths, double* logRest, float* bound)
+        {
+            batch->mask = mask;
+            if (ids != null)
+            {
+                batch->ids = ids;
+                batch->lengths = lengths;
+                batch->log_rest = logRest;
+                batch->bound = bound;
+            }
+        }
+
+        // The number of elements of a sparse row does not tell how many tokens there are.
+        private static void Given(uint[] mask, int? stride, string name)
+        {
+            if (mask != null && stride == null)
+            {
+                throw new ArgumentException("is null: masks of sparse rows need it", name);
+            }
         }
 
         private static void Range(int number, int minimum, string name)

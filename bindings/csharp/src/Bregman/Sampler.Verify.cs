@@ -92,7 +92,10 @@ namespace Bregman
             float[] probabilities;
             var entered = new Entered();
             fixed (float* from = logits)
-            fixed (uint* mask = options.Mask)
+            fixed (uint* mask = options.Mask, lengths = options.Lengths)
+            fixed (int* sparse = options.Ids)
+            fixed (double* logRest = options.LogRest)
+            fixed (float* bound = options.Bound)
             fixed (UIntPtr* starts = offsets)
             {
                 if (rows == 0)
@@ -100,7 +103,7 @@ namespace Bregman
                     return new TokenProbability[0][];
                 }
                 var batch = Describe(rows, from, logits.Length, LogitFormat.F32, vocab, options);
-                batch.mask = mask;
+                Point(&batch, mask, sparse, lengths, logRest, bound);
                 if (options.Answers != null || options.Flags != DecodeFlags.None)
                 {
                     throw new ArgumentException("has Answers or Flags", nameof(options));
@@ -217,13 +220,14 @@ namespace Bregman
             try
             {
                 Status status;
-                fixed (float* from = logits)
-                fixed (uint* mask = options.Mask, counts = accepted)
-                fixed (int* places = path)
+                fixed (float* from = logits, bound = options.Bound)
+                fixed (uint* mask = options.Mask, counts = accepted, lengths = options.Lengths)
+                fixed (int* places = path, sparse = options.Ids)
+                fixed (double* logRest = options.LogRest)
                 fixed (DecodeResult* to = results)
                 {
                     var batch = Describe(flat.Rows, from, logits.Length, LogitFormat.F32, vocab, options);
-                    batch.mask = mask;
+                    Point(&batch, mask, sparse, lengths, logRest, bound);
                     entered.Enter(samplers, samplers.Length);
                     batch.threads = entered.CallsBack && !PoolMayCallBack ? 0 : batch.threads;
                     fixed (IntPtr* handles = entered.Handles)

@@ -13,7 +13,9 @@ import "unsafe"
 func DecodeBatch(handles []uintptr, batch *Batch, logits unsafe.Pointer, mask []uint32, results unsafe.Pointer) uint32 {
 	shape := batch.shape(len(handles))
 	return uint32(C.go_decode_batch((*C.uintptr_t)(unsafe.Pointer(unsafe.SliceData(handles))), &shape, logits,
-		(*C.uint32_t)(unsafe.SliceData(mask)), sizes(batch.RowIndex), results))
+		(*C.uint32_t)(unsafe.SliceData(mask)), sizes(batch.RowIndex), (*C.int32_t)(unsafe.SliceData(batch.IDs)),
+		(*C.uint32_t)(unsafe.SliceData(batch.Lengths)), (*C.double)(unsafe.SliceData(batch.LogRest)),
+		(*C.float)(unsafe.SliceData(batch.Bound)), results))
 }
 
 // DecodeBatchAnswers is DecodeBatch with answers, whose slices have the stated lengths; without handles, the answers of
@@ -22,7 +24,9 @@ func DecodeBatchAnswers(handles []uintptr, rows int, batch *Batch, logits unsafe
 	results unsafe.Pointer, answers *Answers) uint32 {
 	shape, wanted := batch.shape(rows), answers.shape()
 	return uint32(C.go_decode_batch_answers((*C.uintptr_t)(unsafe.Pointer(unsafe.SliceData(handles))), &shape, logits,
-		(*C.uint32_t)(unsafe.SliceData(mask)), sizes(batch.RowIndex), results, &wanted, (*C.float)(unsafe.SliceData(answers.Logprobs)),
+		(*C.uint32_t)(unsafe.SliceData(mask)), sizes(batch.RowIndex), (*C.int32_t)(unsafe.SliceData(batch.IDs)),
+		(*C.uint32_t)(unsafe.SliceData(batch.Lengths)), (*C.double)(unsafe.SliceData(batch.LogRest)),
+		(*C.float)(unsafe.SliceData(batch.Bound)), results, &wanted, (*C.float)(unsafe.SliceData(answers.Logprobs)),
 		(*C.uint32_t)(unsafe.SliceData(answers.Ranks)), (*C.int32_t)(unsafe.SliceData(answers.TopIDs)),
 		(*C.float)(unsafe.SliceData(answers.TopLogprobs)), (*C.int32_t)(unsafe.SliceData(answers.KeptIDs)),
 		(*C.uint32_t)(unsafe.SliceData(answers.KeptMask)), sizes(answers.KeptOffsets),
@@ -42,6 +46,8 @@ func (b *Batch) shape(rows int) C.bregman_batch {
 		mask_stride: C.size_t(b.MaskStride),
 		flags:       C.uint32_t(b.Flags),
 		threads:     C.uint32_t(b.Threads),
+
+		rest_temperature: C.float(b.RestTemperature),
 	}
 }
 
@@ -58,6 +64,15 @@ func (a *Answers) shape() C.bregman_answers {
 		given:            C.size_t(a.Given),
 		given_stride:     C.size_t(a.GivenStride),
 	}
+}
+
+// Reduce reduces so many rows to their n largest logits; the slices have the lengths that this needs.
+func Reduce(rows int, batch *Batch, logits unsafe.Pointer, mask []uint32, first int32, n int, temperature float32, ids []int32,
+	largest []float32, logRest []float64, bound []float32) uint32 {
+	shape := batch.shape(rows)
+	return uint32(C.go_reduce(&shape, logits, (*C.uint32_t)(unsafe.SliceData(mask)), C.int32_t(first), C.size_t(n),
+		C.float(temperature), (*C.int32_t)(unsafe.SliceData(ids)), (*C.float)(unsafe.SliceData(largest)),
+		(*C.double)(unsafe.SliceData(logRest)), (*C.float)(unsafe.SliceData(bound))))
 }
 
 // TopLogprobs writes the most likely tokens of a row; both slices have the same length.

@@ -88,30 +88,38 @@ static inline uint32_t go_decode(uintptr_t handle, const float *logits, size_t v
     return bregman_go->decode(go_handle(handle), logits, vocab, (bregman_result *)out);
 }
 
+/* The arrays of sparse rows; as parameters, and to pass them on. */
+#define GO_SPARSE const int32_t *ids_of_rows, const uint32_t *lengths, const double *log_rest, const float *bound
+#define GO_SPARSE_ARRAYS ids_of_rows, lengths, log_rest, bound
+
 /* The structs have no pointers: Go must not pass memory that points to memory of Go. */
 static inline bregman_batch go_rows(const bregman_batch *shape, const void *logits, const uint32_t *mask,
-                                    const size_t *row_index) {
+                                    const size_t *row_index, GO_SPARSE) {
     bregman_batch batch = *shape;
     batch.logits = logits;
     batch.mask = mask;
     batch.row_index = row_index;
+    batch.ids = ids_of_rows;
+    batch.lengths = lengths;
+    batch.log_rest = log_rest;
+    batch.bound = bound;
     return batch;
 }
 
 static inline uint32_t go_decode_batch(const uintptr_t *handles, const bregman_batch *shape, const void *logits,
-                                       const uint32_t *mask, const size_t *row_index, void *results) {
-    const bregman_batch batch = go_rows(shape, logits, mask, row_index);
+                                       const uint32_t *mask, const size_t *row_index, GO_SPARSE, void *results) {
+    const bregman_batch batch = go_rows(shape, logits, mask, row_index, GO_SPARSE_ARRAYS);
     return bregman_go->decode_batch((bregman_sampler *const *)handles, &batch, (bregman_result *)results);
 }
 
 static inline uint32_t go_decode_batch_answers(const uintptr_t *handles, const bregman_batch *shape, const void *logits,
-                                               const uint32_t *mask, const size_t *row_index, void *results,
+                                               const uint32_t *mask, const size_t *row_index, GO_SPARSE, void *results,
                                                const bregman_answers *wanted, float *logprobs, uint32_t *ranks,
                                                int32_t *top_ids, float *top_logprobs, int32_t *kept_ids,
                                                uint32_t *kept_mask, size_t *kept_offsets, const int32_t *given_ids,
                                                float *given_logprobs, uint32_t *given_ranks, float *other_logprobs,
                                                float *other_top_logprobs) {
-    const bregman_batch batch = go_rows(shape, logits, mask, row_index);
+    const bregman_batch batch = go_rows(shape, logits, mask, row_index, GO_SPARSE_ARRAYS);
     bregman_answers answers = *wanted;
     answers.logprobs = logprobs;
     answers.ranks = ranks;
@@ -132,19 +140,25 @@ static inline uint32_t go_decode_batch_answers(const uintptr_t *handles, const b
 }
 
 static inline uint32_t go_distribution_batch(const uintptr_t *handles, const bregman_batch *shape, const void *logits,
-                                             const uint32_t *mask, const size_t *row_index, size_t *offsets, int32_t *ids,
-                                             float *probs, size_t capacity) {
-    const bregman_batch batch = go_rows(shape, logits, mask, row_index);
+                                             const uint32_t *mask, const size_t *row_index, GO_SPARSE, size_t *offsets,
+                                             int32_t *ids, float *probs, size_t capacity) {
+    const bregman_batch batch = go_rows(shape, logits, mask, row_index, GO_SPARSE_ARRAYS);
     return bregman_go->distribution_batch((bregman_sampler *const *)handles, &batch, offsets, ids, probs, capacity);
 }
 
 /* The drafts point to memory that Go has pinned. */
 static inline uint32_t go_verify(const uintptr_t *handles, const bregman_draft *drafts, size_t sequences,
-                                 const bregman_batch *shape, const void *logits, const uint32_t *mask,
+                                 const bregman_batch *shape, const void *logits, const uint32_t *mask, GO_SPARSE,
                                  uint32_t *accepted, int32_t *path, void *results) {
-    const bregman_batch batch = go_rows(shape, logits, mask, NULL);
+    const bregman_batch batch = go_rows(shape, logits, mask, NULL, GO_SPARSE_ARRAYS);
     return bregman_go->verify((bregman_sampler *const *)handles, drafts, sequences, &batch, accepted, path,
                               (bregman_result *)results);
+}
+
+static inline uint32_t go_reduce(const bregman_batch *shape, const void *logits, const uint32_t *mask, int32_t first,
+                                 size_t n, float temperature, int32_t *ids, float *largest, double *log_rest, float *bound) {
+    const bregman_batch batch = go_rows(shape, logits, mask, NULL, NULL, NULL, NULL, NULL);
+    return bregman_go->reduce(&batch, first, n, temperature, ids, largest, log_rest, bound);
 }
 
 static inline uint32_t go_top_logprobs(uintptr_t handle, const float *logits, size_t vocab, uint32_t source, size_t n,

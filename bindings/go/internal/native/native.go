@@ -24,6 +24,8 @@ package native
 #cgo nocallback go_history
 #cgo noescape go_distribution_batch
 #cgo nocallback go_distribution_batch
+#cgo noescape go_reduce
+#cgo nocallback go_reduce
 #cgo noescape go_verify
 #cgo nocallback go_verify
 #cgo nocallback go_rewind

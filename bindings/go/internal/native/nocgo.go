@@ -54,6 +54,10 @@ func DistributionBatch([]uintptr, *Batch, unsafe.Pointer, []uint32, []int, []int
 	return unsupported
 }
 
+func Reduce(int, *Batch, unsafe.Pointer, []uint32, int32, int, float32, []int32, []float32, []float64, []float32) uint32 {
+	return unsupported
+}
+
 func TopLogprobs(uintptr, []float32, uint32, []int32, []float32) (int, uint32) { return 0, unsupported }
 
 func DrawMany(uintptr, []float32, []int32, []float32, []float32) (int, uint32) { return 0, unsupported }

@@ -72,6 +72,9 @@ func Verify(handles []uintptr, drafts []Draft, batch *Batch, logits unsafe.Point
 	shape := batch.shape(rows)
 	return uint32(C.go_verify((*C.uintptr_t)(unsafe.Pointer(unsafe.SliceData(handles))), unsafe.SliceData(all),
 		C.size_t(len(drafts)), &shape, logits, (*C.uint32_t)(unsafe.SliceData(mask)),
+		(*C.int32_t)(unsafe.SliceData(batch.IDs)),
+		(*C.uint32_t)(unsafe.SliceData(batch.Lengths)), (*C.double)(unsafe.SliceData(batch.LogRest)),
+		(*C.float)(unsafe.SliceData(batch.Bound)),
 		(*C.uint32_t)(unsafe.SliceData(accepted)), (*C.int32_t)(unsafe.SliceData(path)), results))
 }
 
@@ -89,7 +92,9 @@ func DistributionBatch(handles []uintptr, batch *Batch, logits unsafe.Pointer, m
 	probs []float32) uint32 {
 	shape := batch.shape(len(handles))
 	return uint32(C.go_distribution_batch((*C.uintptr_t)(unsafe.Pointer(unsafe.SliceData(handles))), &shape, logits,
-		(*C.uint32_t)(unsafe.SliceData(mask)), sizes(batch.RowIndex), sizes(offsets), (*C.int32_t)(unsafe.SliceData(ids)),
+		(*C.uint32_t)(unsafe.SliceData(mask)), sizes(batch.RowIndex), (*C.int32_t)(unsafe.SliceData(batch.IDs)),
+		(*C.uint32_t)(unsafe.SliceData(batch.Lengths)), (*C.double)(unsafe.SliceData(batch.LogRest)),
+		(*C.float)(unsafe.SliceData(batch.Bound)), sizes(offsets), (*C.int32_t)(unsafe.SliceData(ids)),
 		(*C.float)(unsafe.SliceData(probs)), C.size_t(len(ids))))
 }
 

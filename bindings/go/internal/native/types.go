@@ -48,6 +48,11 @@ type Batch struct {
 	Format, Flags, Threads       uint32
 	Vocab, RowStride, MaskStride int
 	RowIndex                     []int
+	IDs                          []int32
+	Lengths                      []uint32
+	LogRest                      []float64
+	Bound                        []float32
+	RestTemperature              float32
 }
 
 // Draft is a bregman_draft.

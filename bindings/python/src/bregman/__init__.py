@@ -11,7 +11,7 @@ For use in a host: `bregman.transformers`, `bregman.vllm`, `bregman.llama_cpp`.
 
 from bregman._answers import Answers
 from bregman._arrays import pack_mask
-from bregman._batch import RESULT, decode_batch, distribution_batch, model_answers
+from bregman._batch import RESULT, Reduced, decode_batch, distribution_batch, model_answers, reduce
 from bregman._catalogue import Kind, Parameter, Stage, macros, stages
 from bregman._generator import Generator
 from bregman._library import ABI_VERSION, simd_level, version
@@ -59,6 +59,7 @@ __all__ = [
     "NoConvergenceError",
     "OutOfMemoryError",
     "Parameter",
+    "Reduced",
     "Result",
     "Rule",
     "Sampler",
@@ -73,6 +74,7 @@ __all__ = [
     "macros",
     "model_answers",
     "pack_mask",
+    "reduce",
     "simd_level",
     "stages",
     "verify",

@@ -16,6 +16,8 @@ from bregman.errors import InvalidArgumentError
 
 _BATCH, _WORDS, _SIZES = ffi.typeof("bregman_batch *"), ffi.typeof("uint32_t *"), ffi.typeof("size_t[]")
 _BATCH_SIZE = ffi.sizeof("bregman_batch")
+#: The arrays of sparse rows besides the ids: one number for each row.
+_SPARSE = {"lengths": np.uint32, "log_rest": np.float64, "bound": np.float32}
 _KNOWN = int(Want.KEPT_MASS | Want.MODEL_LOGPROB | Want.ENTROPY | Want.LN_KEPT)
 
 
@@ -48,7 +50,15 @@ def flags_of(want: Want, accept: bool, stay: bool) -> int:
     return flags | (lib.BREGMAN_ACCEPT if accept else 0) | (lib.BREGMAN_STAY if stay else 0)
 
 
-def batch_of(logits: Array, mask: Array | None, flags: int, threads: int, row_index: Any = None) -> tuple[Any, Any]:
+def batch_of(
+    logits: Array,
+    mask: Array | None,
+    flags: int,
+    threads: int,
+    row_index: Any = None,
+    *,
+    sparse: dict[str, Any] | None = None,
+) -> tuple[Any, Any]:
     """A `bregman_batch` of these rows, and the arrays that own the memory it points to."""
     rows = _arrays.logits_rows(logits, "logits")
     if not 0 <= operator.index(threads) < 1 << 32:
@@ -61,11 +71,40 @@ def batch_of(logits: Array, mask: Array | None, flags: int, threads: int, row_in
     batch.threads = threads
     owners: list[_arrays.Rows] = [rows]
     if mask is not None:
-        words = _arrays.mask_rows(mask, "mask", rows.rows, rows.columns)
+        dense = sparse is None or sparse["ids"] is None
+        words = _arrays.mask_rows(mask, "mask", rows.rows, rows.columns if dense else None)
         batch.mask, batch.mask_stride = ffi.cast(_WORDS, words.pointer), words.stride
         owners.append(words)
+    if sparse is not None:
+        owners += _sparse(batch, rows, sparse)
     if row_index is not None:
         indices = _arrays.row_indices(row_index, "row_index", rows.rows)
         batch.rows, batch.row_index = len(indices), ffi.from_buffer(_SIZES, indices)
         owners.append(_arrays.Rows(batch.row_index, 0, 1, len(indices), len(indices), indices))
     return batch, owners
+
+
+def _sparse(batch: Any, logits: _arrays.Rows, arrays: dict[str, Any]) -> list[_arrays.Rows]:
+    """Sets the fields of sparse rows, and returns the arrays that own their memory."""
+    given = {name: array for name, array in arrays.items() if array is not None and name != "rest_temperature"}
+    if "ids" not in given:
+        if given:
+            raise InvalidArgumentError(f"{' and '.join(given)} without ids: only sparse rows have them")
+        return []
+    ids = _arrays.typed_rows(given.pop("ids"), np.int32, 2, "ids")
+    if (ids.rows, ids.columns) != (logits.rows, logits.columns):
+        raise InvalidArgumentError(
+            f"ids has shape {(ids.rows, ids.columns)}, the logits have {(logits.rows, logits.columns)}"
+        )
+    if ids.rows > 1 and ids.stride != logits.stride:
+        raise InvalidArgumentError(f"ids has rows {ids.stride} elements apart, the logits have {logits.stride}")
+    batch.ids, batch.rest_temperature = ffi.cast("int32_t *", ids.pointer), arrays["rest_temperature"]
+    owners = [ids]
+    fields = {name: info.type for name, info in ffi.typeof("bregman_batch").fields}
+    for name, array in given.items():
+        numbers = _arrays.typed_rows(np.ascontiguousarray(array, _SPARSE[name]), _SPARSE[name], 1, name)
+        if numbers.rows != logits.rows:
+            raise InvalidArgumentError(f"{name} has {numbers.rows} elements, the logits have {logits.rows} rows")
+        setattr(batch, name, ffi.cast(fields[name], numbers.pointer))
+        owners.append(numbers)
+    return owners

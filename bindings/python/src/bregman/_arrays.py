@@ -149,8 +149,8 @@ def logits_rows(array: Any, name: str) -> Rows:
     return _strided(rows, dtype, name)
 
 
-def mask_rows(array: Any, name: str, rows: int, vocab: int) -> Rows:
-    """Masks of 32 tokens a word in uint32 or int32, one for each row."""
+def mask_rows(array: Any, name: str, rows: int, vocab: int | None) -> Rows:
+    """Masks of 32 tokens a word in uint32 or int32, one for each row; the vocabulary of sparse rows is None."""
     words = as_numpy(array, name)
     if words.dtype not in _MASKS:
         raise _wrong_dtype(array, name, _MASK_WORDS)
@@ -158,9 +158,9 @@ def mask_rows(array: Any, name: str, rows: int, vocab: int) -> Rows:
     if mask.rows != rows:
         raise InvalidArgumentError(f"{name} has {mask.rows} rows, the logits have {rows}")
     # The library takes the stride for the number of words in a row, so it would read the words between two rows.
-    if mask.columns < mask.stride and mask.columns * 32 < vocab:
+    if mask.columns < mask.stride and (vocab is None or mask.columns * 32 < vocab):
         raise InvalidArgumentError(
-            f"{name} has {mask.columns} words in a row for {vocab} tokens, and gaps between its rows"
+            f"{name} has {mask.columns} words in a row for {vocab or 'more'} tokens, and gaps between its rows"
         )
     return mask
 
@@ -189,13 +189,19 @@ def row_indices(array: Any, name: str, rows: int) -> npt.NDArray[np.uintp]:
 
 def written_rows(array: Any, dtype: npt.DTypeLike, dimensions: int, name: str) -> Rows:
     """A caller's output array: one element (1 dimension) or one row of elements (2) for each row of logits."""
+    if isinstance(array, np.ndarray) and array.dtype == dtype and not array.flags.writeable:
+        check_dimensions(array, dimensions, name)
+        raise InvalidArgumentError(f"{name} is read-only")
+    return typed_rows(array, dtype, dimensions, name)
+
+
+def typed_rows(array: Any, dtype: npt.DTypeLike, dimensions: int, name: str) -> Rows:
+    """A numpy array of one dtype: one element (1 dimension) or one row of elements (2) for each row of logits."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name} is a {type(array).__name__}: it must be a numpy array")
     if array.dtype != dtype:
         raise _wrong_dtype(array, name, np.dtype(dtype).name)
     check_dimensions(array, dimensions, name)
-    if not array.flags.writeable:
-        raise InvalidArgumentError(f"{name} is read-only")
     if dimensions == 1 and not array.flags.c_contiguous:
         raise _not_contiguous(array, name)
     return _strided(array[:, None] if dimensions == 1 else array, 0, name)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
 
 from bregman import _arrays
 from bregman._answers import Answers
-from bregman._arguments import batch_of, flags_of
+from bregman._arguments import batch_of, flags_of, uint64
 from bregman._arrays import Array
 from bregman._library import ffi, lib, text
 from bregman._results import Distributions, Want
@@ -39,6 +39,11 @@ def decode_batch(
     check: bool = True,
     answers: Answers | None = None,
     row_index: npt.ArrayLike | None = None,
+    ids: npt.NDArray[np.int32] | None = None,
+    lengths: npt.ArrayLike | None = None,
+    log_rest: npt.ArrayLike | None = None,
+    bound: npt.ArrayLike | None = None,
+    rest_temperature: float = 1.0,
 ) -> Results:
     """Decodes each row of logits with its own sampler, in one call that releases the interpreter's lock.
 
@@ -59,6 +64,19 @@ def decode_batch(
         answers: optional outputs. They do not change the tokens.
         row_index: None if sampler i reads row i; else sampler i reads row row_index[i], with its mask. Several samplers
             may read one row, and rows may be left out. Results and answers are then those of the samplers.
+        ids: None for whole rows: element i of a row is the logit of token i. Else the rows are sparse: int32, with the
+            shape and strides of `logits`, the token of each element, in any order, each token once; -1 for none.
+            Masks are by token. Not copied. `reduce` makes such arrays.
+        lengths: shape (rows,): the number of elements of each sparse row; what follows them is not read. None: all.
+        log_rest: shape (rows,), float64: ln of the sum of exp(l / rest_temperature) over the tokens that a sparse row
+            does not list; -inf if none of them can be sampled, +inf if the sum is not known. None: there are none.
+        bound: shape (rows,), float32: a number that no logit of a token that is not listed exceeds. None: the smallest
+            finite logit that is listed. Not read without `log_rest`.
+        rest_temperature: the temperature of `log_rest`.
+
+    A sparse row gives what the whole row would give: the same token and support, probabilities to 1e-6. If that takes
+    more than is known of the tokens that are not listed, the row fails with `IncompleteError` and nothing moves.
+    Figures that the row does not tell are NaN, such ranks 0.
 
     Returns:
         An array of dtype `RESULT`, one element for each row. For a row that failed (with `check=False`) `token` is -1,
@@ -70,7 +88,14 @@ def decode_batch(
         BregmanError: as `Sampler.decode`, for the first row that failed.
         TypeError: a wrong dtype, or no array.
     """
-    batch, owners = batch_of(logits, mask, flags_of(want, accept, stay), threads, row_index)
+    sparse = {
+        "ids": ids,
+        "lengths": lengths,
+        "log_rest": log_rest,
+        "bound": bound,
+        "rest_temperature": rest_temperature,
+    }
+    batch, owners = batch_of(logits, mask, flags_of(want, accept, stay), threads, row_index, sparse=sparse)
     if len(samplers) != batch.rows:
         raise InvalidArgumentError(f"{len(samplers)} samplers for {batch.rows} rows: each row needs its own")
     outputs = None if answers is None else answers._for(batch.rows, owners)
@@ -91,6 +116,64 @@ def decode_batch(
         failure.results = results
         raise failure
     return results
+
+
+class Reduced(NamedTuple):
+    """What sparse rows are made of, from `reduce`: arguments of `decode_batch`."""
+
+    #: The tokens with the n largest logits of each row, int32, shape (rows, n), in descending order of logit (ties:
+    #: ascending id); -1 where there are no more.
+    ids: npt.NDArray[np.int32]
+    #: Their logits, float32; -inf where there are no more.
+    logits: npt.NDArray[np.float32]
+    #: ln of the sum of exp(l / temperature) over the other tokens, float64, shape (rows,).
+    log_rest: npt.NDArray[np.float64]
+    #: A number that no logit of the other tokens exceeds, float32, shape (rows,).
+    bound: npt.NDArray[np.float32]
+
+
+def reduce(
+    logits: Array, n: SupportsIndex, *, first: SupportsIndex = 0, temperature: float = 1.0, threads: int = 0
+) -> Reduced:
+    """Reduces each row, a shard of a vocabulary or a whole one, to its `n` largest logits and the sum of the others.
+
+    For tensor parallelism, where each rank has the logits of a part of the vocabulary. To decode, concatenate the `ids`
+    and `logits` of all ranks along the rows; `log_rest` is the `numpy.logaddexp` of theirs, `bound` the maximum. The
+    tokens are those of the whole row, or `decode_batch` fails with `IncompleteError`; then gather and decode the whole
+    row. Thread-safe; releases the interpreter's lock.
+
+    Args:
+        logits: as in `decode_batch`.
+        n: number of logits to keep of each row, at least 1.
+        first: the token of the first element of each row.
+        temperature: that at which the chain first needs probabilities (`rest_temperature` of `decode_batch`).
+        threads: as in `decode_batch`.
+
+    Raises:
+        InvalidArgumentError: wrong shapes or numbers.
+        InvalidLogitsError: a row has NaN or +inf.
+        TypeError: a wrong dtype, or no array.
+    """
+    batch, owners = batch_of(logits, None, 0, threads)
+    count, token = uint64(n, "n"), uint64(first, "first")
+    if not 1 <= count < 1 << 31 or token >= 1 << 31:
+        raise InvalidArgumentError(f"n is {count} and first is {token}: they must be from 1 and 0 to 2**31 - 1")
+    rows = batch.rows
+    reduced = Reduced(
+        np.empty((rows, count), np.int32),
+        np.empty((rows, count), np.float32),
+        np.empty(rows),
+        np.empty(rows, np.float32),
+    )
+    if rows == 0:
+        return reduced
+    types = ("int32_t[]", "float[]", "double[]", "float[]")
+    outputs = [ffi.from_buffer(kind, array) for kind, array in zip(types, reduced)]
+    status = lib.bregman_reduce(batch, token, count, temperature, *outputs)
+    del owners
+    if status:
+        raise error(status, text(lib.bregman_status_text(status)))
+    return reduced
 
 
 def distribution_batch(

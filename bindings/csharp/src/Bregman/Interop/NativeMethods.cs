@@ -168,6 +168,17 @@ namespace Bregman.Interop
         internal static extern Status bregman_model_answers(NativeBatch* batch, NativeAnswers* answers);
 
         [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_reduce(
+            NativeBatch* batch,
+            int first,
+            UIntPtr n,
+            float temperature,
+            int* ids,
+            float* logits,
+            double* logRest,
+            float* bound);
+
+        [DllImport(Library, CallingConvention = C)]
         internal static extern Status bregman_distribution_batch(
             IntPtr* samplers, NativeBatch* batch, UIntPtr* offsets, int* ids, float* probabilities, UIntPtr capacity);
 
