@@ -11,6 +11,10 @@ mkdir -p "$root/target"
 "$root/examples/generate/build.sh" "$root/target/generate"
 echo
 
+case " $* " in
+    # With chains of its own.
+    *" --watermark "*) exec "$root/target/generate" --seed 6 "$@" ;;
+esac
 # The three differ in alpha only: adaptive top-k (alpha = 1), and two other members of the family.
 exec "$root/target/generate" --columns --seed 6 \
     --chain 'temperature(0.8) | top_k(floor=0.02) | draw' \

@@ -940,6 +940,7 @@ enum class kind : std::uint32_t {
     tokens = BREGMAN_KIND_TOKENS,       ///< token ids, such as "2 32000"
     sequences = BREGMAN_KIND_SEQUENCES, ///< token sequences, such as "13; 25 11"
     biases = BREGMAN_KIND_BIASES,       ///< token:bias pairs, such as "15:-2.5 30:-inf"
+    keys = BREGMAN_KIND_KEYS,           ///< from min to max secret keys, such as "0x9d3c55aa10f2e671"
 };
 
 /// A parameter of a stage. All texts are static; lists are separated by commas.
@@ -986,6 +987,24 @@ inline std::vector<stage> catalogue(std::size_t count, std::uint32_t (*info_of)(
 inline std::vector<stage> stages() { return detail::catalogue(bregman_stage_count(), bregman_stage_info); }
 /// The macros that a chain can name: engines, such as llama_cpp. Thread-safe.
 inline std::vector<stage> macros() { return detail::catalogue(bregman_macro_count(), bregman_macro_info); }
+
+/// Looks for the mark of `stage`, such as "watermark(key=0x9d3c55aa10f2e671)", in a text: its output from the beginning.
+/// Thread-safe.
+inline result<bregman_watermark> try_watermark_score(std::string_view stage, view<const std::int32_t> tokens) {
+    if (stage.find('\0') != std::string_view::npos)
+        return failure{status::invalid_chain, "stage has a NUL in it"};
+    bregman_watermark score{};
+    score.struct_size = sizeof score;
+    char message[512] = "";
+    const auto code = static_cast<status>(
+        bregman_watermark_score(std::string(stage).c_str(), tokens.data(), tokens.size(), &score, message, sizeof message));
+    if (code != status::ok)
+        return failure{code, message};
+    return score;
+}
+inline bregman_watermark watermark_score(std::string_view stage, view<const std::int32_t> tokens) {
+    return try_watermark_score(stage, tokens).value();
+}
 
 /// The version of the library, such as "0.1.0". Static; thread-safe.
 inline const char *version() noexcept { return bregman_version(); }

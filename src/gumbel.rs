@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::logits::Row;
 use crate::math::{exp, ln};
 use crate::memory;
-use crate::random::{MAX_NOISE, Noise, Stream};
+use crate::random::{MAX_NOISE, Noise, Stream, TokenNoise};
 use crate::vocab::{BLOCK, NoiseWords, Vocabulary};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -72,7 +72,7 @@ impl GumbelTop {
 }
 
 /// Draws one token.
-pub(crate) fn draw(dist: &mut Distribution<'_>, noise: Noise) -> Option<Drawn> {
+pub(crate) fn draw(dist: &mut Distribution<'_>, noise: &impl TokenNoise) -> Option<Drawn> {
     let mut first: Option<ScoredToken> = None;
     search(dist, noise, |c| {
         if first.is_none_or(|best| c < best) {
@@ -92,7 +92,7 @@ pub(crate) fn draw_many(dist: &mut Distribution<'_>, noise: Noise, n: usize, gum
     let most = n.min(dist.vocabulary().0.row().vocab());
     memory::granted(heap.try_reserve(most + 1))?;
     memory::reserve(samples, most)?;
-    search(dist, noise, |c| {
+    search(dist, &noise, |c| {
         heap.push(c);
         if heap.len() > n {
             heap.pop();
@@ -117,7 +117,7 @@ fn limit(bound: f64) -> f64 {
 }
 
 /// Calls `visit` with every token that can pass the bound; `visit` returns the new bound.
-fn search(dist: &mut Distribution<'_>, noise: Noise, mut visit: impl FnMut(ScoredToken) -> f64) {
+fn search(dist: &mut Distribution<'_>, noise: &impl TokenNoise, mut visit: impl FnMut(ScoredToken) -> f64) {
     if !dist.is_truncated() {
         return search_vocabulary(dist, noise, visit);
     }
@@ -139,8 +139,8 @@ const VANISHED: f64 = -41.0;
 
 /// The search over the whole vocabulary. The block with the largest logit comes first, so that the bound is high at
 /// once and most other blocks are skipped after one comparison.
-fn search_vocabulary(dist: &mut Distribution<'_>, noise: Noise, visit: impl FnMut(ScoredToken) -> f64) {
-    let (ids, scale, stream) = (dist.ids(), dist.scale(), noise.high_words());
+fn search_vocabulary<N: TokenNoise>(dist: &mut Distribution<'_>, noise: &N, visit: impl FnMut(ScoredToken) -> f64) {
+    let (ids, scale, stream) = (dist.ids(), dist.scale(), noise.words());
     let (vocab, _) = dist.vocabulary();
     let (row, max) = (vocab.row(), f64::from(vocab.max()));
     let mut search = Search { noise, row, max, scale, visit, bound: f64::NEG_INFINITY, limit_at_bound: f64::INFINITY };
@@ -148,7 +148,7 @@ fn search_vocabulary(dist: &mut Distribution<'_>, noise: Noise, visit: impl FnMu
     for blocks in [first..first + 1, 0..first, first + 1..row.blocks()] {
         let mut block = blocks.start;
         while block < blocks.end {
-            if search.bound > VANISHED && ids.is_none() {
+            if N::IS_WORD && search.bound > VANISHED && ids.is_none() {
                 let limit_at_bound = search.limit_at_bound;
                 block = vocab.search_noise(block..blocks.end, &stream, scale, limit_at_bound, |index, high| {
                     search.visit_token(index, index, high, None);
@@ -162,8 +162,8 @@ fn search_vocabulary(dist: &mut Distribution<'_>, noise: Noise, visit: impl FnMu
 }
 
 /// The search of a whole vocabulary, as it stands.
-struct Search<'r, E> {
-    noise: Noise,
+struct Search<'r, N, E> {
+    noise: &'r N,
     row: Row<'r>,
     max: f64,
     scale: f64,
@@ -173,7 +173,7 @@ struct Search<'r, E> {
     limit_at_bound: f64,
 }
 
-impl<E: FnMut(ScoredToken) -> f64> Search<'_, E> {
+impl<N: TokenNoise, E: FnMut(ScoredToken) -> f64> Search<'_, N, E> {
     /// Every token of a block.
     fn visit_block(&mut self, vocab: &mut Vocabulary<'_>, block: usize, stream: &Stream, ids: Option<&[i32]>) {
         let mut words = NoiseWords::default();
@@ -186,7 +186,7 @@ impl<E: FnMut(ScoredToken) -> f64> Search<'_, E> {
                 continue;
             }
             let (id, high) = match ids {
-                None => (index, word),
+                None => (index, self.noise.high_of(word)),
                 Some(ids) => (ids[index as usize] as u32, self.noise.high(ids[index as usize] as u32)),
             };
             self.visit_token(index, id, high, (weight > 0.0).then(|| f64::from(weight) * unit));

@@ -41,6 +41,7 @@ mod stages;
 #[cfg(test)]
 mod testing;
 mod vocab;
+mod watermark;
 
 pub use answers::{Answers, Source, TokenRank};
 pub use chain::limits::{LONGEST_CHAIN, MOST_READING_STAGES, MOST_STAGES};
@@ -52,6 +53,7 @@ pub use parameters::{Kind, ParameterInfo};
 pub use sampler::{Applied, Order, Sampler, Token, Verified, Want, model_answers, reduce};
 pub use speculation::{Draft, DraftLaws, Rule};
 pub use stages::{StageInfo, stages};
+pub use watermark::Score as WatermarkScore;
 
 /// Decodes one row with each sampler, on up to `threads` threads (0 or 1: the caller's). No row's failure is another's,
 /// and neither the number of threads nor the company a row is in changes its token.
@@ -73,6 +75,14 @@ pub fn decode_batch<'s>(
         Ok(()) => jobs.into_iter().map(|(_, result)| result).collect(),
         Err(e) => vec![Err(e); rows.len()],
     }
+}
+
+/// Looks for a watermark in the tokens of a text, from the beginning of its output, without the prompt. `stage` is the
+/// stage that marked it, as in a chain: `watermark(key=0x9d3c55aa10f2e671)`. Needs no model and no logits.
+///
+/// `green_list` needs `vocab`, which a text does not tell. Memory and time grow with the text.
+pub fn watermark_score(stage: &str, tokens: &[i32]) -> Result<WatermarkScore> {
+    chain::Chain::new(stage, &[])?.score(tokens)
 }
 
 /// The instruction set in use: "scalar", "avx2", "avx512" or "neon". `BREGMAN_SIMD` lowers it; a value that names no

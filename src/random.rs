@@ -20,7 +20,7 @@ fn keys(key: [u32; 2]) -> [[u32; 2]; ROUNDS] {
 }
 
 /// Philox4x32-10: the block of four words for one counter.
-fn philox(mut words: [u32; WORDS], key: [u32; 2]) -> [u32; WORDS] {
+pub(crate) fn philox(mut words: [u32; WORDS], key: [u32; 2]) -> [u32; WORDS] {
     for key in keys(key) {
         let product = |x: u32, i: usize| u64::from(x) * u64::from(MULTIPLIERS[i]);
         let (first, second) = (product(words[0], 0), product(words[2], 1));
@@ -50,7 +50,7 @@ impl Stream {
 }
 
 /// The two halves of an integer, the lower one first.
-fn halves(x: u64) -> [u32; 2] {
+pub(crate) fn halves(x: u64) -> [u32; 2] {
     [x as u32, (x >> 32) as u32]
 }
 
@@ -90,6 +90,24 @@ pub(crate) fn uniform_of(seed: u64, position: u64, purpose: Purpose, which: u32)
     ((bits >> 12) as f64 + 0.5) * f64::EPSILON
 }
 
+/// Gumbel noise for every token.
+pub(crate) trait TokenNoise {
+    /// Whether [`TokenNoise::high`] is a word of [`TokenNoise::words`] as it is.
+    const IS_WORD: bool;
+
+    /// A number that falls as the noise rises: the noise is -ln(-ln u) for a u of at most 1 - high / 2^32.
+    fn high(&self, token: u32) -> u32;
+
+    /// The generator's words for all tokens, for the kernels.
+    fn words(&self) -> Stream;
+
+    /// [`TokenNoise::high`] from a token's word.
+    fn high_of(&self, word: u32) -> u32;
+
+    /// The noise of a token, between -3.81 and [`MAX_NOISE`].
+    fn gumbel(&self, token: u32, high: u32) -> f64;
+}
+
 /// The noise of every token at one position: 64 bits for each id, as a high and a low word that are computed separately.
 ///
 /// Four tokens share a block of the generator. The counter's last word tells high words from low ones, and both from the
@@ -108,25 +126,32 @@ impl Noise {
         Self { key: halves(seed), position: halves(position) }
     }
 
-    /// The high word of a token's noise. [`Noise::gumbel`] is largest for a low word of 0.
-    pub(crate) fn high(&self, token: u32) -> u32 {
-        self.word(token, HIGH)
-    }
-
-    /// The high words of all tokens, for the kernels.
-    pub(crate) fn high_words(&self) -> Stream {
-        let [low, high] = self.position;
-        Stream::new(self.key, [low, high, HIGH])
-    }
-
     fn word(&self, token: u32, which: u32) -> u32 {
         let [low, high] = self.position;
         philox([token / 4, low, high, which], self.key)[token as usize % WORDS]
     }
+}
 
-    /// Standard Gumbel noise -ln(-ln u), where u = 1 - (h + 1/2) / 2^64 and h is the token's 64 bits: between -3.81 and
-    /// 45.06. For u near 1 it is computed from 1 - u, so that rounding does not cap it.
-    pub(crate) fn gumbel(&self, token: u32, high: u32) -> f64 {
+impl TokenNoise for Noise {
+    const IS_WORD: bool = true;
+
+    /// The noise is largest for a low word of 0.
+    fn high(&self, token: u32) -> u32 {
+        self.word(token, HIGH)
+    }
+
+    fn words(&self) -> Stream {
+        let [low, high] = self.position;
+        Stream::new(self.key, [low, high, HIGH])
+    }
+
+    fn high_of(&self, word: u32) -> u32 {
+        word
+    }
+
+    /// u = 1 - (h + 1/2) / 2^64, h the token's 64 bits. For u near 1 it is computed from 1 - u, so that rounding does
+    /// not cap it.
+    fn gumbel(&self, token: u32, high: u32) -> f64 {
         let h = u64::from(high) << 32 | u64::from(self.word(token, LOW));
         let grid = |h: u64| (h as f64 + 0.5) * 2f64.powi(-64);
         let minus_ln_u = if high >> 31 == 0 { -log1p(-grid(h)) } else { -ln(grid(!h)) };
@@ -134,7 +159,7 @@ impl Noise {
     }
 }
 
-/// An upper bound of [`Noise::gumbel`].
+/// An upper bound of [`TokenNoise::gumbel`].
 pub(crate) const MAX_NOISE: f64 = 45.06;
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ type Parameter struct {
 	Kind        Kind
 	Default     string   // its value if it is not given; "" if there is no default
 	Choices     []string // the words that a Choice accepts
-	Min, Max    float64  // of a Number or a Count, otherwise 0
+	Min, Max    float64  // of a Number or a Count, of Keys their number, otherwise 0
 	MinExcluded bool     // whether Min itself is not accepted
 	Required    bool     // whether it must be given
 	// Group is 0 for no group, or the number of a group, from 1. Parameters of a stage in the same group exclude each
@@ -45,6 +45,7 @@ const (
 	Tokens    Kind = 4 // token ids, separated by spaces, such as "2 32000"
 	Sequences Kind = 5 // token sequences, separated by semicolons, such as "13; 25 11"
 	Biases    Kind = 6 // token:bias pairs, separated by spaces, such as "15:-2.5 30:-inf"
+	Keys      Kind = 7 // from Min to Max secret keys, separated by spaces, such as "0x9d3c55aa10f2e671"
 )
 
 // Stages lists the stages that a chain can name, in the order in which a chain usually has them. Safe for concurrent

@@ -48,6 +48,7 @@ var constants = map[string]uint64{
 	"BREGMAN_KIND_TOKENS":        uint64(Tokens),
 	"BREGMAN_KIND_SEQUENCES":     uint64(Sequences),
 	"BREGMAN_KIND_BIASES":        uint64(Biases),
+	"BREGMAN_KIND_KEYS":          uint64(Keys),
 	"BREGMAN_OF_MODEL":           uint64(OfModel),
 	"BREGMAN_OF_DECODED":         uint64(OfDecoded),
 	"BREGMAN_LLAMA_ABORT":        native.LlamaAbort,

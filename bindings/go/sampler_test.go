@@ -237,12 +237,12 @@ func TestCatalogueHasGroupsKindsAndMacros(t *testing.T) {
 	if groups["k"] == 0 || groups["k"] != groups["floor"] || groups["k"] != groups["lambda"] || groups["k_max"] != 0 {
 		t.Errorf("top_k's groups are %v", groups)
 	}
-	for kind := Number; kind <= Biases; kind++ {
+	for kind := Number; kind <= Keys; kind++ {
 		if !kinds[kind] {
 			t.Errorf("no stage has a parameter of kind %d", kind)
 		}
 	}
-	if len(kinds) != int(Biases)+1 {
+	if len(kinds) != int(Keys)+1 {
 		t.Errorf("the kinds are %v", kinds)
 	}
 	macros := must[[]Stage](t)(Macros())

@@ -1,10 +1,11 @@
 /* generate: continues a prompt with llama.cpp and bregman, once for each chain on the command line.
  *
- *   options  the command line
- *   engine   llama.cpp: a model to rows of logits
- *   decode   bregman: a row to a token, as a raw decoder or as a stage of llama.cpp's chain
- *   report   output
- *   text     UTF-8, widths, wrapping
+ *   options    the command line
+ *   engine     llama.cpp: a model to rows of logits
+ *   decode     bregman: a row to a token, as a raw decoder or as a stage of llama.cpp's chain
+ *   report     output
+ *   watermark  chains that mark their text, and what detectors find in it
+ *   text       UTF-8, widths, wrapping
  */
 #include <locale.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "engine.h"
 #include "options.h"
 #include "report.h"
+#include "watermark.h"
 
 /* The row after the last token. The token is evaluated here, so that the last one of a run is not; the prompt has been
  * evaluated before. */
@@ -105,6 +107,9 @@ int main(int argc, char **argv)
     }
     if (status == 0 && o.columns)
         report_columns(runs, o.n_chains, o.prompt, o.show_support);
+
+    if (status == 0 && o.watermark)
+        status = watermark_report(runs, e.n_vocab);
 
     for (size_t i = 0; i < done; i++)
         run_free(&runs[i]);

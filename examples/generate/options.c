@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "text.h"
+#include "watermark.h"
 
 #define DEFAULT_PROMPT "And it came to pass in those days, that"
 #define DEFAULT_CHAIN "temperature(0.8) | bregman(alpha=1.5, floor=0.02) | draw"
@@ -30,6 +31,8 @@ static void print_help(void)
          "  -t, --threads N     threads of the model (default: one a processor, at most 4; 1 for a tiny model)\n"
          "      --show-support  under each token the number of tokens that it was drawn from\n"
          "      --columns       no streaming: the finished continuations side by side\n"
+         "      --watermark     with three chains that mark their text and one that does not, and what detectors\n"
+         "                      find in it (200 tokens unless --tokens is given)\n"
          "      --verbose       let llama.cpp speak (to standard error)\n"
          "  -h, --help          this text");
 }
@@ -72,7 +75,7 @@ static int parse_face(const char *text, enum face *out)
     return 0;
 }
 
-enum { OPT_CTX = 256, OPT_SUPPORT, OPT_COLUMNS, OPT_VERBOSE };
+enum { OPT_CTX = 256, OPT_SUPPORT, OPT_COLUMNS, OPT_WATERMARK, OPT_VERBOSE };
 
 enum parsed options_parse(options *o, int argc, char **argv)
 {
@@ -83,17 +86,17 @@ enum parsed options_parse(options *o, int argc, char **argv)
         {"ctx", required_argument, NULL, OPT_CTX},       {"threads", required_argument, NULL, 't'},
         {"show-support", no_argument, NULL, OPT_SUPPORT}, {"columns", no_argument, NULL, OPT_COLUMNS},
         {"verbose", no_argument, NULL, OPT_VERBOSE},     {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"watermark", no_argument, NULL, OPT_WATERMARK}, {NULL, 0, NULL, 0},
     };
     *o = (options){
         .model = DEFAULT_MODEL, /* set by the build */
         .prompt = DEFAULT_PROMPT,
-        .chains = must_alloc(NULL, (size_t)argc, sizeof *o->chains),
+        .chains = must_alloc(NULL, (size_t)argc + WATERMARK_CHAINS, sizeof *o->chains),
         .face = FACE_RAW,
         .seed = 1,
-        .tokens = DEFAULT_TOKENS,
     };
     int c, bad = 0;
+    bool tokens = false;
     while (!bad && (c = getopt_long(argc, argv, "m:p:c:f:s:n:t:h", table, NULL)) != -1) {
         switch (c) {
         case 'm': o->model = optarg; break;
@@ -101,11 +104,12 @@ enum parsed options_parse(options *o, int argc, char **argv)
         case 'c': o->chains[o->n_chains++] = optarg; break;
         case 'f': bad = parse_face(optarg, &o->face); break;
         case 's': bad = parse_number("--seed", optarg, UINT64_MAX, &o->seed); break;
-        case 'n': bad = parse_u32("--tokens", optarg, &o->tokens); break;
+        case 'n': tokens = true, bad = parse_u32("--tokens", optarg, &o->tokens); break;
         case 't': bad = parse_u32("--threads", optarg, &o->threads); break;
         case OPT_CTX: bad = parse_u32("--ctx", optarg, &o->ctx); break;
         case OPT_SUPPORT: o->show_support = true; break;
         case OPT_COLUMNS: o->columns = true; break;
+        case OPT_WATERMARK: o->watermark = true; break;
         case OPT_VERBOSE: o->verbose = true; break;
         case 'h': print_help(); return PARSED_HELP;
         default: bad = -1; /* getopt_long has printed why */
@@ -113,10 +117,16 @@ enum parsed options_parse(options *o, int argc, char **argv)
     }
     if (!bad && optind < argc)
         bad = wrong("command line", argv[optind], "an option");
+    if (!bad && o->watermark && o->n_chains > 0)
+        bad = wrong("--chain", o->chains[0], "to be given with --watermark, which has chains of its own");
     if (bad) {
         fputs("generate --help lists the options\n", stderr);
         return PARSED_WRONG;
     }
+    if (!tokens)
+        o->tokens = o->watermark ? WATERMARK_TOKENS : DEFAULT_TOKENS;
+    for (size_t i = 0; o->watermark && i < WATERMARK_CHAINS; i++)
+        o->chains[o->n_chains++] = watermark_chains[i];
     if (o->n_chains == 0)
         o->chains[o->n_chains++] = DEFAULT_CHAIN; /* argc >= 1, so there is room */
     return PARSED_RUN;

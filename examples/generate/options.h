@@ -20,6 +20,7 @@ typedef struct options {
     uint32_t threads; /* 0: chosen by machine and model */
     bool show_support;
     bool columns;
+    bool watermark;
     bool verbose;
 } options;
 

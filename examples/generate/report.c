@@ -12,7 +12,7 @@ void run_add(run *r, const decision *d)
         r->cap = r->cap * 2 + 64;
         r->token = must_alloc(r->token, r->cap, sizeof *r->token);
     }
-    r->token[r->n++] = (token_record){.end = r->text.len, .support = d->support};
+    r->token[r->n++] = (token_record){.end = r->text.len, .id = d->token, .support = d->support};
     r->kept_mass += d->kept_mass;
     r->sampler_microseconds += d->microseconds;
 }

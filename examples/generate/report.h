@@ -11,6 +11,7 @@
 
 typedef struct token_record {
     size_t end; /* of the token's text in run.text; part of a character is added with the rest of it */
+    int32_t id;
     uint32_t support;
 } token_record;
 

@@ -17,6 +17,7 @@ use crate::history::{History, Question};
 use crate::parameters::Arguments;
 use crate::stages::{Context, Learnt, Stage, StageInfo};
 use crate::vocab::FirstPass;
+use crate::watermark::Score;
 use limits::MOST_READING_STAGES;
 use parse::Place;
 use std::fmt;
@@ -141,12 +142,32 @@ impl Chain {
         format!("{}, bans every token that is left{hint}", self.named(at))
     }
 
+    /// Looks for a watermark in a text; the chain is the stage that marked it.
+    pub(crate) fn score(&self, tokens: &[i32]) -> Result<Score> {
+        let [(_, stage)] = &self.stages[..] else {
+            return Err(Error::InvalidChain(
+                "the text of one watermark stage is needed, that is all of the chain".into(),
+            ));
+        };
+        if let Some((at, token)) = tokens.iter().enumerate().find(|&(_, &token)| token < 0) {
+            return Err(Error::InvalidArgument(format!("tokens[{at}] is {token}: a token id is not negative")));
+        }
+        stage.score(tokens).unwrap_or_else(|| {
+            Err(Error::InvalidChain(format!("`{self}` is no watermark: watermark, synthid and green_list are")))
+        })
+    }
+
+    /// The canonical form with the keys of watermarks, which are a secret.
+    pub(crate) fn with_keys(&self) -> String {
+        self.parsed.iter().map(|parsed| parsed.arguments.with_keys()).collect::<Vec<_>>().join(" | ")
+    }
+
     fn last(&self) -> Option<&dyn Stage> {
         self.stages.last().map(|(_, stage)| &**stage)
     }
 }
 
-/// The canonical form: parsing it gives the same chain.
+/// The canonical form: parsing it gives the same chain. `hidden` stands in the place of keys, which no chain may have.
 impl fmt::Display for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, ParsedStage { arguments, .. }) in self.parsed.iter().enumerate() {

@@ -12,7 +12,7 @@ use super::ParsedStage;
 use super::limits::MOST_STAGES;
 use super::macros;
 use crate::error::{Error, Result};
-use crate::parameters::{Arguments, ParameterInfo, nearest, quoted};
+use crate::parameters::{Arguments, ParameterInfo, has_keys, nearest, quoted};
 use crate::stages::{find, stages};
 
 pub(super) fn parse(text: &str) -> Result<Vec<ParsedStage>> {
@@ -102,7 +102,7 @@ fn arguments(
                 Some((name, value)) => arguments.set(Some(&canonical(name.trim())), value.trim())?,
                 None if i == 0 => arguments.set(None, part.trim())?,
                 None => {
-                    let part = quoted(part.trim());
+                    let part = if has_keys(parameters) { format!("value {}", i + 1) } else { quoted(part.trim()) };
                     return Err(format!("{part} needs a name: only the first parameter goes without"));
                 }
             }
@@ -116,10 +116,16 @@ fn canonical(name: &str) -> String {
     name.to_ascii_lowercase().replace('-', "_")
 }
 
-fn unknown(name: &str) -> String {
+/// A name that is no stage's. What follows the name in its text may be a key that was meant to stand in parentheses.
+fn unknown(text: &str) -> String {
+    let name = text.split('=').next().unwrap_or(text);
+    let is_key = |at: &usize| name[*at..].trim_start().starts_with(|c: char| c.is_ascii_digit());
+    let end =
+        name.char_indices().map(|(at, _)| at).find(|&at| name[at..].starts_with(char::is_whitespace) && is_key(&at));
+    let name = &name[..end.unwrap_or(name.len())];
     let names = stages().iter().flat_map(|s| [s.name].into_iter().chain(s.aliases.iter().copied()));
     let names = names.chain(macros::macros().iter().map(|m| m.name));
-    match nearest(&canonical(name), names) {
+    match nearest(&canonical(text), names) {
         Some(near) => format!("no stage {}: did you mean `{near}`?", quoted(name)),
         None => {
             let all: Vec<_> = stages().iter().map(|s| s.name).collect();

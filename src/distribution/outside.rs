@@ -116,6 +116,14 @@ impl Distribution<'_> {
         }
     }
 
+    /// The length of the row as it was at first, which a sparse row does not tell.
+    pub(crate) fn row_length(&mut self) -> usize {
+        if self.outside.is_some_and(|outside| !outside.is_empty()) {
+            self.lack(Missing::Statistics);
+        }
+        self.opened_with.vocab()
+    }
+
     /// Notes that the row does not hold what is asked of it.
     fn lack(&mut self, missing: Missing) {
         if let Some(outside) = self.outside.as_mut().filter(|outside| outside.missing.is_none()) {

@@ -3,12 +3,12 @@
 //! A list gets them at once. Of a whole vocabulary the new logits are written to a row of their own in one pass, which
 //! is the distribution's row from then on; a few tokens are edited in the row as it is.
 
-use super::Distribution;
+use super::{Distribution, LOWEST_LOG_WEIGHT};
 use crate::error::{Error, Result};
 use crate::history::merge;
 use crate::logits::Row;
-use crate::math::exp;
-use crate::memory::make_room;
+use crate::math::{exp, ln};
+use crate::memory::{self, make_room};
 use crate::vocab::{AdaptivePCurve, SmoothingCurve, USUAL_HEAD};
 
 /// The probabilities as they were when a stage remembered them.
@@ -55,6 +55,52 @@ impl<'r> Distribution<'r> {
         self.offset = 0.0;
         self.head.vocab_mut().adaptive_p(scale, lowest, total, curve, row)?;
         self.go_on_with(Row::from_f32(row)?, 1.0);
+        Ok(())
+    }
+
+    /// Gives the tokens other weights: `change` gets their ids and their probabilities. A token with a weight of 0 is
+    /// dropped; one at least must have more.
+    pub(crate) fn reweigh(
+        &mut self,
+        (ids, p): (&mut Vec<u32>, &mut Vec<f64>),
+        change: impl FnOnce(&[u32], &mut [f64]) -> Result<()>,
+    ) -> Result<()> {
+        ids.clear();
+        p.clear();
+        let candidates = self.head.ids();
+        let id = |index: u32| candidates.map_or(index, |ids| ids[index as usize] as u32);
+        if self.is_truncated() {
+            let total = self.head_weight();
+            let (entries, weights) = self.weighted();
+            make_room(ids, entries.len())?;
+            make_room(p, entries.len())?;
+            ids.extend(entries.iter().map(|e| id(e.index)));
+            p.extend(weights.iter().map(|weight| weight / total));
+            change(ids, p)?;
+            if let Some(mut list) = self.list() {
+                list.set_logits(0.0, |at, _| ln(p[at]));
+            }
+            return Ok(());
+        }
+        self.lack_tokens();
+        let (out, scale, max) = (self.next_row()?, self.scale(), f64::from(self.head.vocab().max()));
+        let row = self.head.vocab().row();
+        memory::resize(out, row.vocab(), 0.0)?;
+        make_room(ids, row.vocab())?;
+        make_room(p, row.vocab())?;
+        row.write(0, out);
+        ids.extend((0..row.vocab() as u32).map(id));
+        let weight = |logit: f32| match (f64::from(logit) - max) * scale {
+            x if x < LOWEST_LOG_WEIGHT => 0.0,
+            x => exp(x),
+        };
+        p.extend(out.iter().map(|&logit| weight(logit)));
+        let total: f64 = p.iter().sum();
+        p.iter_mut().for_each(|p| *p /= total);
+        change(ids, p)?;
+        out.iter_mut().zip(&*p).for_each(|(logit, &p)| *logit = ln(p) as f32);
+        self.offset = 0.0;
+        self.go_on_with(Row::from_f32(out)?, 1.0);
         Ok(())
     }
 

@@ -222,6 +222,15 @@ pub struct bregman_api {
         log_rest: *mut f64,
         bound: *mut f32,
     ) -> u32,
+    /// bregman_watermark_score
+    pub watermark_score: unsafe extern "C" fn(
+        stage: *const c_char,
+        tokens: *const i32,
+        n: usize,
+        out: *mut bregman_watermark,
+        error: *mut c_char,
+        error_size: usize,
+    ) -> u32,
 }
 
 static TABLE: bregman_api = bregman_api {
@@ -269,6 +278,7 @@ static TABLE: bregman_api = bregman_api {
     llama_set_on_failure: bregman_llama_set_on_failure,
     llama_failures: bregman_llama_failures,
     reduce: bregman_reduce,
+    watermark_score: bregman_watermark_score,
 };
 
 /// The type of bregman_get_api: what a host casts the result of `dlsym` to.

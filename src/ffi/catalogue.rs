@@ -26,6 +26,11 @@ pub const BREGMAN_KIND_SEQUENCES: u32 = 5;
 /// Kind of parameter: token:bias pairs, separated by spaces, such as "15:-2.5 30:-inf".
 pub const BREGMAN_KIND_BIASES: u32 = 6;
 
+/// Kind of parameter: from `min` to `max` secret keys, separated by spaces: whole numbers from 0 to 2^64 - 1, in decimal
+/// or as 0x and hexadecimal, such as "0x9d3c55aa10f2e671 42". Descriptions, messages and logs of this library show
+/// "hidden" in their place; hosts should show no more.
+pub const BREGMAN_KIND_KEYS: u32 = 7;
+
 /// A parameter of a stage. All texts are static, NUL-terminated UTF-8 and never NULL.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -40,9 +45,11 @@ pub struct bregman_parameter {
     pub default_value: *const c_char,
     /// The words that a BREGMAN_KIND_CHOICE accepts, separated by commas; otherwise "".
     pub choices: *const c_char,
-    /// Smallest value of a BREGMAN_KIND_NUMBER or BREGMAN_KIND_COUNT; otherwise 0.
+    /// Smallest value of a BREGMAN_KIND_NUMBER or BREGMAN_KIND_COUNT, fewest keys of a BREGMAN_KIND_KEYS; otherwise
+    /// 0.
     pub min: f64,
-    /// Largest value of a BREGMAN_KIND_NUMBER or BREGMAN_KIND_COUNT; otherwise 0.
+    /// Largest value of a BREGMAN_KIND_NUMBER or BREGMAN_KIND_COUNT, most keys of a BREGMAN_KIND_KEYS; otherwise
+    /// 0.
     pub max: f64,
     /// One of BREGMAN_KIND_.
     pub kind: u32,
@@ -126,11 +133,13 @@ fn parameter(p: &ParameterInfo, group: u32, texts: &mut Vec<CString>) -> bregman
     let (kind, min, max, open, choices) = match p.kind {
         Kind::Number { min, max, open } => (BREGMAN_KIND_NUMBER, min, max, open, String::new()),
         Kind::Count { min } => (BREGMAN_KIND_COUNT, min as f64, f64::from(u32::MAX), false, String::new()),
+        Kind::CountUpTo { min, max } => (BREGMAN_KIND_COUNT, min as f64, max as f64, false, String::new()),
         Kind::Choice(words) => (BREGMAN_KIND_CHOICE, 0.0, 0.0, false, words.join(",")),
         Kind::Name => (BREGMAN_KIND_NAME, 0.0, 0.0, false, String::new()),
         Kind::Tokens => (BREGMAN_KIND_TOKENS, 0.0, 0.0, false, String::new()),
         Kind::Sequences => (BREGMAN_KIND_SEQUENCES, 0.0, 0.0, false, String::new()),
         Kind::Biases => (BREGMAN_KIND_BIASES, 0.0, 0.0, false, String::new()),
+        Kind::Keys { most } => (BREGMAN_KIND_KEYS, 1.0, most as f64, false, String::new()),
     };
     bregman_parameter {
         name: keep(p.name, texts),

@@ -30,6 +30,7 @@
 //! | `generator.rs` | a generator φ as callbacks |
 //! | `catalogue.rs` | stages, macros and parameters |
 //! | `decisions/` | decisions beside the decoder, with a header of their own |
+//! | `watermark.rs` | detectors of watermarks |
 //! | `llama.rs` | a stage for llama.cpp without its header |
 
 #![allow(non_camel_case_types, reason = "these are C's names")]
@@ -56,6 +57,7 @@ mod saved;
 mod state;
 mod types;
 mod verify;
+mod watermark;
 
 pub use answers::*;
 pub use api::*;
@@ -76,6 +78,7 @@ pub use saved::*;
 pub use state::*;
 pub use types::*;
 pub use verify::*;
+pub use watermark::*;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

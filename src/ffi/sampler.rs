@@ -184,9 +184,9 @@ pub unsafe extern "C" fn bregman_sampler_set_logit_bias(
     }
 }
 
-/// Writes the chain in its canonical form, which bregman_sampler_new accepts and which has stages in the place of
-/// macros: NUL-terminated, cut to `size` bytes. Returns the length of the whole text without the terminator, as
-/// snprintf does. `text` may be NULL if `size` is 0. Returns 0 if the handle is NULL or in use.
+/// Writes the chain in its canonical form, which has stages in the place of macros: NUL-terminated, cut to `size`
+/// bytes. bregman_sampler_new accepts it, unless a stage has a secret (BREGMAN_KIND_KEYS), for which "hidden" stands in
+/// it. Returns the length of the whole text without the terminator, as snprintf does. `text` may be NULL if `size` is 0. Returns 0 if the handle is NULL or in use.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bregman_sampler_describe(
     sampler: *const bregman_sampler,

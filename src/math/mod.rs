@@ -3,7 +3,7 @@
 
 pub(crate) mod list;
 
-pub(crate) use libm::{erfc, exp, expm1, log as ln, log1p, pow};
+pub(crate) use libm::{erfc, exp, expm1, lgamma as ln_gamma, log as ln, log1p, pow};
 pub(crate) use list::ListMath;
 
 /// x^y in half the time of [`pow`], to about |y ln x| ulp: enough for the steps of an iteration.

@@ -14,7 +14,34 @@ pub(crate) enum Value {
     Tokens(Vec<u32>),
     Sequences(Vec<Vec<u32>>),
     Biases(Vec<(u32, f32)>),
+    Keys(Keys),
 }
+
+/// Keys, which no text shows but [`Arguments::with_keys`].
+#[derive(Clone, PartialEq)]
+pub(crate) struct Keys(Vec<u64>);
+
+impl Keys {
+    /// As a chain gives them.
+    fn revealed(&self) -> String {
+        lists::joined(self.0.iter().map(|key| format!("{key:#x}")), " ")
+    }
+}
+
+impl fmt::Display for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What stands in the place of a key.
+const HIDDEN: &str = "hidden";
 
 impl Value {
     fn parse(text: &str, kind: Kind) -> std::result::Result<Self, String> {
@@ -27,6 +54,10 @@ impl Value {
                 Ok(v) if v >= min && v <= i64::from(u32::MAX) => Ok(Value::Count(v)),
                 Ok(_) | Err(_) => Err(format!("must be a whole number from {min} to {}", u32::MAX)),
             },
+            Kind::CountUpTo { min, max } => match text.parse::<i64>() {
+                Ok(v) if (min..=max).contains(&v) => Ok(Value::Count(v)),
+                Ok(_) | Err(_) => Err(format!("must be a whole number from {min} to {max}")),
+            },
             Kind::Choice(words) => match words.iter().find(|w| **w == text) {
                 Some(word) => Ok(Value::Choice(word)),
                 None => Err(format!("must be one of {}", words.join(", "))),
@@ -36,6 +67,7 @@ impl Value {
             Kind::Tokens => lists::tokens(text).map(Value::Tokens),
             Kind::Sequences => lists::sequences(text).map(Value::Sequences),
             Kind::Biases => lists::biases(text).map(Value::Biases),
+            Kind::Keys { most } => lists::keys(text, most).map(|keys| Value::Keys(Keys(keys))),
         }
     }
 }
@@ -50,6 +82,7 @@ impl fmt::Display for Value {
             Value::Name(name) => f.write_str(name),
             Value::Tokens(list) => f.write_str(&lists::joined(list, " ")),
             Value::Sequences(list) => f.write_str(&lists::joined(list.iter().map(|s| lists::joined(s, " ")), "; ")),
+            Value::Keys(keys) => write!(f, "{keys}"),
             Value::Biases(list) => f.write_str(&lists::joined(list.iter().map(|(t, b)| format!("{t}:{b}")), " ")),
         }
     }
@@ -82,8 +115,9 @@ impl Arguments {
         if self.given[at].is_some() {
             return Err(format!("parameter `{}` is given twice", parameter.name));
         }
-        let value = Value::parse(text, parameter.kind).map_err(|why| {
-            format!("parameter `{}` {why}, got {} ({})", parameter.name, quoted(text), parameter.summary)
+        let value = Value::parse(text, parameter.kind).map_err(|why| match parameter.kind {
+            Kind::Keys { .. } => format!("parameter `{}` {why} ({})", parameter.name, parameter.summary),
+            _ => format!("parameter `{}` {why}, got {} ({})", parameter.name, quoted(text), parameter.summary),
         })?;
         self.given[at] = Some(value);
         Ok(())
@@ -104,7 +138,10 @@ impl Arguments {
             None if self.parameters.is_empty() => "it takes none".into(),
             None => format!("it takes {}", names().collect::<Vec<_>>().join(", ")),
         };
-        format!("no parameter {}: {hint}", quoted(name))
+        // What stands before a `=` may be a key that was meant to stand behind it.
+        let is_secret = has_keys(self.parameters) && !name.starts_with(|c: char| c.is_ascii_alphabetic());
+        let shown = if is_secret { "of that name".into() } else { quoted(name) };
+        format!("no parameter {shown}: {hint}")
     }
 
     fn position(&self, name: &str) -> usize {
@@ -184,6 +221,11 @@ impl Arguments {
         if let Some(Value::Biases(list)) = self.value(name) { list } else { vec![] }
     }
 
+    /// Keys; none without a value.
+    pub(crate) fn keys(&self, name: &str) -> Vec<u64> {
+        if let Some(Value::Keys(Keys(list))) = self.value(name) { list } else { vec![] }
+    }
+
     /// The value as text, given or by default.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.value(name).map(|value| value.to_string())
@@ -206,6 +248,11 @@ impl Arguments {
     }
 }
 
+/// Whether one of the parameters is a secret.
+pub(crate) fn has_keys(parameters: &[ParameterInfo]) -> bool {
+    parameters.iter().any(|p| matches!(p.kind, Kind::Keys { .. }))
+}
+
 fn default(parameter: &ParameterInfo) -> Option<Value> {
     if parameter.default.is_empty() {
         return None;
@@ -213,9 +260,9 @@ fn default(parameter: &ParameterInfo) -> Option<Value> {
     Some(Value::parse(parameter.default, parameter.kind).expect("the catalogue's defaults are within their ranges"))
 }
 
-/// `name`, `name(value)` if only the first parameter differs from its default, else `name(parameter=value, ...)`.
-impl fmt::Display for Arguments {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Arguments {
+    /// `name`, `name(value)` if only the first parameter differs from its default, else `name(parameter=value, ...)`.
+    fn canonical(&self, text: impl Fn(&Value) -> String) -> String {
         let said: Vec<_> = self
             .parameters
             .iter()
@@ -223,14 +270,23 @@ impl fmt::Display for Arguments {
             .enumerate()
             .filter_map(|(at, (p, v))| v.as_ref().filter(|v| Some(*v) != default(p).as_ref()).map(|v| (at, p.name, v)))
             .collect();
-        f.write_str(self.name)?;
+        let list: Vec<_> = said.iter().map(|(_, name, value)| format!("{name}={}", text(value))).collect();
         match said[..] {
-            [] => Ok(()),
-            [(0, _, value)] => write!(f, "({value})"),
-            _ => {
-                let list: Vec<_> = said.iter().map(|(_, name, value)| format!("{name}={value}")).collect();
-                write!(f, "({})", list.join(", "))
-            }
+            [] => self.name.into(),
+            [(0, _, value)] => format!("{}({})", self.name, text(value)),
+            _ => format!("{}({})", self.name, list.join(", ")),
         }
+    }
+
+    /// The canonical form with the keys, which are a secret.
+    pub(crate) fn with_keys(&self) -> String {
+        self.canonical(|value| if let Value::Keys(keys) = value { keys.revealed() } else { value.to_string() })
+    }
+}
+
+/// The canonical form, `hidden` in the place of keys.
+impl fmt::Display for Arguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.canonical(Value::to_string))
     }
 }

@@ -1,4 +1,4 @@
-//! Parameters that are lists: of token ids, of token sequences, of biases.
+//! Parameters that are lists: of token ids, of token sequences, of biases, of keys.
 
 /// The largest token id.
 const LARGEST: u32 = i32::MAX as u32;
@@ -40,6 +40,24 @@ pub(super) fn biases(text: &str) -> Parsed<(u32, f32)> {
     }
 }
 
+/// `0x9d3c55aa10f2e671 42`; the failure does not show the text.
+pub(super) fn keys(text: &str, most: usize) -> Parsed<u64> {
+    let key = |text: &str| match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        // (`from_str_radix` would take a sign.)
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_hexdigit()) => u64::from_str_radix(digits, 16).ok(),
+        Some(_) => None,
+        None if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
+        None => None,
+    };
+    let list: Option<Vec<u64>> = text.split_whitespace().map(key).collect();
+    list.filter(|list| (1..=most).contains(&list.len())).ok_or_else(|| match most {
+        1 => "must be a key: a whole number from 0 to 2^64 - 1, decimal or 0x and hexadecimal".into(),
+        _ => format!(
+            "must be 1 to {most} keys separated by spaces: whole numbers from 0 to 2^64 - 1, decimal or 0x and hexadecimal"
+        ),
+    })
+}
+
 /// The items with a separator between them.
 pub(crate) fn joined<T: ToString>(list: impl IntoIterator<Item = T>, separator: &str) -> String {
     list.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(separator)
@@ -64,5 +82,31 @@ mod tests {
             assert!(biases(bad).is_err(), "{bad}");
         }
         assert_eq!(biases("3:1 4:1 3:2"), Err("names token 3 twice".into()));
+    }
+
+    #[test]
+    fn keys_are_read_or_refused_without_being_shown() {
+        assert_eq!(
+            keys(" 0 0xFF  0X9d3c55aa10f2e671 18446744073709551615 ", 4),
+            Ok(vec![0, 255, 0x9d3c_55aa_10f2_e671, u64::MAX])
+        );
+        for bad in [
+            "",
+            " ",
+            "-1",
+            "+1",
+            "0x",
+            "0x+1",
+            "x",
+            "0x1ffffffffffffffff",
+            "18446744073709551616",
+            "1 2",
+            "1.5",
+            "hidden",
+        ] {
+            let why = keys(bad, 1).unwrap_err();
+            assert!(bad.trim().len() < 3 || !why.contains(bad), "{why}");
+        }
+        assert!(keys("1 2 3", 2).is_err());
     }
 }

@@ -3,12 +3,12 @@
 //! | file | what it is |
 //! |---|---|
 //! | `arguments.rs` | the values given to one stage, checked against its parameters; their canonical form |
-//! | `lists.rs` | values that are lists of tokens |
+//! | `lists.rs` | values that are lists of tokens or of keys |
 
 mod arguments;
 mod lists;
 
-pub(crate) use arguments::Arguments;
+pub(crate) use arguments::{Arguments, has_keys};
 pub(crate) use lists::joined;
 
 /// What values a parameter takes.
@@ -28,6 +28,13 @@ pub enum Kind {
         /// Smallest value.
         min: i64,
     },
+    /// A whole number in `[min, max]`.
+    CountUpTo {
+        /// Smallest value.
+        min: i64,
+        /// Largest value.
+        max: i64,
+    },
     /// One of some words.
     Choice(&'static [&'static str]),
     /// A name that the host gave to something.
@@ -38,6 +45,12 @@ pub enum Kind {
     Sequences,
     /// Tokens with a bias each, separated by spaces: `15:-2.5 30:-inf`.
     Biases,
+    /// Secret keys of 64 bits, separated by spaces: `0x9d3c55aa10f2e671 42`. They are shown nowhere: not in the canonical
+    /// form of a chain, in messages or in debug output.
+    Keys {
+        /// The most that are taken; at least one must be given.
+        most: usize,
+    },
 }
 
 /// A parameter of a stage.

@@ -189,6 +189,12 @@ impl Sampler {
         self.sequence.history.tokens()
     }
 
+    /// The chain in its canonical form with the keys of its watermarks, which are a secret: what a sampler like this one
+    /// is made from. (Where a chain is displayed, `hidden` stands in their place.)
+    pub fn chain_with_keys(&self) -> String {
+        self.chain.with_keys()
+    }
+
     /// Sets the length of the prompt: the first `n` tokens of the history; the others are output. For a sequence that
     /// is resumed. An error if the history is shorter.
     pub fn set_prompt_length(&mut self, n: usize) -> Result<()> {

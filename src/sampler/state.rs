@@ -29,7 +29,7 @@ impl Sampler {
         let mut to = Writer(Vec::with_capacity(256 + 4 * history.tokens().len()));
         to.0.extend(MAGIC);
         to.u32(VERSION);
-        to.list(chain.to_string().as_bytes(), |to, byte| to.0.push(*byte));
+        to.list(chain.with_keys().as_bytes(), |to, byte| to.0.push(*byte));
         [*created_with, *seed, *position].into_iter().for_each(|n| to.u64(n));
         let (kind, prompt) = match history.prompt() {
             Prompt::Open => (OPEN, 0),
@@ -104,6 +104,11 @@ impl Sampler {
         sequence.mask = has_mask.then_some(mask);
         sequence.learnt = learnt(from.learnt()?, (from.u32()? as i32, from.f64()?), chain.initial())?;
         sequence.steps = from.steps(tokens.len(), chain.learns())?;
+        // A rewind returns to these.
+        let (has_weight, steps) = (chain.initial().weight > 0.0, &sequence.steps);
+        if steps.learnt.iter().chain(&steps.before_rows).any(|[_, weight]| (*weight > 0.0) != has_weight) {
+            return Err(invalid("no chain learns what it has learnt"));
+        }
         if from.at != from.bytes.len() {
             return Err(invalid("it is longer than its contents"));
         }

@@ -3,9 +3,9 @@
 use super::StageInfo;
 use super::{
     adaptive_p, allowed_tokens, bad_words, bregman, draw, dry, dynamic_temperature, entmax, epsilon, eta,
-    forced_tokens, greedy, gumbel, logit_bias, min_p, min_tokens, mirostat, no_repeat_ngram, p_less, penalties,
-    reasoning_budget, sequence_bias, smoothing, tail_free, temperature, top_a, top_h, top_k, top_n_sigma, top_p,
-    typical, xtc,
+    forced_tokens, greedy, green_list, gumbel, logit_bias, min_p, min_tokens, mirostat, no_repeat_ngram, p_less,
+    penalties, reasoning_budget, sequence_bias, smoothing, synthid, tail_free, temperature, top_a, top_h, top_k,
+    top_n_sigma, top_p, typical, watermark, xtc,
 };
 
 /// Every stage there is.
@@ -37,8 +37,11 @@ pub(super) static ALL: &[StageInfo] = &[
     epsilon::INFO,
     eta::INFO,
     xtc::INFO,
+    synthid::INFO,
+    green_list::INFO,
     draw::INFO,
     gumbel::INFO,
+    watermark::INFO,
     greedy::INFO,
     mirostat::V1,
     mirostat::V2,

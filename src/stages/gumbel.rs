@@ -40,7 +40,7 @@ impl Stage for Gumbel {
     }
 
     fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Option<(Drawn, Learnt)> {
-        let drawn = gumbel::draw(dist, Noise::new(context.seed, context.position))?;
+        let drawn = gumbel::draw(dist, &Noise::new(context.seed, context.position))?;
         Some((drawn, context.learnt))
     }
 }

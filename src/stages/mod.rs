@@ -13,6 +13,7 @@ mod epsilon;
 mod eta;
 mod forced_tokens;
 mod greedy;
+mod green_list;
 mod gumbel;
 mod info;
 mod learnt;
@@ -26,6 +27,7 @@ mod penalties;
 mod reasoning_budget;
 mod sequence_bias;
 mod smoothing;
+mod synthid;
 mod tail_free;
 mod temperature;
 mod threshold;
@@ -35,6 +37,7 @@ mod top_k;
 mod top_n_sigma;
 mod top_p;
 mod typical;
+mod watermark;
 mod xtc;
 
 pub use info::{StageInfo, stages};
@@ -50,6 +53,7 @@ use crate::history::{Breakers, Edit, History, Scope};
 use crate::memory;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 use crate::vocab::FirstPass;
+use crate::watermark::Score;
 use std::sync::Arc;
 
 /// One step of a chain: immutable, so that a sampler and its clones share it.
@@ -90,6 +94,12 @@ pub(crate) trait Stage: Send + Sync {
     /// Draws a token, if this is a drawing stage, and says what it has learnt by that.
     fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Option<(Drawn, Learnt)> {
         let _ = (dist, context);
+        None
+    }
+
+    /// Looks for the stage's mark in a text, if it is a watermark: `tokens` are its output from the beginning.
+    fn score(&self, tokens: &[i32]) -> Option<Result<Score>> {
+        let _ = tokens;
         None
     }
 
@@ -134,6 +144,10 @@ pub(crate) struct Context<'a> {
 pub(crate) struct EditScratch {
     pub(crate) edits: Vec<Edit>,
     pub(crate) lengths: Vec<u32>,
+    /// Tokens with their probabilities and one word each, for watermarks.
+    pub(crate) ids: Vec<u32>,
+    pub(crate) p: Vec<f64>,
+    pub(crate) words: Vec<u64>,
     /// Where there are more edits, all but the largest of each token are dropped.
     most: usize,
     /// Why edits are missing, if some are.

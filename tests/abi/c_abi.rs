@@ -138,6 +138,7 @@ fn constants() -> Vec<(&'static str, u32)> {
         BREGMAN_KIND_TOKENS,
         BREGMAN_KIND_SEQUENCES,
         BREGMAN_KIND_BIASES,
+        BREGMAN_KIND_KEYS,
         BREGMAN_OF_MODEL,
         BREGMAN_OF_DECODED,
         BREGMAN_LLAMA_ABORT,
@@ -268,6 +269,7 @@ fn layout() -> (Texts, Texts) {
         }
     );
     layout!("bregman_generator" = bregman_generator { struct_size, reserved, name, user, phi, f, f_inverse, f_prime });
+    layout!("bregman_watermark" = bregman_watermark { struct_size, reserved, score, p_value, counted });
     layout!("bregman_api" = bregman_api { struct_size, abi });
     (structs, fields)
 }

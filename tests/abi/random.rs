@@ -115,6 +115,11 @@ fn value(parameter: &ParameterInfo, random: &mut Random) -> String {
             let value = if random.below(2) == 0 { random.pick(&ends) } else { random.below(300) as i64 };
             value.max(min).to_string()
         }
+        // (A vocabulary of millions would take seconds.)
+        Kind::CountUpTo { min, max } => random.pick(&[min, min + 1, max.min(5000)]).to_string(),
+        Kind::Keys { most } => {
+            (0..1 + random.below(most)).map(|_| random.next().to_string()).collect::<Vec<_>>().join(" ")
+        }
         Kind::Choice(words) => random.pick(words).into(),
         Kind::Tokens => ids(random).join(" "),
         Kind::Sequences => (0..1 + random.below(3)).map(|_| ids(random).join(" ")).collect::<Vec<_>>().join("; "),

@@ -22,6 +22,7 @@ static void constants(void)
     CONSTANT(BREGMAN_KIND_TOKENS);
     CONSTANT(BREGMAN_KIND_SEQUENCES);
     CONSTANT(BREGMAN_KIND_BIASES);
+    CONSTANT(BREGMAN_KIND_KEYS);
     CONSTANT(BREGMAN_OF_MODEL);
     CONSTANT(BREGMAN_OF_DECODED);
     CONSTANT(BREGMAN_LLAMA_ABORT);
@@ -164,6 +165,12 @@ static void rows(void)
     FIELD(bregman_generator, f);
     FIELD(bregman_generator, f_inverse);
     FIELD(bregman_generator, f_prime);
+    STRUCT(bregman_watermark);
+    FIELD(bregman_watermark, struct_size);
+    FIELD(bregman_watermark, reserved);
+    FIELD(bregman_watermark, score);
+    FIELD(bregman_watermark, p_value);
+    FIELD(bregman_watermark, counted);
 }
 
 /* tests/api.rs compares the other fields, functions, with the exported symbols. */

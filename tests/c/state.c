@@ -126,7 +126,7 @@ void test_catalogue(void)
             const bregman_parameter *p = (const bregman_parameter *)(const void *)((const char *)stage.parameters +
                                                                                    j * stage.parameter_size);
             CHECK(strlen(p->name) > 0 && strlen(p->summary) > 0 && p->aliases != NULL && p->default_value != NULL);
-            CHECK(p->kind <= BREGMAN_KIND_BIASES && p->min_excluded <= 1 && p->required <= 1 && (p->group == 0 || !p->required));
+            CHECK(p->kind <= BREGMAN_KIND_KEYS && p->min_excluded <= 1 && p->required <= 1 && (p->group == 0 || !p->required));
             CHECK((p->kind == BREGMAN_KIND_CHOICE) == (strlen(p->choices) > 0));
             CHECK(p->kind > BREGMAN_KIND_COUNT || p->min < p->max);
             CHECK(!p->required || strlen(p->default_value) == 0);

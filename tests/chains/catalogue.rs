@@ -92,6 +92,7 @@ impl Parameter {
             BREGMAN_KIND_CHOICE => Some(self.choices[0].clone()),
             BREGMAN_KIND_TOKENS | BREGMAN_KIND_SEQUENCES => Some("1".into()),
             BREGMAN_KIND_BIASES => Some("1:0.5".into()),
+            BREGMAN_KIND_KEYS => Some("7".into()),
             _ => None,
         }
     }
@@ -108,6 +109,7 @@ impl Parameter {
             }
             BREGMAN_KIND_COUNT => [min - 1.0, max + 1.0, min + 0.5].map(|v| v.to_string()).into(),
             BREGMAN_KIND_CHOICE => vec!["none of them".into(), self.choices.concat()],
+            BREGMAN_KIND_KEYS => vec![String::new(), "1 ".repeat(max as usize + 1), "0xg".into()],
             _ => vec![String::new()],
         }
     }
@@ -118,6 +120,7 @@ impl Parameter {
             BREGMAN_KIND_NUMBER if self.raw.min_excluded == 1 => vec![self.raw.max.to_string()],
             BREGMAN_KIND_NUMBER | BREGMAN_KIND_COUNT => [self.raw.min, self.raw.max].map(|v| v.to_string()).into(),
             BREGMAN_KIND_CHOICE => self.choices.clone(),
+            BREGMAN_KIND_KEYS => [self.raw.min, self.raw.max].map(|n| "0xff ".repeat(n as usize)).into(),
             _ => vec![],
         }
     }
@@ -253,6 +256,7 @@ fn resumed(chain: &str) -> [Vec<(u32, f64)>; 2] {
     decode(&mut whole);
     let mut second = Sampler::new(chain, 7).unwrap();
     second.accept(whole.history()).unwrap();
+    second.set_prompt_length(0).unwrap();
     second.reseed(7, whole.position());
     [decode(&mut whole), decode(&mut second)]
 }
@@ -260,7 +264,11 @@ fn resumed(chain: &str) -> [Vec<(u32, f64)>; 2] {
 #[test]
 fn a_stage_learns_if_history_and_position_do_not_resume_it() {
     for stage in bregman::stages().iter().filter(|stage| stage.draws) {
-        let chain = if stage.name == "adaptive_p" { "adaptive_p(0.3)" } else { stage.name };
+        let chain = match stage.name {
+            "adaptive_p" => "adaptive_p(0.3)",
+            "watermark" => "watermark(42, width=2)",
+            name => name,
+        };
         let [whole, second] = resumed(chain);
         assert_eq!(whole != second, stage.learns, "{}", stage.name);
     }

@@ -54,10 +54,74 @@ fn canonical_form_is_the_shortest() {
 /// A value of this kind.
 fn some(kind: Kind) -> &'static str {
     match kind {
-        Kind::Number { .. } | Kind::Count { .. } | Kind::Tokens | Kind::Sequences => "1",
+        // (synthid's ngram begins at 2.)
+        Kind::CountUpTo { .. } => "2",
+        Kind::Number { .. } | Kind::Count { .. } | Kind::Tokens | Kind::Sequences | Kind::Keys { .. } => "1",
         Kind::Biases => "1:1",
         Kind::Choice(words) => words[0],
         Kind::Name => "mine",
+    }
+}
+
+/// Nothing that is made of a chain shows a key, whatever is wrong with its text.
+#[test]
+fn keys_stand_in_no_text() {
+    const KEY: &str = "0x9d3c55aa10f2e671";
+    let decimal = 0x9d3c_55aa_10f2_e671u64.to_string();
+    let shows = |text: &str| text.contains("9d3c") || text.contains("9D3C") || text.contains(&decimal[..6]);
+    for key in [KEY, &KEY.to_uppercase().replace("0X", "0x"), &decimal] {
+        for (said, meant) in [
+            ("watermark(key=K)", "watermark(hidden)"),
+            ("watermark(K)", "watermark(hidden)"),
+            ("top_k(9) | gumbel_watermark(K, width=2)", "top_k(9) | watermark(key=hidden, width=2)"),
+            ("synthid(keys=K 42 K) | draw", "synthid(hidden) | draw"),
+            ("green_list(hashing_key=K, share=0.5) | draw", "green_list(key=hidden, share=0.5) | draw"),
+        ] {
+            let sampler = Sampler::new(&said.replace('K', key), 1).unwrap();
+            assert_eq!(sampler.to_string(), meant);
+            let debug = format!("{sampler:?} {:?}", sampler.clone());
+            assert!(!shows(&debug), "{debug}");
+            // It is there for who asks for it, and makes the same sampler.
+            let full = sampler.chain_with_keys();
+            assert!(full.contains(KEY), "{full}");
+            assert_eq!(Sampler::new(&full, 1).unwrap().chain_with_keys(), full);
+            assert!(refused(meant).contains("must be"), "what is shown is no chain");
+            // A saved state gives the same answers, so it has the keys.
+            assert_eq!(Sampler::from_bytes(&sampler.to_bytes()).unwrap().chain_with_keys(), full);
+        }
+        for text in [
+            "watermark(key=K0000000000000000000000)",
+            "watermark(key=K K)",
+            "watermark(keys=K)",
+            "watermark(K=3)",
+            "watermark(key=-K)",
+            "watermark(4, K)",
+            "watermark(width=4, K)",
+            "watermark(K, key=K)",
+            "watermark(K) | top_k(3)",
+            "watermark key=K",
+            "watermark K",
+            "watermrk=K",
+            "watermark=K",
+            "watermark(key=K",
+            "watermark(key=K) K",
+            "watermark(key=K)(K)",
+            "synthid(keys=K K, hash=vllm) | draw",
+            "synthid(keys=K;K) | draw",
+            "synthid(keys=K, hash=vllm, table_seed=3) | draw",
+            "green_list(key=K, share=2) | draw",
+            "green_list(key=K, vocab=0) | draw",
+        ] {
+            let why = refused(&text.replace('K', key));
+            assert!(!shows(&why), "{text}: {why}");
+        }
+        let no_draw = Sampler::new(&format!("green_list({key})"), 1).unwrap();
+        let why = no_draw.clone().decode(Row::from_f32(&[1.0, 2.0]).unwrap(), bregman::Want::NONE).unwrap_err();
+        assert!(!shows(&why.to_string()) && why.to_string().contains("green_list(hidden)"), "{why}");
+        for (stage, tokens) in [("watermark(K) | draw", 0), ("green_list(K)", 0), ("green_list(K, vocab=9)", 9)] {
+            let why = bregman::watermark_score(&stage.replace('K', key), &[tokens]).unwrap_err();
+            assert!(!shows(&why.to_string()), "{why}");
+        }
     }
 }
 
@@ -112,6 +176,20 @@ fn parameter_ranges_hold_at_their_ends() {
                     assert!(with(min.to_string()).is_ok() && with(u32::MAX.to_string()).is_ok());
                     for bad in ["1.5", "-1", "4294967296", "many", ""] {
                         assert!(with(bad.into()).unwrap_err().to_string().contains("whole number"), "{bad}");
+                    }
+                }
+                Kind::CountUpTo { min, max } => {
+                    assert!(with(min.to_string()).is_ok() && with(max.to_string()).is_ok());
+                    for bad in [min - 1, max + 1] {
+                        assert!(with(bad.to_string()).unwrap_err().to_string().contains("whole number"), "{bad}");
+                    }
+                }
+                Kind::Keys { most } => {
+                    let n = |n: usize| (0..n).map(|key| key.to_string()).collect::<Vec<_>>().join(" ");
+                    assert!(with(n(1)).is_ok() && with(n(most)).is_ok() && with(u64::MAX.to_string()).is_ok());
+                    for bad in [&n(0)[..], &n(most + 1), "-1", "18446744073709551616", "hidden"] {
+                        let why = with(bad.into()).unwrap_err().to_string();
+                        assert!(why.contains(p.name) && why.contains("must be"), "{why}");
                     }
                 }
                 Kind::Tokens | Kind::Sequences | Kind::Biases => {
@@ -198,9 +276,9 @@ proptest! {
     fn canonical_form_parses_to_itself(steps in drawing(), seed: u64) {
         let said = chain(&steps);
         let mut sampler = plain::sampler(&said, 0);
-        let canonical = sampler.to_string();
+        let canonical = sampler.chain_with_keys();
         let mut again = plain::sampler(&canonical, 0);
-        prop_assert_eq!(again.to_string(), canonical);
+        prop_assert_eq!(again.chain_with_keys(), canonical);
         let row = logits("normal", 100, &mut Random(seed));
         // A chain that bans every token fails; so must its canonical form.
         let decoded = |sampler: &mut Sampler| sampler.distribution(Row::from_f32(&row).unwrap());
@@ -211,7 +289,7 @@ proptest! {
     #[test]
     fn arbitrary_text_is_a_chain_or_an_error(text in "[a-z_(),=|.0-9 -]{0,40}|(top_k|draw|t|bregman)[(][a-z=0-9.,]{0,12}[)]?") {
         match Sampler::new(&text, 0) {
-            Ok(sampler) => prop_assert!(Sampler::new(&sampler.to_string(), 0).is_ok()),
+            Ok(sampler) => prop_assert!(Sampler::new(&sampler.chain_with_keys(), 0).is_ok()),
             Err(e) => prop_assert!(!e.to_string().is_empty()),
         }
     }

@@ -2,7 +2,7 @@
 // library's own tests include this file.)
 
 /// A new stage of the catalogue needs a chain here: tests fail with the names in [`missing`].
-pub const CHAINS: [&str; 46] = [
+pub const CHAINS: [&str; 51] = [
     "draw",
     "greedy",
     "temperature(0.7) | draw",
@@ -48,6 +48,11 @@ pub const CHAINS: [&str; 46] = [
     "temperature(2) | entmax(3) | entmax(1.2) | draw",
     "reasoning_budget(start=5, end=7, n=3, message=9 4) | forced_tokens(n=5000, tokens=2 3) | draw",
     "sequence_bias(sequences=3; 4 5, bias=-1) | penalties(repeat=1.5, exempt=3 4) | dry(exempt=3) | draw",
+    "temperature(0.9) | watermark(0x9d3c55aa10f2e671, width=2)",
+    "top_p(0.9) | watermark(42)",
+    "top_k(40) | synthid(keys=654 400 836 123 340) | draw",
+    "synthid(keys=7, hash=vllm, layers=4) | green_list(key=15485863, scheme=selfhash, width=3) | draw",
+    "green_list(15485863) | top_k(500) | green_list(key=3, delta=1) | gumbel",
     "smoothing(0.1) | penalties(1.5) | xtc(0.9, threshold=0.01) | logit_bias(5:3) | draw",
 ];
 

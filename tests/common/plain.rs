@@ -24,7 +24,7 @@ pub fn chain(steps: &[Step]) -> String {
 
 /// The stages of a chain's text.
 pub fn steps(text: &str) -> Vec<Step> {
-    let canonical = sampler(text, 0).to_string();
+    let canonical = sampler(text, 0).chain_with_keys();
     let step = |text| {
         let given = Given::parse(text);
         let definition = find(given.stage()).unwrap_or_else(|| panic!("`{}` has no plain definition", given.stage()));

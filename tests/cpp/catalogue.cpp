@@ -19,6 +19,7 @@ static std::string smallest(const bregman::parameter &p) {
     case kind::tokens: return "1";
     case kind::sequences: return "1 2; 3";
     case kind::biases: return "1:-2.5";
+    case kind::keys: return "0x7";
     }
     return "";
 }
@@ -77,7 +78,7 @@ void test_catalogue() {
             return std::any_of(s.parameters.begin(), s.parameters.end(), [k](const auto &p) { return p.kind == k; });
         });
     };
-    for (const kind k : {kind::number, kind::count, kind::choice, kind::tokens, kind::sequences, kind::biases})
+    for (const kind k : {kind::number, kind::count, kind::choice, kind::tokens, kind::sequences, kind::biases, kind::keys})
         CHECK(seen(k));
     const auto top_p = std::find_if(all.begin(), all.end(), [](const stage &s) { return s.name == "top_p"; });
     CHECK(top_p != all.end() && top_p->aliases.find("nucleus") != std::string_view::npos && !top_p->draws);

@@ -54,6 +54,23 @@ static void test_calls() {
     CHECK(std::string(bregman::text(status::empty_support)) == bregman_status_text(BREGMAN_EMPTY_SUPPORT));
 }
 
+// A detector's score must equal the C function's.
+static void test_watermarks() {
+    const std::vector<std::int32_t> tokens = {5, 6, 7, 8, 5, 6, 7, 9};
+    for (const char *stage : {"watermark(key=0x2a, width=2)", "synthid(keys=654 400 836)", "green_list(key=7, vocab=10)"}) {
+        const bregman_watermark score = bregman::watermark_score(stage, tokens);
+        bregman_watermark of_c{};
+        of_c.struct_size = sizeof of_c;
+        CHECK(bregman_watermark_score(stage, tokens.data(), tokens.size(), &of_c, nullptr, 0) == BREGMAN_OK);
+        CHECK(score.score == of_c.score && score.p_value == of_c.p_value && score.counted == of_c.counted);
+        CHECK(score.counted > 4 && score.p_value > 0 && score.p_value <= 1);
+    }
+    CHECK(bregman::watermark_score("watermark(1)", {}).p_value == 1);
+    CHECK(thrown([&] { (void)bregman::watermark_score("draw", tokens); }, "no watermark") == status::invalid_chain);
+    CHECK(bregman::try_watermark_score("watermark(123456789x)", tokens).error().message.find("123456789") == std::string::npos);
+    CHECK(sampler("watermark(123456789)", 1).describe() == "watermark(hidden)");
+}
+
 static void test_values() {
     result<int> seven = 7;
     const result<int> none = failure{status::internal, "why"};
@@ -70,5 +87,6 @@ static void test_values() {
 void test_results() {
     test_creation();
     test_calls();
+    test_watermarks();
     test_values();
 }

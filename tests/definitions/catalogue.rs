@@ -103,7 +103,8 @@ fn definitions_read_the_canonical_form() {
             let text = step.to_string();
             let canonical = crate::common::plain::sampler(&text, 0).to_string();
             let parsed = Given::parse(&canonical);
-            for parameter in info.parameters {
+            // Keys are hidden in it.
+            for parameter in info.parameters.iter().filter(|p| !matches!(p.kind, Kind::Keys { .. })) {
                 assert_eq!(parsed.text(parameter.name), step.given.text(parameter.name), "{text}: {}", parameter.name);
             }
         }

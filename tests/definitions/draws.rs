@@ -78,6 +78,9 @@ fn frequencies_of_every_drawing_stage_are_the_plain_probabilities() {
             let mut counts = vec![0u64; logits.len()];
             for position in 0..DRAWS {
                 sampler.reset();
+                // Another context each time, for the watermark.
+                sampler.accept(&[position as i32]).unwrap();
+                sampler.set_prompt_length(0).unwrap();
                 sampler.reseed(45, position);
                 let row = Row::from_f32(&logits).unwrap();
                 counts[sampler.decode(row, Want::default()).unwrap().token as usize] += 1;

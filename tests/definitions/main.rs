@@ -20,3 +20,4 @@ mod speculation;
 mod stages;
 mod transformers;
 mod transformers_history;
+mod watermarks;

@@ -39,10 +39,11 @@ fn decode(chain: &str, row: &[f32]) -> ((u32, u64, usize), String) {
 }
 
 /// The passes of each stage of the catalogue, alone before a draw or drawing itself, and of common chains.
-const READS: [(&str, &str); 50] = [
+const READS: [(&str, &str); 55] = [
     ("draw", "total and min"),
     ("greedy", "maxima"),
     ("gumbel", "total and min"),
+    ("watermark(42)", "total and min + blocks"),
     ("mirostat", "maxima"),
     ("mirostat_v2", "total and min"),
     ("adaptive_p(0.3)", "total + total and min + curve"),
@@ -84,6 +85,10 @@ const READS: [(&str, &str); 50] = [
     ("eta(0.001) | draw", "total and moment"),
     ("xtc(1, threshold=0.05) | draw", "total + total and min + count"),
     ("xtc(0.5, threshold=0.05, mode=average) | draw", "total + total and min"),
+    ("synthid(42) | draw", "maxima + total and min"),
+    ("green_list(42) | draw", "total and min"),
+    ("green_list(key=42, scheme=selfhash) | draw", "maxima + total and min"),
+    ("top_k(40) | synthid(42) | green_list(42) | draw", "maxima"),
     ("temperature(0.8) | top_p(0.95) | draw", "total"),
     ("penalties(1.2) | temperature(0.8) | min_p(0.05) | draw", "maxima"),
     ("temperature(1.5) | eta(0.001) | draw", "total and moment"),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -12,7 +13,13 @@ fn libraries() -> PathBuf {
     std::env::current_exe().unwrap().parent().expect("a binary is in a directory").to_path_buf()
 }
 
-fn build() -> PathBuf {
+/// Built once for all tests.
+fn build() -> &'static Path {
+    static BUILT: LazyLock<PathBuf> = LazyLock::new(build_once);
+    &BUILT
+}
+
+fn build_once() -> PathBuf {
     let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("generate");
     let fetched = Command::new(root().join("ci/llama.sh")).status().unwrap();
     assert!(fetched.success(), "ci/llama.sh could not fetch llama.cpp");
@@ -55,7 +62,7 @@ fn example_generate_writes_the_same_text_both_ways() {
     ] {
         let write = |face| {
             text(&run(
-                &generate,
+                generate,
                 &["--face", face, "--chain", chain, "--prompt", prompt, "--tokens", "40", "--seed", "7"],
             ))
         };
@@ -69,9 +76,9 @@ fn example_generate_writes_the_same_text_both_ways() {
 
     // A chain that only transforms leaves the draw to llama.cpp; three chains stand side by side.
     let transform = ["--face", "stage", "--chain", "bregman(alpha=2, k=5)", "--tokens", "10", "--show-support"];
-    assert!(text(&run(&generate, &transform)).contains('5'));
+    assert!(text(&run(generate, &transform)).contains('5'));
     let columns = ["--columns", "--chain", "greedy", "--chain", "top_k(3) | draw", "--tokens", "8"];
-    assert!(text(&run(&generate, &columns)).contains('│'));
+    assert!(text(&run(generate, &columns)).contains('│'));
 
     // Wrong arguments are explained.
     for (arguments, why) in [
@@ -80,8 +87,22 @@ fn example_generate_writes_the_same_text_both_ways() {
         (&["--model", "/nowhere.gguf"][..], "nowhere"),
         (&["--face", "side"][..], "--face"),
     ] {
-        let output = run(&generate, arguments);
+        let output = run(generate, arguments);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains(why), "{arguments:?}: {said}");
+    }
+}
+
+/// The text of a real model: its mark is found with the key, and not with another one, nor in a text without a mark.
+#[test]
+fn example_generate_finds_watermarks_in_the_text_of_a_real_model() {
+    let said = text(&run(build(), &["--watermark", "--seed", "6"]));
+    for scheme in ["watermark", "synthid", "green_list"] {
+        let (_, table) = said.split_once("What detectors find").unwrap_or_else(|| panic!("no table in:\n{said}"));
+        let (_, row) = table.split_once(&format!(" {scheme} ")).unwrap_or_else(|| panic!("no {scheme} in:\n{table}"));
+        let figures: Vec<f64> = row.split(' ').take(5).map(|word| word.parse().expect("a number")).collect();
+        let [counted, right, wrong, unmarked, _] = figures[..] else { panic!("{scheme}: {row}") };
+        println!("{scheme}: {figures:?}");
+        assert!(counted > 150.0 && right < 1e-6 && wrong > 1e-3 && unmarked > 1e-3, "{scheme}: {figures:?}");
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use syn::visit::{self, Visit};
 
 /// Folders and files of `src/`, the lowest first. One that is not listed fails.
-const LAYERS: [&str; 26] = [
+const LAYERS: [&str; 27] = [
     "error",
     "memory",
     "order",
@@ -16,6 +16,7 @@ const LAYERS: [&str; 26] = [
     "random",
     "decisions",
     "process",
+    "watermark",
     "batch",
     "history",
     "bregman",

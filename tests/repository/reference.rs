@@ -46,11 +46,14 @@ fn range(kind: Kind) -> String {
             format!("{}{min}, {end}", if open { '(' } else { '[' })
         }
         Kind::Count { min } => format!("whole, from {min}"),
+        Kind::CountUpTo { min, max } => format!("whole, {min} to {max}"),
         Kind::Choice(words) => words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", "),
         Kind::Name => "name".into(),
         Kind::Tokens => "tokens".into(),
         Kind::Sequences => "token sequences".into(),
         Kind::Biases => "token:bias pairs".into(),
+        Kind::Keys { most: 1 } => "key".into(),
+        Kind::Keys { most } => format!("1 to {most} keys"),
     }
 }
 

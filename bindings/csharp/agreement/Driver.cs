@@ -42,6 +42,7 @@ namespace Bregman.Agreement
                 { "accept", w => Write(samplers[w.Text()], s => s.Accept(Array.ConvertAll(w.All(), int.Parse))) },
                 { "bias", Bias },
                 { "describe", w => Write(samplers[w.Text()], s => "ok " + s.Describe()) },
+                { "score", Score },
                 { "decode", Decode },
                 { "batch", Batch },
                 { "distribution", Distribution },
@@ -140,6 +141,21 @@ namespace Bregman.Agreement
             var name = w.Text();
             Write(samplers[name], s => s.Dispose());
             samplers.Remove(name);
+        }
+
+        private void Score(Words w)
+        {
+            var tokens = new int[w.Int()];
+            for (var i = 0; i < tokens.Length; i++)
+            {
+                tokens[i] = w.Int();
+            }
+            var stage = w.Rest();
+            Write(null, _ =>
+            {
+                var score = Watermark.Score(stage, tokens);
+                return "ok " + score.Counted + " " + Bits(score.Score) + " " + Bits(score.PValue);
+            });
         }
 
         private void Bias(Words w)
@@ -322,6 +338,11 @@ namespace Bregman.Agreement
             return "ok " + result.Token + " " + result.Support + " " + Bits(result.Probability) + " " + Bits(result.KeptMass)
                 + " " + Bits(result.ModelLogProbability) + " " + Bits(result.Entropy)
                 + " " + Bits(result.LnKeptMass);
+        }
+
+        private static string Bits(double x)
+        {
+            return BitConverter.DoubleToInt64Bits(x).ToString("x16");
         }
 
         private static string Bits(float x)

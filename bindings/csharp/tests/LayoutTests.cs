@@ -26,6 +26,7 @@ namespace Bregman.Tests
             { "bregman_stage", Internal("NativeStage") },
             { "bregman_parameter", Internal("NativeParameter") },
             { "bregman_generator", Internal("NativeGenerator") },
+            { "bregman_watermark", Internal("NativeWatermark") },
         };
 
         // The table of functions: C# binds each function by its name.

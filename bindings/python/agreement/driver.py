@@ -116,6 +116,11 @@ class Driver:
     def describe(self, name: str) -> Iterator[str]:
         yield f"ok {self.samplers[name].describe()}"
 
+    def score(self, count: str, *rest: str) -> Iterator[str]:
+        score = bregman.watermark_score(" ".join(rest[int(count) :]), [int(token) for token in rest[: int(count)]])
+        bits = " ".join(f"{np.float64(x).view(np.uint64):016x}" for x in (score.score, score.p_value))
+        yield f"ok {score.counted} {bits}"
+
     def decode(self, name: str, rows: str, first: str, count: str, vocab: str) -> Iterator[str]:
         for row in range(int(first), int(first) + int(count)):
             try:

@@ -10,6 +10,7 @@ _VALUES = {
     bregman.Kind.TOKENS: "2 32000",
     bregman.Kind.SEQUENCES: "13; 25 11",
     bregman.Kind.BIASES: "15:-2.5 30:-inf",
+    bregman.Kind.KEYS: "0x9d3c55aa10f2e671",
 }
 
 

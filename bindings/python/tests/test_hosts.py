@@ -67,12 +67,15 @@ def test_derived_seeds_differ_and_repeat() -> None:
 
 
 @pytest.mark.parametrize("stage", [stage for stage in bregman.stages() if stage.draws], ids=lambda stage: stage.name)
-def test_only_stages_that_learn_from_their_draws_are_refused(stage: bregman.Stage) -> None:
-    required = ", ".join(f"{p.name}={0.5 if p.max <= 1 else 5}" for p in stage.parameters if p.required)
+def test_only_stages_that_need_their_own_draws_are_refused(stage: bregman.Stage) -> None:
+    required = ", ".join(f"{p.name}={0.5 if p.kind is bregman.Kind.NUMBER and p.max <= 1 else 5}" for p in stage.parameters if p.required)
     sampler = bregman.Sampler(f"top_k(3) | {stage.name}" + (f"({required})" if required else ""))
     assert stage.learns == (stage.name in {"mirostat", "mirostat_v2", "adaptive_p"})
     if stage.learns:
         with pytest.raises(bregman.UnsupportedError, match=f"`{stage.name}` learns from the tokens"):
+            refuse_learning(sampler)
+    elif stage.name == "watermark":
+        with pytest.raises(bregman.UnsupportedError, match="`watermark` marks the tokens that it draws"):
             refuse_learning(sampler)
     else:
         refuse_learning(sampler)

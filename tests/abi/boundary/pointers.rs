@@ -52,6 +52,7 @@ struct World {
     list: bregman_candidates,
     out: *mut bregman_sampler,
     stage: bregman_stage,
+    watermark: bregman_watermark,
     text: [c_char; 90],
     bytes: [u8; 600],
     llama: *mut c_void,
@@ -94,6 +95,13 @@ impl World {
                 parameter_count: MARK,
                 parameter_size: MARK,
             },
+            watermark: bregman_watermark {
+                struct_size: size_of::<bregman_watermark>() as u32,
+                reserved: 9,
+                score: -5.0,
+                p_value: -5.0,
+                counted: MARK,
+            },
             text: [b'?' as c_char; 90],
             bytes: [7; 600],
             llama: MARK as *mut c_void,
@@ -103,12 +111,27 @@ impl World {
 
     /// All that could have been written, as text; NaN has to be equal to itself.
     fn seen(&self) -> String {
-        let Self { logits, ids, probs, scores, len, candidates, list, out, stage, text, bytes, llama, count, .. } =
-            self;
+        let Self {
+            logits,
+            ids,
+            probs,
+            scores,
+            len,
+            candidates,
+            list,
+            out,
+            stage,
+            watermark,
+            text,
+            bytes,
+            llama,
+            count,
+            ..
+        } = self;
         let list = (list.size, list.selected, list.sorted);
         let lists = format!("{ids:?} {probs:?} {scores:?}");
         format!(
-            "{logits:?} {lists} {len} {candidates:?} {list:?} {out:?} {stage:?} {text:?} {bytes:?} {llama:?} {count}"
+            "{logits:?} {lists} {len} {candidates:?} {list:?} {out:?} {stage:?} {watermark:?} {text:?} {bytes:?} {llama:?} {count}"
         )
     }
 
@@ -256,6 +279,12 @@ impl World {
                 let samplers = call.p("samplers", handles.as_ptr());
                 c!(bregman_verify(samplers, drafts, 1, rows, accepted, path, results))
             }
+            "bregman_watermark_score" => {
+                let (stage, tokens) = (c"watermark(7)", [1, 2, 3]);
+                let (stage, tokens) = (call.p("stage", stage.as_ptr()), call.p("tokens", tokens.as_ptr()));
+                let out = call.p("out", &raw mut self.watermark);
+                c!(bregman_watermark_score(stage, tokens, 3, out, call.p("error", text), size))
+            }
             "bregman_sampler_set_prompt_length" => c!(bregman_sampler_set_prompt_length(call.p("sampler", s), 0)),
             "bregman_sampler_set_mask" => {
                 let words = [u32::MAX; 10];
@@ -360,7 +389,7 @@ fn generator(name: &CStr) -> bregman_generator {
 }
 
 /// Where NULL is fine.
-const MAY_BE_NULL: [&str; 12] = [
+const MAY_BE_NULL: [&str; 13] = [
     "bregman_sampler_new.error",
     "bregman_sampler_new_with_generators.error",
     "bregman_sampler_free.sampler",
@@ -373,10 +402,11 @@ const MAY_BE_NULL: [&str; 12] = [
     "bregman_sampler_where.history",
     "bregman_sampler_where.prompt",
     "bregman_verify.path",
+    "bregman_watermark_score.error",
 ];
 
 /// Bytes and functions are never misaligned.
-const OF_BYTES: [&str; 6] = ["chain", "bytes", "error", "text", "llama_sampler_init", "user"];
+const OF_BYTES: [&str; 7] = ["chain", "stage", "bytes", "error", "text", "llama_sampler_init", "user"];
 
 #[test]
 fn every_function_accepts_valid_pointers() {
@@ -423,7 +453,8 @@ fn refuses(function: &str, parameter: &str, bad: Bad) -> bool {
     // A decode writes a result without a token, if it can write one.
     let said = function == "bregman_decode" && parameter != "out";
     assert_eq!((result.token, result.status), if said { (-1, status) } else { (-7, 777) }, "{name} {bad:?}");
-    let wrote_error = function.starts_with("bregman_sampler_new") || function == "bregman_sampler_load";
+    let wrote_error = function.starts_with("bregman_sampler_new")
+        || ["bregman_sampler_load", "bregman_watermark_score"].contains(&function);
     if wrote_error {
         // SAFETY: a failed creation leaves a terminated message.
         let message = unsafe { CStr::from_ptr(world.text.as_ptr()) }.to_str().expect("messages are UTF-8").to_owned();
@@ -434,8 +465,14 @@ fn refuses(function: &str, parameter: &str, bad: Bad) -> bool {
     let on_handle =
         ["logits", "out", "ids", "probs", "len", "bias", "tokens", "candidates", "words", "logprobs", "scores"];
     // These have no handle, or more than one.
-    let has_handle = !["bregman_stage_info", "bregman_macro_info", "bregman_distribution_batch", "bregman_reduce"]
-        .contains(&function);
+    let has_handle = ![
+        "bregman_stage_info",
+        "bregman_macro_info",
+        "bregman_distribution_batch",
+        "bregman_reduce",
+        "bregman_watermark_score",
+    ]
+    .contains(&function);
     if on_handle.contains(&parameter) && has_handle && !wrote_error && !function.contains("llama") {
         check_message(&world.sampler.error(), parameter, bad);
     }

@@ -164,6 +164,30 @@ static void run_describe(const words *w) {
     printf(" ok %s\n", text);
 }
 
+/* score N TOKEN... STAGE */
+static void run_score(const words *w) {
+    int32_t tokens[64];
+    char stage[LONGEST_TEXT] = "", error[LONGEST_TEXT] = "";
+    const size_t n = number(w, 1);
+    for (size_t i = 0; i < n; i++) {
+        tokens[i] = (int32_t)strtol(word(w, i + 2), NULL, 10);
+    }
+    for (size_t i = n + 2; i < w->n; i++) {
+        strcat(strcat(stage, i > n + 2 ? " " : ""), w->word[i]);
+    }
+    bregman_watermark score = {.struct_size = sizeof score};
+    const uint32_t status = bregman_watermark_score(stage, tokens, n, &score, error, sizeof error);
+    begin();
+    if (status != BREGMAN_OK) {
+        outcome(status, error);
+        return;
+    }
+    uint64_t bits[2];
+    memcpy(&bits[0], &score.score, sizeof bits[0]);
+    memcpy(&bits[1], &score.p_value, sizeof bits[1]);
+    printf(" ok %zu %016llx %016llx\n", score.counted, (unsigned long long)bits[0], (unsigned long long)bits[1]);
+}
+
 /* decode S SET FIRST COUNT VOCAB */
 static void run_decode(const words *w) {
     bregman_sampler *s = sampler(w, 1);
@@ -468,7 +492,7 @@ static void run(char *line, const char *dir) {
     } commands[] = {{"clone", run_clone}, {"describe", run_describe},         {"decode", run_decode},
                     {"batch", run_batch}, {"distribution", run_distribution}, {"process", run_process},
                     {"save", run_save},   {"load", run_load},                 {"where", run_where},
-                    {"verify", run_verify}};
+                    {"verify", run_verify}, {"score", run_score}};
     char chain[LONGEST_TEXT] = "";
     int start = 0;
     sscanf(line, "new %*s %*s %n", &start);

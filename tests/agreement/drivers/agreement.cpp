@@ -139,7 +139,8 @@ class Driver {
             {"batch", &Driver::batch},       {"distribution", &Driver::distribution},
             {"process", &Driver::process},   {"save", &Driver::save},
             {"load", &Driver::load},         {"rewind", &Driver::rewind},
-            {"where", &Driver::where},       {"verify", &Driver::verify}};
+            {"where", &Driver::where},       {"verify", &Driver::verify},
+            {"score", &Driver::score}};
         line_number = at;
         std::istringstream stream(line);
         const Words words{std::istream_iterator<std::string>(stream), {}};
@@ -306,6 +307,27 @@ class Driver {
         std::string text(bregman_sampler_describe(sampler(w.at(1)), nullptr, 0) + 1, '\0');
         text.resize(bregman_sampler_describe(sampler(w[1]), text.data(), text.size()));
         say("ok " + text);
+    }
+
+    /// score N TOKEN... STAGE
+    void score(const Words &w) {
+        const std::size_t n = size(w.at(1));
+        std::vector<std::int32_t> tokens;
+        std::string stage;
+        for (std::size_t i = 0; i < n; i++)
+            tokens.push_back(std::stoi(w.at(i + 2)));
+        for (std::size_t i = n + 2; i < w.size(); i++)
+            stage += (i > n + 2 ? " " : "") + w[i];
+        const auto score = bregman::try_watermark_score(stage, tokens);
+        if (!score)
+            return say(outcome(static_cast<std::uint32_t>(score.error().code), score.error().message.c_str()));
+        std::uint64_t bits[2];
+        std::memcpy(&bits[0], &score->score, sizeof bits[0]);
+        std::memcpy(&bits[1], &score->p_value, sizeof bits[1]);
+        char text[64];
+        std::snprintf(text, sizeof text, "ok %zu %016llx %016llx", score->counted, static_cast<unsigned long long>(bits[0]),
+                      static_cast<unsigned long long>(bits[1]));
+        say(text);
     }
 
     /// decode S SET FIRST COUNT VOCAB

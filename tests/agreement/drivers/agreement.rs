@@ -5,7 +5,9 @@
 mod decisions;
 
 use bregman::ffi::*;
-use bregman::{Draft, DraftLaws, Error, Result, Row, Rule, Sampler, Token, Values, Want, decode_batch};
+use bregman::{
+    Draft, DraftLaws, Error, Result, Row, Rule, Sampler, Token, Values, Want, decode_batch, watermark_score,
+};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{BufWriter, Stdout, Write, stdout};
@@ -120,6 +122,14 @@ impl Driver {
                     self.samplers.insert(rest[0].into(), sampler);
                 });
                 self.say(&outcome(loaded));
+            }
+            "score" => {
+                let tokens: Vec<i32> = rest[1..=number(rest[0])].iter().map(|w| number(w)).collect();
+                let text = match watermark_score(&rest[tokens.len() + 1..].join(" "), &tokens) {
+                    Ok(s) => format!("ok {} {:016x} {:016x}", s.counted, s.score.to_bits(), s.p_value.to_bits()),
+                    Err(e) => failure(&e),
+                };
+                self.say(&text);
             }
             "free" => {
                 self.samplers.remove(rest[0]).expect("a sampler of this name");

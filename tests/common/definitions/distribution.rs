@@ -24,6 +24,8 @@ pub struct Distribution {
     tokens: Vec<Token>,
     /// The length of the row while no stage has dropped tokens.
     whole: Option<usize>,
+    /// The length of the row.
+    row: usize,
     /// 1/T: what the row's logits are multiplied by.
     scale: f64,
     /// How far a probability may be off in the library, because sums over the row are in f32.
@@ -46,6 +48,7 @@ impl Distribution {
         let mut new = Self {
             tokens,
             whole: Some(row.len()),
+            row: row.len(),
             scale: 1.0,
             noise: 0.0,
             is_ordered: true,
@@ -105,6 +108,10 @@ impl Distribution {
     /// The id of each token that is left, those with too little weight to be sampled too.
     pub fn all_ids(&self) -> impl Iterator<Item = i32> + '_ {
         self.tokens.iter().map(|t| t.id)
+    }
+
+    pub fn row_length(&self) -> usize {
+        self.row
     }
 
     /// The id of each token that can be sampled.
@@ -244,6 +251,19 @@ impl Distribution {
             t.x = weight(t.x, t.x.exp() / total);
             t.logit = first + t.x;
         }
+        self.scale = 1.0;
+        self.recomputed();
+    }
+
+    /// Gives the tokens these weights, a function of ids and probabilities: their logits are the logarithms from now on.
+    pub fn reweigh(&mut self, weights: impl Fn(&[(i32, f64)]) -> Vec<f64>) {
+        self.sum_in_f32();
+        self.tokens.retain(|t| t.x >= LOWEST);
+        let weights = weights(&self.entries());
+        for (t, weight) in self.tokens.iter_mut().zip(weights) {
+            (t.x, t.logit) = (weight.ln(), weight.ln());
+        }
+        self.tokens.retain(|t| t.logit > f64::NEG_INFINITY);
         self.scale = 1.0;
         self.recomputed();
     }

@@ -10,6 +10,7 @@
 //! | `truncations.rs` | drop tokens |
 //! | `decoders.rs` | `bregman` and `top_k` |
 //! | `draws.rs` | draw a token |
+//! | `watermarks.rs` | mark the text |
 //!
 //! `distribution.rs` is what a definition works on, `parameters.rs` random parameters. The random chains of
 //! `random_chains.rs` take their stages from these lists; tests/definitions/catalogue.rs fails for a stage of the
@@ -22,6 +23,7 @@ mod edits;
 pub mod parameters;
 mod shapes;
 mod truncations;
+pub mod watermarks;
 
 pub use distribution::Distribution;
 pub use parameters::Given;
@@ -122,7 +124,9 @@ impl fmt::Debug for Step {
 
 /// All definitions.
 pub fn all() -> impl Iterator<Item = &'static Definition> {
-    [edits::EDITS, shapes::SHAPES, truncations::TRUNCATIONS, decoders::DECODERS, draws::DRAWS].into_iter().flatten()
+    [edits::EDITS, shapes::SHAPES, truncations::TRUNCATIONS, decoders::DECODERS, draws::DRAWS, watermarks::WATERMARKS]
+        .into_iter()
+        .flatten()
 }
 
 /// The definition of a stage, by its name in the catalogue.

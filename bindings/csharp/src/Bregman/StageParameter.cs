@@ -25,6 +25,12 @@ namespace Bregman
 
         /// <summary>token:bias pairs, separated by spaces, such as "15:-2.5 30:-inf".</summary>
         Biases = 6,
+
+        /// <summary>
+        /// From <see cref="StageParameter.Minimum"/> to <see cref="StageParameter.Maximum"/> secret keys, separated by spaces,
+        /// such as "0x9d3c55aa10f2e671".
+        /// </summary>
+        Keys = 7,
     }
 
     /// <summary>A parameter of a stage. Immutable.</summary>

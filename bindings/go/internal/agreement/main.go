@@ -8,6 +8,7 @@ import (
 	hexadecimal "encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,6 +95,8 @@ func (d *driver) run(line string) {
 	case "free":
 		d.say(outcome(d.sampler(rest[0]).Close()))
 		delete(d.samplers, rest[0])
+	case "score":
+		d.score(rest)
 	case "decode":
 		d.decode(rest)
 	case "batch":
@@ -140,6 +143,21 @@ func (d *driver) adopt(name string, s *bregman.Sampler) {
 		panic(err)
 	}
 	d.samplers[name] = s
+}
+
+// score is `score N TOKEN... STAGE`.
+func (d *driver) score(rest []string) {
+	n := number(rest[0])
+	tokens := make([]int32, n)
+	for i := range tokens {
+		tokens[i] = int32(number(rest[1+i]))
+	}
+	score, err := bregman.WatermarkScore(strings.Join(rest[1+n:], " "), tokens)
+	if err != nil {
+		d.say(outcome(err))
+		return
+	}
+	d.say(fmt.Sprintf("ok %d %016x %016x", score.Counted, math.Float64bits(score.Score), math.Float64bits(score.PValue)))
 }
 
 // state runs the commands on one sampler that take no row.

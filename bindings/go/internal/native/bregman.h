@@ -76,6 +76,13 @@
 #define BREGMAN_KIND_BIASES 6
 
 /**
+ * Kind of parameter: from `min` to `max` secret keys, separated by spaces: whole numbers from 0 to 2^64 - 1, in decimal
+ * or as 0x and hexadecimal, such as "0x9d3c55aa10f2e671 42". Descriptions, messages and logs of this library show
+ * "hidden" in their place; hosts should show no more.
+ */
+#define BREGMAN_KIND_KEYS 7
+
+/**
  * What a stage of llama.cpp does when an apply fails: it leaves the candidates unchanged, so that llama_sampler_sample
  * aborts the process if the stage was to select a token. The default.
  */
@@ -464,11 +471,13 @@ typedef struct bregman_parameter {
      */
     const char *choices;
     /**
-     * Smallest value of a BREGMAN_KIND_NUMBER or BREGMAN_KIND_COUNT; otherwise 0.
+     * Smallest value of a BREGMAN_KIND_NUMBER or BREGMAN_KIND_COUNT, fewest keys of a BREGMAN_KIND_KEYS; otherwise
+     * 0.
      */
     double min;
     /**
-     * Largest value of a BREGMAN_KIND_NUMBER or BREGMAN_KIND_COUNT; otherwise 0.
+     * Largest value of a BREGMAN_KIND_NUMBER or BREGMAN_KIND_COUNT, most keys of a BREGMAN_KIND_KEYS; otherwise
+     * 0.
      */
     double max;
     /**
@@ -729,6 +738,34 @@ typedef struct bregman_draft {
 typedef void (*bregman_llama_failure_fn)(void *user, const char *message);
 
 /**
+ * What a detector says of a text.
+ */
+typedef struct bregman_watermark {
+    /**
+     * sizeof(bregman_watermark), set by the caller before the call.
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The stage's statistic, larger for a marked text. watermark: the sum of -ln(1 - u) over the tokens counted.
+     * synthid: the mean of the bits (hash=transformers: with weights that fall from layer to layer). green_list: by
+     * how many standard deviations there are more green tokens than expected. 0 if no token counts.
+     */
+    double score;
+    /**
+     * The probability that a text which knows nothing of the key scores as much, from 0 to 1. 1 if no token counts.
+     */
+    double p_value;
+    /**
+     * Number of tokens that were counted: tokens whose context occurred before are not.
+     */
+    size_t counted;
+} bregman_watermark;
+
+/**
  * Every function of this header, under its name without the prefix `bregman_`. Described at the functions themselves.
  * Static.
  *
@@ -978,6 +1015,15 @@ typedef struct bregman_api {
                        float *logits,
                        double *log_rest,
                        float *bound);
+    /**
+     * bregman_watermark_score
+     */
+    uint32_t (*watermark_score)(const char *stage,
+                                const int32_t *tokens,
+                                size_t n,
+                                struct bregman_watermark *out,
+                                char *error,
+                                size_t error_size);
 } bregman_api;
 
 /**
@@ -1399,11 +1445,13 @@ uint32_t bregman_sampler_set_logit_bias(struct bregman_sampler *sampler,
                                         size_t n);
 
 /**
- * Writes the chain in its canonical form, which bregman_sampler_new accepts and which has stages in the place of
- * macros: NUL-terminated, cut to `size` bytes. Returns the length of the whole text without the terminator, as
- * snprintf does. `text` may be NULL if `size` is 0. Returns 0 if the handle is NULL or in use.
+ * Writes the chain in its canonical form, which has stages in the place of macros: NUL-terminated, cut to `size`
+ * bytes. bregman_sampler_new accepts it, unless a stage has a secret (BREGMAN_KIND_KEYS), for which "hidden" stands in
+ * it. Returns the length of the whole text without the terminator, as snprintf does. `text` may be NULL if `size` is 0. Returns 0 if the handle is NULL or in use.
  */
-size_t bregman_sampler_describe(const struct bregman_sampler *sampler, char *text, size_t size);
+size_t bregman_sampler_describe(const struct bregman_sampler *sampler,
+                                char *text,
+                                size_t size);
 
 /**
  * The message of the last call on this handle that failed, "" if none has: NUL-terminated UTF-8 in English, valid
@@ -1536,6 +1584,26 @@ uint32_t bregman_verify(struct bregman_sampler *const *samplers,
                         uint32_t *accepted,
                         int32_t *path,
                         struct bregman_result *results);
+
+/**
+ * Looks for a watermark in a text of `n` tokens: the output from its beginning, without the prompt. Needs no sampler,
+ * no logits and no model.
+ *
+ * `stage`: the stage that marked it, as in a chain and with its parameters, such as "watermark(key=0x9d3c55aa10f2e671,
+ * width=4)"; NUL-terminated UTF-8. green_list needs its parameter vocab here. `tokens` may be NULL if `n` is 0. `out`
+ * receives the result; unchanged on failure. `error`: NULL, or a buffer of `error_size` bytes for the message of a
+ * failure, which is cut to fit, NUL-terminated, and does not contain the key. Thread-safe; it allocates and takes time
+ * with `n`.
+ *
+ * Fails with BREGMAN_INVALID_ARGUMENT (NULL, misaligned, struct_size too small, a token that is negative or not in the
+ * vocabulary), BREGMAN_INVALID_CHAIN (not the text of one watermark stage).
+ */
+uint32_t bregman_watermark_score(const char *stage,
+                                 const int32_t *tokens,
+                                 size_t n,
+                                 struct bregman_watermark *out,
+                                 char *error,
+                                 size_t error_size);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -48,6 +48,11 @@ static inline uint32_t go_history(uintptr_t handle, int32_t *tokens, size_t capa
     return bregman_go->sampler_history(go_handle(handle), tokens, capacity, len);
 }
 
+static inline uint32_t go_watermark_score(const char *stage, const int32_t *tokens, size_t n, bregman_watermark *out,
+                                          char *error, size_t size) {
+    return bregman_go->watermark_score(stage, tokens, n, out, error, size);
+}
+
 static inline uint32_t go_clone(uintptr_t handle, uintptr_t *out) {
     bregman_sampler *made = NULL;
     uint32_t status = bregman_go->sampler_clone(go_handle(handle), &made);

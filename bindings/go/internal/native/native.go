@@ -11,6 +11,8 @@ package native
 // No call keeps a pointer or calls back into Go.
 #cgo noescape go_new
 #cgo nocallback go_new
+#cgo noescape go_watermark_score
+#cgo nocallback go_watermark_score
 #cgo noescape go_clone
 #cgo nocallback go_clone
 #cgo nocallback go_free
@@ -95,6 +97,19 @@ func New(chain []byte, seed uint64) (handle uintptr, status uint32, message stri
 		message = C.GoString((*C.char)(unsafe.Pointer(unsafe.SliceData(failure))))
 	}
 	return uintptr(out), status, message
+}
+
+// WatermarkScore looks for a watermark; stage ends with a NUL. On failure it returns a message.
+func WatermarkScore(stage []byte, tokens []int32) (result Watermark, status uint32, message string) {
+	out := C.bregman_watermark{struct_size: C.sizeof_bregman_watermark}
+	failure := make([]byte, longestError)
+	status = uint32(C.go_watermark_score((*C.char)(unsafe.Pointer(unsafe.SliceData(stage))),
+		(*C.int32_t)(unsafe.SliceData(tokens)), C.size_t(len(tokens)), &out,
+		(*C.char)(unsafe.Pointer(unsafe.SliceData(failure))), longestError))
+	if status != 0 {
+		message = C.GoString((*C.char)(unsafe.Pointer(unsafe.SliceData(failure))))
+	}
+	return Watermark{float64(out.score), float64(out.p_value), int(out.counted)}, status, message
 }
 
 // Clone makes an independent sampler in the same state.

@@ -18,6 +18,10 @@ func Stages() []Stage          { return nil }
 func Macros() []Stage          { return nil }
 
 func New([]byte, uint64) (uintptr, uint32, string) { return 0, unsupported, ErrNoCgo.Error() }
+func WatermarkScore([]byte, []int32) (Watermark, uint32, string) {
+	return Watermark{}, unsupported, ErrNoCgo.Error()
+}
+
 func Clone(uintptr) (uintptr, uint32)              { return 0, unsupported }
 func Free(uintptr)                                 {}
 func Describe(uintptr) string                      { return "" }

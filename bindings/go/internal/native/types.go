@@ -111,3 +111,9 @@ type Calibration struct {
 	Cells                                        int
 	SquaredError, Variance, Lower, Upper, PValue float64
 }
+
+// Watermark is a bregman_watermark.
+type Watermark struct {
+	Score, PValue float64
+	Counted       int
+}

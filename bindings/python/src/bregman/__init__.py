@@ -18,6 +18,7 @@ from bregman._library import ABI_VERSION, simd_level, version
 from bregman._results import CANDIDATE, Applied, Distribution, Distributions, Draws, Logprobs, Result, Source, Want
 from bregman._sampler import Sampler
 from bregman._verify import Draft, Rule, Verified, verify
+from bregman._watermark import WatermarkScore, watermark_score
 from bregman.errors import (
     BregmanError,
     BufferTooSmallError,
@@ -69,6 +70,7 @@ __all__ = [
     "UnsupportedError",
     "Verified",
     "Want",
+    "WatermarkScore",
     "decode_batch",
     "distribution_batch",
     "macros",
@@ -79,4 +81,5 @@ __all__ = [
     "stages",
     "verify",
     "version",
+    "watermark_score",
 ]

@@ -27,6 +27,8 @@ class Kind(IntEnum):
     SEQUENCES = lib.BREGMAN_KIND_SEQUENCES
     #: token:bias pairs, separated by spaces, such as "15:-2.5 30:-inf".
     BIASES = lib.BREGMAN_KIND_BIASES
+    #: From `min` to `max` secret keys, separated by spaces, such as "0x9d3c55aa10f2e671".
+    KEYS = lib.BREGMAN_KIND_KEYS
 
 
 @dataclass(frozen=True)

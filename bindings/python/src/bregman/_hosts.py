@@ -24,8 +24,10 @@ Tokens = Union["npt.NDArray[Any]", Sequence[int]]
 def refuse_learning(sampler: Sampler) -> None:
     """Refuses a chain with a stage that learns from the tokens that it draws (mirostat, mirostat_v2, adaptive_p).
 
+    And one that ends with `watermark`, whose mark is in the draw.
+
     Raises:
-        UnsupportedError: the host draws, so such a stage would never learn.
+        UnsupportedError: the host draws, so such a stage would never learn, or would mark nothing.
     """
     learning = {stage.name for stage in stages() if stage.learns}
     for text in sampler.describe().split("|"):
@@ -34,6 +36,11 @@ def refuse_learning(sampler: Sampler) -> None:
             raise UnsupportedError(
                 f"the stage `{name}` learns from the tokens that it draws, but here the host draws them: use it with "
                 "Sampler.decode, or another stage in its place"
+            )
+        if name == "watermark":
+            raise UnsupportedError(
+                "the stage `watermark` marks the tokens that it draws, but here the host draws them: use it with "
+                "Sampler.decode, or `synthid` or `green_list` in its place"
             )
 
 

@@ -191,7 +191,7 @@ class State:
         self._call(lib.bregman_sampler_set_prompt_length, uint64(n, "n"))
 
     def describe(self) -> str:
-        """The chain in its canonical form, which creates an equal chain."""
+        """The chain in its canonical form, which creates an equal chain unless a key is `hidden` in it."""
         handle = self._enter()
         try:
             length = lib.bregman_sampler_describe(handle, ffi.NULL, 0)

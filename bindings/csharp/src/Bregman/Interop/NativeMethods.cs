@@ -43,6 +43,10 @@ namespace Bregman.Interop
             byte* chain, ulong seed, out SamplerHandle sampler, byte* error, UIntPtr errorSize);
 
         [DllImport(Library, CallingConvention = C)]
+        internal static extern Status bregman_watermark_score(
+            byte* stage, int* tokens, UIntPtr n, ref NativeWatermark score, byte* error, UIntPtr errorSize);
+
+        [DllImport(Library, CallingConvention = C)]
         internal static extern Status bregman_sampler_new_with_generators(
             byte* chain,
             ulong seed,

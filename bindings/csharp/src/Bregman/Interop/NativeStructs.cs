@@ -69,6 +69,17 @@ namespace Bregman.Interop
         internal UIntPtr* kept_offsets;
     }
 
+    /// <summary>bregman_watermark</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct NativeWatermark
+    {
+        internal uint struct_size;
+        internal uint reserved;
+        internal double score;
+        internal double p_value;
+        internal UIntPtr counted;
+    }
+
     /// <summary>bregman_stage</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal unsafe struct NativeStage
