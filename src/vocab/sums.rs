@@ -16,6 +16,7 @@ use super::row::BlockBuffer;
 use super::{Scratch, Vocabulary};
 use crate::error::Result;
 use crate::logits::Row;
+use crate::math::exp;
 use crate::memory::make_room;
 use std::ops::Range;
 
@@ -201,7 +202,15 @@ impl Vocabulary<'_> {
             // Both terms are at most zero: nothing cancels.
             (sum.moment + (f64::from(sum.from) - max) * sum.total) * sums.factor(tile)
         });
-        moments.sum::<f64>() * sums.unit
+        let moment = moments.sum::<f64>() * sums.unit;
+        // Logits that are far apart at a high temperature are too large for products in f32.
+        if moment.is_finite() { moment } else { self.moment_in_f64(scale) }
+    }
+
+    fn moment_in_f64(&self, scale: f64) -> f64 {
+        let max = f64::from(self.max);
+        let below = (0..self.row.vocab() as u32).map(|token| f64::from(self.row.logit(token)) - max);
+        below.filter(|below| below.is_finite()).map(|below| exp(below * scale) * below).sum()
     }
 
     /// The token at which the running sum of `exp((l - max) * scale)`, in order of index, first exceeds `u` times the

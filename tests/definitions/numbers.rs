@@ -293,3 +293,15 @@ fn reset_keeps_bias_and_mask() {
     let token = sampler.decode(Row::from_f32(&[9.0, 8.0, 1.0, 2.0]).unwrap(), Want::default()).unwrap();
     assert_eq!(token.token, 3);
 }
+
+/// A bias at a high temperature moves a logit so far that products with weights leave f32.
+#[test]
+fn entropy_is_finite_where_logits_are_far_apart_at_a_high_temperature() {
+    let row: Vec<f32> = (0..257).map(|i| -30.0 - i as f32 / 2.0).collect();
+    let mut sampler = Sampler::new("temperature(1e6) | temperature(1e5) | logit_bias(3:-0.8) | draw", 1).unwrap();
+    let want = Want { entropy: true, ..Want::NONE };
+    let entropy = sampler.decode(Row::from_f32(&row).unwrap(), want).unwrap().entropy;
+    // 256 tokens of weight 1 and one of e^-0.8.
+    let (total, light) = (256.0 + (-0.8f64).exp(), (-0.8f64).exp());
+    assert!((entropy - (total.ln() + 0.8 * light / total)).abs() < 1e-6, "{entropy}");
+}
