@@ -103,7 +103,8 @@ impl Stage for Watermark {
         let contexts = self.contexts(tokens);
         let u = |at: usize| self.prf.in_context(self.width, contexts.of(at)).uniform(tokens[at] as u32);
         Some(contexts.fresh().map(|fresh| {
-            let score = fresh.iter().map(|&at| -log1p(-u(at))).sum();
+            // (An empty sum would be -0.)
+            let score = fresh.iter().fold(0.0, |sum, &at| sum - log1p(-u(at)));
             Score { score, p_value: gamma_tail(fresh.len(), score), counted: fresh.len() }
         }))
     }

@@ -103,6 +103,6 @@ fn example_generate_finds_watermarks_in_the_text_of_a_real_model() {
         let figures: Vec<f64> = row.split(' ').take(5).map(|word| word.parse().expect("a number")).collect();
         let [counted, right, wrong, unmarked, _] = figures[..] else { panic!("{scheme}: {row}") };
         println!("{scheme}: {figures:?}");
-        assert!(counted > 150.0 && right < 1e-6 && wrong > 1e-3 && unmarked > 1e-3, "{scheme}: {figures:?}");
+        assert!(counted > 100.0 && right < 1e-6 && wrong > 1e-3 && unmarked > 1e-3, "{scheme}: {figures:?}");
     }
 }

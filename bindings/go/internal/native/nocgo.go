@@ -22,10 +22,10 @@ func WatermarkScore([]byte, []int32) (Watermark, uint32, string) {
 	return Watermark{}, unsupported, ErrNoCgo.Error()
 }
 
-func Clone(uintptr) (uintptr, uint32)              { return 0, unsupported }
-func Free(uintptr)                                 {}
-func Describe(uintptr) string                      { return "" }
-func Error(uintptr) string                         { return ErrNoCgo.Error() }
+func Clone(uintptr) (uintptr, uint32) { return 0, unsupported }
+func Free(uintptr)                    {}
+func Describe(uintptr) string         { return "" }
+func Error(uintptr) string            { return ErrNoCgo.Error() }
 
 func Reset(uintptr) uint32                             { return unsupported }
 func Reseed(uintptr, uint64, uint64) uint32            { return unsupported }
