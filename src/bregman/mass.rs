@@ -22,15 +22,16 @@ pub(super) fn nucleus(problem: &Problem, p: f64) -> usize {
     problem.head[..problem.len()].partition_point(|&before| is_below(before, p)).max(1)
 }
 
-/// The fewest of the first `nucleus` tokens whose optimum is no farther from the model than these tokens renormalised.
-pub(super) fn best_size(solver: &dyn Solver, problem: &mut Problem, nucleus: usize) -> Result<usize> {
+/// The fewest of the first `nucleus` tokens whose optimum is no farther from the model than these tokens renormalised; or
+/// `most`, if those are more.
+pub(super) fn best_size(solver: &dyn Solver, problem: &mut Problem, nucleus: usize, most: usize) -> Result<usize> {
     // At α = 1 the optimum is the tokens renormalised, and every token less costs more.
     if solver.ratio().is_some() {
         return Ok(nucleus);
     }
     let mut dropped = std::mem::take(&mut problem.dropped);
     let mut y = std::mem::take(&mut problem.y);
-    let found = smallest(solver, problem, nucleus, &mut dropped, &mut y);
+    let found = smallest(solver, problem, (nucleus, most), &mut dropped, &mut y);
     (problem.dropped, problem.y) = (dropped, y);
     found
 }
@@ -38,7 +39,7 @@ pub(super) fn best_size(solver: &dyn Solver, problem: &mut Problem, nucleus: usi
 fn smallest(
     solver: &dyn Solver,
     problem: &mut Problem,
-    nucleus: usize,
+    (nucleus, most): (usize, usize),
     dropped: &mut Vec<f64>,
     y: &mut Vec<f64>,
 ) -> Result<usize> {
@@ -55,8 +56,8 @@ fn smallest(
         Ok(solver.moved(problem, Optimum { x: y, nu })? + dropped[k] <= budget)
     };
     // What is dropped costs too much alone for fewer than this; and with all of them there is nothing to show.
-    let mut low = dropped.partition_point(|&cost| cost > budget).max(1);
-    let mut high = nucleus;
+    let mut high = nucleus.min(most);
+    let mut low = dropped.partition_point(|&cost| cost > budget).clamp(1, high);
     let mut step = 1;
     while low < high {
         let k = (low + step - 1).min(high - 1);

@@ -190,7 +190,7 @@ impl Decoder {
             Size::TopP(p) => (nucleus.unwrap_or_else(|| mass::nucleus(problem, p)), None),
             Size::Mass(p) => {
                 let nucleus = nucleus.unwrap_or_else(|| mass::nucleus(problem, p));
-                (mass::best_size(&*self.solver, problem, nucleus)?, None)
+                (mass::best_size(&*self.solver, problem, nucleus, self.limits.k_max)?, None)
             }
             _ => support::best_size(&*self.solver, problem)?,
         };
