@@ -118,9 +118,8 @@ impl Distribution<'_> {
 
     /// The length of the row as it was at first, which a sparse row does not tell.
     pub(crate) fn row_length(&mut self) -> usize {
-        if self.outside.is_some_and(|outside| !outside.is_empty()) {
-            self.lack(Missing::Statistics);
-        }
+        // Also where only banned tokens are missing.
+        self.lack(Missing::Statistics);
         self.opened_with.vocab()
     }
 

@@ -249,8 +249,11 @@ proptest! {
     fn permuting_the_ids_permutes_the_answer(
         steps in transforming(), kind in select(vec!["normal", "model", "span"]), vocab in 1usize..600, seed: u64
     ) {
-        const BY_ID: [&str; 8] = [
+        const BY_ID: [&str; 11] = [
             "bregman",
+            "synthid",
+            "green_list",
+            "watermark",
             "allowed_tokens",
             "forced_tokens",
             "reasoning_budget",
