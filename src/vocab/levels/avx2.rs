@@ -182,13 +182,18 @@ impl Lanes for Avx2 {
     fn affine_f64(self, pivot: f64, factor: f64, base: f64) -> Self {
         simd!({
             let [pivot, factor, base] = [_mm256_set1_pd(pivot), _mm256_set1_pd(factor), _mm256_set1_pd(base)];
-            let quarter = |x: __m128| {
-                let scaled = _mm256_mul_pd(_mm256_sub_pd(_mm256_cvtps_pd(x), pivot), factor);
-                _mm256_cvtpd_ps(_mm256_add_pd(scaled, base))
-            };
-            let half =
-                |x: __m256| _mm256_set_m128(quarter(_mm256_extractf128_ps(x, 1)), quarter(_mm256_castps256_ps128(x)));
-            Self(half(self.0), half(self.1))
+            let mut quarters = [
+                _mm256_castps256_ps128(self.0),
+                _mm256_extractf128_ps(self.0, 1),
+                _mm256_castps256_ps128(self.1),
+                _mm256_extractf128_ps(self.1, 1),
+            ];
+            // No closure: its instructions would be called as functions.
+            for quarter in &mut quarters {
+                let scaled = _mm256_mul_pd(_mm256_sub_pd(_mm256_cvtps_pd(*quarter), pivot), factor);
+                *quarter = _mm256_cvtpd_ps(_mm256_add_pd(scaled, base));
+            }
+            Self(_mm256_set_m128(quarters[1], quarters[0]), _mm256_set_m128(quarters[3], quarters[2]))
         })
     }
 
