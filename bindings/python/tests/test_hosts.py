@@ -68,7 +68,8 @@ def test_derived_seeds_differ_and_repeat() -> None:
 
 @pytest.mark.parametrize("stage", [stage for stage in bregman.stages() if stage.draws], ids=lambda stage: stage.name)
 def test_only_stages_that_need_their_own_draws_are_refused(stage: bregman.Stage) -> None:
-    required = ", ".join(f"{p.name}={0.5 if p.kind is bregman.Kind.NUMBER and p.max <= 1 else 5}" for p in stage.parameters if p.required)
+    needed = [p for p in stage.parameters if p.required]
+    required = ", ".join(f"{p.name}={0.5 if p.kind is bregman.Kind.NUMBER and p.max <= 1 else 5}" for p in needed)
     sampler = bregman.Sampler(f"top_k(3) | {stage.name}" + (f"({required})" if required else ""))
     assert stage.learns == (stage.name in {"mirostat", "mirostat_v2", "adaptive_p"})
     if stage.learns:
