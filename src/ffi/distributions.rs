@@ -13,7 +13,7 @@ use std::ops::Range;
 /// The decoded distributions of `batch->rows` rows, each as bregman_distribution gives it. Draws nothing and advances
 /// nothing; the mask and the other inputs of a row apply as in bregman_decode_batch; `batch->flags` is 0.
 ///
-/// `offsets` has `batch->rows` + 1 elements: the entries of row r are elements offsets[r] to offsets[r + 1] - 1 of `ids`
+/// `offsets` has `batch->rows` + 1 elements: the entries of row r are elements `offsets[r]` to `offsets[r + 1]` - 1 of `ids`
 /// and `probs`, which have `capacity` elements. If `capacity` is too small, the status is BREGMAN_BUFFER_TOO_SMALL,
 /// `offsets` is written all the same (its last element is the capacity needed), and what is in `ids` and `probs` is not
 /// specified; with `capacity` 0 both may be NULL.

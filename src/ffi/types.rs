@@ -152,7 +152,7 @@ pub struct bregman_batch {
     /// The temperature of `log_rest`; 0 stands for 1. `log_rest` serves stages that find the distribution at this
     /// temperature (to the precision of f32). Ignored if `ids` or `log_rest` is NULL.
     pub rest_temperature: f32,
-    /// NULL: sampler i reads row i. Else sampler i reads row row_index[i], with the mask and the other inputs of that
+    /// NULL: sampler i reads row i. Else sampler i reads row `row_index[i]`, with the mask and the other inputs of that
     /// row: several samplers may read one row, and rows may be left out. `rows` is then the number of samplers, results
     /// and indices, and the inputs have as many rows as the largest index needs.
     pub row_index: *const usize,
@@ -215,7 +215,7 @@ pub struct bregman_answers {
     /// NULL, or ln p under the other source of the `top` tokens of each row, `top_stride` apart: -infinity where that
     /// cannot be sampled or there is no token.
     pub other_top_logprobs: *mut f32,
-    /// NULL, or `rows` + 1 elements: the kept tokens of row r are elements kept_offsets[r] to kept_offsets[r + 1] - 1 of
+    /// NULL, or `rows` + 1 elements: the kept tokens of row r are elements `kept_offsets[r]` to `kept_offsets[r + 1]` - 1 of
     /// `kept_ids`, without gaps (`kept_stride` is not used). A row that fails has none. At most `kept` are written per
     /// row: if that is less than bregman_result.support, the most likely ones.
     pub kept_offsets: *mut usize,

@@ -334,7 +334,7 @@ typedef struct bregman_batch {
      */
     float rest_temperature;
     /**
-     * NULL: sampler i reads row i. Else sampler i reads row row_index[i], with the mask and the other inputs of that
+     * NULL: sampler i reads row i. Else sampler i reads row `row_index[i]`, with the mask and the other inputs of that
      * row: several samplers may read one row, and rows may be left out. `rows` is then the number of samplers, results
      * and indices, and the inputs have as many rows as the largest index needs.
      */
@@ -439,7 +439,7 @@ typedef struct bregman_answers {
      */
     float *other_top_logprobs;
     /**
-     * NULL, or `rows` + 1 elements: the kept tokens of row r are elements kept_offsets[r] to kept_offsets[r + 1] - 1 of
+     * NULL, or `rows` + 1 elements: the kept tokens of row r are elements `kept_offsets[r]` to `kept_offsets[r + 1]` - 1 of
      * `kept_ids`, without gaps (`kept_stride` is not used). A row that fails has none. At most `kept` are written per
      * row: if that is less than bregman_result.support, the most likely ones.
      */
@@ -1202,7 +1202,7 @@ uint32_t bregman_process(struct bregman_sampler *sampler, float *logits, size_t 
  * The decoded distributions of `batch->rows` rows, each as bregman_distribution gives it. Draws nothing and advances
  * nothing; the mask and the other inputs of a row apply as in bregman_decode_batch; `batch->flags` is 0.
  *
- * `offsets` has `batch->rows` + 1 elements: the entries of row r are elements offsets[r] to offsets[r + 1] - 1 of `ids`
+ * `offsets` has `batch->rows` + 1 elements: the entries of row r are elements `offsets[r]` to `offsets[r + 1]` - 1 of `ids`
  * and `probs`, which have `capacity` elements. If `capacity` is too small, the status is BREGMAN_BUFFER_TOO_SMALL,
  * `offsets` is written all the same (its last element is the capacity needed), and what is in `ids` and `probs` is not
  * specified; with `capacity` 0 both may be NULL.
