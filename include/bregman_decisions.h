@@ -347,7 +347,7 @@ extern "C" {
 
 /**
  * The law of best-of-n: of `n` independent candidates the one with the highest reward is returned (arXiv 2401.01879).
- * For whoever reranks samples and wants to know what comes out; not for choosing among given candidates, which is a
+ * For a host that reranks samples and wants to know what comes out; not for choosing among given candidates, which is a
  * comparison of their rewards.
  *
  * `p`: `outcomes` weights of the outcomes under the law of one candidate, not negative, with a positive finite sum that
@@ -370,7 +370,7 @@ uint32_t bregman_best_of_n(const double *p,
 
 /**
  * What best-of-n cannot exceed, whatever the model and the reward: `kl` receives ln n - (n - 1) / n, the largest
- * Kullback-Leibler divergence from the law of one candidate, in nats; `win_rate` n / (n + 1). For whoever reports how far
+ * Kullback-Leibler divergence from the law of one candidate, in nats; `win_rate` n / (n + 1). For a host that reports how far
  * a reranker can depart from the model. `n`: at least 1.
  *
  * Fails with BREGMAN_INVALID_ARGUMENT (n, NULL, misaligned). Thread-safe.
@@ -401,7 +401,7 @@ uint32_t bregman_best_of_n_kl_estimates(const double *log_epsilons,
 
 /**
  * Weights and soft values of candidates (SVDD, arXiv 2408.08252): w_m ∝ exp(v_m / α + l_m), and
- * α ln((1/M) Σ exp(v_m / α + l_m)) in the unit of the values. For whoever steers a generation by a value of its
+ * α ln((1/M) Σ exp(v_m / α + l_m)) in the unit of the values. For a host that steers a generation by a value of its
  * continuations; not for drawing one, which `draw` over ln w does.
  *
  * `values`: `rows` rows of `candidates` values (M, at least 1), finite or -infinity. `log_ratios`: NULL if the candidates
@@ -446,7 +446,7 @@ uint32_t bregman_route(const struct bregman_gate_options *options,
 
 /**
  * The arm to pull next to find the one with the largest mean reward: a candidate to judge, a prompt to try (TTTS; T3C of
- * arXiv 1910.10945). For whoever pays for every answer of a judge; not for earning rewards on the way. An arm without
+ * arXiv 1910.10945). For a host that pays for every answer of a judge; not for earning rewards on the way. An arm without
  * pulls comes first, the lowest one.
  *
  * `means`: the mean reward of each of the `arms` arms so far, finite, and for BREGMAN_REWARDS_BERNOULLI from 0 to 1; not
@@ -490,7 +490,7 @@ uint32_t bregman_best_arm(uint32_t rewards,
 
 /**
  * Whether to answer at all, for inputs that the model may not have been made for (SCOD, arXiv 2301.12386):
- * (1 - c_in - c_out)(1 - max p) + c_out ρ > c_in rejects. For whoever returns "I do not know" or asks a larger model; not
+ * (1 - c_in - c_out)(1 - max p) + c_out ρ > c_in rejects. For a host that returns "I do not know" or asks a larger model; not
  * a detector, because max p and ρ are the caller's.
  *
  * `max_p`: `rows` probabilities of the most likely answer, from 0 to 1. `ratios`: an estimate of ρ for each, how much
@@ -511,7 +511,7 @@ uint32_t bregman_abstain(const double *max_p,
                          size_t error_size);
 
 /**
- * The ℓ2 calibration error of the `top` most likely classes, with an interval (arXiv 2408.08998) and a test. For whoever
+ * The ℓ2 calibration error of the `top` most likely classes, with an interval (arXiv 2408.08998) and a test. For a host that
  * reports whether probabilities can be trusted; not for small sets, where a cell of one sample says nothing.
  *
  * `probabilities`: `samples` rows of `top` probabilities (`top` at least 1; 1 for the confidence alone), each from 0 to 1,
@@ -540,7 +540,7 @@ uint32_t bregman_calibration_error(const double *probabilities,
 
 /**
  * The distortion of a sequence by truncation with renormalisation (arXiv 2503.21929): ln q - ln p = -Σ ln S_t, in nats,
- * where q is the law that was sampled, p the model's, and S_t the mass that was kept for token t. For whoever compares
+ * where q is the law that was sampled, p the model's, and S_t the mass that was kept for token t. For a host that compares
  * samples with the model's own law; not a measure of quality.
  *
  * `log_kept`: ln S_t of `tokens` tokens, finite and at most 0. It has to be ln S_t, because f32 knows no S_t between

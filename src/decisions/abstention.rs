@@ -1,7 +1,7 @@
 //! Abstention: whether to answer at all, when an input may be one that the model was not made for (docs/mathematics.md,
 //! 15.4).
 //!
-//! For whoever returns "I do not know" or asks a larger model. Not a detector: max p and the density ratio are the
+//! For a host that returns "I do not know" or asks a larger model. Not a detector: max p and the density ratio are the
 //! caller's, and the decision is as good as these.
 
 use super::check;

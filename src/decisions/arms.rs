@@ -1,6 +1,6 @@
 //! Which of several arms to pull next to find the best one: top-two rules (docs/mathematics.md, 15.3).
 //!
-//! For whoever asks a judge or a verifier again and again which of k candidates is best, and pays for every answer. Not
+//! For a host that asks a judge or a verifier again and again which of k candidates is best, and pays for every answer. Not
 //! for earning rewards on the way (a bandit's regret), and not for candidates whose rewards are known after one look.
 
 use super::check;

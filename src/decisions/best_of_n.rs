@@ -1,6 +1,6 @@
 //! Best-of-n: of n independent candidates the one with the highest reward is returned (docs/mathematics.md, 15.1).
 //!
-//! For whoever reranks samples with a reward or a judge and reports how far that departs from the model. Not for choosing
+//! For a host that reranks samples with a reward or a judge and reports how far that departs from the model. Not for choosing
 //! among given candidates, which is a comparison of their rewards.
 
 use super::check;

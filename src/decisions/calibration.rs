@@ -1,7 +1,7 @@
 //! The ℓ2 calibration error: how far stated probabilities are from the frequencies with which they hold
 //! (docs/mathematics.md, 15.5).
 //!
-//! For whoever reports whether a model's probabilities can be trusted, with an interval and a test instead of a bare
+//! For a host that reports whether a model's probabilities can be trusted, with an interval and a test instead of a bare
 //! number. Not for small sets: the interval is that of the normal distribution, and a cell of one sample says nothing.
 
 use super::cells::Cells;

@@ -1,6 +1,6 @@
 //! The distortion of a sequence by truncation with local renormalisation (docs/mathematics.md, 15.6).
 //!
-//! For whoever compares sampled sequences with the model's own law, or corrects for the difference by weights. Not a
+//! For a host that compares sampled sequences with the model's own law, or corrects for the difference by weights. Not a
 //! measure of quality: it says how far, not whether that was good.
 
 use super::check;

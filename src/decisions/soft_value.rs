@@ -1,6 +1,6 @@
 //! Soft values: the weights exp(v / α) of candidates and the logarithm of their mean (docs/mathematics.md, 15.2).
 //!
-//! For whoever steers a generation by a value of its continuations (SVDD) or weights samples of another proposal. Not for
+//! For a host that steers a generation by a value of its continuations (SVDD) or weights samples of another proposal. Not for
 //! drawing a candidate: the weights are a distribution, and `draw` over ln w does that.
 
 use super::check;

@@ -1,6 +1,6 @@
 //! When the best of several arms is known with a given confidence (docs/mathematics.md, 15.3).
 //!
-//! For whoever pays for every judgement of a candidate. Not for a budget that is fixed beforehand.
+//! For a host that pays for every judgement of a candidate. Not for a budget that is fixed beforehand.
 
 use super::check::{self, refuse};
 use crate::error::Result;

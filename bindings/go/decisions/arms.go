@@ -38,7 +38,7 @@ type Arm struct {
 // NextArm returns the arm to pull next to find the one with the largest mean reward: a candidate to judge, a prompt to
 // try. An arm without pulls comes first, the lowest one. means has the mean reward of each arm so far, for Bernoulli from
 // 0 to 1, and is not read for an arm without pulls; pulls how often each was pulled. The answer is a function of the
-// arguments: take the number of pulls so far as the position of the random numbers of seed. For whoever pays for every
+// arguments: take the number of pulls so far as the position of the random numbers of seed. For a host that pays for every
 // answer of a judge; not for earning rewards on the way.
 func NextArm(options ArmOptions, means []float64, pulls []uint64, seed, position uint64) (Arm, error) {
 	if err := sameLength("pulls", len(pulls), "means", len(means)); err != nil {

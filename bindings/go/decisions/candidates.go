@@ -11,7 +11,7 @@ type BestOfNLaw struct {
 
 // BestOfN returns the law of the best of n independent candidates, n at least 1. p has the weights of the outcomes under
 // the law of one candidate: not negative, and they need not sum to 1. rewards are compared and may be infinite; equal ones
-// are a tie, which the first candidate drawn wins. For whoever reranks samples and wants to know what comes out; not for
+// are a tie, which the first candidate drawn wins. For a host that reranks samples and wants to know what comes out; not for
 // choosing among given candidates, which is a comparison of their rewards.
 func BestOfN(p, rewards []float64, n uint64) (BestOfNLaw, error) {
 	if err := sameLength("rewards", len(rewards), "p", len(p)); err != nil {
@@ -55,7 +55,7 @@ func BestOfNKLEstimates(logEpsilons []float64, n uint64) ([]float64, error) {
 // SoftValues returns the weights w ∝ exp(v/alpha + l) of rows of candidates, and the soft value alpha ln of the mean of
 // exp(v/alpha + l) for each row, in the unit of the values. values, row after row, are finite or -infinity. logRatios is
 // nil if the candidates were drawn from the model; otherwise l for each, ln of its probability under the model less ln of
-// that under the proposal. alpha is positive and finite. For whoever steers a generation by a value of its
+// that under the proposal. alpha is positive and finite. For a host that steers a generation by a value of its
 // continuations; not for drawing one, which draw over ln w does.
 func SoftValues(values, logRatios []float64, candidates int, alpha float64) (weights, soft []float64, err error) {
 	rows, err := rowsOf("values", len(values), "candidates", candidates)

@@ -5,7 +5,7 @@ import "github.com/bregman-decoding/bregman/bindings/go/internal/native"
 // Abstain returns for each input whether to reject it: (1 - cIn - cOut)(1 - max p) + cOut ρ > cIn. maxP has the probability
 // of the most likely answer; ratios an estimate of ρ, how much likelier the input is under the other inputs than under
 // those that the model was made for, which may be infinite. cIn is the cost of rejecting an input of the model's own, cOut
-// that of answering another one. For whoever returns "I do not know" or asks a larger model; not a detector, because max p
+// that of answering another one. For a host that returns "I do not know" or asks a larger model; not a detector, because max p
 // and ρ are the caller's.
 func Abstain(maxP, ratios []float64, cIn, cOut float64) ([]bool, error) {
 	if err := sameLength("ratios", len(ratios), "max_p", len(maxP)); err != nil {
@@ -45,7 +45,7 @@ type Calibration struct {
 
 // CalibrationError returns the ℓ2 calibration error of the most likely classes of each sample, with an interval and a
 // test. probabilities has Top of them for each sample, row after row; ranks is 1 if the first of these classes was right, 2
-// if the second was, and so on, 0 if none was. For whoever reports whether probabilities can be trusted; not for small
+// if the second was, and so on, 0 if none was. For a host that reports whether probabilities can be trusted; not for small
 // sets, where a cell of one sample says nothing.
 func CalibrationError(probabilities []float64, ranks []uint32, o CalibrationOptions) (Calibration, error) {
 	rows, err := rowsOf("probabilities", len(probabilities), "top", o.Top)
@@ -66,7 +66,7 @@ func CalibrationError(probabilities []float64, ranks []uint32, o CalibrationOpti
 }
 
 // Distortion returns ln q - ln p = -Σ ln S of a sequence whose distributions were truncated and renormalised, in nats;
-// logKept has ln of the mass that was kept for each token, at most 0. For whoever compares samples with the model's own
+// logKept has ln of the mass that was kept for each token, at most 0. For a host that compares samples with the model's own
 // law; not a measure of quality.
 func Distortion(logKept []float64) (float64, error) {
 	if err := load(); err != nil {

@@ -70,7 +70,7 @@ fn rewards(number: u32, sigma: f64, name: &str) -> Result<Rewards> {
 }
 
 /// The arm to pull next to find the one with the largest mean reward: a candidate to judge, a prompt to try (TTTS; T3C of
-/// arXiv 1910.10945). For whoever pays for every answer of a judge; not for earning rewards on the way. An arm without
+/// arXiv 1910.10945). For a host that pays for every answer of a judge; not for earning rewards on the way. An arm without
 /// pulls comes first, the lowest one.
 ///
 /// `means`: the mean reward of each of the `arms` arms so far, finite, and for BREGMAN_REWARDS_BERNOULLI from 0 to 1; not

@@ -5,7 +5,7 @@ use crate::decisions;
 use std::ffi::c_char;
 
 /// The law of best-of-n: of `n` independent candidates the one with the highest reward is returned (arXiv 2401.01879).
-/// For whoever reranks samples and wants to know what comes out; not for choosing among given candidates, which is a
+/// For a host that reranks samples and wants to know what comes out; not for choosing among given candidates, which is a
 /// comparison of their rewards.
 ///
 /// `p`: `outcomes` weights of the outcomes under the law of one candidate, not negative, with a positive finite sum that
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn bregman_best_of_n(
 }
 
 /// What best-of-n cannot exceed, whatever the model and the reward: `kl` receives ln n - (n - 1) / n, the largest
-/// Kullback-Leibler divergence from the law of one candidate, in nats; `win_rate` n / (n + 1). For whoever reports how far
+/// Kullback-Leibler divergence from the law of one candidate, in nats; `win_rate` n / (n + 1). For a host that reports how far
 /// a reranker can depart from the model. `n`: at least 1.
 ///
 /// Fails with BREGMAN_INVALID_ARGUMENT (n, NULL, misaligned). Thread-safe.
@@ -97,7 +97,7 @@ pub unsafe extern "C" fn bregman_best_of_n_kl_estimates(
 }
 
 /// Weights and soft values of candidates (SVDD, arXiv 2408.08252): w_m ∝ exp(v_m / α + l_m), and
-/// α ln((1/M) Σ exp(v_m / α + l_m)) in the unit of the values. For whoever steers a generation by a value of its
+/// α ln((1/M) Σ exp(v_m / α + l_m)) in the unit of the values. For a host that steers a generation by a value of its
 /// continuations; not for drawing one, which `draw` over ln w does.
 ///
 /// `values`: `rows` rows of `candidates` values (M, at least 1), finite or -infinity. `log_ratios`: NULL if the candidates

@@ -28,7 +28,7 @@ pub struct bregman_calibration {
 }
 
 /// Whether to answer at all, for inputs that the model may not have been made for (SCOD, arXiv 2301.12386):
-/// (1 - c_in - c_out)(1 - max p) + c_out ρ > c_in rejects. For whoever returns "I do not know" or asks a larger model; not
+/// (1 - c_in - c_out)(1 - max p) + c_out ρ > c_in rejects. For a host that returns "I do not know" or asks a larger model; not
 /// a detector, because max p and ρ are the caller's.
 ///
 /// `max_p`: `rows` probabilities of the most likely answer, from 0 to 1. `ratios`: an estimate of ρ for each, how much
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn bregman_abstain(
     }
 }
 
-/// The ℓ2 calibration error of the `top` most likely classes, with an interval (arXiv 2408.08998) and a test. For whoever
+/// The ℓ2 calibration error of the `top` most likely classes, with an interval (arXiv 2408.08998) and a test. For a host that
 /// reports whether probabilities can be trusted; not for small sets, where a cell of one sample says nothing.
 ///
 /// `probabilities`: `samples` rows of `top` probabilities (`top` at least 1; 1 for the confidence alone), each from 0 to 1,
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn bregman_calibration_error(
 }
 
 /// The distortion of a sequence by truncation with renormalisation (arXiv 2503.21929): ln q - ln p = -Σ ln S_t, in nats,
-/// where q is the law that was sampled, p the model's, and S_t the mass that was kept for token t. For whoever compares
+/// where q is the law that was sampled, p the model's, and S_t the mass that was kept for token t. For a host that compares
 /// samples with the model's own law; not a measure of quality.
 ///
 /// `log_kept`: ln S_t of `tokens` tokens, finite and at most 0. It has to be ln S_t, because f32 knows no S_t between

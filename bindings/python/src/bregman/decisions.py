@@ -214,7 +214,7 @@ def _call(function: Any, *arguments: Any) -> None:
 def best_of_n(p: npt.ArrayLike, rewards: npt.ArrayLike, n: SupportsIndex) -> BestOfN:
     """The law of best-of-n: of `n` independent candidates the one with the highest reward is returned.
 
-    For whoever reranks samples and wants to know what comes out. Not for choosing among given candidates, which is a
+    For a host that reranks samples and wants to know what comes out. Not for choosing among candidates, which is a
     comparison of their rewards.
 
     Args:
@@ -237,7 +237,7 @@ def best_of_n(p: npt.ArrayLike, rewards: npt.ArrayLike, n: SupportsIndex) -> Bes
 def best_of_n_bounds(n: SupportsIndex) -> Bounds:
     """The bounds ln n - (n - 1) / n and n / (n + 1) for best of `n`, at least 1.
 
-    For whoever reports how far a reranker can depart from the model.
+    For a host that reports how far a reranker can depart from the model.
 
     Raises:
         InvalidArgumentError: `n` is 0.
@@ -271,7 +271,7 @@ def best_of_n_kl_estimates(log_epsilons: npt.ArrayLike, n: SupportsIndex) -> npt
 def soft_values(values: npt.ArrayLike, alpha: float, log_ratios: npt.ArrayLike | None = None) -> SoftValues:
     """Weights w ∝ exp(v / α + l) of candidates, and the soft value α ln of the mean of exp(v / α + l).
 
-    For whoever steers a generation by a value of its continuations. Not for drawing one, which `draw` over ln w does.
+    For a host that steers a generation by a value of its continuations. Not for drawing one: `draw` over ln w does.
 
     Args:
         values: one row of values, or rows of them; finite or -infinity.
@@ -372,7 +372,7 @@ def next_arm(
 ) -> NextArm:
     """The arm to pull next to find the one with the largest mean reward: a candidate to judge, a prompt to try.
 
-    For whoever pays for every answer of a judge. Not for earning rewards on the way. An arm without pulls comes first,
+    For a host that pays for every answer of a judge. Not for rewards on the way. An arm without pulls comes first,
     the lowest one.
 
     Args:
@@ -432,7 +432,7 @@ def best_arm(
 def abstain(max_p: npt.ArrayLike, ratios: npt.ArrayLike, c_in: float, c_out: float) -> npt.NDArray[np.bool_]:
     """Whether to reject each input: (1 - c_in - c_out)(1 - max p) + c_out ρ > c_in.
 
-    For whoever returns "I do not know" or asks a larger model. Not a detector, because max p and ρ are the caller's.
+    For a host that returns "I do not know" or asks a larger model. Not a detector: max p and ρ are the caller's.
 
     Args:
         max_p: the probability of the most likely answer, from 0 to 1.
@@ -465,7 +465,7 @@ def calibration_error(
 ) -> Calibration:
     """The ℓ2 calibration error of the most likely classes, with an interval and a test.
 
-    For whoever reports whether probabilities can be trusted. Not for small sets, where a cell of one sample says
+    For a host that reports whether probabilities can be trusted. Not for small sets, where a cell of one sample says
     nothing. The ℓ2 error itself is the square root of `squared_error`, or 0 if that is negative.
 
     Args:
@@ -504,7 +504,7 @@ def calibration_error(
 def distortion(log_kept: npt.ArrayLike) -> float:
     """The sum ln q - ln p = -Σ ln S of a sequence that was decoded by truncation and renormalisation, in nats.
 
-    For whoever compares samples with the model's own law. Not a measure of quality.
+    For a host that compares samples with the model's own law. Not a measure of quality.
 
     Args:
         log_kept: ln of the mass that was kept for each token, at most 0. The mass itself, in float32, has lost what is

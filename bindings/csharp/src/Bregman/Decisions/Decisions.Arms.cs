@@ -7,7 +7,7 @@ namespace Bregman
     public static unsafe partial class Decisions
     {
         /// <summary>
-        /// The arm to pull next to find the one with the largest mean reward: a candidate to judge, a prompt to try. For whoever
+        /// The arm to pull next to find the one with the largest mean reward: a candidate to judge, a prompt to try. For a host that
         /// pays for every answer of a judge; not for earning rewards on the way. An arm without pulls comes first, the lowest
         /// one.
         /// </summary>

@@ -8,7 +8,7 @@ namespace Bregman
     {
         /// <summary>
         /// The law of best-of-n: of <paramref name="n"/> independent candidates the one with the highest reward is returned. For
-        /// whoever reranks samples and wants to know what comes out; not for choosing among given candidates, which is a
+        /// a host that reranks samples and wants to know what comes out; not for choosing among given candidates, which is a
         /// comparison of their rewards.
         /// </summary>
         /// <param name="p">
@@ -40,7 +40,7 @@ namespace Bregman
         }
 
         /// <summary>
-        /// What best-of-n cannot exceed, whatever the model and the reward. For whoever reports how far a reranker can depart
+        /// What best-of-n cannot exceed, whatever the model and the reward. For a host that reports how far a reranker can depart
         /// from the model.
         /// </summary>
         /// <param name="n">Number of candidates, at least 1.</param>
@@ -86,7 +86,7 @@ namespace Bregman
         }
 
         /// <summary>
-        /// Weights w ∝ exp(v / α + l) of candidates, and the soft value α ln of the mean of exp(v / α + l). For whoever steers a
+        /// Weights w ∝ exp(v / α + l) of candidates, and the soft value α ln of the mean of exp(v / α + l). For a host that steers a
         /// generation by a value of its continuations; not for drawing one, which <c>draw</c> over ln w does.
         /// </summary>
         /// <param name="values">Values of candidates, row after row; finite or -infinity.</param>

@@ -7,7 +7,7 @@ namespace Bregman
     public static unsafe partial class Decisions
     {
         /// <summary>
-        /// Whether to reject each input: (1 - c_in - c_out)(1 - max p) + c_out ρ > c_in. For whoever returns "I do not know" or
+        /// Whether to reject each input: (1 - c_in - c_out)(1 - max p) + c_out ρ > c_in. For a host that returns "I do not know" or
         /// asks a larger model; not a detector, because max p and ρ are the caller's.
         /// </summary>
         /// <param name="maxP">The probability of the most likely answer, from 0 to 1.</param>
@@ -34,7 +34,7 @@ namespace Bregman
         }
 
         /// <summary>
-        /// The ℓ2 calibration error of the most likely classes of each sample, with an interval and a test. For whoever reports
+        /// The ℓ2 calibration error of the most likely classes of each sample, with an interval and a test. For a host that reports
         /// whether probabilities can be trusted; not for small sets, where a cell of one sample says nothing.
         /// </summary>
         /// <param name="probabilities">
@@ -83,7 +83,7 @@ namespace Bregman
         }
 
         /// <summary>
-        /// ln q - ln p = -Σ ln S of a sequence whose distributions were truncated and renormalised, in nats. For whoever compares
+        /// ln q - ln p = -Σ ln S of a sequence whose distributions were truncated and renormalised, in nats. For a host that compares
         /// samples with the model's own law; not a measure of quality.
         /// </summary>
         /// <param name="logKept">ln of the mass that was kept for each token, at most 0.</param>
