@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bregman-decoding/bregman/bindings/go/internal/header"
 	"github.com/bregman-decoding/bregman/bindings/go/internal/native"
 )
 
@@ -80,8 +79,8 @@ func TestConstantsEqualTheHeaders(t *testing.T) {
 			t.Errorf("%s has no counterpart in Go", name)
 		}
 	}
-	if header.ABIVersion != ABIVersion {
-		t.Errorf("the compiler reads ABI version %d", header.ABIVersion)
+	if native.CABIVersion != ABIVersion {
+		t.Errorf("the compiler reads ABI version %d", native.CABIVersion)
 	}
 }
 
@@ -102,8 +101,8 @@ func TestVendoredHeadersAreCurrent(t *testing.T) {
 }
 
 func TestStructLayoutsEqualTheHeaders(t *testing.T) {
-	same(t, reflect.TypeFor[Result](), reflect.TypeFor[header.Result]())
-	same(t, reflect.TypeFor[Candidate](), reflect.TypeFor[header.Candidate]())
+	same(t, reflect.TypeFor[Result](), reflect.TypeFor[native.CResult]())
+	same(t, reflect.TypeFor[Candidate](), reflect.TypeFor[native.CCandidate]())
 }
 
 // same compares size, and every field's name, offset and kind.
@@ -130,14 +129,14 @@ func TestStructsHaveTheHeadersFields(t *testing.T) {
 		// differs has the fields that Go names differently, or does not have ("").
 		differs map[string]string
 	}{
-		{reflect.TypeFor[Answers](), reflect.TypeFor[header.Answers](), map[string]string{"struct_size": ""}},
-		{reflect.TypeFor[Batch](), reflect.TypeFor[header.Batch](), map[string]string{
+		{reflect.TypeFor[Answers](), reflect.TypeFor[native.CAnswers](), map[string]string{"struct_size": ""}},
+		{reflect.TypeFor[Batch](), reflect.TypeFor[native.CBatch](), map[string]string{
 			"struct_size": "", "dtype": "", "logits": "F32", "rows": "", "row_stride": "Stride",
 		}},
-		{reflect.TypeFor[Stage](), reflect.TypeFor[header.Stage](), map[string]string{
+		{reflect.TypeFor[Stage](), reflect.TypeFor[native.CStage](), map[string]string{
 			"struct_size": "", "reserved": "", "parameter_count": "", "parameter_size": "",
 		}},
-		{reflect.TypeFor[Parameter](), reflect.TypeFor[header.Parameter](), map[string]string{"default_value": "Default"}},
+		{reflect.TypeFor[Parameter](), reflect.TypeFor[native.CParameter](), map[string]string{"default_value": "Default"}},
 	} {
 		for i := range c.want.NumField() {
 			field := c.want.Field(i).Name
@@ -159,7 +158,7 @@ func TestEveryFunctionOfTheLibraryIsCalled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := reflect.TypeFor[header.API]()
+	table := reflect.TypeFor[native.CAPI]()
 	for i := range table.NumField() {
 		name := table.Field(i).Name
 		switch name {
