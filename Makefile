@@ -1,6 +1,6 @@
 # Thin: everything is in ci/, and can be run by hand.
 
-.PHONY: demo speculate test test-emulated test-sanitized test-transformers test-llama-cpp-python test-vllm bench bench-table bench-worst instructions memory install \
+.PHONY: demo models speculate test test-emulated test-sanitized test-transformers test-llama-cpp-python test-vllm bench bench-table bench-worst instructions memory install \
         uninstall header documents picture vectors abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options.
@@ -50,6 +50,10 @@ instructions:
 # Memory of idle sequences; MEMORY="1000 128256 2000": how many, the vocabulary, the history.
 memory:
 	@ci/memory.sh $(MEMORY)
+
+# Real models for measurements, pinned, into target/models; MODELS="smollm2 gemma3" fetches both (350 MB).
+models:
+	@ci/models.sh $(MODELS)
 
 # Speculative decoding with two models of llama.cpp, in every way, as a table. SPECULATE="--window 24 --gamma 4 ..." adds options.
 speculate:
