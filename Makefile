@@ -3,7 +3,8 @@
 .PHONY: demo models speculate test test-emulated test-sanitized test-transformers test-llama-cpp-python test-vllm bench bench-table bench-worst instructions memory install \
         uninstall header documents picture vectors abi-list abi-baseline
 
-# The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options.
+# The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options;
+# DEMO=--real fetches a model that writes English.
 demo:
 	@ci/demo.sh $(DEMO)
 

@@ -1,8 +1,9 @@
 #!/bin/sh
 # The Python binding: builds its wheel, installs it into an environment of its own under target/python, and tests it there.
-# usage: ci/python.sh [test | install | wheel | overhead | lock]
+# usage: ci/python.sh [test | install | generate | wheel | overhead | lock]
 #   test      lints, types and tests; the default
 #   install   only builds and installs: target/python/venv/bin/python then has the package
+#   generate  installs, and builds examples/generate into target/python, which gives the command line the rows of models
 #   wheel     builds the wheel for distribution into target/python/dist: on Linux for glibc 2.17 (manylinux2014) and later
 #   overhead  measures the overhead of a call, and writes the table into bindings/python/README.md
 #   lock      pins bindings/python/requirements*.in and their dependencies, with hashes
@@ -46,6 +47,12 @@ install_wheel() {
     "$venv/bin/pip" --disable-pip-version-check install --quiet --no-deps --force-reinstall "$work"/wheels/bregman-*.whl
 }
 
+# With the wheel's library.
+build_generate() {
+    "$root/ci/llama.sh"
+    BREGMAN_LIB_DIR=$work/cargo/release "$root/examples/generate/build.sh" "$work/generate"
+}
+
 lint() {
     echo "== python: lints"
     "$venv/bin/ruff" check --quiet "$binding"
@@ -57,7 +64,7 @@ lint() {
 }
 
 case $what in
-    test | install | wheel | overhead | lock) ;;
+    test | install | generate | wheel | overhead | lock) ;;
     *) fail "unknown argument $what" ;;
 esac
 "$root/ci/setup.sh"
@@ -104,10 +111,11 @@ fi
 environment "$venv" "$binding/requirements.txt"
 install_wheel
 case $what in
+    generate) build_generate ;;
     overhead) "$venv/bin/python" -m bregman.overhead --into "$binding/README.md" ;;
     test)
         case $(uname -s)-$(uname -m) in
-            Linux-x86_64) "$root/ci/llama.sh" ;;
+            Linux-x86_64) build_generate ;;
         esac
         lint
         echo "== python: tests"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the missing tools of the tests, or of the demo only, other than Rust, with apt-get on a Debian machine.
-# usage: ci/setup.sh [demo]
+# usage: ci/setup.sh [demo | demo-real]
 set -eu
 
 # What to look for (a command, a file if it begins with /, a module after python:) and its Debian package.
@@ -12,11 +12,14 @@ flock                               util-linux
 readelf                             binutils
 /etc/ssl/certs/ca-certificates.crt  ca-certificates
 '
+# To fetch a real model (ci/models.sh).
+models='
+python3                             python3
+pip3                                python3-pip
+'
 tests='
 g++                                 g++
 make                                make
-python3                             python3
-pip3                                python3-pip
 valgrind                            valgrind
 python:ensurepip                    python3-venv
 pkg-config                          pkg-config
@@ -32,9 +35,10 @@ fail() {
 }
 
 case ${1:-} in
-    '') needs=$demo$tests ;;
+    '') needs=$demo$models$tests ;;
     demo) needs=$demo ;;
-    *) fail "usage: ci/setup.sh [demo]" ;;
+    demo-real) needs=$demo$models ;;
+    *) fail "usage: ci/setup.sh [demo | demo-real]" ;;
 esac
 command -v cargo >/dev/null || fail "cargo is missing: install Rust first (its own installer, or Debian's rustup or cargo package)"
 

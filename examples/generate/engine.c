@@ -184,16 +184,16 @@ bool engine_is_end(const engine *e, llama_token token)
     return llama_vocab_is_eog(e->vocab, token);
 }
 
-int engine_piece(const engine *e, llama_token token, str *out)
+int engine_piece(const engine *e, llama_token token, bool control, str *out)
 {
     char small[64];
-    int32_t n = llama_token_to_piece(e->vocab, token, small, sizeof small, 0, false);
+    int32_t n = llama_token_to_piece(e->vocab, token, small, sizeof small, 0, control);
     if (n >= 0) {
         str_add(out, small, (size_t)n);
         return 0;
     }
     char *large = must_alloc(NULL, (size_t)-n, 1);
-    n = llama_token_to_piece(e->vocab, token, large, -n, 0, false);
+    n = llama_token_to_piece(e->vocab, token, large, -n, 0, control);
     if (n >= 0)
         str_add(out, large, (size_t)n);
     free(large);

@@ -35,7 +35,8 @@ enum fed engine_feed(engine *e, llama_token token);
 const float *engine_logits(engine *e);
 
 bool engine_is_end(const engine *e, llama_token token);
-/* Appends the bytes of the token, which may end in the middle of a character. */
-int engine_piece(const engine *e, llama_token token, str *out);
+/* Appends the bytes of the token, which may end in the middle of a character. The names of control tokens, such as
+ * <|im_end|>, only if `control`. */
+int engine_piece(const engine *e, llama_token token, bool control, str *out);
 
 #endif

@@ -4,6 +4,7 @@
  *   engine     llama.cpp: a model to rows of logits
  *   decode     bregman: a row to a token, as a raw decoder or as a stage of llama.cpp's chain
  *   report     output
+ *   row        rows as files
  *   watermark  chains that mark their text, and what detectors find in it
  *   text       UTF-8, widths, wrapping
  */
@@ -15,6 +16,7 @@
 #include "engine.h"
 #include "options.h"
 #include "report.h"
+#include "row.h"
 #include "watermark.h"
 
 /* The row after the last token. The token is evaluated here, so that the last one of a run is not; the prompt has been
@@ -34,7 +36,7 @@ static enum fed next_row(engine *e, run *r, llama_token last, const float **row)
 }
 
 /* Draws one token and appends its text. 1 when generation has ended, -1 on failure. */
-static int step(engine *e, decoder *d, run *r, decision *chosen, utf8 *partial)
+static int step(engine *e, decoder *d, run *r, decision *chosen, utf8 *partial, const char *rows)
 {
     const float *row = NULL;
     enum fed fed = next_row(e, r, chosen->token, &row);
@@ -42,14 +44,14 @@ static int step(engine *e, decoder *d, run *r, decision *chosen, utf8 *partial)
         r->ended = "the context is full";
         return 1;
     }
-    if (fed == FED_FAILED || decoder_next(d, row, chosen) != 0)
+    if (fed == FED_FAILED || (rows && row_append(row, e->n_vocab, rows) != 0) || decoder_next(d, row, chosen) != 0)
         return -1;
     if (engine_is_end(e, chosen->token)) {
         r->ended = "end of the text";
         return 1;
     }
     str piece = {0};
-    int spelled = engine_piece(e, chosen->token, &piece);
+    int spelled = engine_piece(e, chosen->token, false, &piece);
     if (piece.data)
         utf8_push(partial, piece.data, piece.len, &r->text);
     free(piece.data);
@@ -73,7 +75,7 @@ static int generate(engine *e, const options *o, run *r)
 
     r->ended = "as many as asked for";
     while (status == 0 && (o->tokens == 0 || r->n < o->tokens)) {
-        status = step(e, d, r, &chosen, &partial);
+        status = step(e, d, r, &chosen, &partial, o->rows);
         if (out)
             stream_token(out, r);
     }
@@ -84,6 +86,27 @@ static int generate(engine *e, const options *o, run *r)
         stream_end(out, r);
     decoder_free(d);
     return status < 0 ? -1 : 0;
+}
+
+/* Continues the prompt with each chain. */
+static int generate_all(engine *e, const options *o)
+{
+    run *runs = must_alloc(NULL, o->n_chains, sizeof *runs);
+    int status = 0;
+    size_t done = 0;
+    while (status == 0 && done < o->n_chains) {
+        runs[done] = (run){.chain = o->chains[done], .face = o->face};
+        status = generate(e, o, &runs[done]);
+        done++;
+    }
+    if (status == 0 && o->columns)
+        report_columns(runs, o->n_chains, o->prompt, o->show_support);
+    if (status == 0 && o->watermark)
+        status = watermark_report(runs, e->n_vocab);
+    for (size_t i = 0; i < done; i++)
+        run_free(&runs[i]);
+    free(runs);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -97,23 +120,9 @@ int main(int argc, char **argv)
     }
 
     engine e;
-    run *runs = must_alloc(NULL, o.n_chains, sizeof *runs);
     int status = engine_open(&e, o.model, o.ctx, o.threads, o.verbose);
-    size_t done = 0;
-    while (status == 0 && done < o.n_chains) {
-        runs[done] = (run){.chain = o.chains[done], .face = o.face};
-        status = generate(&e, &o, &runs[done]);
-        done++;
-    }
-    if (status == 0 && o.columns)
-        report_columns(runs, o.n_chains, o.prompt, o.show_support);
-
-    if (status == 0 && o.watermark)
-        status = watermark_report(runs, e.n_vocab);
-
-    for (size_t i = 0; i < done; i++)
-        run_free(&runs[i]);
-    free(runs);
+    if (status == 0)
+        status = o.row ? row_write(&e, o.prompt, o.row) : generate_all(&e, &o);
     engine_close(&e);
     options_free(&o);
     return status == 0 ? 0 : 1;

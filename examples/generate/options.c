@@ -33,6 +33,8 @@ static void print_help(void)
          "      --columns       no streaming: the finished continuations side by side\n"
          "      --watermark     with three chains that mark their text and one that does not, and what detectors\n"
          "                      find in it (200 tokens unless --tokens is given)\n"
+         "      --row FILE      no text: writes the logits after the prompt, and the texts of all tokens, as JSON\n"
+         "      --rows FILE     adds every row of logits that a token is drawn from to FILE, as float32\n"
          "      --verbose       let llama.cpp speak (to standard error)\n"
          "  -h, --help          this text");
 }
@@ -75,7 +77,7 @@ static int parse_face(const char *text, enum face *out)
     return 0;
 }
 
-enum { OPT_CTX = 256, OPT_SUPPORT, OPT_COLUMNS, OPT_WATERMARK, OPT_VERBOSE };
+enum { OPT_CTX = 256, OPT_SUPPORT, OPT_COLUMNS, OPT_WATERMARK, OPT_ROW, OPT_ROWS, OPT_VERBOSE };
 
 enum parsed options_parse(options *o, int argc, char **argv)
 {
@@ -86,7 +88,8 @@ enum parsed options_parse(options *o, int argc, char **argv)
         {"ctx", required_argument, NULL, OPT_CTX},       {"threads", required_argument, NULL, 't'},
         {"show-support", no_argument, NULL, OPT_SUPPORT}, {"columns", no_argument, NULL, OPT_COLUMNS},
         {"verbose", no_argument, NULL, OPT_VERBOSE},     {"help", no_argument, NULL, 'h'},
-        {"watermark", no_argument, NULL, OPT_WATERMARK}, {NULL, 0, NULL, 0},
+        {"watermark", no_argument, NULL, OPT_WATERMARK}, {"row", required_argument, NULL, OPT_ROW},        {"rows", required_argument, NULL, OPT_ROWS},
+        {NULL, 0, NULL, 0},
     };
     *o = (options){
         .model = DEFAULT_MODEL, /* set by the build */
@@ -110,6 +113,8 @@ enum parsed options_parse(options *o, int argc, char **argv)
         case OPT_SUPPORT: o->show_support = true; break;
         case OPT_COLUMNS: o->columns = true; break;
         case OPT_WATERMARK: o->watermark = true; break;
+        case OPT_ROW: o->row = optarg; break;
+        case OPT_ROWS: o->rows = optarg; break;
         case OPT_VERBOSE: o->verbose = true; break;
         case 'h': print_help(); return PARSED_HELP;
         default: bad = -1; /* getopt_long has printed why */

@@ -21,6 +21,8 @@ typedef struct options {
     bool show_support;
     bool columns;
     bool watermark;
+    const char *row;  /* NULL: generate text */
+    const char *rows; /* NULL: keep none */
     bool verbose;
 } options;
 

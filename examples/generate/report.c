@@ -294,8 +294,8 @@ void report_columns(const run *runs, size_t n, const char *prompt, bool show_sup
 
     str note = {0};
     lines wrapped = {0};
-    str_format(&note, "Support: how many tokens each token was drawn from. Kept mass: the model's probability of these, %s the temperature.",
-               runs[0].face == FACE_RAW ? "after" : "before");
+    str_format(&note, "Support%s: how many tokens each token was drawn from. Kept mass: the model's probability of these, %s the temperature.",
+               show_support ? " (the numbers under the text)" : "", runs[0].face == FACE_RAW ? "after" : "before");
     lines_wrap(&wrapped, note.data, total);
     putchar('\n');
     print_lines(&wrapped);

@@ -24,6 +24,8 @@ fn demo_installs_only_what_the_demo_runs() {
     // No certificates are named where the machine has them.
     let used = ["gcc", "git", "npm", "util-linux", "binutils", "ca-certificates"];
     assert!(demo.len() >= 5 && demo.iter().all(|package| used.contains(&&**package)), "{demo:?}");
+    let added: Vec<_> = packages(&["demo-real"]).into_iter().filter(|package| !demo.contains(package)).collect();
+    assert_eq!(added, ["python3", "python3-pip"], "with a real model");
     for tool in ["valgrind", "abigail-tools", "mono-mcs", "mono-runtime", "cmake"] {
         assert!(all.iter().any(|package| package == tool), "{tool}: {all:?}");
     }
