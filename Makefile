@@ -1,7 +1,7 @@
 # Thin: everything is in ci/, and can be run by hand.
 
 .PHONY: demo models speculate test test-emulated test-sanitized test-transformers test-llama-cpp-python test-vllm bench bench-table bench-worst instructions memory install \
-        uninstall header documents picture vectors abi-list abi-baseline
+        uninstall header documents picture vectors conformance abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options;
 # DEMO=--real fetches a model that writes English.
@@ -84,6 +84,10 @@ picture:
 vectors:
 	tests/transformers/generate.sh
 	tests/transformers/history.sh --write
+
+# tests/conformance/vectors.json: what eight engines keep of a row.
+conformance:
+	python3 tests/conformance/generate.py > tests/conformance/vectors.json
 
 # After functions were added to the ABI; and at a release (docs/abi.md).
 abi-list:

@@ -246,7 +246,7 @@ func TestCatalogueHasGroupsKindsAndMacros(t *testing.T) {
 		t.Errorf("the kinds are %v", kinds)
 	}
 	macros := must[[]Stage](t)(Macros())
-	for _, name := range []string{"llama_cpp", "transformers", "vllm"} {
+	for _, name := range []string{"llama_cpp", "transformers", "vllm", "sglang", "koboldcpp", "exllamav2", "exllamav3"} {
 		at := slices.IndexFunc(macros, func(m Stage) bool { return m.Name == name })
 		if at < 0 || macros[at].Parameters == nil || macros[at].Source == "" {
 			t.Errorf("%s is not among the macros: %+v", name, macros)

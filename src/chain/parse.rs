@@ -80,8 +80,9 @@ fn stage(place: Place, text: &str, parsed: &mut Vec<ParsedStage>) -> Result<()> 
     let Some(stands_for) = macros::find(&key) else { return Err(refuse(unknown(name))) };
     let given = arguments(stands_for.name, stands_for.parameters, values);
     let given = given.map_err(|why| place.error(stands_for.name, &why))?;
+    let expanded = stands_for.expand(&given).map_err(|why| place.error(stands_for.name, &why))?;
     let place = Place { within: Some(stands_for.name), ..place };
-    stands_for.expand(&given).iter().try_for_each(|text| stage(place, text, parsed))
+    expanded.iter().try_for_each(|text| stage(place, text, parsed))
 }
 
 /// The values between a stage's parentheses. A failure is the end of a message that names the stage.

@@ -15,7 +15,7 @@ pub(super) const INFO: StageInfo = StageInfo {
                  (rule=within); while the sum of all p_j > p_i is < p (rule=ties); the first always",
     source: "arXiv 1904.09751, The Curious Case of Neural Text Degeneration; FlashInfer (rule=ties)",
     agrees: "llama.cpp, Hugging Face transformers, vLLM, koboldcpp, candle, mistral.rs, MLC (rule=below); SGLang and \
-             TensorRT-LLM in torch (rule=reach); ExLlamaV2, ExLlamaV3 (rule=within); FlashInfer (rule=ties)",
+             TensorRT-LLM in torch (rule=reach); ExLlamaV2, ExLlamaV3 (rule=within); FlashInfer, mlx-lm (rule=ties)",
     draws: false,
     learns: false,
     alternatives: &[],

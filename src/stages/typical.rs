@@ -14,7 +14,8 @@ pub(super) const INFO: StageInfo = StageInfo {
               need not be among them",
     definition: "sort by |-ln p_i - H| ascending (ties: the lower id), H the entropy; keep until the mass reaches p",
     source: "arXiv 2202.00666, Locally Typical Sampling",
-    agrees: "Hugging Face transformers (rule=reach), llama.cpp (rule=exceed), ExLlamaV2 (rule=within)",
+    agrees: "Hugging Face transformers (rule=reach), llama.cpp (rule=exceed), ExLlamaV2 (rule=within), \
+             but for its scores, which are of p + ln p",
     draws: false,
     learns: false,
     alternatives: &[],

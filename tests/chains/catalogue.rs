@@ -281,9 +281,18 @@ fn a_stage_learns_if_history_and_position_do_not_resume_it() {
 #[test]
 fn a_macro_learns_if_it_can_stand_for_a_stage_that_learns() {
     let learns: Vec<_> = bregman::macros().iter().filter(|m| m.learns()).map(|m| m.name).collect();
-    assert_eq!(learns, ["llama_cpp"]);
-    for parameters in ["mirostat=1", "mirostat=2", "adaptive_target=0.5"] {
-        let [whole, second] = resumed(&format!("llama_cpp({parameters})"));
-        assert_ne!(whole, second, "{parameters}");
+    assert_eq!(learns, ["llama_cpp", "koboldcpp", "exllamav2", "exllamav3"]);
+    for chain in [
+        "llama_cpp(mirostat=1)",
+        "llama_cpp(mirostat=2)",
+        "llama_cpp(adaptive_target=0.5)",
+        "koboldcpp(mirostat=1)",
+        "koboldcpp(mirostat=2)",
+        "koboldcpp(adaptive_target=0.5)",
+        "exllamav2(mirostat=true)",
+        "exllamav3(adaptive_target=0.5)",
+    ] {
+        let [whole, second] = resumed(chain);
+        assert_ne!(whole, second, "{chain}");
     }
 }

@@ -24,12 +24,29 @@ fn macros_take_their_engines_values() {
         ("vllm(top_k=-1)", "vllm(top_k=0)"),
         ("vllm(temperature=0.001)", "vllm(temperature=0.01)"),
         ("vllm(temperature=0.009, top_p=0.9)", "vllm(temperature=0.01, top_p=0.9)"),
+        ("sglang(temperature=0)", "sglang(top_k=1)"),
+        ("sglang(temperature=9e-7, top_p=0.5)", "sglang(top_k=1)"),
+        ("sglang(top_k=-1)", "sglang()"),
+        ("mlx_lm(top_p=0, temp=0.5)", "mlx_lm(top_p=1, temp=0.5)"),
+        ("mlx_lm(top_k=-1, temp=0.5)", "mlx_lm(temp=0.5)"),
+        ("mlx_lm(repetition_penalty=1)", "mlx_lm(repetition_penalty=0)"),
+        ("koboldcpp(temperature=-1)", "koboldcpp(temperature=0)"),
+        ("koboldcpp(top_k=-1)", "koboldcpp(top_k=0)"),
+        ("koboldcpp(adaptive_target=0)", "koboldcpp(adaptive_target=-1)"),
+        ("koboldcpp(dry_multiplier=1, dry_penalty_last_n=-1)", "koboldcpp(dry_multiplier=1, dry_penalty_last_n=0)"),
+        ("exllamav2(top_p=0)", "exllamav2(top_p=1)"),
+        ("exllamav2(min_p=1, tfs=1)", "exllamav2(min_p=0, tfs=0)"),
+        ("exllamav2(temperature=0.009)", "exllamav2(temperature=0)"),
+        ("exllamav3(rep_p=2, rep_sustain_range=100000001)", "exllamav3(rep_p=2)"),
     ] {
         assert_eq!(described(given), described(equivalent), "{given}");
     }
     assert!(described("llama_cpp(temp=-1)").contains("temperature(0)"));
     assert!(described("vllm(temperature=0)").ends_with("greedy"));
     assert!(refusal("vllm(top_p=0)").contains("parameter `top_p` must be a number in (0, 1]"));
+    assert!(refusal("sglang(repetition_penalty=2.5)").contains("`repetition_penalty` must be a number in (0, 2]"));
+    assert!(refusal("mlx_lm(xtc_threshold=0.6)").contains("`xtc_threshold` must be a number in [0, 0.5]"));
+    assert!(refusal("koboldcpp(rep_pen_slope=0.5)").contains("no parameter `rep_pen_slope`"));
     assert!(refusal("vllm(top_k=-2)").contains("`vllm`: parameter `top_k` must be a whole number from -1"));
 }
 

@@ -4,6 +4,7 @@
 mod common;
 
 mod catalogue;
+mod conformance;
 mod engine_values;
 mod macros;
 mod state;

@@ -1,6 +1,7 @@
 //! The documents hold: what is generated is current, citations and links resolve, and the code that they show runs.
 
 mod citations;
+mod conformance;
 mod decoders;
 mod header;
 mod layers;

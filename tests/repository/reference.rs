@@ -31,8 +31,8 @@ fn introduction() -> String {
          without weight (a log-probability about 680 below the largest, a masked token, a bias or a logit of -infinity) \
          is never kept.\n\n\
          Agreement with llama.cpp is tested against the real library, agreement with Hugging Face transformers against \
-         recorded outputs of its processors and against the live package. Statements about other engines come from \
-         reading their sources.\n\n\
+         recorded outputs of its processors and against the live package, agreement with entmax and mlx-lm against the \
+         live packages. Statements about other engines come from reading their sources.\n\n\
          ## Overview\n\n\
          | stage | what it does | agrees with |\n|---|---|---|\n"
     )
@@ -108,11 +108,12 @@ fn stage(s: &StageInfo) -> String {
 
 fn one_macro(m: &MacroInfo) -> String {
     format!(
-        "\n### {}\n\n{}.\n\n{}- source: {}\n{}",
+        "\n### {}\n\n{}.\n\n{}- source: {}\n- without: {}\n{}",
         m.name,
         capitalised(m.summary),
         also_called(m.aliases),
         m.source,
+        m.leaves_out,
         parameters(m.parameters)
     )
 }
@@ -168,6 +169,15 @@ fn header_and_security_page_have_the_limits_of_the_code() {
     ] {
         let text = std::fs::read_to_string(crate::root().join(path)).unwrap();
         assert!(text.contains(&words), "{path} lacks: {words}");
+    }
+}
+
+#[test]
+fn every_macro_has_its_texts() {
+    for m in macros() {
+        for text in [m.summary, m.source, m.leaves_out] {
+            assert!(text.len() > 5 && !text.contains('`') && !text.ends_with('.'), "{}: {text}", m.name);
+        }
     }
 }
 

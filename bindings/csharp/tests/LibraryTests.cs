@@ -102,7 +102,7 @@ namespace Bregman.Tests
             Check.That(BregmanLibrary.Macros.Count > 0 && BregmanLibrary.Macros.All(m => m.Draws), "they end a chain");
             var stages = BregmanLibrary.Stages.Select(s => s.Name);
             Check.That(!BregmanLibrary.Macros.Select(m => m.Name).Intersect(stages).Any(), "none is a stage");
-            Check.SameSequence(new[] { "llama_cpp" }, BregmanLibrary.Macros.Where(m => m.Learns).Select(m => m.Name));
+            Check.SameSequence(new[] { "llama_cpp", "koboldcpp", "exllamav2", "exllamav3" }, BregmanLibrary.Macros.Where(m => m.Learns).Select(m => m.Name));
             var llama = BregmanLibrary.Macros.Single(m => m.Name == "llama_cpp");
             Check.Equal("40", llama.Parameters.Single(p => p.Name == "top_k").DefaultValue);
             using (var sampler = new Sampler("llama_cpp", 0))

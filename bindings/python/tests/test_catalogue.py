@@ -64,8 +64,15 @@ def test_the_usual_stages_and_macros_exist() -> None:
     stages = {stage.name for stage in bregman.stages()}
     assert {"temperature", "bregman", "top_k", "top_p", "min_p", "penalties", "draw", "greedy"} <= stages
     assert {stage.name for stage in bregman.stages() if stage.learns} == {"mirostat", "mirostat_v2", "adaptive_p"}
-    assert {macro.name for macro in bregman.macros() if macro.learns} == {"llama_cpp"}
-    assert {"llama_cpp", "transformers", "vllm"} <= {macro.name for macro in bregman.macros()}
+    assert {macro.name for macro in bregman.macros() if macro.learns} == {
+        "llama_cpp",
+        "koboldcpp",
+        "exllamav2",
+        "exllamav3",
+    }
+    assert {"llama_cpp", "transformers", "vllm", "sglang", "mlx_lm", "koboldcpp"} <= {
+        macro.name for macro in bregman.macros()
+    }
 
 
 def test_every_kind_of_parameter_occurs() -> None:

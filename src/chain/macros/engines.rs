@@ -1,25 +1,35 @@
 //! The engines: their stages in their order, and what switches each on.
 
 use super::ValueSource::{Always, AtLeast, Parameter, Temperature, Without};
+use super::exllama::{EXLLAMAV2, EXLLAMAV3};
+use super::koboldcpp::KOBOLDCPP;
+use super::mlx_lm::MLX_LM;
+use super::sglang::SGLANG;
 use super::{MacroInfo, Part, parameters, without};
 use crate::parameters::Arguments;
 
-pub(super) static ALL: [MacroInfo; 3] = [LLAMA_CPP, TRANSFORMERS, VLLM];
+pub(super) static ALL: [MacroInfo; 8] =
+    [LLAMA_CPP, TRANSFORMERS, VLLM, SGLANG, MLX_LM, KOBOLDCPP, EXLLAMAV2, EXLLAMAV3];
+
+/// Any values go together.
+pub(super) fn nothing(_: &Arguments) -> Option<String> {
+    None
+}
 
 /// A number, which each of these parameters has.
-fn number(a: &Arguments, name: &str) -> f64 {
+pub(super) fn number(a: &Arguments, name: &str) -> f64 {
     a.as_number(name)
 }
 
-fn is(a: &Arguments, name: &str, word: &str) -> bool {
+pub(super) fn is(a: &Arguments, name: &str, word: &str) -> bool {
     a.is(name, word)
 }
 
-fn is_positive(a: &Arguments, name: &str) -> bool {
+pub(super) fn is_positive(a: &Arguments, name: &str) -> bool {
     number(a, name) > 0.0
 }
 
-fn is_below_one(a: &Arguments, name: &str) -> bool {
+pub(super) fn is_below_one(a: &Arguments, name: &str) -> bool {
     number(a, name) < 1.0
 }
 
@@ -37,7 +47,10 @@ const LLAMA_CPP: MacroInfo = MacroInfo {
     aliases: &["llamacpp"],
     summary: "llama.cpp's default chain: bias, penalties, DRY, truncations at temperature 1, temperature last",
     source: "llama.cpp, common/common.h and common/sampling.cpp",
+    leaves_out: "samplers in another order (write the stages instead); grammars, which are the host's mask; the reasoning budget, a stage of its own",
     parameters: &parameters::LLAMA_CPP,
+    refuses: nothing,
+    ordered: None,
     parts: &[
         Part {
             stage: "logit_bias",
@@ -149,7 +162,10 @@ const TRANSFORMERS: MacroInfo = MacroInfo {
     summary: "Hugging Face transformers' generate: processors over prompt and output, temperature, then truncations, each \
               on what the one before left",
     source: "Hugging Face transformers, generation/utils.py, _get_logits_processor",
+    leaves_out: "guidance_scale and processors of the user; sequence_bias, forced tokens and watermarks, which are stages of their own",
     parameters: &parameters::TRANSFORMERS,
+    refuses: nothing,
+    ordered: None,
     parts: &[
         Part {
             stage: "penalties",
@@ -225,7 +241,10 @@ const VLLM: MacroInfo = MacroInfo {
     summary: "vLLM's sampler: allowed tokens, bad words, min tokens, bias, penalties (repetition over prompt and output, the others over \
               the output), temperature, min-p, top-k, top-p",
     source: "vLLM, v1/sample/sampler.py",
+    leaves_out: "grammars, which are the host's mask, and logits processors of the user; thinking_token_budget and watermarks, which are stages of their own",
     parameters: &parameters::VLLM,
+    refuses: nothing,
+    ordered: None,
     parts: &[
         Part {
             stage: "allowed_tokens",

@@ -3,11 +3,16 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `engines.rs` | the table of engines |
+//! | `engines.rs` | the table of engines; llama.cpp, transformers and vLLM |
 //! | `parameters.rs` | their parameters |
+//! | `exllama.rs`, `koboldcpp.rs`, `mlx_lm.rs`, `sglang.rs` | the other engines, with their parameters |
 
 mod engines;
+mod exllama;
+mod koboldcpp;
+mod mlx_lm;
 mod parameters;
+mod sglang;
 
 use crate::parameters::{Arguments, ParameterInfo, joined};
 use crate::stages::{self, LOWEST_TEMPERATURE};
@@ -23,10 +28,26 @@ pub struct MacroInfo {
     pub summary: &'static str,
     /// The project whose conventions these are, and where they stand there.
     pub source: &'static str,
+    /// What the engine has and the macro has not.
+    pub leaves_out: &'static str,
     /// Its parameters, by the engine's names; the first may be given without its name.
     pub parameters: &'static [ParameterInfo],
+    /// Why these values cannot be had together, if they cannot.
+    refuses: fn(&Arguments) -> Option<String>,
     /// The stages, in the engine's order.
     parts: &'static [Part],
+    /// The stages after those, where the engine's user chooses their order.
+    ordered: Option<Ordered>,
+}
+
+/// Stages in an order that a parameter gives.
+#[derive(Clone, Copy)]
+struct Ordered {
+    /// Places in `steps`.
+    order: fn(&Arguments) -> Vec<u32>,
+    steps: &'static [&'static [Part]],
+    /// What follows them in any order.
+    end: &'static [Part],
 }
 
 /// A stage that a macro may stand for.
@@ -47,6 +68,8 @@ enum ValueSource {
     AtLeast(&'static str, f64),
     /// The same for a temperature: those too low to divide by are 0.
     Temperature(&'static str),
+    /// A number that follows from several parameters.
+    Computed(fn(&Arguments) -> f64),
     /// The token sequences of a parameter, but for single tokens that are among those of another.
     Without(&'static str, &'static str),
     /// The engine's convention.
@@ -66,12 +89,26 @@ pub(super) fn find(name: &str) -> Option<&'static MacroInfo> {
 impl MacroInfo {
     /// Whether one of the stages that it can stand for learns from its draws: [`StageInfo::learns`](stages::StageInfo).
     pub fn learns(&self) -> bool {
-        self.parts.iter().any(|part| stages::find(part.stage).is_some_and(|stage| stage.learns))
+        self.all_parts().any(|part| stages::find(part.stage).is_some_and(|stage| stage.learns))
     }
 
-    /// The stages as texts.
-    pub(super) fn expand(&self, arguments: &Arguments) -> Vec<String> {
-        self.parts.iter().filter(|part| (part.is_on)(arguments)).map(|part| part.text(arguments)).collect()
+    /// All stages that it may stand for.
+    fn all_parts(&self) -> impl Iterator<Item = &'static Part> {
+        let ordered = self.ordered.into_iter().flat_map(|o| o.steps.iter().copied().flatten().chain(o.end));
+        self.parts.iter().chain(ordered)
+    }
+
+    /// The stages as texts, or why there are none.
+    pub(super) fn expand(&self, arguments: &Arguments) -> Result<Vec<String>, String> {
+        if let Some(why) = (self.refuses)(arguments) {
+            return Err(why);
+        }
+        let ordered = self.ordered.into_iter().flat_map(|o| {
+            let steps = (o.order)(arguments).into_iter().filter_map(|at| o.steps.get(at as usize).copied());
+            steps.flatten().chain(o.end).collect::<Vec<_>>()
+        });
+        let parts = self.parts.iter().chain(ordered).filter(|part| (part.is_on)(arguments));
+        Ok(parts.map(|part| part.text(arguments)).collect())
     }
 }
 
@@ -81,6 +118,7 @@ impl Part {
             let value = match source {
                 ValueSource::Always(word) => Some((*word).to_owned()),
                 ValueSource::Parameter(parameter) => arguments.text(parameter),
+                ValueSource::Computed(number) => Some(number(arguments).to_string()),
                 ValueSource::Without(sequences, tokens) => Some(without(arguments, sequences, tokens)),
                 ValueSource::AtLeast(parameter, least) => Some(arguments.as_number(parameter).max(*least).to_string()),
                 ValueSource::Temperature(parameter) => match arguments.as_number(parameter) {
@@ -111,11 +149,16 @@ mod tests {
     fn macros_name_stages_and_parameters_of_the_catalogue() {
         for m in macros() {
             let known = |name: &str| m.parameters.iter().any(|p| p.name == name);
-            for part in m.parts {
+            for part in m.all_parts() {
                 let stage = stages::find(part.stage).unwrap_or_else(|| panic!("{}: no stage `{}`", m.name, part.stage));
                 for (name, source) in part.values {
                     assert!(stage.parameters.iter().any(|p| p.name == *name), "{}: `{name}` of {}", m.name, part.stage);
                     let parameter = match source {
+                        // Panics if it asks for a parameter that there is not.
+                        ValueSource::Computed(number) => {
+                            number(&Arguments::new(m.name, m.parameters));
+                            continue;
+                        }
                         ValueSource::Always(_) => continue,
                         ValueSource::Without(p, other) if known(other) => p,
                         ValueSource::Without(_, other) => other,

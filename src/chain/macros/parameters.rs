@@ -3,7 +3,7 @@
 use crate::parameters::{Kind, ParameterInfo};
 
 /// None of them has to be given.
-const fn optional(
+pub(super) const fn optional(
     name: &'static str,
     aliases: &'static [&'static str],
     kind: Kind,
@@ -13,16 +13,16 @@ const fn optional(
     ParameterInfo { name, aliases, summary, kind, default, required: false }
 }
 
-const fn number(min: f64, max: f64) -> Kind {
+pub(super) const fn number(min: f64, max: f64) -> Kind {
     Kind::Number { min, max, open: false }
 }
 
 /// From above 0 to `max`.
-const fn positive(max: f64) -> Kind {
+pub(super) const fn positive(max: f64) -> Kind {
     Kind::Number { min: 0.0, max, open: true }
 }
 
-const fn count(min: i64) -> Kind {
+pub(super) const fn count(min: i64) -> Kind {
     Kind::Count { min }
 }
 
