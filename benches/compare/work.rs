@@ -15,7 +15,7 @@ pub struct Work {
     pub headline: bool,
 }
 
-pub const ALL: [Work; 30] = [
+pub const ALL: [Work; 36] = [
     Work { key: "greedy", title: "greedy", chain: "greedy", llama: &[Stage::Greedy], headline: true },
     Work {
         key: "top_k",
@@ -174,4 +174,34 @@ pub const ALL: [Work; 30] = [
         headline: false,
     },
     Work { key: "gumbel", title: "Gumbel-max over the vocabulary", chain: "gumbel", llama: &[], headline: false },
+    Work {
+        key: "mass",
+        title: "Bregman α = 1.5, mass 0.95, + draw",
+        chain: "bregman(alpha=1.5, mass=0.95, k_max=1000) | draw",
+        llama: &[],
+        headline: false,
+    },
+    Work { key: "entmax_1.5", title: "1.5-entmax + draw", chain: "entmax(1.5) | draw", llama: &[], headline: false },
+    Work { key: "sparsemax", title: "sparsemax + draw", chain: "entmax(2) | draw", llama: &[], headline: false },
+    Work {
+        key: "watermark",
+        title: "top-k 40 + watermark",
+        chain: "top_k(40) | watermark(key=42)",
+        llama: &[],
+        headline: false,
+    },
+    Work {
+        key: "synthid",
+        title: "top-k 40 + SynthID, 30 layers, + draw",
+        chain: "top_k(40) | synthid(keys=42, hash=vllm, layers=30) | draw",
+        llama: &[],
+        headline: false,
+    },
+    Work {
+        key: "green_list",
+        title: "top-k 40 + green list + draw",
+        chain: "top_k(40) | green_list(key=15485863) | draw",
+        llama: &[],
+        headline: false,
+    },
 ];
