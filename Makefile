@@ -20,7 +20,7 @@ test-emulated:
 test-sanitized:
 	@ci/cpp.sh sanitize
 
-# Inside the real torch and transformers: a few GB, once.
+# Inside the real torch and transformers, beside entmax and mlx-lm: a few GB, once.
 test-transformers:
 	@ci/transformers.sh
 

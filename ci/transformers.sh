@@ -1,5 +1,5 @@
 #!/bin/sh
-# The Python binding inside the real torch and transformers: 6 GB in target/transformers, and 5 minutes the first time.
+# The Python binding inside the real torch and transformers, beside the packages entmax and mlx-lm: 6 GB in target/transformers, and 5 minutes the first time.
 # usage: ci/transformers.sh [arguments of pytest]
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -23,7 +23,7 @@ fi
 "$venv/bin/pip" --disable-pip-version-check install --quiet --no-deps --force-reinstall \
     "$root"/target/python/wheels/bregman-*.whl
 
-echo "== transformers: generate, stages, tensors"
+echo "== transformers: generate, stages, tensors, entmax, mlx-lm"
 cd "$binding"
 # Fetch nothing from a hub of models.
 export HF_HUB_OFFLINE=1
