@@ -1,6 +1,6 @@
 # Thin: everything is in ci/, and can be run by hand.
 
-.PHONY: demo models speculate test test-emulated test-sanitized test-transformers test-llama-cpp-python test-vllm bench bench-table bench-worst instructions memory install \
+.PHONY: demo models speculate test test-emulated test-sanitized test-transformers test-ray test-llama-cpp-python test-vllm bench bench-table bench-worst instructions memory install \
         uninstall header documents picture vectors conformance abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options;
@@ -23,6 +23,10 @@ test-sanitized:
 # Inside the real torch and transformers, beside entmax and mlx-lm: a few GB, once.
 test-transformers:
 	@ci/transformers.sh
+
+# Samplers that move between actors of a real Ray on this machine: 400 MB, once.
+test-ray:
+	@ci/ray.sh
 
 # Inside the real llama-cpp-python: built from source, 4 minutes of one core, once.
 test-llama-cpp-python:

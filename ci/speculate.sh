@@ -1,20 +1,63 @@
 #!/bin/sh
-# Speculative decoding in llama.cpp: one model as target and, seeing less of the text, as draft; or two models.
-# usage: ci/speculate.sh [--models TARGET.gguf DRAFT.gguf] [options of examples/speculate]
+# Speculative decoding in llama.cpp: a target and a draft model in every way, as tables.
+# usage: ci/speculate.sh [options of examples/speculate]                   the committed model, as target and, seeing less, as draft
+#        ci/speculate.sh --models TARGET.gguf DRAFT.gguf [options]         two models
+#        ci/speculate.sh --real                                            the tables of docs/integrate.md: SmolLM2-135M (ci/models.sh)
+#                                                                          and two drafts of it; MINUTES of one core
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 target=$root/models/kjv-1.4m/kjv-1.4m-q8_0.gguf
 draft=$target
-if [ "${1:-}" = --models ]; then
-    target=${2:?usage: ci/speculate.sh --models TARGET.gguf DRAFT.gguf}
-    draft=${3:?usage: ci/speculate.sh --models TARGET.gguf DRAFT.gguf}
-    shift 3
-elif [ $# -eq 0 ]; then
-    set -- --window 24
-fi
+mode=${1:-}
+case $mode in
+    --models)
+        target=${2:?usage: ci/speculate.sh --models TARGET.gguf DRAFT.gguf}
+        draft=${3:?usage: ci/speculate.sh --models TARGET.gguf DRAFT.gguf}
+        shift 3
+        ;;
+    --real) shift ;;
+    '') set -- --window 24 ;;
+esac
 
 "$root/ci/setup.sh"
 "$root/ci/llama.sh"
 cargo build --release --quiet --manifest-path "$root/Cargo.toml"
-"$root/examples/speculate/build.sh" "$root/target/speculate"
-exec "$root/target/speculate" "$root/target/llama/lib" "$target" "$draft" "$@"
+"$root/examples/speculate/build.sh" "$root/target/speculate" "$root/target/shorten"
+
+# One pair of models; the other arguments are options.
+run() {
+    pair_target=$1
+    pair_draft=$2
+    shift 2
+    "$root/target/speculate" "$root/target/llama/lib" "$pair_target" "$pair_draft" "$@"
+}
+
+# Beginnings that are longer than the draft's window.
+real() {
+    run "$@" \
+        --prompt "The old lighthouse keeper opened the door, looked out at the grey sea for a long time, and then said to the boy who had walked all the way from the village:" \
+        --prompt "There are three things that everyone should know about how bread is made. The first is that flour, water and salt are not enough. The second" \
+        --prompt "In the summer of 1862 the river rose higher than anyone in the town could remember, and the people who lived on the lower streets" \
+        --prompt "To measure how fast a program is, run it several times on a machine that does nothing else. If the times differ by more than a few percent,"
+}
+
+if [ "$mode" != --real ]; then
+    run "$target" "$draft" "$@"
+    exit
+fi
+target=$("$root/ci/models.sh" smollm2)
+draft=$root/target/models/SmolLM2-135M-26-blocks.gguf
+# The four that change the next token least, of those that are not neighbours.
+"$root/target/shorten" "$target" "$draft" 4 7 13 17
+positions() {
+    real "$@" --seeds 0 --positions 240 --draws 60 --tokens 60 \
+        --chain 'temperature(0.8) | top_k(40)' --chain 'top_k(40)' --chain 'min_p(0.05)' \
+        --chain 'bregman(alpha=1.5, floor=0.02)' --chain 'top_p(0.95)'
+}
+echo "SmolLM2-135M and, as draft, the same model that sees 24 tokens"
+echo
+positions "$target" "$target" --window 24 "$@"
+echo "SmolLM2-135M and, as draft, 26 of its 30 blocks"
+echo
+positions "$target" "$draft" "$@"
+real "$target" "$draft" --seeds 4 --tokens 60 "$@"

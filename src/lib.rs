@@ -11,8 +11,9 @@
 //!
 //! # One promise
 //!
-//! The same chain, seed, position and logits give the same token, bit for bit, whatever the instruction set, the
-//! number of threads and the composition of the batch.
+//! The same chain, seed, position, history and logits give the same token, bit for bit, whatever the instruction set,
+//! the number of threads and the composition of the batch. Stages that learn (`mirostat`, `mirostat_v2`, `adaptive_p`)
+//! also depend on the tokens that they drew: a saved state ([`Sampler::to_bytes`]) has that, too.
 
 #![deny(missing_docs)]
 #![warn(unreachable_pub)]

@@ -9,7 +9,8 @@
 //	defer sampler.Close()
 //	result, err := sampler.Decode(logits) // result.Token, result.P, result.Support
 //
-// The same chain, seed, position and logits give the same token, bit for bit, on every machine and in every batch.
+// The same chain, seed, position, history and logits give the same token, bit for bit, on every machine and in every
+// batch. Stages that learn (Stage.Learns) also depend on the tokens that they drew; a saved state has that, too.
 //
 // # The native library
 //

@@ -3,8 +3,9 @@
     sampler = bregman.Sampler("temperature(0.8) | bregman(alpha=1.5, floor=0.01) | draw", seed=42)
     token = sampler.decode(logits).token
 
-Logits are numpy arrays or torch tensors on the CPU, read in place. The same chain, seed, position and logits give the
-same token, bit for bit, on every instruction set, with any number of threads, in any batch.
+Logits are numpy arrays or torch tensors on the CPU, read in place. The same chain, seed, position, history and logits
+give the same token, bit for bit, on every instruction set, with any number of threads, in any batch. Stages that learn
+(`Stage.learns`) also depend on the tokens that they drew; `Sampler.save` keeps that, too.
 
 For use in a host: `bregman.transformers`, `bregman.vllm`, `bregman.llama_cpp`.
 """
