@@ -3,7 +3,7 @@
 # usage: ci/speculate.sh [options of examples/speculate]                   the committed model, as target and, seeing less, as draft
 #        ci/speculate.sh --models TARGET.gguf DRAFT.gguf [options]         two models
 #        ci/speculate.sh --real                                            the tables of docs/integrate.md: SmolLM2-135M (ci/models.sh)
-#                                                                          and two drafts of it; MINUTES of one core
+#                                                                          and two drafts of it; 3 minutes of one core
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 target=$root/models/kjv-1.4m/kjv-1.4m-q8_0.gguf

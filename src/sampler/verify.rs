@@ -134,13 +134,14 @@ impl Sampler {
         let noise = Noise::of(self);
         for (i, &drafted) in draft.tokens.iter().enumerate() {
             let (token, is_accepted) = self.with_distribution(dense(rows(i)?)?, |dist, row| {
-                let (drawn, is_accepted) = beside(dist, row, draft, i, |target, q| {
-                    let p = target.p(drafted as u32);
-                    if accepts(noise.acceptance(i), p, q) {
-                        return ((drafted as u32, p), true);
-                    }
-                    (target.draw_excess(1.0, |attempt| noise.correction(attempt)), false)
-                });
+                let p = Target::new(dist, row.speculation).p(drafted as u32);
+                let is_accepted = accepts(noise.acceptance(i), p, draft.q(i));
+                // The draft's distribution is put in order for a refused token only.
+                let drawn = if is_accepted {
+                    (drafted as u32, p)
+                } else {
+                    beside(dist, row, draft, i, |target| target.draw_excess(1.0, |attempt| noise.correction(attempt)))
+                };
                 Ok((row.token(dist, drawn, *want), is_accepted))
             })?;
             self.sequence.advance(&self.chain, self.sequence.learnt);
@@ -165,17 +166,16 @@ impl Sampler {
         let (mut accepted, mut reach, mut place) = (0, 1.0, self.sequence.mark());
         let mut passed = 0;
         for (i, &drafted) in draft.tokens.iter().enumerate() {
-            let (token, chance, p, q) = self.with_distribution(dense(rows(i)?)?, |dist, row| {
-                let (chance, p, q) = beside(dist, row, draft, i, |target, q| {
-                    let chance = (i > 0).then(|| block.chance(Some(target.excess(block.reach))));
-                    (chance, target.p(drafted as u32), q)
-                });
-                Ok((row.token(dist, (drafted as u32, p), *want), chance, p, q))
+            let (token, chance, p) = self.with_distribution(dense(rows(i)?)?, |dist, row| {
+                let chance = (i > 0)
+                    .then(|| beside(dist, row, draft, i, |target| block.chance(Some(target.excess(block.reach)))));
+                let p = Target::new(dist, row.speculation).p(drafted as u32);
+                Ok((row.token(dist, (drafted as u32, p), *want), chance, p))
             })?;
             if chance.is_some_and(|chance| noise.acceptance(i) <= chance) {
                 (accepted, reach, place) = (i, block.reach, self.sequence.mark());
             }
-            block.push(p, q);
+            block.push(p, draft.q(i));
             if block.reach == 0.0 {
                 break;
             }
@@ -195,7 +195,7 @@ impl Sampler {
             return self.draw_after_draft(round, &noise, write);
         }
         let token = self.with_distribution(dense(rows(accepted)?)?, |dist, row| {
-            let drawn = beside(dist, row, draft, accepted, |target, _| {
+            let drawn = beside(dist, row, draft, accepted, |target| {
                 target.draw_excess(reach, |attempt| noise.correction(attempt))
             });
             Ok(row.token(dist, drawn, *want))
@@ -231,16 +231,16 @@ fn dense(row: Row<'_>) -> Result<Row<'_>> {
     }
 }
 
-/// Looks at a target's distribution beside that which token `i` of the draft was drawn from, with its probability there.
+/// Looks at a target's distribution beside that which token `i` of the draft was drawn from.
 fn beside<T>(
     dist: &mut Distribution<'_>,
     row: &mut RowContext<'_>,
     draft: &Draft<'_>,
     i: usize,
-    look: impl FnOnce(&mut Target<'_, '_>, f64) -> T,
+    look: impl FnOnce(&mut Target<'_, '_>) -> T,
 ) -> T {
-    let q = draft.law(i, &mut row.speculation.law);
-    look(&mut Target::new(dist, row.speculation), q)
+    draft.law(i, &mut row.speculation.law);
+    look(&mut Target::new(dist, row.speculation))
 }
 
 /// The random numbers of one call: functions of its first position, so that none is used in two rounds, and of no use
@@ -336,9 +336,9 @@ mod tests {
         let row = row(1, target.history());
         target
             .with_distribution(Row::from_f32(&row).unwrap(), |dist, row| {
-                Ok(beside(dist, row, draft, i, |target, q| {
+                Ok(beside(dist, row, draft, i, |target| {
                     let instead = target.excess_of_each(s, V as u32);
-                    (target.p(draft.tokens[i] as u32), q, target.excess(s), instead)
+                    (target.p(draft.tokens[i] as u32), draft.q(i), target.excess(s), instead)
                 }))
             })
             .unwrap()

@@ -88,20 +88,25 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Writes the distribution that token `i` was drawn from, in ascending order of token and with a sum of 1, and returns
-    /// the token's own probability. The draft was checked.
-    pub(crate) fn law(&self, i: usize, law: &mut Vec<(u32, f64)>) -> f64 {
-        let token = self.tokens[i] as u32;
+    /// The probability of token `i` under the distribution that it was drawn from. The draft was checked.
+    pub(crate) fn q(&self, i: usize) -> f64 {
+        let Some(laws) = self.laws else { return 1.0 };
+        let (ids, probs) = laws.of(i);
+        ids.iter().position(|&id| id == self.tokens[i]).map_or(0.0, |at| f64::from(probs[at]) / total(probs))
+    }
+
+    /// Writes the distribution that token `i` was drawn from, in ascending order of token and with a sum of 1. The draft
+    /// was checked.
+    pub(crate) fn law(&self, i: usize, law: &mut Vec<(u32, f64)>) {
         law.clear();
         let Some(laws) = self.laws else {
-            law.push((token, 1.0));
-            return 1.0;
+            law.push((self.tokens[i] as u32, 1.0));
+            return;
         };
         let (ids, probs) = laws.of(i);
-        let total: f64 = probs.iter().map(|&q| f64::from(q)).sum();
+        let total = total(probs);
         law.extend(ids.iter().zip(probs).map(|(&id, &q)| (id as u32, f64::from(q) / total)));
         law.sort_unstable_by_key(|entry| entry.0);
-        law.binary_search_by_key(&token, |entry| entry.0).map_or(0.0, |at| law[at].1)
     }
 }
 
@@ -164,6 +169,10 @@ impl<'a> DraftLaws<'a> {
         }
         Ok(())
     }
+}
+
+fn total(probs: &[f32]) -> f64 {
+    probs.iter().map(|&q| f64::from(q)).sum()
 }
 
 fn refuse<T>(what: String) -> Result<T> {

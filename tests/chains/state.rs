@@ -363,10 +363,10 @@ fn state_is_linear_in_the_history() {
 fn states_of_every_version_load_and_go_on() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/states-1.txt");
     if std::env::var("STATE_GOLDEN").is_ok_and(|what| what == "write") {
-        std::fs::write(path, CHAINS.map(golden_line).concat()).unwrap();
+        std::fs::write(path, CHAINS.iter().filter_map(|chain| golden_line(chain)).collect::<String>()).unwrap();
     }
     let text = std::fs::read_to_string(path).unwrap();
-    assert!(text.lines().count() > 30);
+    assert!(text.lines().count() > 45);
     for line in text.lines() {
         let [chain, hex, tokens] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("three fields: {line}") };
         let bytes: Vec<u8> =
@@ -377,14 +377,20 @@ fn states_of_every_version_load_and_go_on() {
     }
 }
 
-fn golden_line(chain: &str) -> String {
+/// None for a chain that wants token 7, which is banned here.
+fn golden_line(chain: &str) -> Option<String> {
     let mut sampler = Sampler::new(chain, 0x0123_4567_89AB_CDEF).unwrap();
     sampler.accept(&[4, 5, 9, 4, 5]).unwrap();
     sampler.set_logit_bias(&[(2, 1.5), (7, f32::NEG_INFINITY)]).unwrap();
     sampler.set_mask(Some(&[0xFFFF_FF7F, !0, 0x7FFF_FFFF, !0, !0, !0, !0, !0, !0, !0])).unwrap();
+    let mut tried = sampler.clone();
+    let want = Want { accept: true, ..Want::default() };
+    if (0..20).any(|n| tried.decode(Row::from_f32(&row(n)).unwrap(), want).is_err()) {
+        return None;
+    }
     generate(&mut sampler, 0..6);
     let hex: String = sampler.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{chain}\t{hex}\t{}\n", golden_tokens(&mut sampler))
+    Some(format!("{chain}\t{hex}\t{}\n", golden_tokens(&mut sampler)))
 }
 
 fn golden_tokens(sampler: &mut Sampler) -> String {
