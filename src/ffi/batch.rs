@@ -2,11 +2,11 @@
 
 use super::check;
 use super::guard;
-use super::handle::{Refused, Ticket, bregman_sampler};
+use super::handle::{Refused, Ticket, bregman_sampler, repeated};
 use super::rows::{batch_row, check_batch, want};
 use super::types::*;
 use crate::batch;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::sampler::Sampler;
 
 /// Status of a row whose handle was entered and that was not decoded yet. Never returned.
@@ -121,7 +121,7 @@ impl Rows<'_> {
             Err(Refused::Twice) => {
                 // SAFETY: entered for an earlier row, and no row is being decoded yet.
                 let state = unsafe { bregman_sampler::state(handle) };
-                state.fail(&Error::InvalidArgument("the sampler is in the batch twice".into()))
+                state.fail(&repeated(self.samplers, r))
             }
         }
     }

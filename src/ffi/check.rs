@@ -124,6 +124,12 @@ pub(super) unsafe fn sized<T: Grows>(p: *const T, name: &str) -> Result<T> {
     if size > LARGEST_STRUCT {
         return refuse(format!("{name}->struct_size is {size}, more than the {LARGEST_STRUCT} of any version"));
     }
+    if !size.is_multiple_of(align_of::<T>()) {
+        return refuse(format!(
+            "{name}->struct_size is {size}, which no such struct has: not a multiple of {}",
+            align_of::<T>()
+        ));
+    }
     let known = size.min(size_of::<T>());
     // SAFETY: the struct has `size` bytes, and these are the ones after those known.
     let unknown = unsafe { std::slice::from_raw_parts(p.cast::<u8>().add(known), size - known) };

@@ -2,7 +2,7 @@
 
 use super::check;
 use super::guard;
-use super::handle::{Refused, Ticket, bregman_sampler};
+use super::handle::{Refused, Ticket, bregman_sampler, repeated};
 use super::rows::{batch_row, check_batch};
 use super::types::*;
 use crate::batch;
@@ -137,7 +137,7 @@ impl<'a> Rows<'a> {
             Err(Refused::Twice) => {
                 // SAFETY: entered for an earlier row, and no row is being decoded yet.
                 let state = unsafe { bregman_sampler::state(handle) };
-                state.fail(&Error::InvalidArgument("the sampler is in the batch twice".into()))
+                state.fail(&repeated(self.samplers, r))
             }
         };
         Outcome { entered: false, status, n: 0 }

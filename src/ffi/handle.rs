@@ -66,6 +66,12 @@ impl HandleState {
     }
 }
 
+/// An error for an element of `samplers` that an earlier one is, too.
+pub(super) fn repeated(samplers: &[*mut bregman_sampler], at: usize) -> Error {
+    let first = samplers.iter().position(|&handle| handle == samplers[at]).unwrap_or(at);
+    Error::InvalidArgument(format!("samplers[{at}] is samplers[{first}] again: a sampler has one place in a call"))
+}
+
 /// Why a call cannot use a handle.
 pub(super) enum Refused {
     /// It is NULL or misaligned.

@@ -2,7 +2,7 @@
 
 use super::check;
 use super::guard;
-use super::handle::{Refused, Ticket, bregman_sampler};
+use super::handle::{Refused, Ticket, bregman_sampler, repeated};
 use super::rows::{batch_row, check_batch, want};
 use super::types::*;
 use crate::batch;
@@ -59,7 +59,8 @@ const ENTERED: u32 = u32::MAX;
 /// `results` has `rows->rows` elements: of each sequence's the first accepted + 1 are its new tokens in order, the others
 /// have token -1 and status BREGMAN_OK. `path` is NULL or has `rows->rows` elements: of each sequence's the first
 /// accepted are the places of the accepted tokens in its draft, the others -1. `rows->flags` and `rows->threads` mean
-/// what they mean for bregman_decode_batch; BREGMAN_STAY is refused.
+/// what they mean for bregman_decode_batch; BREGMAN_STAY is refused. Sparse rows (`rows->ids`) are verified with
+/// BREGMAN_RULE_MATCH only: the other rules accept a token by its exact probability, of which a sparse row tells 6 digits.
 ///
 /// Before each row is decoded, the tokens accepted so far are in the history of the sampler, so that penalties and other
 /// stages see them. Afterwards the accepted drafted tokens stay in it; the last new token is appended with BREGMAN_ACCEPT,
@@ -73,7 +74,7 @@ const ENTERED: u32 = u32::MAX;
 /// sampler, its `accepted` is 0. Returns the status of the first sequence that failed, or BREGMAN_OK. Errors of a sequence
 /// are those of bregman_decode for each row, and BREGMAN_INVALID_ARGUMENT (a field of its draft, whose message names it;
 /// a drafted token that its distribution gives probability 0; a sampler that is NULL, in use, or given twice) and
-/// BREGMAN_UNSUPPORTED (a chain that learns from its draws, under another rule than BREGMAN_RULE_MATCH). If a field of
+/// BREGMAN_UNSUPPORTED (a chain that learns from its draws, or sparse rows, under another rule than BREGMAN_RULE_MATCH). If a field of
 /// `rows` is invalid or `rows->rows` is not the sum, every sequence fails. If the arguments cannot be read
 /// (BREGMAN_INVALID_ARGUMENT: NULL, misaligned, struct_size; BREGMAN_UNSUPPORTED: fields of a later version are set),
 /// nothing is written.
@@ -118,7 +119,7 @@ unsafe fn verify(
     };
     path.fill(-1);
     let ticket = Ticket::new();
-    let entered = |s: usize| enter(samplers[s], &ticket);
+    let entered = |s: usize| enter(samplers, s, &ticket);
     // SAFETY: there is a draft for each sequence.
     let counted = check_batch(&batch).and_then(|()| unsafe { drafts.first_rows(batch.rows, accepted) });
     if let Err(e) = counted {
@@ -155,7 +156,8 @@ unsafe fn verify(
 }
 
 /// Enters a sequence's handle: [`ENTERED`], or the status of a sequence that fails.
-fn enter(handle: *mut bregman_sampler, ticket: &Ticket) -> u32 {
+fn enter(samplers: &[*mut bregman_sampler], s: usize, ticket: &Ticket) -> u32 {
+    let handle = samplers[s];
     // SAFETY: a live handle or NULL.
     match unsafe { bregman_sampler::enter(handle, ticket) } {
         Ok(()) => ENTERED,
@@ -163,7 +165,7 @@ fn enter(handle: *mut bregman_sampler, ticket: &Ticket) -> u32 {
         Err(Refused::Twice) => {
             // SAFETY: entered for an earlier sequence, and none is being verified yet.
             let state = unsafe { bregman_sampler::state(handle) };
-            state.fail(&Error::InvalidArgument("the sampler has several sequences in one call".into()))
+            state.fail(&repeated(samplers, s))
         }
     }
 }

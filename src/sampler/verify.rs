@@ -41,7 +41,8 @@ impl Sampler {
     ///
     /// Under [`Rule::Match`] the tokens and probabilities are those of decoding without a draft. Under the other rules they
     /// are drawn with random numbers of their own, and a chain that learns from its draws is
-    /// [`Unsupported`](Error::Unsupported); a token's `p` is its probability under the decoded distribution of its row.
+    /// [`Unsupported`](Error::Unsupported), as are sparse rows, which tell probabilities to 1e-6 while these rules need
+    /// them exactly; a token's `p` is its probability under the decoded distribution of its row.
     pub fn verify<'a>(
         &mut self,
         draft: &Draft<'_>,
@@ -227,7 +228,11 @@ impl Sampler {
 fn dense(row: Row<'_>) -> Result<Row<'_>> {
     match row.ids() {
         None => Ok(row),
-        Some(_) => Err(Error::Unsupported("drafts on sparse rows are verified by the match rule only".into())),
+        Some(_) => Err(Error::Unsupported(
+            "drafts on sparse rows are verified by the match rule only: the other rules accept a token by its exact \
+             probability, which a sparse row gives to 1e-6"
+                .into(),
+        )),
     }
 }
 

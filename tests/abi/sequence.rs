@@ -268,6 +268,7 @@ fn verify_refuses_what_does_not_fit() {
     let raw = std::mem::replace(&mut twice.handles[1].raw, first);
     let (status, _, _, results) = twice.verify(&twice.drafts(BREGMAN_RULE_MATCH), twice.count(), 2);
     assert_eq!((status, results[0][1]), (BREGMAN_INVALID_ARGUMENT, BREGMAN_OK));
+    assert!(twice.handles[0].error().starts_with("samplers[1] is samplers[0] again"), "{}", twice.handles[0].error());
     twice.handles[1].raw = raw;
     drop(handle);
 }

@@ -154,6 +154,159 @@ fn sparse_rows_fail_alone_and_by_name() {
     assert_eq!(decode(&samplers("typical(0.9) | draw"), &ignored).0, BREGMAN_OK);
 }
 
+/// What bregman_verify says of one draft of as many rows as there are: status, accepted tokens, and each row's token and
+/// support.
+fn verify(sampler: &Handle, rule: u32, tokens: &[i32], rows: &bregman_batch) -> (u32, u32, Vec<(i32, u32)>) {
+    let (mut accepted, mut results) = (77, [blank(); ROWS]);
+    let draft = bregman_draft {
+        struct_size: size_of::<bregman_draft>() as u32,
+        rule,
+        tokens: tokens.as_ptr(),
+        n: tokens.len(),
+        parents: null(),
+        q_offsets: null(),
+        q_ids: null(),
+        q_probs: null(),
+    };
+    // SAFETY: a live handle, a draft of one token less than there are rows, and arrays as long as the batch says.
+    let status =
+        unsafe { bregman_verify(&sampler.raw, &draft, 1, rows, &mut accepted, null_mut(), results.as_mut_ptr()) };
+    (status, accepted, results.iter().map(|r| (r.token, r.support)).collect())
+}
+
+#[test]
+fn drafts_on_sparse_rows_are_verified_by_the_match_rule_only() {
+    let (dense, lists) = rows();
+    let whole = bregman_batch {
+        logits: dense.as_ptr().cast(),
+        rows: ROWS,
+        vocab: VOCAB,
+        row_stride: VOCAB,
+        ..bregman_batch::default()
+    };
+    let plain: Vec<i32> = {
+        let sampler = Handle::new(CHAIN, 0);
+        let accept = |token: i32| {
+            // SAFETY: a live handle and a token.
+            assert_eq!(unsafe { bregman_sampler_accept(sampler.raw, &token, 1) }, BREGMAN_OK);
+            token
+        };
+        dense.chunks(VOCAB).map(|row| accept(sampler.token(row))).collect()
+    };
+    for right in 0..ROWS {
+        let drafted: Vec<i32> =
+            plain[..ROWS - 1].iter().enumerate().map(|(i, &t)| if i < right { t } else { (t + 1) % 500 }).collect();
+        let (ours, theirs) = (Handle::new(CHAIN, 0), Handle::new(CHAIN, 0));
+        let found = verify(&ours, BREGMAN_RULE_MATCH, &drafted, &sparse(&lists));
+        assert_eq!(
+            found,
+            verify(&theirs, BREGMAN_RULE_MATCH, &drafted, &bregman_batch { flags: BREGMAN_ACCEPT, ..whole })
+        );
+        assert_eq!((found.0, found.1 as usize), (BREGMAN_OK, right));
+        assert!(found.2.iter().zip(&plain).take(right + 1).all(|(a, b)| a.0 == *b));
+    }
+    for rule in [BREGMAN_RULE_TOKEN, BREGMAN_RULE_BLOCK] {
+        let sampler = Handle::new(CHAIN, 0);
+        let (status, accepted, results) = verify(&sampler, rule, &plain[..ROWS - 1], &sparse(&lists));
+        assert_eq!((status, accepted), (BREGMAN_UNSUPPORTED, 0));
+        assert!(results.iter().all(|r| r.0 == -1) && sampler.is_as_created());
+        let why = "drafts on sparse rows are verified by the match rule only: the other rules accept a token by its exact \
+                   probability, which a sparse row gives to 1e-6";
+        assert!(sampler.error().contains(why), "{}", sampler.error());
+    }
+    // A row in the middle that does not hold enough ends the sequence, and nothing has moved.
+    let mut short = rows().1;
+    short.bound[1] = 1e9;
+    let sampler = Handle::new(CHAIN, 0);
+    let (status, accepted, results) = verify(&sampler, BREGMAN_RULE_MATCH, &plain[..ROWS - 1], &sparse(&short));
+    assert_eq!((status, accepted, results[0].0), (BREGMAN_INCOMPLETE, 0, -1));
+    assert!(sampler.is_as_created());
+}
+
+#[test]
+fn distributions_and_model_answers_of_sparse_rows_are_those_of_the_whole_rows() {
+    const CHAIN: &str = "top_p(0.8) | temperature(0.9) | draw";
+    let (dense, lists) = rows();
+    let whole = bregman_batch {
+        logits: dense.as_ptr().cast(),
+        rows: ROWS,
+        vocab: VOCAB,
+        row_stride: VOCAB,
+        ..bregman_batch::default()
+    };
+    let half = bregman_batch { dtype: BREGMAN_BF16, logits: lists.half.as_ptr().cast(), ..sparse(&lists) };
+    // Two samplers on one row, and a row that nobody reads.
+    let index = [2usize, 0, 2, 1];
+    for (some, threads, index) in
+        [(sparse(&lists), 1, null()), (half, 1, null()), (sparse(&lists), 3, null()), (half, 2, index.as_ptr())]
+    {
+        let (some, all) = (
+            bregman_batch { flags: 0, threads, row_index: index, ..some },
+            bregman_batch { threads, row_index: index, ..whole },
+        );
+        let samplers = samplers(CHAIN);
+        let handles: Vec<_> = samplers.iter().map(|s| s.raw).collect();
+        let law = |batch: &bregman_batch| {
+            let (mut offsets, mut ids, mut probs) = ([7; ROWS + 1], [-7; ROWS * VOCAB], [7.0f32; ROWS * VOCAB]);
+            // SAFETY: live handles, and arrays as long as the batch needs at most.
+            let status = unsafe {
+                let (ids, probs) = (ids.as_mut_ptr(), probs.as_mut_ptr());
+                bregman_distribution_batch(handles.as_ptr(), batch, offsets.as_mut_ptr(), ids, probs, ROWS * VOCAB)
+            };
+            assert_eq!(status, BREGMAN_OK, "{}", samplers[0].error());
+            (offsets, ids, probs)
+        };
+        let (ours, theirs) = (law(&some), law(&all));
+        assert_eq!((ours.0, ours.1), (theirs.0, theirs.1));
+        assert!(ours.2.iter().zip(&theirs.2).all(|(a, b)| (a - b).abs() <= 1e-6));
+        // Of each row's most likely token, and of one that is not listed.
+        let told = |batch: &bregman_batch| {
+            let given: Vec<i32> = (0..ROWS).flat_map(|r| [ours.1[ours.0[r]], -1]).collect();
+            let (mut logprobs, mut ranks, mut top) = ([7.0f32; 2 * ROWS], [7; 2 * ROWS], [-7; ROWS]);
+            let answers = bregman_answers {
+                given: 2,
+                given_stride: 2,
+                given_ids: given.as_ptr(),
+                given_logprobs: logprobs.as_mut_ptr(),
+                given_ranks: ranks.as_mut_ptr(),
+                top: 1,
+                top_stride: 1,
+                top_ids: top.as_mut_ptr(),
+                ..bregman_answers::default()
+            };
+            // SAFETY: arrays as long as batch and answers say.
+            assert_eq!(unsafe { bregman_model_answers(batch, &answers) }, BREGMAN_OK);
+            (logprobs, ranks, top)
+        };
+        let (ours, theirs) = (told(&some), told(&all));
+        assert_eq!((ours.1, ours.2), (theirs.1, theirs.2));
+        let near = |a: f32, b: f32| (a - b).abs() < 2e-6 || (a.is_nan() && b.is_nan());
+        assert!(ours.0.iter().zip(&theirs.0).all(|(a, b)| near(*a, *b)), "{:?} {:?}", ours.0, theirs.0);
+    }
+    // What a list does not tell: the distribution of a chain that keeps all tokens, and whose weight is not known.
+    let samplers = samplers("draw");
+    let handles: Vec<_> = samplers.iter().map(|s| s.raw).collect();
+    let mut offsets = [7; ROWS + 1];
+    let flags = bregman_batch { flags: 0, ..sparse(&lists) };
+    // SAFETY: live handles, offsets for all rows, and no room.
+    let status = unsafe {
+        bregman_distribution_batch(handles.as_ptr(), &flags, offsets.as_mut_ptr(), null_mut(), null_mut(), 0)
+    };
+    assert_eq!((status, offsets), (BREGMAN_INCOMPLETE, [0; ROWS + 1]));
+    let (mut logprobs, given, unknown) = ([7.0f32; ROWS], [1i32; ROWS], [f64::INFINITY; ROWS]);
+    let answers = bregman_answers {
+        given: 1,
+        given_stride: 1,
+        given_ids: given.as_ptr(),
+        given_logprobs: logprobs.as_mut_ptr(),
+        ..bregman_answers::default()
+    };
+    let batch = bregman_batch { log_rest: unknown.as_ptr(), ..flags };
+    // SAFETY: arrays as long as batch and answers say.
+    assert_eq!(unsafe { bregman_model_answers(&batch, &answers) }, BREGMAN_INCOMPLETE);
+    assert!(logprobs.iter().all(|l| l.is_nan()));
+}
+
 /// Lists of shards, gathered, decode as the rows do.
 #[test]
 fn reduced_shards_decode_as_the_whole_rows() {

@@ -136,7 +136,7 @@ namespace Bregman.Tests
                 Check.That(!Sampler.TryDecodeBatch(new[] { sampler, other, sampler }, logits, Vocab, results), "twice");
                 Check.SameSequence(
                     new[] { Status.Ok, Status.Ok, Status.InvalidArgument }, results.Select(r => r.Status));
-                Check.Contains("twice", sampler.LastError);
+                Check.Contains("samplers[2] is samplers[0] again", sampler.LastError);
                 sampler.Decode(logits);
                 other.Decode(logits);
             }

@@ -120,7 +120,7 @@ def test_a_wrong_number_of_samplers_is_refused(n: int) -> None:
 def test_a_sampler_named_twice_fails_its_second_row() -> None:
     sampler = bregman.Sampler("draw", 3)
     logits = np.arange(20, dtype=np.float32).reshape(2, 10)
-    with pytest.raises(ValueError, match="twice") as caught:
+    with pytest.raises(ValueError, match=r"samplers\[1\] is samplers\[0\] again") as caught:
         bregman.decode_batch([sampler, sampler], logits)
     assert isinstance(caught.value, bregman.InvalidArgumentError)
     assert caught.value.row == 1

@@ -189,7 +189,7 @@ fn sampler_given_twice_is_decoded_once() {
         assert_eq!(rows.decode_with(&[a, b, a]), BREGMAN_INVALID_ARGUMENT);
         assert_eq!(rows.tokens(), [good[0], good[1], -1]);
         assert!(rows.results[2].status == BREGMAN_INVALID_ARGUMENT && is_empty(&rows.results[2]));
-        assert_eq!(rows.samplers[0].error(), "the sampler is in the batch twice");
+        assert_eq!(rows.samplers[0].error(), "samplers[2] is samplers[0] again: a sampler has one place in a call");
         // It advanced by one position, and can be used again.
         let (once, logits) = (Handle::new(CHAIN, 0), row(VOCAB, 77));
         once.decode(&rows.logits[..VOCAB]);

@@ -1558,7 +1558,8 @@ uint32_t bregman_sampler_set_mask(struct bregman_sampler *sampler, const uint32_
  * `results` has `rows->rows` elements: of each sequence's the first accepted + 1 are its new tokens in order, the others
  * have token -1 and status BREGMAN_OK. `path` is NULL or has `rows->rows` elements: of each sequence's the first
  * accepted are the places of the accepted tokens in its draft, the others -1. `rows->flags` and `rows->threads` mean
- * what they mean for bregman_decode_batch; BREGMAN_STAY is refused.
+ * what they mean for bregman_decode_batch; BREGMAN_STAY is refused. Sparse rows (`rows->ids`) are verified with
+ * BREGMAN_RULE_MATCH only: the other rules accept a token by its exact probability, of which a sparse row tells 6 digits.
  *
  * Before each row is decoded, the tokens accepted so far are in the history of the sampler, so that penalties and other
  * stages see them. Afterwards the accepted drafted tokens stay in it; the last new token is appended with BREGMAN_ACCEPT,
@@ -1572,7 +1573,7 @@ uint32_t bregman_sampler_set_mask(struct bregman_sampler *sampler, const uint32_
  * sampler, its `accepted` is 0. Returns the status of the first sequence that failed, or BREGMAN_OK. Errors of a sequence
  * are those of bregman_decode for each row, and BREGMAN_INVALID_ARGUMENT (a field of its draft, whose message names it;
  * a drafted token that its distribution gives probability 0; a sampler that is NULL, in use, or given twice) and
- * BREGMAN_UNSUPPORTED (a chain that learns from its draws, under another rule than BREGMAN_RULE_MATCH). If a field of
+ * BREGMAN_UNSUPPORTED (a chain that learns from its draws, or sparse rows, under another rule than BREGMAN_RULE_MATCH). If a field of
  * `rows` is invalid or `rows->rows` is not the sum, every sequence fails. If the arguments cannot be read
  * (BREGMAN_INVALID_ARGUMENT: NULL, misaligned, struct_size; BREGMAN_UNSUPPORTED: fields of a later version are set),
  * nothing is written.
