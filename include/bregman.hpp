@@ -582,6 +582,7 @@ class answers {
     std::size_t top = 0;             ///< number of most likely tokens
     std::size_t kept = 0;            ///< largest number of tokens with positive probability
     std::size_t kept_mask_words = 0; ///< words per row of the mask of these
+    bool kept_as_list = false;       ///< whether the kept tokens of all rows are one list, with offsets
     std::size_t given = 0;           ///< number of tokens per row that `given_ids` asks about
     view<const std::int32_t> given_ids; ///< those of row r begin at r * given; -1 asks for none. Must outlive the batch
     bool given_ranks = false;           ///< the ranks of these tokens, too
@@ -601,7 +602,17 @@ class answers {
     }
     /// The tokens of row r with positive probability, the most likely first; bregman_result::support is how many there
     /// are.
-    view<const std::int32_t> kept_ids(std::size_t r) const noexcept { return tokens(kept_ids_, r, kept_size_); }
+    view<const std::int32_t> kept_ids(std::size_t r) const noexcept {
+        if (kept_offsets_.empty() || kept_ids_.empty())
+            return tokens(kept_ids_, r, kept_size_);
+        return {kept_ids_.data() + kept_offsets_[r], kept_offsets_[r + 1] - kept_offsets_[r]};
+    }
+    /// Those of all rows without gaps, and where each row's begin in it, one element more than there are rows. Empty unless
+    /// `kept_as_list` was set.
+    view<const std::int32_t> kept_list() const noexcept {
+        return {kept_ids_.data(), kept_offsets_.empty() ? 0 : kept_offsets_.back()};
+    }
+    view<const std::size_t> kept_offsets() const noexcept { return kept_offsets_; }
     /// Their mask: token t is bit t % 32 of word t / 32.
     view<const std::uint32_t> kept_mask(std::size_t r) const noexcept {
         return {mask_size_ == 0 ? nullptr : &kept_mask_[r * mask_size_], mask_size_};
@@ -640,6 +651,7 @@ class answers {
         top_ids_.assign(n * top, -1);
         top_logprobs_.assign(n * top, std::numeric_limits<float>::quiet_NaN());
         kept_ids_.assign(n * kept, -1);
+        kept_offsets_.assign(kept_as_list ? n + 1 : 0, 0);
         kept_mask_.assign(n * kept_mask_words, 0);
         bregman_answers a{};
         a.struct_size = sizeof a;
@@ -651,6 +663,7 @@ class answers {
         a.top_logprobs = some(top_logprobs_);
         a.kept = a.kept_stride = kept;
         a.kept_ids = some(kept_ids_);
+        a.kept_offsets = a.kept_ids != nullptr ? some(kept_offsets_) : nullptr;
         a.kept_mask = some(kept_mask_);
         a.kept_mask_stride = kept_mask_words;
         a.given = a.given_stride = given;
@@ -674,6 +687,7 @@ class answers {
     std::vector<float> logprobs_, top_logprobs_, given_logprobs_, other_logprobs_, other_top_logprobs_;
     std::vector<std::uint32_t> ranks_, kept_mask_, given_ranks_;
     std::vector<std::int32_t> top_ids_, kept_ids_;
+    std::vector<std::size_t> kept_offsets_;
     std::size_t top_size_ = 0, kept_size_ = 0, mask_size_ = 0, given_size_ = 0; // as of the last batch
 };
 
@@ -885,7 +899,7 @@ struct verified {
 
 /// Finds how many tokens of drafts[s] are accepted, and draws the token that follows them, with samplers[s], for all
 /// sequences in one call; see bregman_verify. Sequence s has drafts[s].tokens.size() + 1 consecutive rows of `rows`, and the
-/// samplers are different. `how.stay` is refused.
+/// samplers are different. `how.stay` is refused, and so are sparse rows unless the rule is match.
 ///
 /// Sequences are independent: one that fails changes nothing in its sampler and does not affect the others, its results have
 /// its status, and the failure is that of the first one. If lengths do not fit, nothing is verified.

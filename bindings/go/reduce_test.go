@@ -99,3 +99,58 @@ func TestReduceAndSparseRowsRefuseShortSlices(t *testing.T) {
 		t.Errorf("a row with NaN: %v, %v", err, into)
 	}
 }
+
+// Every call on rows takes sparse ones, with samplers that share a row.
+func TestSparseRowsInTheOtherCalls(t *testing.T) {
+	const many, vocab, half, n = 3, 1000, 500, 64
+	logits := rows(9, many, vocab)
+	a := reduced(t, &Batch{F32: logits, Vocab: half, Stride: vocab}, many, 0, n)
+	b := reduced(t, &Batch{F32: logits[half:], Vocab: half, Stride: vocab}, many, half, n)
+	sparse, dense := joined(a, b, many, n), &Batch{F32: logits, Vocab: vocab}
+	make3 := func(chain string) []*Sampler {
+		return []*Sampler{newSampler(t, chain, 0), newSampler(t, chain, 1), newSampler(t, chain, 2)}
+	}
+	for _, index := range [][]int{nil, {2, 0, 2}} {
+		sparse.RowIndex, dense.RowIndex = index, index
+		var ours, theirs Distributions
+		if err := errors.Join(DistributionBatch(make3("top_k(9) | draw"), sparse, &ours),
+			DistributionBatch(make3("top_k(9) | draw"), dense, &theirs)); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(ours.IDs, theirs.IDs) || !slices.Equal(ours.Offsets, theirs.Offsets) ||
+			!slices.EqualFunc(ours.Probs, theirs.Probs, func(a, b float32) bool { return near(a, float64(b)) }) {
+			t.Errorf("distributions %v, of whole rows %v", ours, theirs)
+		}
+		told := func(batch *Batch) *Answers {
+			answers := &Answers{
+				Top: 2, TopIDs: make([]int32, 2*many), Given: 1, GivenIDs: []int32{theirs.IDs[0], theirs.IDs[9], -1},
+				GivenLogprobs: make([]float32, many), GivenRanks: make([]uint32, many),
+			}
+			if err := ModelAnswers(batch, many, answers); err != nil {
+				t.Fatal(err)
+			}
+			return answers
+		}
+		some, all := told(sparse), told(dense)
+		if !slices.Equal(some.TopIDs, all.TopIDs) || !slices.Equal(some.GivenRanks, all.GivenRanks) ||
+			!near(some.GivenLogprobs[0], float64(all.GivenLogprobs[0])) || !math.IsNaN(float64(some.GivenLogprobs[2])) {
+			t.Errorf("answers %+v, of whole rows %+v", some, all)
+		}
+	}
+	sparse.RowIndex, dense.RowIndex = nil, nil
+	verify := func(rule Rule, batch *Batch) (uint32, []Result, error) {
+		first := must[Result](t)(newSampler(t, "top_k(9) | draw", 0).Decode(logits[:vocab])).Token
+		accepted, results := make([]uint32, 1), make([]Result, many)
+		err := Verify([]*Sampler{newSampler(t, "top_k(9) | draw", 0)}, []Draft{{Rule: rule, Tokens: []int32{first, 7}}}, batch,
+			accepted, nil, results)
+		return accepted[0], results, err
+	}
+	got, ours, err := verify(RuleMatch, sparse)
+	want, theirs, other := verify(RuleMatch, dense)
+	if err != nil || other != nil || got < 1 || got != want || ours[1].Token != theirs[1].Token {
+		t.Errorf("%d accepted, %v (%v); of whole rows %d, %v (%v)", got, ours, err, want, theirs, other)
+	}
+	if _, results, err := verify(RuleBlock, sparse); !errors.Is(err, ErrUnsupported) || results[0].Token != -1 {
+		t.Errorf("the block rule on sparse rows: %v, %v", err, results)
+	}
+}

@@ -132,7 +132,51 @@ static void test_sparse() {
     const auto incomplete = needs_all.try_decode(rows);
     CHECK(!incomplete && incomplete.error().code == status::incomplete && std::string(text(status::incomplete)) == "incomplete row");
     CHECK(refused(batch.try_decode(bregman::rows::f32(low.logits, 40).sparse(high.ids)), "20 ids"));
+    // The other calls that take rows.
+    const auto dense = bregman::rows::f32(logits, vocab);
+    bregman_sampler *const handles[] = {whole.get()};
+    bregman::distributions ours, theirs;
+    bregman::distribution_batch(handles, rows, ours);
+    bregman::distribution_batch(handles, dense, theirs);
+    CHECK(ours.ids == theirs.ids && ours.offsets == theirs.offsets && std::fabs(ours.probs[0] - theirs.probs[0]) < 1e-6);
+    bregman::answers of_list, of_row;
+    of_list.top = of_row.top = 2;
+    of_list.given = of_row.given = 1;
+    of_list.given_ids = of_row.given_ids = bregman::view<const std::int32_t>(theirs.ids.data(), 1);
+    bregman::model_answers(rows, 1, of_list);
+    bregman::model_answers(dense, 1, of_row);
+    CHECK(of_list.top_ids(0)[1] == of_row.top_ids(0)[1]);
+    CHECK(std::fabs(of_list.given_logprobs_of(0)[0] - of_row.given_logprobs_of(0)[0]) < 2e-6);
+    bregman::draft none, exact;
+    exact.rule = bregman::rule::token;
+    bregman_sampler *const fresh[] = {sparse.get()};
+    const bregman::verified v = bregman::verify(fresh, {&none, 1}, rows);
+    CHECK(v.results[0].token == whole.decode(logits).token);
+    bregman::verified unknown;
+    const auto sparse_laws = bregman::try_verify(fresh, {&exact, 1}, rows, unknown);
+    CHECK(!sparse_laws && sparse_laws.error().code == status::unsupported);
     CHECK(!bregman::try_reduce(bregman::rows::f32(logits, vocab), 1, -1, 3, low));
+}
+
+static void test_kept_list() {
+    std::vector<float> logits = {0, 1, 2, 3, 2, 1, 0.5f, 0.25f, 0};
+    logits[4] = std::numeric_limits<float>::quiet_NaN();
+    const auto rows = bregman::rows::f32(logits, 3);
+    sampler a("top_k(2) | draw", 1), b("draw", 1), c("draw", 2);
+    bregman::batch batch;
+    batch.add(a), batch.add(b), batch.add(c);
+    bregman::answers more;
+    more.kept = 3;
+    more.kept_as_list = true;
+    CHECK(!batch.try_decode(rows, {}, &more));
+    const auto list = more.kept_list();
+    const auto offsets = more.kept_offsets();
+    CHECK((std::vector<std::int32_t>(list.begin(), list.end()) == std::vector<std::int32_t>{2, 1, 0, 1, 2}));
+    CHECK((std::vector<std::size_t>(offsets.begin(), offsets.end()) == std::vector<std::size_t>{0, 2, 2, 5}));
+    CHECK(more.kept_ids(0).size() == 2 && more.kept_ids(1).empty() && more.kept_ids(2)[0] == 0 && more.kept_ids(2).size() == 3);
+    more.kept_as_list = false;
+    CHECK(!batch.try_decode(rows, {}, &more) && more.kept_list().empty() && more.kept_offsets().empty());
+    CHECK(more.kept_ids(0).size() == 2 && more.kept_ids(1).empty() && more.kept_ids(2).size() == 3);
 }
 
 static void test_mask() {
@@ -233,6 +277,7 @@ void test_answers() {
     test_draws();
     test_model_answers();
     test_sparse();
+    test_kept_list();
     test_mask();
     test_prompt();
     test_batch_answers();

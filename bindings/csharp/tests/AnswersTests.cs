@@ -73,6 +73,71 @@ namespace Bregman.Tests
         }
 
         [Test]
+        public static void KeptTokensOfAllRowsAreOneList()
+        {
+            foreach (var kept in new[] { Kept, 2 })
+            {
+                var apart = new BatchAnswers { Kept = kept, KeptIds = new int[Rows * kept] };
+                var list = new BatchAnswers
+                {
+                    Kept = kept, KeptIds = new int[Rows * kept], KeptStride = 1000, KeptOffsets = Sevens(Rows + 2, -7),
+                };
+                Decode(apart, 0);
+                Decode(list, 2);
+                var end = 0;
+                for (var r = 0; r < Rows; r++)
+                {
+                    Check.Equal(end, list.KeptOffsets[r], "row " + r);
+                    var own = Part(apart.KeptIds, r, kept, kept).Where(id => r != Spoilt && id >= 0).ToArray();
+                    Check.SameSequence(own, list.KeptIds.Skip(end).Take(own.Length), "row " + r);
+                    end += own.Length;
+                }
+                Check.SameSequence(new[] { end, -7 }, list.KeptOffsets.Skip(Rows), "the end, and nothing behind it");
+            }
+            Refused<ArgumentException>(a => a.KeptOffsets = new int[Rows]);
+            Refused<ArgumentException>(a => a.KeptOffsets = new int[Rows + 1], a => a.KeptIds = new int[Rows * Kept - 1]);
+            Refused<ArgumentException>(a => a.KeptOffsets = a.KeptIds);
+            var offsets = Sevens(Rows + 1, -7);
+            Check.Equal(
+                Status.InvalidArgument,
+                Refused<BregmanException>(a => a.KeptIds = null, a => a.KeptOffsets = offsets).Status);
+            Check.That(offsets.All(offset => offset == -7), "nothing is written");
+        }
+
+        [Test]
+        public static void SeveralSamplersReadOneRow()
+        {
+            var index = new[] { 3, 0, 3, 3, 1 };
+            var logits = Enumerable.Range(0, 4).SelectMany(r => Inputs.Row(Vocab, (ulong)r + 50)).ToArray();
+            var mask = Enumerable.Range(0, 4 * Words).Select(i => ~(0x01010101u << (i % 8))).ToArray();
+            Func<float[], uint[], int[], int, DecodeResult[]> decode = (rows, words, indices, threads) =>
+            {
+                var samplers = Enumerable.Range(0, Rows).Select(r => new Sampler(Inputs.Chain, (ulong)r)).ToArray();
+                var results = new DecodeResult[Rows];
+                var options = new BatchOptions { Mask = words, RowIndex = indices, Threads = threads };
+                Sampler.DecodeBatch(samplers, rows, Vocab, results, options);
+                Array.ForEach(samplers, sampler => sampler.Dispose());
+                return results;
+            };
+            var copied = index.SelectMany(r => Part(logits, r, Vocab, Vocab)).ToArray();
+            var expected = decode(copied, index.SelectMany(r => Part(mask, r, Words, Words)).ToArray(), null, 0);
+            foreach (var threads in new[] { 0, 3 })
+            {
+                var found = decode(logits, mask, index, threads);
+                Check.SameSequence(expected.Select(r => r.Token), found.Select(r => r.Token), "tokens");
+            }
+            // One row is enough for all of them, and what the largest index needs is checked.
+            Check.That(decode(logits.Take(Vocab).ToArray(), null, new int[Rows], 0).All(r => r.Token >= 0), "one row");
+            Check.Throws<ArgumentException>(() => decode(logits, mask, new[] { 0, 1, 2, 3, 4 }, 0));
+            Check.Throws<ArgumentException>(() => decode(logits, null, new[] { 0, 1, 2, 3, int.MaxValue }, 0));
+            Check.Throws<ArgumentException>(() => decode(logits, mask.Skip(1).ToArray(), index, 0));
+            Check.Throws<ArgumentException>(() => decode(logits, mask, new int[Rows - 1], 0));
+            Check.Throws<ArgumentOutOfRangeException>(() => decode(logits, mask, new[] { 0, 1, -1, 3, 0 }, 0));
+            Check.Throws<ArgumentException>(
+                () => Sampler.Reduce(logits, 4, Vocab, 0, 5, new BatchOptions { RowIndex = new int[4] }));
+        }
+
+        [Test]
         public static void InvalidArraysThrowBeforeAnyRowIsDecoded()
         {
             Refused<ArgumentException>(a => a.LogProbabilities = new float[Rows - 1]);

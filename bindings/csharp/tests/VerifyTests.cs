@@ -149,7 +149,7 @@ namespace Bregman.Tests
                 TopIds = new int[2],
                 TopLogProbabilities = new float[2],
             };
-            Sampler.ModelAnswers(rows, 2, Vocab, answers, 2);
+            Sampler.ModelAnswers(rows, 2, Vocab, answers, new BatchOptions { Threads = 2 });
             using (var draw = new Sampler("draw", 1))
             using (var other = new Sampler("draw", 2))
             {

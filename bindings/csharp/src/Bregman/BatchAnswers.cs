@@ -58,6 +58,13 @@ namespace Bregman
         public int[] KeptIds { get; set; }
 
         /// <summary>
+        /// Null, or one element more than there are rows: the kept tokens of row r are then elements <c>KeptOffsets[r]</c> to
+        /// <c>KeptOffsets[r + 1] - 1</c> of <see cref="KeptIds"/>, which has <see cref="Kept"/> elements for each row, without
+        /// gaps (<see cref="KeptStride"/> is not used). A row that fails has none.
+        /// </summary>
+        public int[] KeptOffsets { get; set; }
+
+        /// <summary>
         /// <see cref="KeptMaskStride"/> words per row: bit t % 32 of word t / 32 is set if token t has positive probability.
         /// Tokens beyond the last word are left out.
         /// </summary>

@@ -6,7 +6,10 @@ namespace Bregman
     /// </summary>
     public sealed class BatchOptions
     {
-        /// <summary>Number of rows, from 0 to the number of samplers, which is the default.</summary>
+        /// <summary>
+        /// Number of samplers to decode with, from 0 to all of them, which is the default: that of the rows, unless there is a
+        /// <see cref="RowIndex"/>.
+        /// </summary>
         public int? Rows { get; set; }
 
         /// <summary>
@@ -60,6 +63,14 @@ namespace Bregman
 
         /// <summary>The temperature of <see cref="LogRest"/>. Default: 0, which stands for 1.</summary>
         public float RestTemperature { get; set; }
+
+        /// <summary>
+        /// Null: sampler i reads row i. Else sampler i reads row <c>RowIndex[i]</c>, with the mask and the other inputs of that
+        /// row: several samplers may read one row, and rows may be left out. Results and answers are those of the samplers, and
+        /// the inputs have as many rows as the largest index needs. Default: null. <see cref="Sampler"/>'s <c>Verify</c> and
+        /// <c>Reduce</c> do not take it.
+        /// </summary>
+        public int[] RowIndex { get; set; }
 
         /// <summary>What to do in addition. Default: nothing.</summary>
         public DecodeFlags Flags { get; set; }

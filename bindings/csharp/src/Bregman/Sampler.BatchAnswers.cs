@@ -24,6 +24,7 @@ namespace Bregman
             "answers.GivenRanks",
             "answers.OtherLogProbabilities",
             "answers.OtherTopLogProbabilities",
+            "answers.KeptOffsets",
         };
 
         private static Status Call(IntPtr* samplers, NativeBatch* batch, DecodeResult* results, BatchAnswers answers)
@@ -32,6 +33,9 @@ namespace Bregman
             {
                 return NativeMethods.bregman_decode_batch(samplers, batch, results);
             }
+            var offsets = answers.KeptOffsets == null ? null : new UIntPtr[(int)batch->rows + 1];
+            fixed (UIntPtr* ends = offsets)
+            fixed (int* keptOffsets = answers.KeptOffsets)
             fixed (float* logProbabilities = answers.LogProbabilities, topLogProbabilities = answers.TopLogProbabilities)
             fixed (float* givenLogProbabilities = answers.GivenLogProbabilities)
             fixed (float* other = answers.OtherLogProbabilities, otherTop = answers.OtherTopLogProbabilities)
@@ -60,13 +64,23 @@ namespace Bregman
                     given_ranks = givenRanks,
                     other_logprobs = other,
                     other_top_logprobs = otherTop,
+                    kept_offsets = ends,
                 };
-                Apart(batch, &native);
-                if (samplers == null)
+                // The first offset is 0 once they are written.
+                const uint Unwritten = 1;
+                if (ends != null)
                 {
-                    return NativeMethods.bregman_model_answers(batch, &native);
+                    *ends = (UIntPtr)Unwritten;
                 }
-                return NativeMethods.bregman_decode_batch_answers(samplers, batch, results, &native);
+                Apart(batch, &native, keptOffsets);
+                var status = samplers == null
+                    ? NativeMethods.bregman_model_answers(batch, &native)
+                    : NativeMethods.bregman_decode_batch_answers(samplers, batch, results, &native);
+                for (var i = 0; ends != null && *ends != (UIntPtr)Unwritten && i < offsets.Length; i++)
+                {
+                    keptOffsets[i] = (int)ends[i];
+                }
+                return status;
             }
         }
 
@@ -93,11 +107,14 @@ namespace Bregman
             Holds(answers.Ranks, rows, 1, 1, "answers.Ranks");
             Holds(answers.TopIds, rows, answers.Top, answers.TopStride, "answers.TopIds");
             Holds(answers.TopLogProbabilities, rows, answers.Top, answers.TopStride, "answers.TopLogProbabilities");
-            Holds(answers.KeptIds, rows, answers.Kept, answers.KeptStride, "answers.KeptIds");
+            // Kept tokens without gaps have no stride.
+            var keptStride = answers.KeptOffsets == null ? answers.KeptStride : answers.Kept;
+            Holds(answers.KeptIds, rows, answers.Kept, keptStride, "answers.KeptIds");
+            Holds(answers.KeptOffsets, rows, 2, 1, "answers.KeptOffsets");
             Holds(answers.KeptMask, rows, maskStride, maskStride, "answers.KeptMask");
         }
 
-        private static void Holds(Array array, int rows, int each, int? stride, string name)
+        private static void Holds(Array array, long rows, int each, int? stride, string name)
         {
             if (array != null)
             {
@@ -116,26 +133,28 @@ namespace Bregman
             return (int)(((long)vocab + 31) / 32);
         }
 
-        private static void Apart(NativeBatch* batch, NativeAnswers* answers)
+        private static void Apart(NativeBatch* batch, NativeAnswers* answers, int* keptOffsets)
         {
-            const int Areas = 17;
+            const int Areas = 18;
             var rows = (long)batch->rows;
+            var stored = Stored(batch->row_index, (int)batch->rows);
+            var keptStride = (long)(answers->kept_offsets == null ? answers->kept_stride : answers->kept);
             var logitSize = batch->dtype == LogitFormat.F32 ? sizeof(float) : sizeof(ushort);
             var top = Extent(rows, (long)answers->top, (long)answers->top_stride);
             var starts = stackalloc byte*[Areas];
             var sizes = stackalloc long[Areas];
             starts[0] = (byte*)batch->logits;
-            sizes[0] = logitSize * Extent(rows, (long)batch->vocab, (long)batch->row_stride);
+            sizes[0] = logitSize * Extent(stored, (long)batch->vocab, (long)batch->row_stride);
             starts[1] = (byte*)batch->mask;
-            sizes[1] = sizeof(uint) * rows * (long)batch->mask_stride;
+            sizes[1] = sizeof(uint) * stored * (long)batch->mask_stride;
             starts[2] = (byte*)batch->ids;
-            sizes[2] = sizeof(int) * Extent(rows, (long)batch->vocab, (long)batch->row_stride);
+            sizes[2] = sizeof(int) * Extent(stored, (long)batch->vocab, (long)batch->row_stride);
             starts[3] = (byte*)batch->lengths;
-            sizes[3] = sizeof(uint) * rows;
+            sizes[3] = sizeof(uint) * stored;
             starts[4] = (byte*)batch->log_rest;
-            sizes[4] = sizeof(double) * rows;
+            sizes[4] = sizeof(double) * stored;
             starts[5] = (byte*)batch->bound;
-            sizes[5] = sizeof(float) * rows;
+            sizes[5] = sizeof(float) * stored;
             starts[6] = (byte*)answers->given_ids;
             sizes[6] = sizeof(int) * rows * (long)answers->given;
             starts[7] = (byte*)answers->logprobs;
@@ -147,7 +166,7 @@ namespace Bregman
             starts[10] = (byte*)answers->top_logprobs;
             sizes[10] = sizeof(float) * top;
             starts[11] = (byte*)answers->kept_ids;
-            sizes[11] = sizeof(int) * Extent(rows, (long)answers->kept, (long)answers->kept_stride);
+            sizes[11] = sizeof(int) * Extent(rows, (long)answers->kept, keptStride);
             starts[12] = (byte*)answers->kept_mask;
             sizes[12] = sizeof(uint) * rows * (long)answers->kept_mask_stride;
             starts[13] = (byte*)answers->given_logprobs;
@@ -158,6 +177,8 @@ namespace Bregman
             sizes[15] = sizeof(float) * rows;
             starts[16] = (byte*)answers->other_top_logprobs;
             sizes[16] = sizeof(float) * top;
+            starts[17] = (byte*)keptOffsets;
+            sizes[17] = sizeof(int) * (rows + 1);
             Apart(starts, sizes, 7, AnswerNames);
         }
 

@@ -34,7 +34,8 @@ namespace Bregman
             {
                 return true;
             }
-            var batch = Describe(rows, logits, length, format, vocab, options);
+            var index = Sizes(options.RowIndex, rows, "options.RowIndex");
+            var batch = Describe(rows, logits, length, format, vocab, options, index);
             var entered = scratch ?? new Entered();
             scratch = null;
             try
@@ -51,8 +52,9 @@ namespace Bregman
                 fixed (int* ids = options.Ids)
                 fixed (double* logRest = options.LogRest)
                 fixed (float* bound = options.Bound)
+                fixed (UIntPtr* rowIndex = index)
                 {
-                    Point(&batch, mask, ids, lengths, logRest, bound);
+                    Point(&batch, mask, ids, lengths, logRest, bound, rowIndex);
                     status = Call(handles, &batch, results, options.Answers);
                 }
                 if (throwing && status != Status.Ok)
@@ -81,28 +83,39 @@ namespace Bregman
         }
 
         private static NativeBatch Describe(
-            int rows, void* logits, long length, LogitFormat format, int vocab, BatchOptions options)
+            int rows,
+            void* logits,
+            long length,
+            LogitFormat format,
+            int vocab,
+            BatchOptions options,
+            UIntPtr[] index = null)
         {
+            long stored;
+            fixed (UIntPtr* rowIndex = index)
+            {
+                stored = Stored(rowIndex, rows);
+            }
             var stride = options.RowStride ?? vocab;
             var maskStride = options.MaskStride ?? Words(vocab);
             Range(vocab, 1, nameof(vocab));
             Range(stride, vocab, "options.RowStride");
             Range(options.Threads, 0, "options.Threads");
-            AtLeast(Extent(rows, vocab, stride), length, nameof(logits));
+            AtLeast(Extent(stored, vocab, stride), length, nameof(logits));
             var sparse = options.Ids != null;
             if (sparse)
             {
-                Holds(options.Ids, rows, vocab, stride, "options.Ids");
-                Holds(options.Lengths, rows, 1, 1, "options.Lengths");
-                Holds(options.LogRest, rows, 1, 1, "options.LogRest");
-                Holds(options.Bound, rows, 1, 1, "options.Bound");
+                Holds(options.Ids, stored, vocab, stride, "options.Ids");
+                Holds(options.Lengths, stored, 1, 1, "options.Lengths");
+                Holds(options.LogRest, stored, 1, 1, "options.LogRest");
+                Holds(options.Bound, stored, 1, 1, "options.Bound");
                 Given(options.Mask, options.MaskStride, "options.MaskStride");
                 Given(options.Answers?.KeptMask, options.Answers?.KeptMaskStride, "answers.KeptMaskStride");
             }
             if (options.Mask != null)
             {
                 Range(maskStride, 1, "options.MaskStride");
-                AtLeast(rows * (long)maskStride, options.Mask.Length, "options.Mask");
+                AtLeast(stored * maskStride, options.Mask.Length, "options.Mask");
             }
             Check(options.Answers, rows, vocab);
             return new NativeBatch
@@ -121,9 +134,11 @@ namespace Bregman
         }
 
         // The arrays of the options, which the caller has pinned.
-        private static void Point(NativeBatch* batch, uint* mask, int* ids, uint* lengths, double* logRest, float* bound)
+        private static void Point(
+            NativeBatch* batch, uint* mask, int* ids, uint* lengths, double* logRest, float* bound, UIntPtr* rowIndex)
         {
             batch->mask = mask;
+            batch->row_index = rowIndex;
             if (ids != null)
             {
                 batch->ids = ids;
@@ -131,6 +146,38 @@ namespace Bregman
                 batch->log_rest = logRest;
                 batch->bound = bound;
             }
+        }
+
+        // The first elements of an array as the library's sizes; null for null.
+        private static UIntPtr[] Sizes(int[] array, int count, string name)
+        {
+            if (array == null)
+            {
+                return null;
+            }
+            AtLeast(count, array.Length, name);
+            var sizes = new UIntPtr[count];
+            for (var i = 0; i < count; i++)
+            {
+                Range(array[i], 0, name);
+                sizes[i] = (UIntPtr)array[i];
+            }
+            return sizes;
+        }
+
+        // The number of rows that the inputs have at the least.
+        private static long Stored(UIntPtr* rowIndex, int rows)
+        {
+            if (rowIndex == null)
+            {
+                return rows;
+            }
+            long last = 0;
+            for (var i = 0; i < rows; i++)
+            {
+                last = Math.Max(last, (long)rowIndex[i]);
+            }
+            return last + 1;
         }
 
         // The number of elements of a sparse row does not tell how many tokens there are.

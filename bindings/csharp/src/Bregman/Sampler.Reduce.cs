@@ -96,7 +96,7 @@ namespace Bregman
             Range(first, 0, nameof(first));
             Range(count, 1, nameof(count));
             if (options.Rows != null || options.Mask != null || options.Ids != null || options.Answers != null ||
-                options.Flags != DecodeFlags.None)
+                options.RowIndex != null || options.Flags != DecodeFlags.None)
             {
                 throw new ArgumentException("has more than RowStride and Threads", nameof(options));
             }

@@ -28,7 +28,11 @@ namespace Bregman
         /// those after each drafted token and what it follows. Read only.
         /// </param>
         /// <param name="vocab">Logits per row, at least 1.</param>
-        /// <param name="options">Stride, mask, flags and threads; <c>Rows</c> and <c>Answers</c> are null.</param>
+        /// <param name="options">
+        /// Stride, mask, flags and threads; <c>Rows</c>, <c>RowIndex</c> and <c>Answers</c> are null. Sparse rows are for
+        /// <see cref="DraftRule.Match"/> only: the other rules accept a token by its exact probability, which a sparse row gives
+        /// to 1e-6.
+        /// </param>
         /// <returns>What was found for each sequence.</returns>
         /// <exception cref="ArgumentException">
         /// An array, a sampler or a draft is null, there are not as many drafts as samplers, lengths of a draft differ, or an array
@@ -37,13 +41,44 @@ namespace Bregman
         /// <exception cref="BregmanException">
         /// A sequence failed: the status, message and number (<c>Row</c>) of the first one. As for a row, and
         /// <see cref="Status.InvalidArgument"/> (a draft, such as a token that its law gives probability 0) or
-        /// <see cref="Status.Unsupported"/> (a chain that learns, with another rule than match).
+        /// <see cref="Status.Unsupported"/> (a chain that learns, or sparse rows, with another rule than match).
         /// </exception>
         public static VerifiedDraft[] Verify(
             Sampler[] samplers, Draft[] drafts, float[] logits, int vocab, BatchOptions options = null)
         {
-            Verify(samplers, drafts, logits, vocab, options, true, out var verified);
-            return verified;
+            NotNull(logits, nameof(logits));
+            fixed (float* from = logits)
+            {
+                Verify(samplers, drafts, from, logits.Length, LogitFormat.F32, vocab, options, true, out var verified);
+                return verified;
+            }
+        }
+
+        /// <summary>Verifies drafts on rows of 16-bit logits.</summary>
+        /// <param name="samplers">A different one for each sequence.</param>
+        /// <param name="drafts">One for each sequence.</param>
+        /// <param name="logits">The bits of consecutive rows. Read only.</param>
+        /// <param name="format"><see cref="LogitFormat.F16"/> or <see cref="LogitFormat.BF16"/>.</param>
+        /// <param name="vocab">Logits per row, at least 1.</param>
+        /// <param name="options">As for single precision.</param>
+        /// <returns>What was found for each sequence.</returns>
+        /// <exception cref="ArgumentException">As for single precision, or the format is not one of 16 bits.</exception>
+        /// <exception cref="BregmanException">A sequence failed.</exception>
+        public static VerifiedDraft[] Verify(
+            Sampler[] samplers,
+            Draft[] drafts,
+            ushort[] logits,
+            LogitFormat format,
+            int vocab,
+            BatchOptions options = null)
+        {
+            NotNull(logits, nameof(logits));
+            SixteenBits(format);
+            fixed (ushort* from = logits)
+            {
+                Verify(samplers, drafts, from, logits.Length, format, vocab, options, true, out var verified);
+                return verified;
+            }
         }
 
         /// <summary>Verifies drafts, without exceptions for errors of sequences.</summary>
@@ -65,7 +100,11 @@ namespace Bregman
             out VerifiedDraft[] verified,
             BatchOptions options = null)
         {
-            return Verify(samplers, drafts, logits, vocab, options, false, out verified);
+            NotNull(logits, nameof(logits));
+            fixed (float* from = logits)
+            {
+                return Verify(samplers, drafts, from, logits.Length, LogitFormat.F32, vocab, options, false, out verified);
+            }
         }
 
         /// <summary>The decoded distribution of each row under its own sampler. Draws nothing and advances nothing.</summary>
@@ -73,7 +112,8 @@ namespace Bregman
         /// <param name="logits">Consecutive rows. Read only.</param>
         /// <param name="vocab">Logits per row, at least 1.</param>
         /// <param name="options">
-        /// Stride, mask and threads, with more than one of which every row is decoded twice; no flags and no <c>Answers</c>.
+        /// Stride, mask, row index, sparse rows, and threads, with more than one of which every row is decoded twice; no flags and
+        /// no <c>Answers</c>.
         /// </param>
         /// <returns>A distribution for each row, in descending order of probability (ties: ascending id).</returns>
         /// <exception cref="ArgumentException">
@@ -83,27 +123,56 @@ namespace Bregman
         public static TokenProbability[][] DistributionBatch(
             Sampler[] samplers, float[] logits, int vocab, BatchOptions options = null)
         {
-            NotNull(samplers, nameof(samplers));
             NotNull(logits, nameof(logits));
+            fixed (float* from = logits)
+            {
+                return DistributionBatch(samplers, from, logits.Length, LogitFormat.F32, vocab, options);
+            }
+        }
+
+        /// <summary>The decoded distributions of rows of 16-bit logits.</summary>
+        /// <param name="samplers">A different one for each row.</param>
+        /// <param name="logits">The bits of consecutive rows. Read only.</param>
+        /// <param name="format"><see cref="LogitFormat.F16"/> or <see cref="LogitFormat.BF16"/>.</param>
+        /// <param name="vocab">Logits per row, at least 1.</param>
+        /// <param name="options">As for single precision.</param>
+        /// <returns>As for single precision.</returns>
+        /// <exception cref="ArgumentException">As for single precision, or the format is not one of 16 bits.</exception>
+        /// <exception cref="BregmanException">A row failed.</exception>
+        public static TokenProbability[][] DistributionBatch(
+            Sampler[] samplers, ushort[] logits, LogitFormat format, int vocab, BatchOptions options = null)
+        {
+            NotNull(logits, nameof(logits));
+            SixteenBits(format);
+            fixed (ushort* from = logits)
+            {
+                return DistributionBatch(samplers, from, logits.Length, format, vocab, options);
+            }
+        }
+
+        private static TokenProbability[][] DistributionBatch(
+            Sampler[] samplers, void* logits, long length, LogitFormat format, int vocab, BatchOptions options)
+        {
+            NotNull(samplers, nameof(samplers));
             options = options ?? Defaults;
             var rows = Rows(samplers, int.MaxValue, options);
+            var index = Sizes(options.RowIndex, rows, "options.RowIndex");
             var offsets = new UIntPtr[rows + 1];
             int[] ids;
             float[] probabilities;
             var entered = new Entered();
-            fixed (float* from = logits)
             fixed (uint* mask = options.Mask, lengths = options.Lengths)
             fixed (int* sparse = options.Ids)
             fixed (double* logRest = options.LogRest)
             fixed (float* bound = options.Bound)
-            fixed (UIntPtr* starts = offsets)
+            fixed (UIntPtr* starts = offsets, rowIndex = index)
             {
                 if (rows == 0)
                 {
                     return new TokenProbability[0][];
                 }
-                var batch = Describe(rows, from, logits.Length, LogitFormat.F32, vocab, options);
-                Point(&batch, mask, sparse, lengths, logRest, bound);
+                var batch = Describe(rows, logits, length, format, vocab, options, index);
+                Point(&batch, mask, sparse, lengths, logRest, bound, rowIndex);
                 if (options.Answers != null || options.Flags != DecodeFlags.None)
                 {
                     throw new ArgumentException("has Answers or Flags", nameof(options));
@@ -157,31 +226,76 @@ namespace Bregman
         /// Answers about the model's distribution of rows, without samplers: for prompts, and for scores of choices.
         /// </summary>
         /// <param name="logits">Consecutive rows. Read only.</param>
-        /// <param name="rows">Number of rows.</param>
+        /// <param name="rows">Number of rows, or of indices if the options have a <c>RowIndex</c>.</param>
         /// <param name="vocab">Logits per row, at least 1.</param>
         /// <param name="answers">
         /// The source is the model. The most likely tokens and those about given tokens may be asked for; the others are about a
         /// decoded token. A row that fails has NaN, ranks 0 and ids -1.
         /// </param>
-        /// <param name="threads">As <see cref="BatchOptions.Threads"/>.</param>
+        /// <param name="options">
+        /// Stride, threads, row index and sparse rows, of whose tokens those that are not listed have NaN; no mask, no flags, no
+        /// <c>Rows</c> and no <c>Answers</c>.
+        /// </param>
         /// <exception cref="ArgumentException">
-        /// The logits or the answers are null, an array is too short for the rows, or a number is out of range.
+        /// The logits or the answers are null, an array is too short for the rows, a number is out of range, or another option is
+        /// set.
         /// </exception>
         /// <exception cref="BregmanException">The status of the first row that failed, or an answer that cannot be given.</exception>
-        public static void ModelAnswers(float[] logits, int rows, int vocab, BatchAnswers answers, int threads = 0)
+        public static void ModelAnswers(
+            float[] logits, int rows, int vocab, BatchAnswers answers, BatchOptions options = null)
         {
             NotNull(logits, nameof(logits));
+            fixed (float* from = logits)
+            {
+                ModelAnswers(from, logits.Length, LogitFormat.F32, rows, vocab, answers, options);
+            }
+        }
+
+        /// <summary>Answers about the model's distribution of rows of 16-bit logits.</summary>
+        /// <param name="logits">The bits of consecutive rows. Read only.</param>
+        /// <param name="format"><see cref="LogitFormat.F16"/> or <see cref="LogitFormat.BF16"/>.</param>
+        /// <param name="rows">Number of rows, or of indices.</param>
+        /// <param name="vocab">Logits per row, at least 1.</param>
+        /// <param name="answers">As for single precision.</param>
+        /// <param name="options">As for single precision.</param>
+        /// <exception cref="ArgumentException">As for single precision, or the format is not one of 16 bits.</exception>
+        /// <exception cref="BregmanException">As for single precision.</exception>
+        public static void ModelAnswers(
+            ushort[] logits, LogitFormat format, int rows, int vocab, BatchAnswers answers, BatchOptions options = null)
+        {
+            NotNull(logits, nameof(logits));
+            SixteenBits(format);
+            fixed (ushort* from = logits)
+            {
+                ModelAnswers(from, logits.Length, format, rows, vocab, answers, options);
+            }
+        }
+
+        private static void ModelAnswers(
+            void* logits, long length, LogitFormat format, int rows, int vocab, BatchAnswers answers, BatchOptions options)
+        {
             NotNull(answers, nameof(answers));
             Range(rows, 0, nameof(rows));
+            options = options ?? Defaults;
+            if (options.Rows != null || options.Mask != null || options.Answers != null || options.Flags != DecodeFlags.None)
+            {
+                throw new ArgumentException("has Rows, Mask, Answers or Flags", nameof(options));
+            }
             if (rows == 0)
             {
                 return;
             }
             Loader.Ensure();
-            fixed (float* from = logits)
+            var index = Sizes(options.RowIndex, rows, "options.RowIndex");
+            var batch = Describe(rows, logits, length, format, vocab, options, index);
+            Check(answers, rows, vocab);
+            fixed (uint* lengths = options.Lengths)
+            fixed (int* ids = options.Ids)
+            fixed (double* logRest = options.LogRest)
+            fixed (float* bound = options.Bound)
+            fixed (UIntPtr* rowIndex = index)
             {
-                var options = new BatchOptions { Answers = answers, Threads = threads };
-                var batch = Describe(rows, from, logits.Length, LogitFormat.F32, vocab, options);
+                Point(&batch, null, ids, lengths, logRest, bound, rowIndex);
                 var status = Call(null, &batch, null, answers);
                 if (status != Status.Ok)
                 {
@@ -193,20 +307,21 @@ namespace Bregman
         private static bool Verify(
             Sampler[] samplers,
             Draft[] drafts,
-            float[] logits,
+            void* logits,
+            long length,
+            LogitFormat format,
             int vocab,
             BatchOptions options,
             bool throwing,
             out VerifiedDraft[] verified)
         {
             NotNull(samplers, nameof(samplers));
-            NotNull(logits, nameof(logits));
             var flat = new FlatDrafts(drafts);
             options = options ?? Defaults;
             SameLength(samplers.Length, drafts.Length, nameof(drafts));
-            if (options.Rows != null || options.Answers != null)
+            if (options.Rows != null || options.RowIndex != null || options.Answers != null)
             {
-                throw new ArgumentException("has Rows or Answers", nameof(options));
+                throw new ArgumentException("has Rows, RowIndex or Answers", nameof(options));
             }
             verified = new VerifiedDraft[drafts.Length];
             if (drafts.Length == 0)
@@ -220,14 +335,14 @@ namespace Bregman
             try
             {
                 Status status;
-                fixed (float* from = logits, bound = options.Bound)
+                fixed (float* bound = options.Bound)
                 fixed (uint* mask = options.Mask, counts = accepted, lengths = options.Lengths)
                 fixed (int* places = path, sparse = options.Ids)
                 fixed (double* logRest = options.LogRest)
                 fixed (DecodeResult* to = results)
                 {
-                    var batch = Describe(flat.Rows, from, logits.Length, LogitFormat.F32, vocab, options);
-                    Point(&batch, mask, sparse, lengths, logRest, bound);
+                    var batch = Describe(flat.Rows, logits, length, format, vocab, options);
+                    Point(&batch, mask, sparse, lengths, logRest, bound, null);
                     entered.Enter(samplers, samplers.Length);
                     batch.threads = entered.CallsBack && !PoolMayCallBack ? 0 : batch.threads;
                     fixed (IntPtr* handles = entered.Handles)
