@@ -67,6 +67,31 @@ def test_outputs_not_asked_for_are_none(logits: np.ndarray) -> None:
     assert answers.ranks.all()
 
 
+@pytest.mark.parametrize("most", [9, 3])
+@pytest.mark.parametrize("threads", [0, 2])
+def test_kept_tokens_of_all_rows_are_one_list(logits: np.ndarray, most: int, threads: int) -> None:
+    logits[2, 5] = np.nan
+    logits[4, :-5] = -np.inf
+    answers = bregman.Answers.new(ROWS, kept=most, kept_offsets=True)
+    apart = bregman.Answers.new(ROWS, kept=most)
+    bregman.decode_batch(samplers(), logits, answers=answers, threads=threads, check=False)
+    bregman.decode_batch(samplers(), logits, answers=apart, check=False)
+    numbers = [most, most, 0, most, min(most, 5), most]
+    assert answers.kept_offsets is not None
+    assert answers.kept_ids is not None
+    assert answers.kept_offsets.tolist() == [0, *np.cumsum(numbers).tolist()]
+    for r in range(ROWS):
+        expected = np.argsort(-logits[r], kind="stable")[: numbers[r]]
+        assert answers.kept(r).tolist() == apart.kept(r).tolist() == expected.tolist()
+    assert (
+        answers.kept_ids.ravel()[: sum(numbers)].tolist()
+        == np.concatenate([apart.kept(r) for r in range(ROWS)]).tolist()
+    )
+    assert answers.kept(-1).tolist() == answers.kept(ROWS - 1).tolist()
+    with pytest.raises(bregman.InvalidArgumentError, match="kept_ids"):
+        bregman.Answers.new(ROWS, ranks=True).kept(0)
+
+
 def test_answers_are_written_to_the_callers_arrays(logits: np.ndarray) -> None:
     # Parts of wider arrays: the elements between them must not change.
     ids, logprobs = np.full((ROWS, 20), 77, np.int32), np.full((ROWS, 20), 77, np.float32)
@@ -139,6 +164,17 @@ SHARED = np.zeros((3, 8), np.int32)
         ({"top_ids": np.broadcast_to(np.zeros(8, np.int32), (3, 8)).view()}, ValueError, "read-only"),
         ({"kept_mask": np.zeros((3, 8), np.uint32)[:, :4]}, ValueError, "kept_mask has gaps"),
         ({"top_ids": SHARED[:, :5], "kept_ids": SHARED[:, 4:]}, ValueError, "top_ids and kept_ids share memory"),
+        ({"kept_offsets": np.zeros(4, np.uintp)}, ValueError, "kept_ids, which is None"),
+        (
+            {"kept_ids": np.zeros((3, 8), np.int32)[:, :4], "kept_offsets": np.zeros(4, np.uintp)},
+            ValueError,
+            "kept_ids has gaps",
+        ),
+        (
+            {"kept_ids": np.zeros((3, 4), np.int32), "kept_offsets": np.zeros(3, np.uintp)},
+            ValueError,
+            "number of rows",
+        ),
         (
             {"top_ids": np.zeros((3, 4), np.int32), "top_logprobs": np.zeros((3, 5), np.float32)},
             ValueError,

@@ -94,3 +94,61 @@ def test_wrong_arrays_are_refused(logits: np.ndarray) -> None:
     logits[1, 1] = np.nan
     with pytest.raises(bregman.InvalidLogitsError):
         bregman.reduce(logits, 3)
+
+
+def test_drafts_on_sparse_rows_are_verified_by_the_match_rule_only(logits: np.ndarray) -> None:
+    chain = "top_k(20) | draw"
+    values, sparse = joined(logits)
+    plain = [int(bregman.Sampler(chain, 3).decode(logits[0]).token)]
+    for drafted in ([*plain, 7, 7, 7], [7, 7, 7, 7]):
+        draft = bregman.Draft(drafted)
+        ours, theirs = bregman.Sampler(chain, 3), bregman.Sampler(chain, 3)
+        got = bregman.verify([ours], [draft], values, **sparse)
+        want = bregman.verify([theirs], [draft], logits)
+        assert got.accepted.tolist() == want.accepted.tolist()
+        assert got.results["token"].tolist() == want.results["token"].tolist()
+        assert ours.save() == theirs.save()
+    for rule in (bregman.Rule.TOKEN, bregman.Rule.BLOCK):
+        sampler = bregman.Sampler(chain, 3)
+        with pytest.raises(bregman.UnsupportedError, match=r"verified by the match rule only: .* exact probability"):
+            bregman.verify([sampler], [bregman.Draft([*plain, 7, 7, 7], rule)], values, **sparse)
+        assert sampler.save() == bregman.Sampler(chain, 3).save()
+    with pytest.raises(bregman.IncompleteError) as caught:
+        bregman.verify([bregman.Sampler("draw", 3)], [bregman.Draft([7] * 4)], values, **sparse)
+    assert caught.value.row == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_distributions_and_model_answers_of_sparse_rows_are_the_whole_rows(
+    logits: np.ndarray, dtype: type[np.generic]
+) -> None:
+    logits = logits.astype(dtype)
+    values, sparse = joined(logits)
+    values = values.astype(dtype)
+    for more in ({}, {"row_index": [2, 0, 2, 4, 1]}, {"threads": 2}):
+        got = bregman.distribution_batch(samplers("top_p(0.6) | draw"), values, **sparse, **more)
+        want = bregman.distribution_batch(samplers("top_p(0.6) | draw"), logits, **more)
+        assert got.offsets.tolist() == want.offsets.tolist()
+        assert got.ids.tolist() == want.ids.tolist()
+        np.testing.assert_allclose(got.p, want.p, rtol=1e-6)
+        ours, theirs = (bregman.Answers.new(ROWS, top=3, given=2, given_ranks=True) for _ in range(2))
+        for answers in (ours, theirs):
+            assert answers.given_ids is not None
+            answers.given_ids[:, 0] = got.ids[got.offsets[:-1]]
+        bregman.model_answers(values, ours, **sparse, **more)
+        bregman.model_answers(logits, theirs, **more)
+        np.testing.assert_array_equal(ours.top_ids, theirs.top_ids)
+        np.testing.assert_array_equal(ours.given_ranks, theirs.given_ranks)
+        np.testing.assert_allclose(ours.top_logprobs, theirs.top_logprobs, rtol=2e-6)
+        np.testing.assert_allclose(ours.given_logprobs, theirs.given_logprobs, rtol=2e-6)
+    with pytest.raises(bregman.IncompleteError) as caught:
+        bregman.distribution_batch(samplers("draw"), values, **sparse)
+    assert caught.value.row == 0
+    with pytest.raises(bregman.IncompleteError):
+        bregman.model_answers(values, ours, **(sparse | {"log_rest": [np.inf] * ROWS}))
+    assert np.isnan(ours.given_logprobs).all()
+    for change in ({"lengths": [0] * ROWS}, {"bound": [0.0]}, {"ids": None}):
+        with pytest.raises(bregman.InvalidArgumentError):
+            bregman.distribution_batch(samplers("greedy"), values, **(sparse | change))
+        with pytest.raises(bregman.InvalidArgumentError):
+            bregman.model_answers(values, ours, **(sparse | change))

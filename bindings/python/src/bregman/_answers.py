@@ -30,6 +30,7 @@ _ARRAYS = {
     "top_logprobs": _Layout(np.float32, 2, np.nan),
     "kept_ids": _Layout(np.int32, 2, -1),
     "kept_mask": _Layout(np.uint32, 2, 0),
+    "kept_offsets": _Layout(np.uintp, 1, 0),
     "given_ids": _Layout(np.int32, 2, -1),
     "given_logprobs": _Layout(np.float32, 2, np.nan),
     "given_ranks": _Layout(np.uint32, 2, 0),
@@ -68,6 +69,10 @@ class Answers:
     top_logprobs: npt.NDArray[np.float32] | None = None
     #: The n most likely tokens of the support, int32, shape (rows, n), in descending order; -1 fills the rest.
     kept_ids: npt.NDArray[np.int32] | None = None
+    #: None, or makes one list of the kept tokens of all rows: uintp, shape (rows + 1,). Those of row r are then the
+    #: elements kept_offsets[r] to kept_offsets[r + 1] - 1 of `kept_ids.ravel()`, whose shape is still (rows, n),
+    #: C-contiguous, with n the largest number for a row; a row that fails has none. `Answers.kept` returns them.
+    kept_offsets: npt.NDArray[np.uintp] | None = None
     #: The support as masks of 32 tokens a word, uint32, shape (rows, words), C-contiguous. Tokens beyond the last word
     #: are left out.
     kept_mask: npt.NDArray[np.uint32] | None = None
@@ -94,7 +99,7 @@ class Answers:
             for name, layout in _ARRAYS.items()
             if getattr(self, name) is not None
         }
-        counts = {rows.rows for rows in given.values()}
+        counts = {rows.rows - (name == "kept_offsets") for name, rows in given.items()}
         if len(counts) != 1:
             raise InvalidArgumentError(f"answers need arrays that have the same number of rows: {sorted(counts)}")
         for (one, a), (other, b) in combinations(given.items(), 2):
@@ -102,6 +107,11 @@ class Answers:
                 raise InvalidArgumentError(f"{one} and {other} share memory")
         if "kept_mask" in given and given["kept_mask"].columns != given["kept_mask"].stride:
             raise InvalidArgumentError("kept_mask has gaps between its rows")
+        if "kept_offsets" in given:
+            if "kept_ids" not in given:
+                raise InvalidArgumentError("kept_offsets are offsets into kept_ids, which is None")
+            if given["kept_ids"].columns != given["kept_ids"].stride:
+                raise InvalidArgumentError("kept_ids has gaps between its rows: with kept_offsets it is one list")
         for group in (_TOP, _GIVEN):
             named = [name for name in group if name in given]
             if len({(given[name].columns, given[name].stride) for name in named}) > 1:
@@ -119,6 +129,7 @@ class Answers:
         ranks: bool = False,
         top: SupportsIndex = 0,
         kept: SupportsIndex = 0,
+        kept_offsets: bool = False,
         kept_mask: SupportsIndex = 0,
         given: SupportsIndex = 0,
         given_ranks: bool = False,
@@ -132,7 +143,8 @@ class Answers:
             logprobs: whether to return each token's log-probability.
             ranks: whether to return each token's rank.
             top: number of the most likely tokens to return, with their log-probabilities; 0 for none.
-            kept: number of tokens of the support to return; 0 for none.
+            kept: largest number of tokens of the support to return for a row; 0 for none.
+            kept_offsets: whether those of all rows are one list, with offsets.
             kept_mask: size of the vocabulary, to return the support as masks; 0 for none.
             given: number of tokens for each row whose log-probabilities are returned; write them into `given_ids`.
             given_ranks: whether to return the ranks of these tokens, too.
@@ -150,6 +162,7 @@ class Answers:
             "top_ids": (of_top, (n, of_top)),
             "top_logprobs": (of_top, (n, of_top)),
             "kept_ids": (uint64(kept, "kept"), (n, uint64(kept, "kept"))),
+            "kept_offsets": (kept_offsets, (n + 1,)),
             "kept_mask": (words, (n, words)),
             "given_ids": (of_given, (n, of_given)),
             "given_logprobs": (of_given, (n, of_given)),
@@ -163,6 +176,17 @@ class Answers:
             if wanted
         }
         return cls(source, **arrays)
+
+    def kept(self, row: int) -> npt.NDArray[np.int32]:
+        """The kept tokens of a row after a call, the most likely first: of `kept_ids`, which must not be None."""
+        if self.kept_ids is None:
+            raise InvalidArgumentError("the answers have no kept_ids")
+        ids: npt.NDArray[np.int32] = self.kept_ids[row]
+        if self.kept_offsets is None:
+            return ids[ids >= 0]
+        start, end = self.kept_offsets[range(self.rows)[row] :][:2]
+        ids = self.kept_ids.reshape(-1)
+        return ids[start:end]
 
     def _for(self, rows: int, inputs: list[_arrays.Rows]) -> Any:
         """The C struct, for a batch of `rows` rows that reads the arrays `inputs`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, SupportsIndex
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,16 @@ _BATCH_SIZE = ffi.sizeof("bregman_batch")
 #: The arrays of sparse rows besides the ids: one number for each row.
 _SPARSE = {"lengths": np.uint32, "log_rest": np.float64, "bound": np.float32}
 _KNOWN = int(Want.KEPT_MASS | Want.MODEL_LOGPROB | Want.ENTROPY | Want.LN_KEPT)
+
+
+class Sparse(NamedTuple):
+    """What makes rows sparse: arguments of `decode_batch`."""
+
+    ids: Any
+    lengths: Any
+    log_rest: Any
+    bound: Any
+    rest_temperature: float
 
 
 def uint64(value: SupportsIndex, name: str) -> int:
@@ -57,7 +67,7 @@ def batch_of(
     threads: int,
     row_index: Any = None,
     *,
-    sparse: dict[str, Any] | None = None,
+    sparse: Sparse | None = None,
 ) -> tuple[Any, Any]:
     """A `bregman_batch` of these rows, and the arrays that own the memory it points to."""
     rows = _arrays.logits_rows(logits, "logits")
@@ -71,7 +81,7 @@ def batch_of(
     batch.threads = threads
     owners: list[_arrays.Rows] = [rows]
     if mask is not None:
-        dense = sparse is None or sparse["ids"] is None
+        dense = sparse is None or sparse.ids is None
         words = _arrays.mask_rows(mask, "mask", rows.rows, rows.columns if dense else None)
         batch.mask, batch.mask_stride = ffi.cast(_WORDS, words.pointer), words.stride
         owners.append(words)
@@ -84,21 +94,21 @@ def batch_of(
     return batch, owners
 
 
-def _sparse(batch: Any, logits: _arrays.Rows, arrays: dict[str, Any]) -> list[_arrays.Rows]:
+def _sparse(batch: Any, logits: _arrays.Rows, sparse: Sparse) -> list[_arrays.Rows]:
     """Sets the fields of sparse rows, and returns the arrays that own their memory."""
-    given = {name: array for name, array in arrays.items() if array is not None and name != "rest_temperature"}
-    if "ids" not in given:
+    given = {name: getattr(sparse, name) for name in _SPARSE if getattr(sparse, name) is not None}
+    if sparse.ids is None:
         if given:
             raise InvalidArgumentError(f"{' and '.join(given)} without ids: only sparse rows have them")
         return []
-    ids = _arrays.typed_rows(given.pop("ids"), np.int32, 2, "ids")
+    ids = _arrays.typed_rows(sparse.ids, np.int32, 2, "ids")
     if (ids.rows, ids.columns) != (logits.rows, logits.columns):
         raise InvalidArgumentError(
             f"ids has shape {(ids.rows, ids.columns)}, the logits have {(logits.rows, logits.columns)}"
         )
     if ids.rows > 1 and ids.stride != logits.stride:
         raise InvalidArgumentError(f"ids has rows {ids.stride} elements apart, the logits have {logits.stride}")
-    batch.ids, batch.rest_temperature = ffi.cast("int32_t *", ids.pointer), arrays["rest_temperature"]
+    batch.ids, batch.rest_temperature = ffi.cast("int32_t *", ids.pointer), sparse.rest_temperature
     owners = [ids]
     fields = {name: info.type for name, info in ffi.typeof("bregman_batch").fields}
     for name, array in given.items():

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from bregman import _arrays
 from bregman._answers import Answers
-from bregman._arguments import batch_of, flags_of, uint64
+from bregman._arguments import Sparse, batch_of, flags_of, uint64
 from bregman._arrays import Array
 from bregman._library import ffi, lib, text
 from bregman._results import Distributions, Want
@@ -88,13 +88,7 @@ def decode_batch(
         BregmanError: as `Sampler.decode`, for the first row that failed.
         TypeError: a wrong dtype, or no array.
     """
-    sparse = {
-        "ids": ids,
-        "lengths": lengths,
-        "log_rest": log_rest,
-        "bound": bound,
-        "rest_temperature": rest_temperature,
-    }
+    sparse = Sparse(ids, lengths, log_rest, bound, rest_temperature)
     batch, owners = batch_of(logits, mask, flags_of(want, accept, stay), threads, row_index, sparse=sparse)
     if len(samplers) != batch.rows:
         raise InvalidArgumentError(f"{len(samplers)} samplers for {batch.rows} rows: each row needs its own")
@@ -183,6 +177,11 @@ def distribution_batch(
     mask: Array | None = None,
     threads: int = 0,
     row_index: npt.ArrayLike | None = None,
+    ids: npt.NDArray[np.int32] | None = None,
+    lengths: npt.ArrayLike | None = None,
+    log_rest: npt.ArrayLike | None = None,
+    bound: npt.ArrayLike | None = None,
+    rest_temperature: float = 1.0,
 ) -> Distributions:
     """The decoded distribution of each row under its own sampler, in one call that releases the interpreter's lock.
 
@@ -194,13 +193,20 @@ def distribution_batch(
         mask: as in `decode_batch`.
         threads: as in `decode_batch`; with more than 1 every row is decoded twice.
         row_index: as in `decode_batch`.
+        ids: None for whole rows; else the rows are sparse, with `lengths`, `log_rest`, `bound` and `rest_temperature`,
+            all as in `decode_batch`. A row that does not hold enough fails.
+        lengths: see `ids`.
+        log_rest: see `ids`.
+        bound: see `ids`.
+        rest_temperature: see `ids`.
 
     Raises:
         InvalidArgumentError: as `decode_batch`.
         BregmanError: as `Sampler.distribution`, for the first row that failed, with `row`.
         TypeError: a wrong dtype, or no array.
     """
-    batch, owners = batch_of(logits, mask, 0, threads, row_index)
+    sparse = Sparse(ids, lengths, log_rest, bound, rest_temperature)
+    batch, owners = batch_of(logits, mask, 0, threads, row_index, sparse=sparse)
     if len(samplers) != batch.rows:
         raise InvalidArgumentError(f"{len(samplers)} samplers for {batch.rows} rows: each row needs its own")
     if batch.vocab == 0:
@@ -209,8 +215,8 @@ def distribution_batch(
     capacity = _FIRST_CAPACITY
     with entered(samplers, "row") as handles:
         while True:
-            ids, p = np.empty(capacity, np.int32), np.empty(capacity, np.float32)
-            pointers = ffi.from_buffer("int32_t[]", ids), ffi.from_buffer("float[]", p)
+            entries, p = np.empty(capacity, np.int32), np.empty(capacity, np.float32)
+            pointers = ffi.from_buffer("int32_t[]", entries), ffi.from_buffer("float[]", p)
             status = lib.bregman_distribution_batch(
                 handles, batch, ffi.from_buffer("size_t[]", offsets), *pointers, capacity
             )
@@ -224,10 +230,21 @@ def distribution_batch(
             failure = samplers[row]._failure(status)
             failure.row = row
             raise failure
-    return Distributions(offsets, ids[: offsets[-1]], p[: offsets[-1]])
+    return Distributions(offsets, entries[: offsets[-1]], p[: offsets[-1]])
 
 
-def model_answers(logits: Array, answers: Answers, *, threads: int = 0, row_index: npt.ArrayLike | None = None) -> None:
+def model_answers(
+    logits: Array,
+    answers: Answers,
+    *,
+    threads: int = 0,
+    row_index: npt.ArrayLike | None = None,
+    ids: npt.NDArray[np.int32] | None = None,
+    lengths: npt.ArrayLike | None = None,
+    log_rest: npt.ArrayLike | None = None,
+    bound: npt.ArrayLike | None = None,
+    rest_temperature: float = 1.0,
+) -> None:
     """Answers about the model's distribution of each row, without samplers: for prompts, and for scoring choices.
 
     Of `answers`, whose source is `Source.MODEL`, the most likely tokens (`top_ids`, `top_logprobs`) and the answers
@@ -239,14 +256,22 @@ def model_answers(logits: Array, answers: Answers, *, threads: int = 0, row_inde
         answers: receives them. A row that fails has NaN log-probabilities, ranks 0 and ids -1.
         threads: as in `decode_batch`.
         row_index: as in `decode_batch`.
+        ids: None for whole rows; else the rows are sparse, with `lengths`, `log_rest`, `bound` and `rest_temperature`,
+            all as in `decode_batch`. A given token that is not listed has NaN.
+        lengths: see `ids`.
+        log_rest: see `ids`.
+        bound: see `ids`.
+        rest_temperature: see `ids`; `log_rest` tells of the model at temperature 1 only.
 
     Raises:
         InvalidArgumentError: wrong shapes, another output or source; then nothing is written. Or a given id that is not
             in the vocabulary.
         InvalidLogitsError, EmptySupportError: a row has a NaN or +inf, or -inf only.
+        IncompleteError: a sparse row does not tell the weight of all tokens.
         TypeError: a wrong dtype, or no array.
     """
-    batch, owners = batch_of(logits, None, 0, threads, row_index)
+    sparse = Sparse(ids, lengths, log_rest, bound, rest_temperature)
+    batch, owners = batch_of(logits, None, 0, threads, row_index, sparse=sparse)
     status = lib.bregman_model_answers(batch, answers._for(batch.rows, owners))
     del owners
     if status:

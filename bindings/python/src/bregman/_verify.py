@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bregman._arguments import batch_of, flags_of, int32s
+from bregman._arguments import Sparse, batch_of, flags_of, int32s
 from bregman._arrays import Array, check_dimensions
 from bregman._batch import RESULT, Results, entered
 from bregman._library import ffi, lib
@@ -142,6 +142,11 @@ def verify(
     accept: bool = False,
     threads: int = 0,
     check: bool = True,
+    ids: npt.NDArray[np.int32] | None = None,
+    lengths: npt.ArrayLike | None = None,
+    log_rest: npt.ArrayLike | None = None,
+    bound: npt.ArrayLike | None = None,
+    rest_temperature: float = 1.0,
 ) -> Verified:
     """Finds how many tokens of each draft are accepted, and draws the token that follows them, in one call.
 
@@ -167,17 +172,25 @@ def verify(
         threads: as in `decode_batch`.
         check: whether to raise if a sequence failed. The exception is that of the first, with `row` (its number) and
             `results`.
+        ids: None for whole rows; else the rows are sparse, with `lengths`, `log_rest`, `bound` and `rest_temperature`,
+            all as in `decode_batch`. For `Rule.MATCH` only: the other rules accept a token by its exact probability,
+            which a sparse row gives to 1e-6.
+        lengths: see `ids`.
+        log_rest: see `ids`.
+        bound: see `ids`.
+        rest_temperature: see `ids`.
 
     Raises:
         InvalidArgumentError: wrong shapes or numbers, a sampler that is closed or in use: then nothing was verified.
             Also a draft that is invalid, such as a token with probability 0 under its own law.
-        UnsupportedError: a chain that learns, with another rule than MATCH.
+        UnsupportedError: a chain that learns, or sparse rows, with another rule than MATCH.
         BregmanError: as `Sampler.decode`, for the first sequence that failed.
         TypeError: a wrong dtype, or no array.
     """
     if len(drafts) != len(samplers):
         raise InvalidArgumentError(f"there are {len(samplers)} samplers and {len(drafts)} drafts")
-    batch, owners = batch_of(logits, mask, flags_of(want, accept, False), threads)
+    sparse = Sparse(ids, lengths, log_rest, bound, rest_temperature)
+    batch, owners = batch_of(logits, mask, flags_of(want, accept, False), threads, sparse=sparse)
     first = np.concatenate([[0], np.cumsum([len(draft) + 1 for draft in drafts], dtype=np.int64)])
     if batch.rows != first[-1]:
         raise InvalidArgumentError(f"there are {batch.rows} rows of logits: the drafts need {first[-1]}")
