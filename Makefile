@@ -1,6 +1,6 @@
 # Thin: everything is in ci/, and can be run by hand.
 
-.PHONY: demo models speculate test test-emulated test-sanitized test-transformers test-ray test-llama-cpp-python test-vllm bench bench-table bench-worst instructions memory install \
+.PHONY: demo evidence models speculate test test-emulated test-sanitized test-transformers test-ray test-llama-cpp-python test-vllm bench bench-table bench-worst instructions memory install \
         uninstall header documents picture vectors conformance abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options;
@@ -63,6 +63,10 @@ models:
 # Speculative decoding with two models of llama.cpp, in every way, as a table. SPECULATE="--window 24 --gamma 4 ..." adds options.
 speculate:
 	@ci/speculate.sh $(SPECULATE)
+
+# docs/evidence.md with its tables and plots: models, rows, measurements. EVIDENCE=--small tests the way there in a minute.
+evidence:
+	@ci/evidence.sh $(EVIDENCE)
 
 # For C and C++, below PREFIX (/usr/local): libraries, headers, pkg-config, CMake. DESTDIR, LIBDIR and INCLUDEDIR work as well.
 install:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # All tests, as run by `make test` and CI. Installs missing tools first (ci/setup.sh).
-# usage: ci/test.sh [rust|c|go|csharp|python|agreement]...        (default: all)
+# usage: ci/test.sh [rust|c|go|csharp|python|agreement|evidence]...        (default: all)
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -41,7 +41,7 @@ c() {
     ci/install_test.sh
 }
 
-[ $# -gt 0 ] || set -- rust c go csharp python agreement
+[ $# -gt 0 ] || set -- rust c go csharp python agreement evidence
 ci/setup.sh
 ci/llama.sh
 ci/llama_headers.sh
@@ -55,8 +55,12 @@ for part in "$@"; do
             echo "== $part"
             "ci/$part.sh"
             ;;
+        evidence)
+            echo "== evidence"
+            ci/evidence.sh --small
+            ;;
         *)
-            echo "ci/test.sh: no part $part: there are rust, c, go, csharp, python, agreement" >&2
+            echo "ci/test.sh: no part $part: there are rust, c, go, csharp, python, agreement, evidence" >&2
             exit 1
             ;;
     esac

@@ -1,0 +1,1 @@
+"""Measurements of decoders on real models: what docs/evidence.md tells, and how it was found."""
