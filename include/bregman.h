@@ -26,7 +26,9 @@
  * Process: no panic leaves the library. Where memory is refused, calls fail with BREGMAN_OUT_OF_MEMORY, or abort the
  * process in the cases that are listed there. The library writes nothing to
  * stdout, and to stderr only the report of a defect of its own (BREGMAN_INTERNAL). It starts threads only for a batch
- * that asks for them; do not unload it after that.
+ * that asks for them; the shared library stays in memory when a host closes it (on ELF systems; elsewhere do not unload
+ * it after that). The caller's floating-point environment (rounding, flushing of subnormal numbers, traps) changes no
+ * answer: it is put aside for the call, callbacks included.
  *
  * Promise: the same chain, seed, position and logits give the same token, bit for bit, on every instruction set, with
  * any number of threads, in any batch. Stages that look at the history, or that learn (bregman_stage.learns), depend

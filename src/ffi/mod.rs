@@ -13,6 +13,7 @@
 //! | `types.rs` | the structs and constants |
 //! | `handle.rs` | samplers as handles: one call at a time, error messages, panics |
 //! | `check.rs` | pointers to slices and strings; errors name the argument |
+//! | `environment.rs` | the host's floating-point environment, put aside for a call |
 //! | `api.rs` | the table of all functions, for hosts that `dlopen` |
 //! | `library.rs` | version, level, names of statuses |
 //! | `sampler.rs` | create, free, reset, reseed, accept, bias, describe |
@@ -46,6 +47,8 @@ mod decisions;
 mod decode;
 mod distributions;
 mod draws;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod environment;
 mod generator;
 mod handle;
 mod library;
@@ -84,6 +87,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs the body of an entry point; a panic becomes the value `on_panic`.
 fn guard<T>(on_panic: T, body: impl FnOnce() -> T) -> T {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    let _usual = environment::Usual::enter();
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
         // Dropping the payload could panic again.
         std::mem::forget(payload);

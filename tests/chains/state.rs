@@ -1,6 +1,7 @@
 //! A sampler as a value: saved and loaded, rewound, cloned, without a change of any answer.
 
 use crate::common::chains::CHAINS;
+use crate::common::checksum::crc32;
 use crate::common::rows::{Random, logits};
 use bregman::{Candidate, Error, Row, Sampler, Token, Want};
 use proptest::prelude::*;
@@ -204,13 +205,6 @@ fn has_no_pending_row(sampler: &Sampler) -> bool {
     back.accept(&[1]).unwrap();
     back.rewind(1).unwrap();
     back.to_bytes() == sampler.to_bytes()
-}
-
-/// CRC-32 as in zlib, bit by bit.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 })
-    })
 }
 
 /// Decodes rows `from..to` and accepts their tokens.

@@ -133,6 +133,69 @@ impl Handle {
         assert_eq!(unsafe { bregman_sampler_reseed(self.raw, seed, position) }, BREGMAN_OK);
     }
 
+    pub fn accept(&self, tokens: &[i32]) -> Result<(), Failure> {
+        // SAFETY: a live handle and an array of that length.
+        self.checked(unsafe { bregman_sampler_accept(self.raw, tokens.as_ptr(), tokens.len()) })
+    }
+
+    pub fn set_prompt(&self, n: usize) -> Result<(), Failure> {
+        // SAFETY: a live handle.
+        self.checked(unsafe { bregman_sampler_set_prompt_length(self.raw, n) })
+    }
+
+    pub fn set_mask(&self, words: Option<&[u32]>) -> Result<(), Failure> {
+        let (words, n) = words.map_or((null(), 0), |words| (words.as_ptr(), words.len()));
+        // SAFETY: a live handle and an array of that length.
+        self.checked(unsafe { bregman_sampler_set_mask(self.raw, words, n) })
+    }
+
+    pub fn rewind(&self, n: usize) -> Result<(), Failure> {
+        // SAFETY: a live handle.
+        self.checked(unsafe { bregman_sampler_rewind(self.raw, n) })
+    }
+
+    /// Seed, position, length of the history, length of the prompt.
+    pub fn place(&self) -> (u64, u64, usize, usize) {
+        let (mut seed, mut position, mut history, mut prompt) = (0, 0, 0, 0);
+        // SAFETY: a live handle and four variables.
+        let status = unsafe { bregman_sampler_where(self.raw, &mut seed, &mut position, &mut history, &mut prompt) };
+        assert_eq!(status, BREGMAN_OK);
+        (seed, position, history, prompt)
+    }
+
+    pub fn history(&self) -> Vec<i32> {
+        let mut tokens = vec![0; self.place().2];
+        let mut len = 0;
+        // SAFETY: a live handle and a buffer of that length.
+        let status = unsafe { bregman_sampler_history(self.raw, tokens.as_mut_ptr(), tokens.len(), &mut len) };
+        assert_eq!((status, len), (BREGMAN_OK, tokens.len()));
+        tokens
+    }
+
+    pub fn save(&self) -> Vec<u8> {
+        let mut len = 0;
+        // SAFETY: a live handle and no buffer, which asks for the size.
+        unsafe { bregman_sampler_save(self.raw, null_mut(), 0, &mut len) };
+        let mut bytes = vec![0u8; len];
+        // SAFETY: a live handle and a buffer of that length.
+        let status = unsafe { bregman_sampler_save(self.raw, bytes.as_mut_ptr().cast(), bytes.len(), &mut len) };
+        assert_eq!((status, len), (BREGMAN_OK, bytes.len()));
+        bytes
+    }
+
+    /// A sampler from a saved state, for which [`Handle::is_as_created`] has no meaning.
+    pub fn load(bytes: &[u8]) -> Result<Self, Failure> {
+        let (mut raw, mut error) = (null_mut(), [0 as c_char; 512]);
+        // SAFETY: all pointers live through the call.
+        let status = unsafe {
+            let (error, size) = (error.as_mut_ptr(), error.len());
+            bregman_sampler_load(bytes.as_ptr().cast(), bytes.len(), null(), 0, &mut raw, error, size)
+        };
+        // SAFETY: the buffer was zero, so it has a terminator in any case.
+        let why = unsafe { CStr::from_ptr(error.as_ptr()) }.to_str().expect("messages are UTF-8").to_owned();
+        if status == BREGMAN_OK { Ok(Self { raw, chain: String::new(), seed: 0 }) } else { Err((status, why)) }
+    }
+
     pub fn bias(&self, ids: &[i32], bias: &[f32]) -> Result<(), Failure> {
         assert_eq!(ids.len(), bias.len());
         // SAFETY: a live handle and two arrays of that length.
