@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::process;
+use once_cell::race::OnceBox;
 use rayon::ThreadPool;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// Calls `work(index, item)` for each item, on the caller's thread or on up to `threads` threads of the pool. Which
 /// thread does what changes no answer: an item touches only itself.
@@ -30,26 +30,38 @@ fn split<T: Send>(items: &mut [T], first: usize, threads: usize, work: &(impl Fn
     rayon::join(|| split(a, first, left, work), || split(b, first + middle, threads - left, work));
 }
 
-/// The pool of this process. A child after `fork` has none of its parent's threads and gets a pool of its own.
-fn pool() -> Result<Arc<ThreadPool>> {
-    static POOL: Mutex<Option<(u64, Arc<ThreadPool>)>> = Mutex::new(None);
-    let mut slot = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+/// The pool of one process, and those of its forked children behind it.
+struct Pools {
+    process: u64,
+    pool: ThreadPool,
+    next: OnceBox<Pools>,
+}
+
+/// The pool of this process. A child after `fork` has none of its parent's threads and gets a pool of its own, behind that
+/// of its parent, which it never drops: that would wait for threads that are not there. Without a lock, because another
+/// thread could hold it at the moment of the fork, and nobody would release it in the child.
+fn pool() -> Result<&'static ThreadPool> {
+    static FIRST: OnceBox<Pools> = OnceBox::new();
     let process = process::number();
-    match &*slot {
-        Some((owner, pool)) if *owner == process => return Ok(pool.clone()),
-        _ => {}
+    let mut slot = &FIRST;
+    loop {
+        let pools =
+            slot.get_or_try_init(|| new_pool().map(|pool| Box::new(Pools { process, pool, next: OnceBox::new() })))?;
+        if pools.process == process {
+            return Ok(&pools.pool);
+        }
+        slot = &pools.next;
     }
+}
+
+fn new_pool() -> Result<ThreadPool> {
     // As many threads as the machine has: rayon would take RAYON_NUM_THREADS, however large.
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let pool = rayon::ThreadPoolBuilder::new()
+    rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|i| format!("bregman-{i}"))
         .build()
-        .map_err(|e| Error::Unsupported(format!("no threads for the batch: {e}")))?;
-    let pool = Arc::new(pool);
-    // A parent's pool is not dropped: that would wait for threads that are not here.
-    std::mem::forget(slot.replace((process, pool.clone())));
-    Ok(pool)
+        .map_err(|e| Error::Unsupported(format!("no threads for the batch: {e}")))
 }
 
 #[cfg(test)]

@@ -114,3 +114,37 @@ fn forked_child_decodes_a_threaded_batch() {
         assert_eq!(batch(&logits), expected, "the parent goes on");
     }
 }
+
+/// While threads of the parent are inside batches, at moments that differ from fork to fork.
+#[test]
+fn child_forked_at_any_moment_of_a_batch_decodes() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let logits = row(ROWS * VOCAB, 5);
+    let expected = batch(&logits);
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                    assert_eq!(batch(&logits), expected);
+                }
+            });
+        }
+        let found: Vec<Option<i32>> = (0..forks())
+            .map(|n| {
+                // A batch takes about a millisecond.
+                std::thread::sleep(Duration::from_micros(n * 7 % 1500));
+                wait(fork(|| if batch(&logits) == expected { 42 } else { 3 }))
+            })
+            .collect();
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        let others: Vec<_> = found.iter().enumerate().filter(|(_, code)| **code != Some(42)).collect();
+        assert!(others.is_empty(), "forks and their children's codes, None for one that hangs: {others:?}");
+        println!("{} forks", found.len());
+    });
+}
+
+/// `BREGMAN_FORKS` sets another number.
+fn forks() -> u64 {
+    std::env::var("BREGMAN_FORKS").map_or(200, |n| n.parse().expect("a number"))
+}
