@@ -24,6 +24,8 @@ mod bulk;
 mod curve;
 mod deviation;
 mod dispatch;
+#[cfg(all(test, target_os = "linux"))]
+mod guard_tests;
 mod kernels;
 #[cfg(test)]
 mod level_tests;
