@@ -1,6 +1,6 @@
 # Thin: everything is in ci/, and can be run by hand.
 
-.PHONY: demo evidence models speculate test test-emulated test-sanitized test-transformers test-ray test-llama-cpp-python test-vllm bench bench-table bench-worst instructions memory install \
+.PHONY: demo evidence models speculate test test-emulated test-sanitized test-transformers test-ray test-llama-cpp-python test-vllm bench bench-table bench-worst instructions memory fuzz soak install \
         uninstall header documents picture vectors conformance abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options;
@@ -19,6 +19,14 @@ test-emulated:
 # The C and C++ programs under AddressSanitizer.
 test-sanitized:
 	@ci/cpp.sh sanitize
+
+# libFuzzer with AddressSanitizer, SECONDS for each target; FUZZ="--prove" or "states faces" are ci/fuzz.sh's arguments.
+fuzz:
+	@SECONDS=$(SECONDS) ci/fuzz.sh $(FUZZ)
+
+# A server's day with 10 000 sequences, for MINUTES; a line a minute.
+soak:
+	BREGMAN_SOAK_MINUTES=$(or $(MINUTES),10) cargo test --quiet --test soak
 
 # Inside the real torch and transformers, beside entmax and mlx-lm: a few GB, once.
 test-transformers:
