@@ -11,6 +11,7 @@ mod mathematics;
 mod picture;
 mod readme;
 mod reference;
+mod security;
 mod setup;
 
 use std::path::{Path, PathBuf};

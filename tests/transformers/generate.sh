@@ -3,15 +3,16 @@
 # usage: tests/transformers/generate.sh
 # Several gigabytes go into target/venv: by hand when a version is raised, and not in every run of the tests.
 set -eu
-torch=2.15.0
-transformers=5.23.0
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 venv=$root/target/venv
+# The versions and hashes of ci/transformers.sh.
+requirements=$root/bindings/python/requirements-transformers.txt
+transformers=$(sed -n 's/^transformers==\([0-9.]*\).*/\1/p' "$requirements")
 
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet "torch==$torch" "transformers==$transformers" numpy
+"$venv/bin/python" -m pip install --quiet --require-hashes --only-binary :all: -r "$requirements"
 "$venv/bin/python" "$here/generate.py" "$root/target/vectors.json"
 # The date alone is no change.
 undated() { sed 's/"date": "[^"]*"//' "$1"; }

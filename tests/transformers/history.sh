@@ -3,16 +3,17 @@
 # usage: tests/transformers/history.sh [--write]
 # Several gigabytes go into target/venv, so this is run by hand when a version or the cases change, not with every test.
 set -eu
-torch=2.15.0
-transformers=5.23.0
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 venv=$root/target/venv
+# The versions and hashes of ci/transformers.sh.
+requirements=$root/bindings/python/requirements-transformers.txt
+transformers=$(sed -n 's/^transformers==\([0-9.]*\).*/\1/p' "$requirements")
 vectors=$root/tests/transformers/history.json
 new=$root/target/history.json
 
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet "torch==$torch" "transformers==$transformers" numpy
+"$venv/bin/python" -m pip install --quiet --require-hashes --only-binary :all: -r "$requirements"
 "$venv/bin/python" "$root/tests/transformers/generate_history.py" >"$new"
 
 if [ "${1:-}" = --write ]; then
