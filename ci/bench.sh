@@ -2,7 +2,8 @@
 # The time of a decode, relative to one read of the row and to llama.cpp's own samplers, measured alternately in one run.
 # usage: ci/bench.sh [--quick] [--levels avx2,avx512] [--faces raw,chain,llama.cpp] [--csv FILE]
 #        ci/bench.sh --table RECORD.csv [--into README.md]      the README's table from a record
-# BREGMAN_REAL_ROWS=FILE adds real rows: 32 000 little-endian f32 each.
+#        ci/bench.sh --shape [--into docs/performance.md]       how the rows are spread: those of models, and those made up
+# Rows of real models are measured as well if ci/rows.sh has written some into target/rows.
 # BENCH_FILTER="top_p 128256" selects the work whose name has all these words. Without --csv the record is
 # target/bench.csv; records to keep go to benches/record/MACHINE-DATE.csv.
 set -eu
@@ -10,7 +11,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 
 case " $* " in
-    *" --table "*) ;;
+    *" --table "* | *" --shape "*) ;;
     *)
         # llama.cpp is available for one platform only; elsewhere its column is missing.
         case $(uname -s)-$(uname -m) in

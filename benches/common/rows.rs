@@ -11,7 +11,7 @@ const SEED: u64 = 42;
 pub enum Kind {
     /// A real model's logits in a vocabulary of any size, times 16ths.
     Synth(i64),
-    /// The logits of the profile's model as it left them, where they are on this machine.
+    /// Logits as a model left them, where `ci/rows.sh` has written some for this vocabulary.
     Real,
     /// Independent normal logits with this standard deviation in tenths: 25 needs a fifth of the vocabulary for a mass of
     /// 0.95, 10 three quarters.
@@ -39,11 +39,11 @@ impl Kind {
                 }
             }
             Kind::Real => {
-                let path = real().ok_or("BREGMAN_REAL_ROWS names no file of real rows")?;
+                let path = real_folder().join(format!("{vocab}.f32"));
                 let bytes = std::fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
                 let (words, _) = bytes.as_chunks::<4>();
-                if vocab != REAL_VOCAB || words.len() < vocab {
-                    return Err(format!("the real rows have {REAL_VOCAB} logits"));
+                if words.len() < vocab {
+                    return Err(format!("{} has no row of {vocab} logits", path.display()));
                 }
                 for r in 0..count {
                     let source = &words[r % (words.len() / vocab) * vocab..];
@@ -61,12 +61,19 @@ impl Kind {
     }
 }
 
-/// The vocabulary of the real rows.
-const REAL_VOCAB: usize = 32_000;
+/// The folder of real rows: for each vocabulary V a file `V.f32` of rows of V little-endian f32.
+fn real_folder() -> PathBuf {
+    let usual = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/rows");
+    std::env::var_os("BREGMAN_REAL_ROWS").map_or(usual, PathBuf::from)
+}
 
-/// A file of real rows, if `BREGMAN_REAL_ROWS` names one: rows of `REAL_VOCAB` little-endian f32.
-fn real() -> Option<PathBuf> {
-    std::env::var_os("BREGMAN_REAL_ROWS").map(PathBuf::from)
+/// The vocabularies of which there are real rows, in ascending order.
+pub fn real_vocabularies() -> Vec<usize> {
+    let files = std::fs::read_dir(real_folder()).into_iter().flatten().flatten();
+    let names = files.filter_map(|file| file.file_name().into_string().ok());
+    let mut found: Vec<usize> = names.filter_map(|name| name.strip_suffix(".f32")?.parse().ok()).collect();
+    found.sort_unstable();
+    found
 }
 
 fn normal(n: u64) -> f64 {

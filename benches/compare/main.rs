@@ -4,6 +4,7 @@
 //! ```text
 //! ci/bench.sh [--quick] [--levels a,b] [--faces raw,chain,llama.cpp] [--csv FILE]
 //! ci/bench.sh --table FILE.csv [--into README.md]
+//! ci/bench.sh --shape [--into docs/performance.md]
 //! ci/instructions.sh                                  (which calls this with --count WORK LEVEL)
 //! ```
 //! `BENCH_FILTER="top_p 128256 hot"` runs what has all these words in its name. Without `--bench` (`cargo test`) every
@@ -16,6 +17,7 @@ mod llama;
 mod options;
 mod plan;
 mod record;
+mod shape;
 mod table;
 mod work;
 
@@ -42,6 +44,10 @@ fn main() {
     let options = Options::from_arguments().unwrap_or_else(|why| fail(&why));
     if let Some(csv) = &options.table {
         table::headline(csv, options.into.as_deref()).unwrap_or_else(|why| fail(&why));
+        return;
+    }
+    if options.shape {
+        shape::write(options.into.as_deref()).unwrap_or_else(|why| fail(&why));
         return;
     }
     if let Some((key, level)) = &options.count {

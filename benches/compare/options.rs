@@ -18,6 +18,8 @@ pub struct Options {
     pub table: Option<PathBuf>,
     /// Decodes a few rows by this work on this level for an instruction counter, and measures nothing.
     pub count: Option<(String, String)>,
+    /// Says how the rows of each kind are spread, and measures nothing.
+    pub shape: bool,
     /// The file that has the table between two marks.
     pub into: Option<PathBuf>,
 }
@@ -34,6 +36,7 @@ impl Options {
             csv: None,
             table: None,
             count: None,
+            shape: false,
             into: None,
         };
         let mut arguments = std::env::args().skip(1);
@@ -47,6 +50,7 @@ impl Options {
                 "--csv" => options.csv = Some(value()?.into()),
                 "--table" => options.table = Some(value()?.into()),
                 "--count" => options.count = Some((value()?, value()?)),
+                "--shape" => options.shape = true,
                 "--into" => options.into = Some(value()?.into()),
                 // What `cargo test` says to every test program.
                 "--quiet" | "-q" | "--nocapture" => {}

@@ -5,7 +5,7 @@ use crate::contest::{self, Contestant, Course, Face};
 use crate::llama::{Llama, fill};
 use crate::options::Options;
 use crate::record::{self, Case, Line};
-use crate::rows::{Kind, Rows};
+use crate::rows::{self, Kind, Rows};
 use crate::table;
 use crate::work::{self, Work};
 use bregman::{Candidate, Row, Sampler, Values, Want};
@@ -19,7 +19,7 @@ pub struct Planned {
 
 /// The rows of the headline.
 const HEADLINE: Kind = Kind::Synth(24);
-const KINDS: [Kind; 6] = [HEADLINE, Kind::Synth(16), Kind::Synth(48), Kind::Real, Kind::Normal(25), Kind::Normal(10)];
+const KINDS: [Kind; 5] = [HEADLINE, Kind::Synth(16), Kind::Synth(48), Kind::Normal(25), Kind::Normal(10)];
 
 /// Work that shows what another number format, a batch or memory costs.
 const FEW: [&str; 6] = ["greedy", "top_k", "adaptive", "alpha_1.5", "temperature", "top_p"];
@@ -42,9 +42,14 @@ pub fn cases(options: &Options) -> Vec<Planned> {
     }
     for vocab in [128_256, 32_000, 262_144] {
         for kind in KINDS {
-            if vocab == 32_000 || options.timed && kind != Kind::Real {
+            if vocab == 32_000 || options.timed {
                 add(vocab, kind, "hot", "f32", 1, 1);
             }
+        }
+    }
+    for vocab in rows::real_vocabularies() {
+        if options.timed {
+            add(vocab, Kind::Real, "hot", "f32", 1, 1);
         }
     }
     for vocab in if options.timed { &[128_256, 262_144][..] } else { &[32_000] } {
