@@ -28,6 +28,7 @@ class Model:
     """A recurrent model with random weights, of whose head a rank has the rows of its own tokens."""
 
     def __init__(self, rank: int) -> None:
+        """The part of a rank: every rank makes the same weights."""
         generator = torch.Generator().manual_seed(1)
         self.embedding = torch.randn(VOCAB, WIDTH, generator=generator)
         self.mix = torch.randn(WIDTH, WIDTH, generator=generator) / WIDTH**0.5
@@ -44,6 +45,7 @@ class Link:
     """Sends tensors to rank 0, and counts the bytes that each other rank sends."""
 
     def __init__(self) -> None:
+        """Nothing has been sent."""
         self.bytes = 0
 
     def gather(self, tensor: torch.Tensor) -> list[torch.Tensor]:
@@ -105,8 +107,8 @@ def run(rank: int, port: int) -> None:
     if rank == 0:
         count = ROWS * STEPS
         print(
-            f"{equal} of {count} tokens equal, {gathered} rows gathered whole; {link.bytes / count:.0f} bytes a row from "
-            f"each rank instead of {compared.bytes / count:.0f}, {compared.bytes / link.bytes:.0f} times fewer"
+            f"{equal} of {count} tokens equal, {gathered} rows gathered whole; {link.bytes / count:.0f} bytes a row "
+            f"from each rank instead of {compared.bytes / count:.0f}, {compared.bytes / link.bytes:.0f} times fewer"
         )
     dist.barrier()
     dist.destroy_process_group()

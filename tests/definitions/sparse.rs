@@ -371,6 +371,36 @@ fn usual_chains_are_complete_at_1024_entries_of_rows_that_keep_fewer() {
     assert!(complete.values().all(|(n, rows, fewer)| *fewer <= 1 && *n >= rows / 4), "{complete:?}");
 }
 
+/// Two shards, cut anywhere: the first or the last token alone, more tokens than a list holds and fewer.
+#[test]
+fn shards_at_every_cut_give_the_whole_rows_answer() {
+    const V: usize = 97;
+    const N: usize = 20;
+    let tokens = Tokens { prompt: vec![5, 6, 5], output: vec![6] };
+    let (mut complete, mut all) = (0, 0);
+    for (number, cut) in (0..3).flat_map(|number| (1..V).map(move |cut| (number, cut))) {
+        let row = logits("model", V, &mut Random(number));
+        for text in
+            ["greedy", "top_k(5) | draw", "temperature(0.7) | top_p(0.8) | draw", "penalties(1.3) | min_p(0.1) | draw"]
+        {
+            let t = temperature_of(text);
+            let (mut ids, mut logits) = (vec![0; 2 * N], vec![0.0; 2 * N]);
+            let [low, high] = [(0..cut, 0), (cut..V, N)].map(|(shard, at)| {
+                let (ids, logits) = (&mut ids[at..at + N], &mut logits[at..at + N]);
+                reduce(Row::from_f32(&row[shard.clone()]).unwrap(), shard.start as i32, t, ids, logits).unwrap()
+            });
+            let log_sum = (low.log_sum.exp() + high.log_sum.exp()).ln();
+            let rest = Rest { log_sum, temperature: t, bound: low.bound.max(high.bound) };
+            let list = Listed { ids, logits, rest: Some(rest) };
+            let is_complete =
+                compare(text, &tokens, &row, &list, None, number).unwrap_or_else(|e| panic!("{text}, {cut}: {e}"));
+            complete += u32::from(is_complete);
+            all += 1;
+        }
+    }
+    assert!(complete > all * 9 / 10, "{complete} of {all} are complete");
+}
+
 /// Of equal tokens the support may end anywhere where the size is exactly at the edge: rounding decides, which a list does
 /// not repeat.
 #[test]
