@@ -45,6 +45,7 @@ namespace Bregman.Agreement
                 { "score", Score },
                 { "decode", Decode },
                 { "batch", Batch },
+                { "reduced", Reduced },
                 { "distribution", Distribution },
                 { "process", Process },
                 { "save", w => Write(samplers[w.Text()], s => "ok " + Hex(s.Save())) },
@@ -198,6 +199,38 @@ namespace Bregman.Agreement
                 var logits = floats == null ? (void*)(bits + start) : floats + start;
                 Sampler.TryDecodeBatch(batch, logits, set.Format, vocab, results, options);
             }
+            Write(batch, results, first, step);
+        }
+
+        private void Reduced(Words w)
+        {
+            var count = w.Int();
+            var temperature = new float[1];
+            Buffer.BlockCopy(new[] { Words.Hex(w.Text()) }, 0, temperature, 0, sizeof(float));
+            var flags = (DecodeFlags)w.Int();
+            var threads = w.Int();
+            var set = sets[w.Text()];
+            int first = w.Int(), vocab = w.Int();
+            var batch = Array.ConvertAll(w.All(), name => samplers[name]);
+            var stride = new BatchOptions { RowStride = set.Width, Threads = threads };
+            var lists = Sampler.Reduce(
+                set.Row(first, batch.Length * set.Width), batch.Length, vocab, 0, count, stride, temperature[0]);
+            var options = new BatchOptions
+            {
+                Ids = lists.Ids,
+                LogRest = lists.LogRest,
+                Bound = lists.Bound,
+                RestTemperature = temperature[0],
+                Flags = flags,
+                Threads = threads,
+            };
+            var results = new DecodeResult[batch.Length];
+            Sampler.TryDecodeBatch(batch, lists.Logits, count, results, options);
+            Write(batch, results, first, 1);
+        }
+
+        private void Write(Sampler[] batch, DecodeResult[] results, int first, int step)
+        {
             for (var r = 0; r < batch.Length; r++)
             {
                 var answer = results[r].Status == Status.Ok

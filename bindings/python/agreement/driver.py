@@ -6,7 +6,7 @@ usage: driver.py CASES
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Callable
 
@@ -144,11 +144,27 @@ class Driver:
             threads=int(threads),
             check=False,
         )
-        for row, sampler, r in zip(numbers, samplers, results):
-            if r["status"]:
-                yield f"{row} error {r['status']} {sampler.last_error}"
-            else:
-                yield f"{row} ok {_answer(*(r[field] for field in bregman.Result._fields))}"
+        yield from _rows(numbers, samplers, results)
+
+    def reduced(
+        self, n: str, t: str, flags: str, threads: str, rows: str, first: str, vocab: str, *names: str
+    ) -> Iterator[str]:
+        samplers, temperature = [self.samplers[name] for name in names], float(_numbers([t], _TYPES["f32"])[0])
+        logits = self.sets[rows][int(first) : int(first) + len(names), : int(vocab)]
+        lists = bregman.reduce(logits, int(n), temperature=temperature, threads=int(threads))
+        results = bregman.decode_batch(
+            samplers,
+            lists.logits,
+            ids=lists.ids,
+            log_rest=lists.log_rest,
+            bound=lists.bound,
+            rest_temperature=temperature,
+            want=bregman.Want(int(flags) & 23),
+            accept=bool(int(flags) & 8),
+            threads=int(threads),
+            check=False,
+        )
+        yield from _rows(range(int(first), int(first) + len(names)), samplers, results)
 
     def distribution(self, name: str, rows: str, row: str, vocab: str) -> Iterator[str]:
         ids, p = self.samplers[name].distribution(self.sets[rows][int(row), : int(vocab)])
@@ -233,6 +249,15 @@ def _draft(text: str) -> tuple[str, bregman.Draft]:
         parents=None if parents == "-" else [int(parent) for parent in parents.split(",")],
         laws=None if laws == "-" else given,
     )
+
+
+def _rows(numbers: Iterable[int], samplers: Iterable[bregman.Sampler], results: Iterable[Any]) -> Iterator[str]:
+    """The lines of a batch."""
+    for row, sampler, r in zip(numbers, samplers, results):
+        if r["status"]:
+            yield f"{row} error {r['status']} {sampler.last_error}"
+        else:
+            yield f"{row} ok {_answer(*(r[field] for field in bregman.Result._fields))}"
 
 
 def _answer(token: int, p: float, support: int, *numbers: float) -> str:

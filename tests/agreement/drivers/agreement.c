@@ -226,6 +226,45 @@ static void run_batch(const words *w) {
     }
 }
 
+/* reduced N T FLAGS THREADS SET FIRST VOCAB S... */
+static void run_reduced(const words *w) {
+    const set *from = rows(w, 5);
+    const size_t n = number(w, 1), first = number(w, 6);
+    const float temperature = from_bits(hex(word(w, 2)));
+    bregman_sampler *list[64];
+    bregman_result results[64];
+    double log_rest[64];
+    float bound[64];
+    bregman_batch batch = {.struct_size = sizeof batch,
+                           .dtype = from->dtype,
+                           .logits = row_of(from, first),
+                           .rows = w->n - 8,
+                           .vocab = number(w, 7),
+                           .row_stride = from->width,
+                           .threads = (uint32_t)number(w, 4)};
+    int32_t *ids = allocate(batch.rows * n * sizeof *ids);
+    float *logits = allocate(batch.rows * n * sizeof *logits);
+    if (bregman_reduce(&batch, 0, n, temperature, ids, logits, log_rest, bound) != BREGMAN_OK) {
+        die("line %d: the rows cannot be reduced", line_number);
+    }
+    batch.logits = logits;
+    batch.vocab = batch.row_stride = n;
+    batch.ids = ids;
+    batch.log_rest = log_rest;
+    batch.bound = bound;
+    batch.rest_temperature = temperature;
+    batch.flags = (uint32_t)number(w, 3);
+    for (size_t r = 0; r < batch.rows; r++) {
+        list[r] = sampler(w, 8 + r);
+    }
+    bregman_decode_batch(list, &batch, results);
+    for (size_t r = 0; r < batch.rows; r++) {
+        answer(first + r, &results[r], list[r]);
+    }
+    free(ids);
+    free(logits);
+}
+
 /* distribution S SET ROW VOCAB */
 static void run_distribution(const words *w) {
     const size_t vocab = number(w, 4);
@@ -490,7 +529,7 @@ static void run(char *line, const char *dir) {
         const char *command;
         void (*run)(const words *);
     } commands[] = {{"clone", run_clone}, {"describe", run_describe},         {"decode", run_decode},
-                    {"batch", run_batch}, {"distribution", run_distribution}, {"process", run_process},
+                    {"batch", run_batch}, {"reduced", run_reduced}, {"distribution", run_distribution}, {"process", run_process},
                     {"save", run_save},   {"load", run_load},                 {"where", run_where},
                     {"verify", run_verify}, {"score", run_score}};
     char chain[LONGEST_TEXT] = "";

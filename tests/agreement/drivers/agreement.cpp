@@ -137,6 +137,7 @@ class Driver {
             {"accept", &Driver::accept},     {"bias", &Driver::bias},
             {"describe", &Driver::describe}, {"decode", &Driver::decode},
             {"batch", &Driver::batch},       {"distribution", &Driver::distribution},
+            {"reduced", &Driver::reduced},
             {"process", &Driver::process},   {"save", &Driver::save},
             {"load", &Driver::load},         {"rewind", &Driver::rewind},
             {"where", &Driver::where},       {"verify", &Driver::verify},
@@ -366,6 +367,30 @@ class Driver {
         bregman_decode_batch(list.data(), &batch, results.data());
         for (std::size_t r = 0; r < list.size(); r++) {
             answer(first + r * step, results[r], list[r]);
+        }
+    }
+
+    /// reduced N T FLAGS THREADS SET FIRST VOCAB S...
+    void reduced(const Words &w) {
+        const Set &s = sets.at(w.at(5));
+        const std::size_t n = size(w.at(1)), first = size(w.at(6)), vocab = size(w.at(7)), count = w.size() - 8;
+        const float temperature = Set::from_bits(hex(w.at(2)));
+        const auto threads = number<std::uint32_t>(w.at(4));
+        std::vector<float> storage;
+        std::vector<bregman_sampler *> list;
+        for (std::size_t r = 0; r < count; r++) {
+            const std::vector<float> row = s.row(first + r, vocab);
+            storage.insert(storage.end(), row.begin(), row.end());
+            list.push_back(sampler(w[8 + r]));
+        }
+        bregman::reduced lists;
+        bregman::reduce(bregman::rows::f32(storage, vocab), count, 0, n, lists, temperature, threads);
+        const auto rows = bregman::rows::f32(lists.logits, n).sparse(lists.ids, {}, lists.log_rest, lists.bound, temperature);
+        const bregman_batch batch = rows.raw(count, number<std::uint32_t>(w.at(3)), threads);
+        std::vector<bregman_result> results(count);
+        bregman_decode_batch(list.data(), &batch, results.data());
+        for (std::size_t r = 0; r < count; r++) {
+            answer(first + r, results[r], list[r]);
         }
     }
 

@@ -6,7 +6,8 @@ mod decisions;
 
 use bregman::ffi::*;
 use bregman::{
-    Draft, DraftLaws, Error, Result, Row, Rule, Sampler, Token, Values, Want, decode_batch, watermark_score,
+    Draft, DraftLaws, Error, Rest, Result, Row, Rule, Sampler, Token, Values, Want, decode_batch, reduce,
+    watermark_score,
 };
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -112,6 +113,7 @@ impl Driver {
             "new" => self.new_sampler(rest[0], number(rest[1]), line.splitn(4, ' ').nth(3).unwrap_or_default()),
             "decode" => self.decode(rest),
             "batch" => self.batch(rest),
+            "reduced" => self.reduced(rest),
             "distribution" => self.distribution(rest),
             "process" => self.process(rest),
             "verify" => self.verify(rest),
@@ -269,6 +271,29 @@ impl Driver {
         }
     }
 
+    /// `reduced N T FLAGS THREADS SET FIRST VOCAB SAMPLER...`
+    fn reduced(&mut self, rest: &[&str]) {
+        let (n, t, flags) = (number::<usize>(rest[0]), f32::from_bits(hex(rest[1])), number::<u32>(rest[2]));
+        let (set, first, names) = (&self.sets[rest[4]], number::<usize>(rest[5]), &rest[7..]);
+        let list = |r: usize| {
+            let (mut ids, mut logits) = (vec![0; n], vec![0.0; n]);
+            let rest = reduce(set.row(first + r, number(rest[6])), 0, t, &mut ids, &mut logits).expect("a row");
+            (ids, logits, rest)
+        };
+        let lists: Vec<_> = (0..names.len()).map(list).collect();
+        fn row((ids, logits, rest): &(Vec<i32>, Vec<f32>, Rest)) -> Row<'_> {
+            Row::sparse(Values::F32(logits), ids).and_then(|row| row.with_rest(*rest)).expect("a list")
+        }
+        let rows: Vec<_> = lists.iter().map(row).collect();
+        let take = |name: &&str| self.samplers.remove(*name).expect("a sampler that stands once in the batch");
+        let mut samplers: Vec<_> = names.iter().map(take).collect();
+        let answers = decode_batch(&mut samplers, &rows, want(flags), number(rest[3]));
+        self.samplers.extend(names.iter().map(|&name| name.to_owned()).zip(samplers));
+        for (r, decoded) in answers.iter().enumerate() {
+            self.say(&format!("{} {}", first + r, answer(decoded)));
+        }
+    }
+
     /// `verify FLAGS THREADS SET FIRST VOCAB SAMPLER/RULE/TOKENS/PARENTS/LAWS...`
     fn verify(&mut self, rest: &[&str]) {
         let (want, vocab) = (want(number(rest[0])), number(rest[4]));
@@ -414,6 +439,7 @@ fn failure(e: &Error) -> String {
         Error::NoConvergence(_) => BREGMAN_NO_CONVERGENCE,
         Error::BufferTooSmall { .. } => BREGMAN_BUFFER_TOO_SMALL,
         Error::Unsupported(_) => BREGMAN_UNSUPPORTED,
+        Error::Incomplete(_) => BREGMAN_INCOMPLETE,
         Error::OutOfMemory => BREGMAN_OUT_OF_MEMORY,
         other => panic!("no status for {other:?}"),
     };

@@ -101,6 +101,8 @@ func (d *driver) run(line string) {
 		d.decode(rest)
 	case "batch":
 		d.batch(rest)
+	case "reduced":
+		d.reduced(rest)
 	case "distribution":
 		d.distribution(rest)
 	case "process":
@@ -231,6 +233,30 @@ func (d *driver) batch(rest []string) {
 	err := bregman.DecodeBatch(samplers, &batch, results)
 	for r := range results {
 		d.answer(first+r*step, &results[r], bregman.RowErr(err, r))
+	}
+}
+
+// reduced N T FLAGS THREADS SET FIRST VOCAB SAMPLER...
+func (d *driver) reduced(rest []string) {
+	n, temperature, from, first := number(rest[0]), fromBits(hex(rest[1])), d.sets[rest[4]], number(rest[5])
+	batch := bregman.Batch{Vocab: number(rest[6]), Stride: from.width, Threads: number(rest[3])}
+	from.into(&batch, first)
+	var lists bregman.Reduced
+	if err := bregman.Reduce(&batch, len(rest)-7, 0, n, temperature, &lists); err != nil {
+		panic(err)
+	}
+	batch = bregman.Batch{
+		F32: lists.Logits, IDs: lists.IDs, LogRest: lists.LogRest, Bound: lists.Bound, RestTemperature: temperature,
+		Vocab: n, Flags: bregman.Flag(number(rest[2])), Threads: number(rest[3]),
+	}
+	samplers := make([]*bregman.Sampler, 0, len(rest))
+	for _, name := range rest[7:] {
+		samplers = append(samplers, d.sampler(name))
+	}
+	results := make([]bregman.Result, len(samplers))
+	err := bregman.DecodeBatch(samplers, &batch, results)
+	for r := range results {
+		d.answer(first+r, &results[r], bregman.RowErr(err, r))
 	}
 }
 
