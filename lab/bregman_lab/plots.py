@@ -81,7 +81,7 @@ def frontier(records: dict[str, Record], names: dict[str, str], path: Path) -> N
             mine = np.array([[r[7] / own, r[4]] for r in rows if r[1] == method])
             best = mine[metrics.frontier(mine[:, 0], mine[:, 1])]
             best = best[best[:, 0] <= 1.3]
-            axis.plot(best[:, 0], best[:, 1], marker=".", markersize=4, linewidth=1.2, color=colour, label=method)
+            axis.plot(best[:, 0], best[:, 1], linewidth=1.3, color=colour, label=method)
         axis.set_xlabel("entropy kept on open text (1: the model's)")
     first = next(iter(axes.values()))
     first.set_ylabel("expected accuracy")
