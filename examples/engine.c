@@ -1,6 +1,6 @@
 /*
- * A minimal C engine: raw logits to tokens, with the mask of a grammar, a draft that is verified, and a sequence that is
- * resumed elsewhere. Its "model" is a formula, so that it runs without one.
+ * A minimal C engine: raw logits to tokens, with the mask of a grammar, a draft that is verified, a sequence that is
+ * resumed elsewhere, and a string that is taken back. Its "model" is a formula, so that it runs without one.
  */
 #include <bregman.h>
 
@@ -146,7 +146,7 @@ static int check_resumption(const int32_t *prompt, size_t n, const int32_t *text
         wrong += bregman_decode(there, logits, VOCAB, &r) != BREGMAN_OK || r.token != text[i];
         bregman_sampler_accept(there, &r.token, 1);
     }
-    /* A string that must not stand in the text ends here: its last three tokens are taken back, and come again. */
+    /* The last three tokens are taken back, and come again. */
     wrong += bregman_sampler_rewind(there, 3) != BREGMAN_OK;
     for (size_t i = TOKENS - 3; i < TOKENS; i++) {
         forward(text[i - 1], i, logits);
@@ -155,6 +155,44 @@ static int check_resumption(const int32_t *prompt, size_t n, const int32_t *text
     }
     bregman_sampler_free(there);
     return wrong;
+}
+
+/* A string of several tokens that must not stand in the text: where it is complete, it is taken back, and its first token is
+   banned in the row in which it began. */
+static int check_string_ban(const int32_t *prompt, size_t n, const int32_t *text)
+{
+    enum { STRING = 3 };
+    const int32_t *string = text + 10; /* would otherwise stand there */
+    bregman_sampler *sampler = NULL;
+    float logits[VOCAB];
+    uint32_t mask[WORDS];
+    int32_t written[TOKENS];
+    size_t banned = TOKENS, taken_back = 0;
+    int wrong = 0;
+    if (bregman_sampler_new(CHAIN, 42, &sampler, NULL, 0) != BREGMAN_OK)
+        return 1;
+    memset(mask, 0xff, sizeof mask);
+    mask[string[0] / 32] &= ~(1u << string[0] % 32);
+    bregman_sampler_accept(sampler, prompt, n);
+    for (size_t i = 0; i < TOKENS && wrong == 0;) {
+        bregman_result r;
+        forward(i == 0 ? prompt[n - 1] : written[i - 1], i, logits);
+        if (i == banned)
+            wrong += decode_masked(sampler, logits, mask, &r) != BREGMAN_OK;
+        else {
+            wrong += bregman_decode(sampler, logits, VOCAB, &r) != BREGMAN_OK;
+            wrong += bregman_sampler_accept(sampler, &r.token, 1) != BREGMAN_OK;
+        }
+        written[i++] = r.token;
+        if (i >= STRING && memcmp(written + i - STRING, string, STRING * sizeof *string) == 0) {
+            wrong += bregman_sampler_rewind(sampler, STRING) != BREGMAN_OK;
+            i -= STRING;
+            banned = i; /* the row in which the string began */
+            taken_back++;
+        }
+    }
+    bregman_sampler_free(sampler);
+    return wrong + (taken_back == 0) + (memcmp(written, text, 10 * sizeof *text) != 0);
 }
 
 /* A grammar that is checked after the draw: draw, and draw again under the mask only if the token is banned. */
@@ -240,8 +278,8 @@ int main(void)
     }
     int failed = plain(sampler, prompt, 3, text);
     bregman_sampler_free(sampler);
-    if (failed || check_speculation(prompt, 3, text) || check_resumption(prompt, 3, text, 20) || check_mask() ||
-        check_lazy_mask())
+    if (failed || check_speculation(prompt, 3, text) || check_resumption(prompt, 3, text, 20) ||
+        check_string_ban(prompt, 3, text) || check_mask() || check_lazy_mask())
         return 1;
     printf("%d tokens; the draft, the resumed sequence and the masked rows agree\n", TOKENS);
     return 0;
