@@ -1,9 +1,11 @@
 #!/bin/sh
 # Speculative decoding in llama.cpp: a target and a draft model in every way, as tables.
-# usage: ci/speculate.sh [options of examples/speculate]                   the committed model, as target and, seeing less, as draft
-#        ci/speculate.sh --models TARGET.gguf DRAFT.gguf [options]         two models
-#        ci/speculate.sh --real                                            the tables of docs/integrate.md: SmolLM2-135M (ci/models.sh)
-#                                                                          and two drafts of it; 3 minutes of one core
+# usage: ci/speculate.sh [options of examples/speculate]             the committed model, as target and, seeing less, as draft
+#        ci/speculate.sh --models TARGET.gguf DRAFT.gguf [options]   two models
+#        ci/speculate.sh --real [options]                            SmolLM2-135M and two drafts of it: the tables of
+#                                                                    docs/integrate.md; 3 minutes of one core
+#        ci/speculate.sh --gemma [options]                           Gemma 3 270M and a draft of it; half a minute
+# Both models come from ci/models.sh.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 target=$root/models/kjv-1.4m/kjv-1.4m-q8_0.gguf
@@ -15,7 +17,7 @@ case $mode in
         draft=${3:?usage: ci/speculate.sh --models TARGET.gguf DRAFT.gguf}
         shift 3
         ;;
-    --real) shift ;;
+    --real | --gemma) shift ;;
     '') set -- --window 24 ;;
 esac
 
@@ -41,23 +43,33 @@ real() {
         --prompt "To measure how fast a program is, run it several times on a machine that does nothing else. If the times differ by more than a few percent,"
 }
 
-if [ "$mode" != --real ]; then
-    run "$target" "$draft" "$@"
-    exit
-fi
-target=$("$root/ci/models.sh" smollm2)
-draft=$root/target/models/SmolLM2-135M-26-blocks.gguf
-# The four that change the next token least, of those that are not neighbours.
-"$root/target/shorten" "$target" "$draft" 4 7 13 17
+# Shares of accepted drafts at many positions. The options of the command line come last, and win.
 positions() {
-    real "$@" --seeds 0 --positions 240 --draws 60 --tokens 60 \
-        --chain 'temperature(0.8) | top_k(40)' --chain 'top_k(40)' --chain 'min_p(0.05)' \
+    name=$1
+    shift
+    echo "$name"
+    echo
+    real "$@" --chain 'temperature(0.8) | top_k(40)' --chain 'top_k(40)' --chain 'min_p(0.05)' \
         --chain 'bregman(alpha=1.5, floor=0.02)' --chain 'top_p(0.95)'
 }
-echo "SmolLM2-135M and, as draft, the same model that sees 24 tokens"
-echo
-positions "$target" "$target" --window 24 "$@"
-echo "SmolLM2-135M and, as draft, 26 of its 30 blocks"
-echo
-positions "$target" "$draft" "$@"
-real "$target" "$draft" --seeds 4 --tokens 60 "$@"
+
+# The blocks left out are those that change the next token least, of those that are not neighbours.
+case $mode in
+    --real)
+        target=$("$root/ci/models.sh" smollm2)
+        draft=$root/target/models/SmolLM2-135M-26-blocks.gguf
+        "$root/target/shorten" "$target" "$draft" 4 7 13 17
+        many="--seeds 0 --positions 240 --draws 60 --tokens 60"
+        positions "SmolLM2-135M and, as draft, the same model that sees 24 tokens" "$target" "$target" $many --window 24 "$@"
+        positions "SmolLM2-135M and, as draft, 26 of its 30 blocks" "$target" "$draft" $many "$@"
+        real "$target" "$draft" --seeds 4 --tokens 60 "$@"
+        ;;
+    --gemma)
+        target=$("$root/ci/models.sh" gemma3)
+        draft=$root/target/models/gemma-3-270m-16-blocks.gguf
+        "$root/target/shorten" "$target" "$draft" 9 13
+        positions "Gemma 3 270M and, as draft, 16 of its 18 blocks" "$target" "$draft" \
+            --seeds 0 --positions 120 --draws 30 --tokens 30 "$@"
+        ;;
+    *) run "$target" "$draft" "$@" ;;
+esac
