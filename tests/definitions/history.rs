@@ -141,8 +141,8 @@ proptest! {
 proptest! {
     #![proptest_config(crate::common::random_cases::config(200))]
 
-    /// Whatever the model says, no block has more than n tokens of its own, and one that is cut goes on with the message
-    /// and the end.
+    /// Whatever the model says, and whether tokens are taken back or the state is saved and loaded in between, no block has
+    /// more than n tokens of its own, and one that is cut goes on with the message and the end.
     #[test]
     fn reasoning_never_exceeds_its_budget(
         start in vec(0..6i32, 1..3), end in vec(0..6i32, 1..3), message in vec(0..6i32, 0..3), n in 0..8usize, seed: u64
@@ -151,10 +151,16 @@ proptest! {
         let said = if message.is_empty() { String::new() } else { format!(", message={}", list(&message)) };
         let chain = format!("reasoning_budget(start={}, end={}, n={n}{said}) | draw", list(&start), list(&end));
         let mut sampler = Sampler::new(&chain, seed).unwrap();
-        let want = Want { accept: true, ..Want::default() };
-        for step in 0..150 {
-            let row = logits("normal", 6, &mut Random(seed ^ step));
-            sampler.decode(Row::from_f32(&row).unwrap(), want).unwrap();
+        let (want, mut random) = (Want { accept: true, ..Want::default() }, Random(seed));
+        for _ in 0..200 {
+            let row = logits("normal", 6, &mut Random(random.next()));
+            match random.below(12) {
+                // In the middle of a block or of a message that is forced, too.
+                0 => sampler.rewind(random.below(sampler.history().len().min(9) + 1)).unwrap(),
+                1 => sampler = Sampler::from_bytes(&sampler.to_bytes()).unwrap(),
+                2 => sampler = sampler.clone(),
+                _ => drop(sampler.decode(Row::from_f32(&row).unwrap(), want).unwrap()),
+            }
         }
         let tokens = sampler.history();
         let (mut begin, mut closed) = (None, 0);

@@ -7,7 +7,7 @@ use crate::common::plain::{Tokens, candidates, sampler_after};
 use crate::common::random_cases;
 use crate::common::random_chains::{row, tokens};
 use crate::common::rows::{Random, logits};
-use bregman::{Error, Row, Sampler, Want, WatermarkScore, watermark_score};
+use bregman::{Draft, Error, Row, Rule, Sampler, Want, WatermarkScore, watermark_score};
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -162,6 +162,42 @@ fn detectors_find_their_own_key_and_no_other() {
         for (stage, tokens) in [(wrong, &marked), (right, &plain)] {
             let score = watermark_score(stage, tokens).unwrap();
             assert!(score.p_value > 1e-3, "{marks}: {score:?}");
+        }
+    }
+}
+
+/// A text in rounds of verified drafts of up to three tokens, some of which are accepted.
+fn verified_text(stage: &str, n: usize, seed: u64, rule: Rule) -> (Vec<i32>, usize) {
+    let mut sampler = Sampler::new(&format!("top_k(50) | {stage}"), seed).unwrap();
+    let row = |last: i32| logits("normal", 2000, &mut Random(last as u64));
+    let (mut text, mut accepted) = (vec![seed as i32], 0);
+    while text.len() <= n {
+        // The tokens that a greedy draft of the same model proposes.
+        let mut at = vec![text[text.len() - 1]];
+        for _ in 0..3 {
+            let best = row(at[at.len() - 1]);
+            at.push((0..best.len()).max_by(|&a, &b| best[a].total_cmp(&best[b])).unwrap() as i32);
+        }
+        let rows: Vec<_> = at.iter().map(|&last| row(last)).collect();
+        let draft = Draft { rule, tokens: &at[1..], ..Draft::default() };
+        let verified = sampler.verify(&draft, |i| Row::from_f32(&rows[i]), ACCEPTED).unwrap();
+        accepted += verified.path.len();
+        text.extend(verified.tokens.iter().map(|t| t.token as i32));
+    }
+    (text[1..=n].to_vec(), accepted)
+}
+
+/// docs/watermarks.md, "Other draws".
+#[test]
+fn verified_drafts_keep_the_marks_of_distributions_and_matching_keeps_all() {
+    for (marks, right, _) in SCHEMES {
+        for rule in [Rule::Match, Rule::Token, Rule::Block] {
+            let (text, accepted) = verified_text(marks, 200, 1, rule);
+            let found = watermark_score(right, &text).unwrap();
+            println!("{marks}, {rule:?}: {accepted} accepted, {found:?}");
+            assert!(accepted > 10, "{marks}, {rule:?}: the drafts are of no use");
+            let stays = rule == Rule::Match || !marks.starts_with("watermark");
+            assert!(if stays { found.p_value < 1e-6 } else { found.p_value > 1e-3 }, "{marks}, {rule:?}: {found:?}");
         }
     }
 }
