@@ -103,6 +103,8 @@ pub struct Row<'a> {
     /// The tokens of a candidate array or of a sparse row, if they are not the positions.
     ids: Option<&'a [i32]>,
     rest: Option<Rest>,
+    /// Whether NaN and +infinity count as -infinity.
+    bans_invalid: bool,
 }
 
 impl<'a> Row<'a> {
@@ -113,7 +115,7 @@ impl<'a> Row<'a> {
             n if n > i32::MAX as usize => {
                 Err(Error::InvalidArgument(format!("vocab is {n}: token ids are 32-bit, so at most {}", i32::MAX)))
             }
-            _ => Ok(Self { values, mask: None, edits: &[], ids: None, rest: None }),
+            _ => Ok(Self { values, mask: None, edits: &[], ids: None, rest: None, bans_invalid: false }),
         }
     }
 
@@ -189,6 +191,30 @@ impl<'a> Row<'a> {
         self
     }
 
+    /// The same row with NaN and +infinity as -infinity. Passes, which read the numbers in place, still fail for them until
+    /// [`Row::valid`] is its mask.
+    pub(crate) fn banning_invalid(self) -> Self {
+        Self { bans_invalid: true, ..self }
+    }
+
+    /// Writes the mask of the tokens that the row's own mask allows and whose logit before edits is neither NaN nor
+    /// +infinity.
+    pub(crate) fn valid(&self, words: &mut [u32]) {
+        let mask = self.mask.map(|mask| mask.iter().copied().chain(std::iter::repeat(0)));
+        let mask = mask.into_iter().flatten().chain(std::iter::repeat(u32::MAX));
+        for (at, (word, mask)) in words.iter_mut().zip(mask).enumerate() {
+            let (start, end) = (32 * at, (32 * at + 32).min(self.vocab()));
+            let is_valid = |i: usize| self.values.get(i) < f32::INFINITY;
+            *word = mask & (start..end).fold(0, |word, i| word | u32::from(is_valid(i)) << (i - start));
+        }
+    }
+
+    /// A logit as it counts.
+    fn counted(&self, logit: f32) -> f32 {
+        let is_invalid = logit.is_nan() || logit == f32::INFINITY;
+        if self.bans_invalid && is_invalid { f32::NEG_INFINITY } else { logit }
+    }
+
     /// The logits before edits and mask.
     pub(crate) fn values(&self) -> Values<'a> {
         self.values
@@ -213,11 +239,12 @@ impl<'a> Row<'a> {
 
     /// The tokens that are neither masked nor -infinity, before edits, in ascending order.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = u32> + use<'a> {
-        let Self { values, mask, .. } = *self;
+        let row = *self;
+        let Self { values, mask, .. } = row;
         (0..values.len().div_ceil(32)).flat_map(move |word| {
             let (start, end) = (32 * word, (32 * word + 32).min(values.len()));
             let allowed = mask.map_or(u32::MAX, |words| words.get(word).copied().unwrap_or(0));
-            let is_there = move |i: usize| values.get(i) != f32::NEG_INFINITY;
+            let is_there = move |i: usize| row.counted(values.get(i)) != f32::NEG_INFINITY;
             // Without a branch for each logit: most rows that are searched for long have nothing there.
             let any = allowed != 0 && (start..end).fold(false, |any, i| any | is_there(i));
             let tokens = if any { start..end } else { 0..0 };
@@ -227,7 +254,7 @@ impl<'a> Row<'a> {
 
     /// The row without mask and edits.
     pub(crate) fn untouched(self) -> Self {
-        Self { mask: None, edits: &[], ..self }
+        Self { mask: None, edits: &[], bans_invalid: false, ..self }
     }
 
     /// Whether there is a mask or an edit.
@@ -252,7 +279,7 @@ impl<'a> Row<'a> {
     /// One token's logit after edits.
     pub(crate) fn unmasked(&self, token: u32) -> f32 {
         let edit = self.edits.binary_search_by_key(&token, |&(id, _)| id);
-        edit.map_or_else(|_| self.values.get(token as usize), |at| self.edits[at].1)
+        self.counted(edit.map_or_else(|_| self.values.get(token as usize), |at| self.edits[at].1))
     }
 
     /// Copies the logits from `start` on, after edits and mask.
@@ -262,6 +289,9 @@ impl<'a> Row<'a> {
         let end = start + out.len();
         for &(token, logit) in self.edits[first..].iter().take_while(|&&(token, _)| (token as usize) < end) {
             out[token as usize - start] = logit;
+        }
+        if self.bans_invalid {
+            out.iter_mut().for_each(|logit| *logit = self.counted(*logit));
         }
         if let Some(words) = self.mask {
             for (i, out) in out.iter_mut().enumerate() {

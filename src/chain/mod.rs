@@ -51,7 +51,12 @@ impl Chain {
                 Error::Unsupported(what) => Error::Unsupported(place.error(info.name, &what).to_string()),
                 other => place.error(info.name, &other.to_string()),
             })?;
-            stages.extend(built.map(|stage| (at as u32, stage)));
+            if let Some(stage) = built {
+                if stage.stands_first() && !stages.is_empty() {
+                    return Err(place.error(info.name, "stands first in a chain: stages before it refuse such rows"));
+                }
+                stages.push((at as u32, stage));
+            }
         }
         let reading = stages.iter().filter(|(_, stage)| stage.first_pass().is_some()).count();
         if reading > MOST_READING_STAGES {

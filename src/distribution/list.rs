@@ -90,9 +90,22 @@ impl List<'_> {
         self.drop_ineligible();
     }
 
-    /// Drops the first `n` entries.
-    pub(super) fn drop_first(&mut self, n: usize) {
-        self.scratch.entries_mut().drain(..n);
+    /// Adds `less` to the log-weights of the first `n` entries but those whose token is exempt.
+    pub(super) fn demote_first(&mut self, n: usize, less: f64, is_exempt: impl Fn(i32) -> bool) {
+        let (ids, largest) = (self.ids, self.first_logit());
+        for e in self.scratch.entries_mut()[..n].iter_mut().filter(|e| !is_exempt(id_of(ids, e))) {
+            e.x += less;
+        }
+        self.set_logits(largest, |_, x| x);
+    }
+
+    /// Drops the first `n` entries but those whose token is exempt.
+    pub(super) fn drop_first(&mut self, n: usize, is_exempt: impl Fn(i32) -> bool) {
+        let (ids, mut at) = (self.ids, 0);
+        self.scratch.entries_mut().retain(|e| {
+            at += 1;
+            at > n || is_exempt(id_of(ids, e))
+        });
         self.rebase();
     }
 

@@ -13,7 +13,7 @@
 //! | `moments.rs` | totals, entropy, standard deviation |
 //! | `threshold.rs`, `prefix.rs`, `window.rs` | truncation: at a threshold, to a nucleus, to a window around a level |
 //! | `outside.rs` | what is known of the tokens that a sparse row does not list |
-//! | `only.rs` | truncation to some tokens by their ids |
+//! | `only.rs` | truncation to some tokens by their ids; bans of those whose logit is invalid |
 //! | `edit.rs`, `reshape.rs` | other logits: of single tokens, of all |
 //! | `draw.rs` | a token drawn from it |
 
@@ -37,7 +37,7 @@ pub(crate) use outside::Doubt;
 pub(crate) use threshold::{Edge, Least, Ties};
 pub(crate) use window::{WindowEnd, WindowRule};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::logits::Row;
 use crate::math::{ListMath, ln};
 use crate::memory;
@@ -135,6 +135,8 @@ pub(crate) struct Distribution<'r> {
     rows: &'r mut [Vec<f32>],
     row_edits: &'r mut [Vec<(u32, f32)>],
     masks: &'r mut [Vec<u32>],
+    /// Memory for the mask of the tokens whose logit is invalid, if they are to be banned and are not yet.
+    invalid: Option<&'r mut Vec<u32>>,
     /// What is known of the tokens that the row does not list; none if it lists all.
     outside: Option<Outside>,
     /// The row as it was at first.
@@ -165,6 +167,7 @@ impl<'r> Distribution<'r> {
             rows: &mut rows[..*stages],
             row_edits: row_edits.get_mut(..*stages + 1).unwrap_or(&mut []),
             masks: &mut masks[..*stages],
+            invalid: None,
             opened_with: row,
             is_reshaped: false,
             remembered: None,
@@ -188,7 +191,10 @@ impl<'r> Distribution<'r> {
     /// Reads the row in one pass that finds what `pass` says, unless the row was read as it is.
     pub(crate) fn read(&mut self, pass: FirstPass) -> Result<()> {
         if let Support::Whole { is_read: false } = self.support {
-            let read = self.head.read(pass);
+            let mut read = self.head.read(pass);
+            if matches!(read, Err(Error::InvalidLogits { .. })) && self.mask_invalid()? {
+                read = self.head.read(pass);
+            }
             self.check_first(read)?;
             self.support = Support::Whole { is_read: true };
         }

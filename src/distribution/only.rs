@@ -1,10 +1,10 @@
-//! Truncation to some tokens by their ids: every other one is banned.
+//! Truncation to some tokens by their ids, and bans of those whose logit is invalid: other masks of the row.
 
 use super::Distribution;
 use crate::error::{Error, Result};
 use crate::memory;
 
-impl Distribution<'_> {
+impl<'r> Distribution<'r> {
     /// Bans every token but these, which ascend. While the support is the whole vocabulary the row gets another mask, and
     /// has to be read again.
     pub(crate) fn keep_only(&mut self, tokens: &[u32]) -> Result<()> {
@@ -16,11 +16,7 @@ impl Distribution<'_> {
             list.keep_ids(is_wanted);
             return Ok(());
         }
-        let Some((words, rest)) = std::mem::take(&mut self.masks).split_first_mut() else {
-            return Err(Error::Unsupported("a stage bans tokens by a mask more than once".into()));
-        };
-        self.masks = rest;
-        let row = self.head.vocab().row();
+        let (words, row) = (self.next_mask()?, self.head.vocab().row());
         words.clear();
         memory::resize(words, row.vocab().div_ceil(32), 0)?;
         let mut allow = |index: usize| words[index / 32] |= 1 << (index % 32);
@@ -45,7 +41,37 @@ impl Distribution<'_> {
         self.unless_others_are_left(has_none)
     }
 
-    /// Reserves what [`Distribution::keep_only`] needs, for a stage that rarely does it.
+    /// From now on NaN and +infinity count as -infinity. That costs nothing where there are none: the pass that finds one
+    /// fails, and they are masked then.
+    pub(crate) fn ban_invalid(&mut self) -> Result<()> {
+        self.make_room_for_mask()?;
+        self.invalid = Some(self.next_mask()?);
+        let row = self.head.vocab().row().banning_invalid();
+        self.head.vocab_mut().replace(row);
+        Ok(())
+    }
+
+    /// Masks the tokens whose logit is invalid, if they are banned; returns whether they were not masked before.
+    pub(super) fn mask_invalid(&mut self) -> Result<bool> {
+        let Some(words) = self.invalid.take() else { return Ok(false) };
+        let row = self.head.vocab().row();
+        words.clear();
+        memory::resize(words, row.vocab().div_ceil(32), 0)?;
+        row.valid(words);
+        self.replace_row(row.with_mask(words));
+        Ok(true)
+    }
+
+    /// Memory for a mask that lives as long as the distribution.
+    fn next_mask(&mut self) -> Result<&'r mut Vec<u32>> {
+        let Some((words, rest)) = std::mem::take(&mut self.masks).split_first_mut() else {
+            return Err(Error::Unsupported("a stage bans tokens by a mask more than once".into()));
+        };
+        self.masks = rest;
+        Ok(words)
+    }
+
+    /// Reserves what another mask needs, for a stage that rarely makes one.
     pub(crate) fn make_room_for_mask(&mut self) -> Result<()> {
         let n = self.head.vocab().row().vocab().div_ceil(32);
         self.masks.first_mut().map_or(Ok(()), |words| memory::make_room(words, n))

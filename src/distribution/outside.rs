@@ -251,11 +251,9 @@ impl Distribution<'_> {
         let mut bound = outside.bound;
         for edit in edits.iter().filter(|edit| ids.binary_search(&(edit.token as i32)).is_err()) {
             outside.edited += 1;
-            if edit.subtract < 0.0 || edit.repetition < 1.0 {
-                // An edit keeps the order of logits, so the bound's own is the largest.
-                let raised = ((edit.apply(f64::from(outside.bound) * scale + offset) - offset) / scale) as f32;
+            if let Some(raised) = edit.raises(f64::from(outside.bound) * scale + offset) {
                 outside.raised += 1;
-                bound = bound.max(raised.next_up());
+                bound = bound.max((((raised - offset) / scale) as f32).next_up());
             }
         }
         outside.bound = bound;

@@ -144,34 +144,34 @@ impl<'r> Distribution<'r> {
         self.row_edits.iter_mut().try_for_each(|row_edits| make_room(row_edits, n))
     }
 
-    /// Drops the first `n` of the entries; at least one token must be left.
-    pub(crate) fn drop_first(&mut self, n: usize) -> Result<()> {
+    /// Drops the first `n` of the entries but those whose token is exempt; at least one token must be left.
+    pub(crate) fn drop_first(&mut self, n: usize, is_exempt: impl Fn(i32) -> bool) -> Result<()> {
         if let Some(mut list) = self.list() {
-            list.drop_first(n);
+            list.drop_first(n, is_exempt);
             return Ok(());
         }
         self.dropped_from.get_or_insert((self.head.vocab().row(), self.head.scale()));
-        self.demote_in_row(n, f64::NEG_INFINITY)
+        self.demote_in_row(n, f64::NEG_INFINITY, is_exempt)
     }
 
-    /// Adds `less` (negative) to the log-weights of the first `n` of the entries.
-    pub(crate) fn demote_first(&mut self, n: usize, less: f64) -> Result<()> {
+    /// Adds `less` (negative) to the log-weights of the first `n` of the entries but those whose token is exempt.
+    pub(crate) fn demote_first(&mut self, n: usize, less: f64, is_exempt: impl Fn(i32) -> bool) -> Result<()> {
         if let Some(mut list) = self.list() {
-            let largest = list.first_logit();
-            list.set_logits(largest, |at, x| if at < n { x + less } else { x });
+            list.demote_first(n, less, is_exempt);
             return Ok(());
         }
-        self.demote_in_row(n, less)
+        self.demote_in_row(n, less, is_exempt)
     }
 
-    fn demote_in_row(&mut self, n: usize, less: f64) -> Result<()> {
+    fn demote_in_row(&mut self, n: usize, less: f64, is_exempt: impl Fn(i32) -> bool) -> Result<()> {
         let row_edits = self.next_row_edits()?;
         let (row, scale, marked) = (self.head.vocab().row(), self.scale(), &mut self.spare.marked);
         marked.clear();
         make_room(marked, n)?;
         row_edits.clear();
         make_room(row_edits, row.edits().len() + n)?;
-        marked.extend(self.head.entries()[..n].iter().map(|e| e.index));
+        let indices = self.head.entries()[..n].iter().map(|e| e.index);
+        marked.extend(indices.filter(|&index| !is_exempt(self.head.id(index))));
         marked.sort_unstable();
         let demoted = |&index: &u32| (index, (f64::from(row.logit(index)) + less / scale) as f32);
         merge(row.edits(), marked.iter().map(demoted), row_edits);

@@ -18,7 +18,7 @@ pub const BREGMAN_OK: u32 = 0;
 pub const BREGMAN_INVALID_ARGUMENT: u32 = 1;
 /// Status: the text of the chain is too long, is not UTF-8 or does not parse, or a parameter is out of its range.
 pub const BREGMAN_INVALID_CHAIN: u32 = 2;
-/// Status: a logit that is not masked is NaN or +infinity.
+/// Status: a logit that is not masked is NaN or +infinity, and the chain does not begin with ban_invalid.
 pub const BREGMAN_INVALID_LOGITS: u32 = 3;
 /// Status: no token can be sampled; every logit is masked or -infinity.
 pub const BREGMAN_EMPTY_SUPPORT: u32 = 4;

@@ -48,26 +48,19 @@ impl Counts {
 
     /// Makes room for the changes that so many tokens may cause.
     pub(super) fn reserve(&mut self, n: usize) -> Result<()> {
-        let most = match self.scope {
-            Scope::All | Scope::Output => n,
-            Scope::Window(size) => 2 * n.min(size),
-        };
-        memory::reserve(&mut self.pending, most)
+        let most = n.min(self.scope.most);
+        memory::reserve(&mut self.pending, if self.scope.moves() { 2 * most } else { most })
     }
 
     /// Counts the tokens from `known` on, which are new; the first `prompt` are the prompt. [`Counts::reserve`] made room.
     pub(super) fn update(&mut self, tokens: &[i32], known: usize, prompt: usize) {
-        match self.scope {
-            Scope::All => self.add(&tokens[known..]),
-            Scope::Output => self.add(&tokens[known.max(prompt)..]),
-            Scope::Window(size) if tokens.len() - known >= size => {
-                self.clear();
-                self.add(&tokens[tokens.len() - size..]);
-            }
-            Scope::Window(size) => {
-                self.add(&tokens[known..]);
-                self.remove(&tokens[known.saturating_sub(size)..tokens.len().saturating_sub(size)]);
-            }
+        let (before, now) = (self.scope.start(known, prompt), self.scope.start(tokens.len(), prompt));
+        if now >= known {
+            self.clear();
+            self.add(&tokens[now..]);
+        } else {
+            self.add(&tokens[known..]);
+            self.remove(&tokens[before..now]);
         }
         if self.pending.len() > MOST_PENDING.max(self.seen.len()) {
             // Without memory for it now, a later row does it.
@@ -77,15 +70,9 @@ impl Counts {
 
     /// No longer counts the tokens from `n` on, which are taken back. [`Counts::reserve`] made room.
     pub(super) fn take_back(&mut self, tokens: &[i32], n: usize, prompt: usize) {
-        match self.scope {
-            Scope::All => self.remove(&tokens[n..]),
-            Scope::Output => self.remove(&tokens[n.max(prompt)..]),
-            Scope::Window(size) => {
-                let (before, now) = (tokens.len().saturating_sub(size), n.saturating_sub(size));
-                self.remove(&tokens[n.max(before)..]);
-                self.add(&tokens[now..before.min(n)]);
-            }
-        }
+        let (before, now) = (self.scope.start(tokens.len(), prompt), self.scope.start(n, prompt));
+        self.remove(&tokens[n.max(before)..]);
+        self.add(&tokens[now..n.min(before)]);
     }
 
     fn add(&mut self, tokens: &[i32]) {

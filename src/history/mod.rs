@@ -32,13 +32,40 @@ use std::sync::Arc;
 
 /// Which tokens of the history count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
-    /// The last n tokens, prompt and output alike.
-    Window(usize),
+pub(crate) struct Scope {
+    /// Whether the prompt does not count.
+    is_output: bool,
+    /// Of those, so many of the last count.
+    most: usize,
+}
+
+impl Scope {
     /// Prompt and output.
-    All,
+    pub(crate) const ALL: Self = Self { is_output: false, most: usize::MAX };
+
     /// The tokens after the prompt.
-    Output,
+    pub(crate) const OUTPUT: Self = Self { is_output: true, most: usize::MAX };
+
+    /// The last `n` tokens of this scope.
+    pub(crate) const fn last(self, n: usize) -> Self {
+        Self { most: n, ..self }
+    }
+
+    /// Whether no token ever counts.
+    pub(crate) fn is_empty(self) -> bool {
+        self.most == 0
+    }
+
+    /// Whether old tokens leave it as new ones come.
+    fn moves(self) -> bool {
+        self.most < usize::MAX
+    }
+
+    /// Where its tokens begin in a history of `n` tokens.
+    fn start(self, n: usize, prompt: usize) -> usize {
+        let start = n.saturating_sub(self.most);
+        if self.is_output { start.max(prompt).min(n) } else { start }
+    }
 }
 
 /// What a stage wants to know of the history.
@@ -150,7 +177,7 @@ impl History {
                 self.tokens.len()
             )));
         }
-        for counts in self.counts.iter_mut().filter(|c| c.scope() == Scope::Output) {
+        for counts in self.counts.iter_mut().filter(|c| c.scope().is_output) {
             counts.reserve(self.tokens.len() - n)?;
             counts.clear();
             counts.update(&self.tokens, n, n);
@@ -187,11 +214,7 @@ impl History {
 
     /// Where the tokens of a scope begin.
     fn start_of(&self, scope: Scope) -> usize {
-        match scope {
-            Scope::All => 0,
-            Scope::Output => self.prompt_length(),
-            Scope::Window(n) => self.tokens.len().saturating_sub(n),
-        }
+        scope.start(self.tokens.len(), self.prompt_length())
     }
 
     /// Brings all answers up to date with the tokens.
@@ -263,8 +286,9 @@ mod tests {
 
     #[test]
     fn counts_stay_equal_to_a_recount_as_the_history_grows() {
-        let scopes = [Scope::All, Scope::Output, Scope::Window(5), Scope::Window(64), Scope::Window(1)];
-        let (mut history, mut random) = (History::new(scopes.into_iter().map(Question::Counts)), Lcg::new(1));
+        let windows = [1, 5, 64].into_iter().flat_map(|n| [Scope::ALL.last(n), Scope::OUTPUT.last(n)]);
+        let scopes: Vec<_> = [Scope::ALL, Scope::OUTPUT].into_iter().chain(windows).collect();
+        let (mut history, mut random) = (History::new(scopes.iter().copied().map(Question::Counts)), Lcg::new(1));
         for step in 0..400 {
             // Mostly one token at a time, sometimes a few or very many; some are taken back.
             let n = if step % 7 == 0 { random.below(200) } else { step % 3 };
@@ -290,7 +314,7 @@ mod tests {
                 continue;
             }
             history.settle().unwrap();
-            for scope in scopes {
+            for &scope in &scopes {
                 assert_eq!(history.counts(scope), counted(history.tokens_in(scope)), "step {step}, {scope:?}");
             }
         }

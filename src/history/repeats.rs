@@ -54,7 +54,7 @@ impl Repeats {
         }
         self.rows = self.rows.saturating_add(1);
         // A window that is full moves with every token.
-        let moves = matches!(self.scope, Scope::Window(n) if n <= tokens.len());
+        let moves = self.scope.most <= tokens.len();
         if moves || tokens.len() <= SHORT || self.rows < PATIENCE {
             return;
         }
@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn settling_and_taking_back_change_no_answer() {
         let mut random = Lcg::new(13);
-        for scope in [Scope::All, Scope::Output, Scope::Window(6000)] {
+        for scope in [Scope::ALL, Scope::OUTPUT, Scope::ALL.last(6000), Scope::OUTPUT.last(6000)] {
             let mut repeats = Repeats::new(scope);
             let (mut tokens, mut start) = (shape(&mut random, SHORT + 200), 0);
             let mut with_automaton = 0;
@@ -306,14 +306,14 @@ mod tests {
                         tokens.truncate(n);
                         repeats.truncate(n);
                     }
-                    1 if scope == Scope::Output => start = random.below(40),
+                    1 if scope.is_output => start = random.below(40),
                     2 => {
                         let n = random.below(300);
                         tokens.extend(shape(&mut random, n));
                     }
                     _ => tokens.push(random.below(3) as i32),
                 }
-                let start = if let Scope::Window(n) = scope { tokens.len().saturating_sub(n) } else { start };
+                let start = scope.start(tokens.len(), start);
                 let tokens = &tokens[start..];
                 repeats.settle(tokens, start);
                 with_automaton += usize::from(repeats.automaton(tokens).is_some());

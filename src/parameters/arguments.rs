@@ -261,6 +261,12 @@ fn default(parameter: &ParameterInfo) -> Option<Value> {
 }
 
 impl Arguments {
+    /// Whether a given value that is the default means something else than none: with scope=output, `last_n` does.
+    fn overrides_default(&self, parameter: &ParameterInfo) -> bool {
+        let scope = self.parameters.iter().position(|p| p.name == "scope");
+        parameter.name == "last_n" && scope.is_some_and(|at| self.given[at] == Some(Value::Choice("output")))
+    }
+
     /// `name`, `name(value)` if only the first parameter differs from its default, else `name(parameter=value, ...)`.
     fn canonical(&self, text: impl Fn(&Value) -> String) -> String {
         let said: Vec<_> = self
@@ -268,7 +274,10 @@ impl Arguments {
             .iter()
             .zip(&self.given)
             .enumerate()
-            .filter_map(|(at, (p, v))| v.as_ref().filter(|v| Some(*v) != default(p).as_ref()).map(|v| (at, p.name, v)))
+            .filter_map(|(at, (p, v))| {
+                let is_said = |v: &&Value| Some(*v) != default(p).as_ref() || self.overrides_default(p);
+                v.as_ref().filter(is_said).map(|v| (at, p.name, v))
+            })
             .collect();
         let list: Vec<_> = said.iter().map(|(_, name, value)| format!("{name}={}", text(value))).collect();
         match said[..] {

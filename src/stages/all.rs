@@ -2,14 +2,15 @@
 
 use super::StageInfo;
 use super::{
-    adaptive_p, allowed_tokens, bad_words, bregman, draw, dry, dynamic_temperature, entmax, epsilon, eta,
-    forced_tokens, greedy, green_list, gumbel, logit_bias, min_p, min_tokens, mirostat, no_repeat_ngram, p_less,
-    penalties, reasoning_budget, sequence_bias, smoothing, synthid, tail_free, temperature, top_a, top_h, top_k,
-    top_n_sigma, top_p, typical, watermark, xtc,
+    adaptive_p, allowed_tokens, bad_words, ban_invalid, bregman, draw, dry, dynamic_temperature, entmax, epsilon, eta,
+    forced_tokens, greedy, green_list, gumbel, length_decay, logit_bias, min_p, min_tokens, mirostat, no_repeat_ngram,
+    p_less, penalties, reasoning_budget, sequence_bias, smoothing, synthid, tail_free, temperature, top_a, top_h,
+    top_k, top_n_sigma, top_p, typical, watermark, xtc,
 };
 
 /// Every stage there is.
 pub(super) static ALL: &[StageInfo] = &[
+    ban_invalid::INFO,
     reasoning_budget::INFO,
     forced_tokens::INFO,
     allowed_tokens::INFO,
@@ -17,6 +18,7 @@ pub(super) static ALL: &[StageInfo] = &[
     sequence_bias::INFO,
     bad_words::INFO,
     min_tokens::INFO,
+    length_decay::INFO,
     no_repeat_ngram::INFO,
     penalties::INFO,
     dry::INFO,

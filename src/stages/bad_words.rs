@@ -1,6 +1,6 @@
 //! Bad words: token sequences that must not be completed.
 
-use super::{Built, EditScratch, Editor, SCOPE, StageInfo, YIELD, edits, scope, yields};
+use super::{Built, EditScratch, Editor, SCOPE, StageInfo, YIELD, edits, whole_scope, yields};
 use crate::bregman::Generators;
 use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -33,7 +33,7 @@ pub(super) const INFO: StageInfo = StageInfo {
 fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     edits(BadWords {
         sequences: arguments.sequences("sequences"),
-        scope: scope(arguments, None)?,
+        scope: whole_scope(arguments),
         yields: yields(arguments),
     })
 }

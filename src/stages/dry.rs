@@ -1,6 +1,6 @@
 //! DRY ("don't repeat yourself"): the longer the repetition that a token would continue, the larger its penalty.
 
-use super::{Built, EXEMPT, EditScratch, Editor, OFF, StageInfo, edits, scope, sorted_tokens};
+use super::{Built, EXEMPT, EditScratch, Editor, LAST_N, OFF, StageInfo, edits, scope, sorted_tokens};
 use crate::bregman::Generators;
 use crate::history::{Breakers, Edit, History, Scope};
 use crate::math::{ln, pow};
@@ -42,15 +42,7 @@ pub(super) const INFO: StageInfo = StageInfo {
             default: "2",
             required: false,
         },
-        ParameterInfo {
-            name: "last_n",
-            aliases: &["dry_penalty_last_n", "range"],
-            summary: "how many of the last tokens are searched for repetitions; 0 switches the stage off; only with \
-                      scope=window (scope=all has no window)",
-            kind: Kind::Count { min: 0 },
-            default: "64",
-            required: false,
-        },
+        ParameterInfo { aliases: &["dry_penalty_last_n", "range"], ..LAST_N },
         ParameterInfo {
             name: "breakers",
             aliases: &["sequence_breakers", "dry_sequence_breakers"],
@@ -62,7 +54,8 @@ pub(super) const INFO: StageInfo = StageInfo {
         ParameterInfo {
             name: "scope",
             aliases: &[],
-            summary: "the tokens that count: the window of the last ones, all, or only the output",
+            summary: "the tokens that count: the window of the last ones, all, or only the output, of which last_n may be the \
+                      last",
             kind: Kind::Choice(&["window", "all", "output"]),
             default: "window",
             required: false,
@@ -77,8 +70,8 @@ const LARGEST: f32 = 88.722_84;
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     let (multiplier, base) = (arguments.number("multiplier"), arguments.number("base"));
-    let scope = scope(arguments, Some("last_n"))?;
-    if multiplier == 0.0 || scope == Scope::Window(0) {
+    let scope = scope(arguments)?;
+    if multiplier == 0.0 || scope.is_empty() {
         return OFF;
     }
     edits(Dry {

@@ -1,6 +1,6 @@
 //! Forced tokens: at a length only some may come.
 
-use super::{Built, SCOPE, Selector, StageInfo, YIELD, scope, selects, sorted_tokens, yields};
+use super::{Built, SCOPE, Selector, StageInfo, YIELD, selects, sorted_tokens, whole_scope, yields};
 use crate::bregman::Generators;
 use crate::history::{History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -11,7 +11,8 @@ pub(super) const INFO: StageInfo = StageInfo {
     summary: "allows only some tokens once there are n tokens",
     definition: "l' = -inf for every token that is not in the list, where the scope has exactly n tokens (rule=at) or at \
                  least n (rule=from)",
-    agrees: "transformers: forced_bos_token_id with n=1, scope=all; forced_eos_token_id with n = max_length - 1, scope=all",
+    agrees: "transformers: forced_bos_token_id with n=1, scope=all; forced_eos_token_id with n = max_length - 1, scope=all; \
+             both with one token (to several transformers gives equal probabilities)",
     source: "Hugging Face transformers, ForcedBOSTokenLogitsProcessor, ForcedEOSTokenLogitsProcessor",
     draws: false,
     learns: false,
@@ -52,7 +53,7 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     selects(ForcedTokens {
         lengths: (n, if arguments.is("rule", "from") { usize::MAX } else { n }),
         tokens: sorted_tokens(arguments, "tokens"),
-        scope: scope(arguments, None)?,
+        scope: whole_scope(arguments),
         yields: yields(arguments),
     })
 }

@@ -1,6 +1,6 @@
 //! Min tokens: no end before so many tokens.
 
-use super::{Built, EditScratch, Editor, OFF, SCOPE, StageInfo, YIELD, edits, scope, sort_by_token, yields};
+use super::{Built, EditScratch, Editor, OFF, SCOPE, StageInfo, YIELD, edits, sort_by_token, whole_scope, yields};
 use crate::bregman::Generators;
 use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -40,7 +40,7 @@ pub(super) const INFO: StageInfo = StageInfo {
 };
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
-    let (n, scope) = (arguments.count("n"), scope(arguments, None)?);
+    let (n, scope) = (arguments.count("n"), whole_scope(arguments));
     let mut stop: Vec<_> = arguments.tokens("stop").into_iter().map(Edit::ban).collect();
     sort_by_token(&mut stop);
     if n == 0 { OFF } else { edits(MinTokens { n, stop, scope, yields: yields(arguments) }) }

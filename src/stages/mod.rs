@@ -4,6 +4,7 @@ mod adaptive_p;
 mod all;
 mod allowed_tokens;
 mod bad_words;
+mod ban_invalid;
 mod bregman;
 mod draw;
 mod dry;
@@ -17,6 +18,7 @@ mod green_list;
 mod gumbel;
 mod info;
 mod learnt;
+mod length_decay;
 mod logit_bias;
 mod min_p;
 mod min_tokens;
@@ -70,6 +72,11 @@ pub(crate) trait Stage: Send + Sync {
 
     /// Changes the distribution; takes no token and consumes no randomness that a drawing stage uses.
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()>;
+
+    /// Whether no working stage may stand before it.
+    fn stands_first(&self) -> bool {
+        false
+    }
 
     /// The tokens of the history that are to be counted for it (`History::counts`).
     fn counts(&self) -> Option<Scope> {
@@ -327,6 +334,17 @@ const SCOPE: ParameterInfo = ParameterInfo {
     required: false,
 };
 
+/// The parameter of stages whose scope may be a window.
+const LAST_N: ParameterInfo = ParameterInfo {
+    name: "last_n",
+    aliases: &[],
+    summary: "how many of the last tokens count; 0 switches the stage off; with scope=output all count unless it is given; not \
+              with scope=all (scope=all has no window)",
+    kind: Kind::Count { min: 0 },
+    default: "64",
+    required: false,
+};
+
 /// The parameter of bans.
 const YIELD: ParameterInfo = ParameterInfo {
     name: "yield",
@@ -360,16 +378,20 @@ fn yields(arguments: &Arguments) -> bool {
     arguments.is("yield", "true")
 }
 
-/// The scope that the arguments name: that of [`SCOPE`], or one with `window` among its words, whose length is
-/// `last_n`.
-fn scope(arguments: &Arguments, last_n: Option<&str>) -> Result<Scope> {
-    match (arguments.word("scope"), last_n) {
-        ("window", Some(last_n)) => Ok(Scope::Window(arguments.count(last_n))),
-        (word, Some(last_n)) if arguments.is_given(last_n) => {
-            Err(Error::InvalidChain(format!("`last_n` goes with scope=window, not with scope={word}")))
+/// The scope that the arguments name by [`SCOPE`].
+fn whole_scope(arguments: &Arguments) -> Scope {
+    if arguments.is("scope", "output") { Scope::OUTPUT } else { Scope::ALL }
+}
+
+/// The scope that the arguments name by a parameter with `window` among its words, and by [`LAST_N`].
+fn scope(arguments: &Arguments) -> Result<Scope> {
+    let scope = whole_scope(arguments);
+    match (arguments.word("scope"), arguments.is_given(LAST_N.name)) {
+        ("window", _) | ("output", true) => Ok(scope.last(arguments.count(LAST_N.name))),
+        (word, true) => {
+            Err(Error::InvalidChain(format!("`last_n` goes with scope=window or output, not with scope={word}")))
         }
-        ("output", _) => Ok(Scope::Output),
-        _ => Ok(Scope::All),
+        (_, false) => Ok(scope),
     }
 }
 

@@ -1,6 +1,8 @@
 //! No-repeat n-gram: no n tokens in a row twice.
 
-use super::{Built, EXEMPT, EditScratch, Editor, OFF, SCOPE, StageInfo, YIELD, edits, scope, sorted_tokens, yields};
+use super::{
+    Built, EXEMPT, EditScratch, Editor, OFF, SCOPE, StageInfo, YIELD, edits, sorted_tokens, whole_scope, yields,
+};
 use crate::bregman::Generators;
 use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -37,7 +39,7 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
         Some(before) => edits(NoRepeatNgram {
             exempt: sorted_tokens(arguments, "exempt"),
             before,
-            scope: scope(arguments, None)?,
+            scope: whole_scope(arguments),
             yields: yields(arguments),
         }),
     }

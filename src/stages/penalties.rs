@@ -1,6 +1,6 @@
 //! Repetition, frequency and presence penalties.
 
-use super::{Built, EXEMPT, EditScratch, Editor, OFF, StageInfo, edits, scope, sorted_tokens};
+use super::{Built, EXEMPT, EditScratch, Editor, LAST_N, OFF, StageInfo, edits, scope, sorted_tokens};
 use crate::bregman::Generators;
 use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -42,19 +42,12 @@ pub(super) const INFO: StageInfo = StageInfo {
             default: "0",
             required: false,
         },
-        ParameterInfo {
-            name: "last_n",
-            aliases: &["repeat_last_n", "penalty_last_n"],
-            summary: "the length of the window; 0 switches the stage off; only with scope=window (scope=all has no window)",
-            kind: Kind::Count { min: 0 },
-            default: "64",
-            required: false,
-        },
+        ParameterInfo { aliases: &["repeat_last_n", "penalty_last_n"], ..LAST_N },
         ParameterInfo {
             name: "scope",
             aliases: &[],
             summary: "the tokens that count: the window of the last ones, all, or only the output (what was accepted \
-                      after the first row)",
+                      after the first row), of which last_n may be the last",
             kind: Kind::Choice(&["window", "all", "output"]),
             default: "window",
             required: false,
@@ -66,8 +59,8 @@ pub(super) const INFO: StageInfo = StageInfo {
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     let [repeat, frequency, presence] = ["repeat", "frequency", "presence"].map(|name| arguments.number(name));
-    let scope = scope(arguments, Some("last_n"))?;
-    if (repeat, frequency, presence) == (1.0, 0.0, 0.0) || scope == Scope::Window(0) {
+    let scope = scope(arguments)?;
+    if (repeat, frequency, presence) == (1.0, 0.0, 0.0) || scope.is_empty() {
         return OFF;
     }
     edits(Penalties { exempt: sorted_tokens(arguments, "exempt"), repeat, frequency, presence, scope })
@@ -86,10 +79,9 @@ impl Editor for Penalties {
         let counts = history.counts(self.scope);
         scratch.extend(
             counts.len(),
-            counts.iter().map(|seen| Edit {
-                token: seen.token,
-                repetition: self.repeat,
-                subtract: self.frequency * f64::from(seen.count) + self.presence,
+            counts.iter().map(|seen| {
+                let subtract = self.frequency * f64::from(seen.count) + self.presence;
+                Edit::penalty(seen.token, self.repeat, subtract)
             }),
         );
     }

@@ -87,7 +87,7 @@ impl ReasoningBudget {
 
 impl Selector for ReasoningBudget {
     fn allowed<'a>(&'a self, history: &History) -> Option<&'a [u32]> {
-        let beyond = self.block(history.tokens_in(Scope::All))?.get(self.n..)?;
+        let beyond = self.block(history.tokens_in(Scope::ALL))?.get(self.n..)?;
         let most = beyond.len().min(self.forced.len() - 1);
         let is_there = |&j: &usize| equal(&beyond[beyond.len() - j..], &self.forced[..j]);
         let next = (0..=most).rev().find(is_there)?;

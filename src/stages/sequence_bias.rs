@@ -1,6 +1,6 @@
 //! Sequence bias: a bias on the last token of a sequence whose others end the history.
 
-use super::{Built, EditScratch, Editor, OFF, SCOPE, StageInfo, YIELD, edits, scope, yields};
+use super::{Built, EditScratch, Editor, OFF, SCOPE, StageInfo, YIELD, edits, whole_scope, yields};
 use crate::bregman::Generators;
 use crate::history::{Edit, History, Scope};
 use crate::parameters::{Arguments, Kind, ParameterInfo};
@@ -44,7 +44,7 @@ fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     if bias == 0.0 {
         return OFF;
     }
-    let (sequences, scope) = (arguments.sequences("sequences"), scope(arguments, None)?);
+    let (sequences, scope) = (arguments.sequences("sequences"), whole_scope(arguments));
     edits(SequenceBias { sequences, bias, scope, yields: yields(arguments) })
 }
 

@@ -148,7 +148,7 @@ impl Stage for SynthId {
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
-        let contexts = self.contexts(context.history.tokens_in(Scope::Output));
+        let contexts = self.contexts(context.history.tokens_in(Scope::OUTPUT));
         if contexts.next_is_repeated(self.history) {
             return Ok(());
         }

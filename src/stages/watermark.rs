@@ -87,7 +87,7 @@ impl Stage for Watermark {
     }
 
     fn draw(&self, dist: &mut Distribution<'_>, context: &Context<'_>) -> Option<(Drawn, Learnt)> {
-        let contexts = self.contexts(context.history.tokens_in(Scope::Output));
+        let contexts = self.contexts(context.history.tokens_in(Scope::OUTPUT));
         let drawn = if contexts.next_is_repeated(self.history) {
             dist.draw(uniform(context.seed, context.position, Purpose::Token))
         } else {

@@ -84,7 +84,8 @@ fn masks(many: &Many, words: usize, random: &mut Random) -> Vec<u32> {
 }
 
 fn drawing_without_bans() -> impl Strategy<Value = Vec<Step>> {
-    const BANS: [&str; 8] = [
+    const BANS: [&str; 9] = [
+        "ban_invalid",
         "allowed_tokens",
         "forced_tokens",
         "reasoning_budget",

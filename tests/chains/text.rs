@@ -39,6 +39,9 @@ fn canonical_form_is_the_shortest() {
             "penalties(scope=window, last_n=64, repeat=1.10)|DRY( breakers = 13 ;25  11 )",
             "penalties(1.1) | dry(breakers=13; 25 11)",
         ),
+        // Of the output all tokens count, unless last_n is given.
+        ("penalties(last_n=64, scope=output, repeat=2)", "penalties(repeat=2, last_n=64, scope=output)"),
+        ("penalties(repeat=2, scope=output)", "penalties(repeat=2, scope=output)"),
         ("logit-bias(15:-2.50 30:-inf) | bad_words_ids(007; 1 2)", "logit_bias(15:-2.5 30:-inf) | bad_words(7; 1 2)"),
         (
             "min_new_tokens(3, eos=2 5) | no_repeat_ngram_size(4) | gumbel-max",
@@ -240,8 +243,11 @@ fn parse_errors_name_the_place_and_the_nearest_word() {
         ("temperature(0.8) | toop_k(3)", &["stage 2", "`toop_k`", "did you mean `top_k`"]),
         ("tempreture(1)", &["did you mean `temperature`"]),
         ("xyzzyxyzzyxyzzy", &["no stage `xyzzyxyzzyxyzzy`", "there are "]),
-        ("penalties(last_n=5, scope=all)", &["`penalties`", "`last_n` goes with scope=window, not with scope=all"]),
-        ("dry(last_n=5, scope=output)", &["`last_n` goes with scope=window, not with scope=output"]),
+        (
+            "penalties(last_n=5, scope=all)",
+            &["`penalties`", "`last_n` goes with scope=window or output, not with scope=all"],
+        ),
+        ("dry(last_n=64, scope=all)", &["`last_n` goes with scope=window or output, not with scope=all"]),
         ("bad_words", &["parameter `sequences` is missing"]),
         ("bad_words(1;;2)", &["must be token ids", "got `1;;2`"]),
         ("logit_bias(1:inf)", &["a bias finite or -inf"]),

@@ -2,7 +2,7 @@
 // library's own tests include this file.)
 
 /// A new stage of the catalogue needs a chain here: tests fail with the names in [`missing`].
-pub const CHAINS: [&str; 51] = [
+pub const CHAINS: [&str; 54] = [
     "draw",
     "greedy",
     "temperature(0.7) | draw",
@@ -53,6 +53,9 @@ pub const CHAINS: [&str; 51] = [
     "top_k(40) | synthid(keys=654 400 836 123 340) | draw",
     "synthid(keys=7, hash=vllm, layers=4) | green_list(key=15485863, scheme=selfhash, width=3) | draw",
     "green_list(15485863) | top_k(500) | green_list(key=3, delta=1) | gumbel",
+    "ban_invalid | length_decay(start=2, factor=1.5, stop=3 5) | top_k(40) | draw",
+    "ban_invalid | penalties(repeat=1.2, scope=output, last_n=3) | dry(scope=output, last_n=4) | draw",
+    "xtc(probability=0.5, threshold=0.01, exempt=3 5, rule=others) | xtc(probability=0.9, exempt=7, mode=average) | draw",
     "smoothing(0.1) | penalties(1.5) | xtc(0.9, threshold=0.01) | logit_bias(5:3) | draw",
 ];
 

@@ -23,7 +23,16 @@ pub fn step_of(definition: &'static Definition) -> impl Strategy<Value = Step> {
 
 /// A chain that draws nothing.
 pub fn transforming() -> BoxedStrategy<Vec<Step>> {
-    vec(step(false), 0..5).boxed()
+    vec(step(false), 0..5).prop_map(with_bans_of_invalid_first).boxed()
+}
+
+/// `ban_invalid` stands first, and only once.
+pub fn with_bans_of_invalid_first(steps: Vec<Step>) -> Vec<Step> {
+    let (mut first, others): (Vec<_>, Vec<_>) =
+        steps.into_iter().partition(|step| step.definition.stage == "ban_invalid");
+    first.truncate(1);
+    first.extend(others);
+    first
 }
 
 /// A chain that ends with a draw.

@@ -10,6 +10,7 @@ mod generators;
 mod gumbel;
 mod history;
 mod history_reads;
+mod invalid;
 mod mass;
 mod numbers;
 mod pipeline;

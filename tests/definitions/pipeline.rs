@@ -4,7 +4,7 @@
 use crate::common::definitions::{Distribution, Step};
 use crate::common::plain::{Plain, Tokens, candidates, chain, sampler_after, steps, with_ids};
 use crate::common::random_cases;
-use crate::common::random_chains::{drawing, row, step_of, tokens, transforming};
+use crate::common::random_chains::{drawing, row, step_of, tokens, transforming, with_bans_of_invalid_first};
 use crate::common::rows::{Random, logits};
 use bregman::{Applied, Candidate, Error, Order, Row, Sampler, Want};
 use proptest::prelude::*;
@@ -331,6 +331,7 @@ proptest! {
     ) {
         let row = logits(kind, vocab, &mut Random(seed));
         let steps = [self::steps(&format!("temperature({t})")), steps.into_iter().take(2).collect()].concat();
+        let steps = with_bans_of_invalid_first(steps);
         if let Some(plain) = Plain::new(&steps, &tokens).certain(&with_ids(&row)) {
             let ours = distribution(&mut sampler(&steps, &tokens), &row);
             compare(ours.as_deref(), &plain, 0.0)?;

@@ -39,7 +39,7 @@ fn decode(chain: &str, row: &[f32]) -> ((u32, u64, usize), String) {
 }
 
 /// The passes of each stage of the catalogue, alone before a draw or drawing itself, and of common chains.
-const READS: [(&str, &str); 55] = [
+const READS: [(&str, &str); 59] = [
     ("draw", "total and min"),
     ("greedy", "maxima"),
     ("gumbel", "total and min"),
@@ -54,6 +54,9 @@ const READS: [(&str, &str); 55] = [
     ("reasoning_budget(start=3, end=5, n=5000) | draw", "total and min"),
     ("forced_tokens(n=5000, tokens=3) | draw", "total and min"),
     ("sequence_bias(sequences=3; 5 6, bias=1) | draw", "total and min"),
+    ("length_decay(start=0, factor=1.5, stop=3) | draw", "total and min"),
+    ("ban_invalid | draw", "total and min"),
+    ("ban_invalid | top_k(40) | draw", "maxima"),
     ("bad_words(3; 5 6) | draw", "total and min + count"),
     ("min_tokens(n=20, stop=2) | draw", "total and min + count"),
     ("no_repeat_ngram(2) | draw", "total and min + count"),
@@ -85,6 +88,7 @@ const READS: [(&str, &str); 55] = [
     ("eta(0.001) | draw", "total and moment"),
     ("xtc(1, threshold=0.05) | draw", "total + total and min + count"),
     ("xtc(0.5, threshold=0.05, mode=average) | draw", "total + total and min"),
+    ("xtc(probability=1, threshold=0.01, exempt=0, rule=others) | draw", "total + total and min + count"),
     ("synthid(42) | draw", "maxima + total and min"),
     ("green_list(42) | draw", "total and min"),
     ("green_list(key=42, scheme=selfhash) | draw", "maxima + total and min"),

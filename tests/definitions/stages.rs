@@ -1,6 +1,6 @@
 //! Stages beyond their definitions: exact boundaries, coins, learnt state, invariances.
 
-use crate::common::definitions::Distribution;
+use crate::common::definitions::{Distribution, Step};
 use crate::common::plain::{Plain, Tokens, chain, sampler_after, with_ids};
 use crate::common::random_chains::{tokens, transforming};
 use crate::common::rows::{Random, logits};
@@ -67,6 +67,13 @@ fn stage_boundaries_match_the_engines() {
         ("xtc(1, threshold=0.1)", &skewed, 2),
         ("xtc(1, threshold=0.1, min_keep=3)", &skewed, 4),
         ("xtc(1, threshold=0.6)", &skewed, 4),
+        // The first two are the top choices' all but last; with an exempt one none goes, or the other alone.
+        ("xtc(probability=1, threshold=0.1, exempt=1)", &skewed, 4),
+        ("xtc(probability=1, threshold=0.1, exempt=1, rule=others)", &skewed, 3),
+        ("xtc(probability=1, threshold=0.1, exempt=2)", &skewed, 2),
+        ("xtc(probability=1, threshold=0.1, exempt=0 1, rule=others)", &skewed, 4),
+        ("xtc(probability=1, threshold=0.1, exempt=1, rule=others, min_keep=3)", &skewed, 3),
+        ("xtc(probability=1, threshold=0.1, exempt=1, rule=others, min_keep=4)", &skewed, 4),
         ("xtc(0)", &skewed, 4),
     ] {
         assert_eq!(kept(chain, row).len(), tokens, "{chain} on {row:?}");
@@ -106,9 +113,12 @@ fn kept_mass_after_xtc_is_the_remaining_mass() {
 fn xtc_average_is_the_marginal_of_the_coin() {
     const ROWS: u64 = 20_000;
     let row = logits("model", 600, &mut Random(5));
-    for before in ["", "top_k(50) | ", "temperature(0.6) | "] {
+    let mut first = Sampler::new("greedy", 0).unwrap();
+    let first = first.decode(Row::from_f32(&row).unwrap(), Want::NONE).unwrap().token;
+    let exempt = format!("top_k(50) | xtc(exempt={first}, rule=others, probability=");
+    for before in ["xtc(", "top_k(50) | xtc(", "temperature(0.6) | xtc(", &exempt] {
         for share in [0.1, 0.5, 0.9] {
-            let new = |mode| Sampler::new(&format!("{before}xtc({share}, threshold=0.02, mode={mode})"), 9).unwrap();
+            let new = |mode| Sampler::new(&format!("{before}{share}, threshold=0.02, mode={mode})"), 9).unwrap();
             let (mut average, mut coin) = (new("average"), new("coin"));
             let mut mean = vec![0.0; row.len()];
             let mut acted = 0;
@@ -219,12 +229,16 @@ fn tolerance(plain: Option<Vec<Distribution>>) -> Option<f64> {
 proptest! {
     #![proptest_config(crate::common::random_cases::config(3000))]
 
-    /// Numbers that a constant leaves exact in f32. (To a repetition penalty zero matters.)
+    /// Numbers that a constant leaves exact in f32. (To a repetition penalty and to length decay zero matters.)
     #[test]
     fn adding_a_constant_to_the_logits_changes_nothing(
         steps in transforming(), tokens in tokens(), vocab in 1usize..400, seed: u64, constant in -64..64i32
     ) {
-        if steps.iter().any(|s| s.definition.stage == "penalties" && s.given.number("repeat") != 1.0) {
+        let has_zero = |s: &Step| match s.definition.stage {
+            "penalties" => s.given.number("repeat") != 1.0,
+            stage => stage == "length_decay",
+        };
+        if steps.iter().any(has_zero) {
             return Ok(());
         }
         let random = &mut Random(seed);
@@ -263,7 +277,7 @@ proptest! {
             "min_tokens",
         ];
         let is_by_id = |stage| BY_ID.contains(&stage);
-        if steps.iter().any(|s| is_by_id(s.definition.stage)) {
+        if steps.iter().any(|s| is_by_id(s.definition.stage) || s.given.given("exempt").is_some()) {
             return Ok(());
         }
         let random = &mut Random(seed);

@@ -220,10 +220,10 @@ impl Distribution {
         self.whole.is_some()
     }
 
-    /// Takes the first `n` tokens away.
-    pub fn drop_first(&mut self, n: usize) {
+    /// Takes some of the first tokens away.
+    pub fn take_away(&mut self, goes: impl Fn(i32) -> bool) {
         self.sum_in_f32();
-        self.tokens.drain(..n);
+        self.tokens.retain(|t| !goes(t.id));
         self.rebase();
     }
 
@@ -268,10 +268,10 @@ impl Distribution {
         self.recomputed();
     }
 
-    /// Adds `less` to the log-weights of the first `n` tokens.
-    pub fn demote_first(&mut self, n: usize, less: f64) {
+    /// Adds `less` to the log-weights of some tokens.
+    pub fn demote(&mut self, goes: impl Fn(i32) -> bool, less: f64) {
         self.sum_in_f32();
-        for t in &mut self.tokens[..n] {
+        for t in self.tokens.iter_mut().filter(|t| goes(t.id)) {
             (t.x, t.logit) = (t.x + less, t.logit + less);
         }
         self.recomputed();

@@ -27,6 +27,14 @@ pub static EDITS: &[Definition] = &[
         },
         draws: None,
     },
+    // What a distribution is made from is finite, or -infinity: tests/definitions/invalid.rs has other rows.
+    Definition {
+        stage: "ban_invalid",
+        parameters: || super::parameters::none("ban_invalid"),
+        is_off: never,
+        apply: |_, _, _| {},
+        draws: None,
+    },
     Definition {
         stage: "allowed_tokens",
         parameters: || {
@@ -131,6 +139,25 @@ pub static EDITS: &[Definition] = &[
             let is_short = tokens_in_scope(given, moment).len() < given.count("n");
             let stop = given.tokens("stop");
             ban(given, distribution, |token| is_short && stop.contains(&token));
+        },
+        draws: None,
+    },
+    Definition {
+        stage: "length_decay",
+        parameters: || {
+            let factor = prop_oneof![1 => Just(1.0), 4 => 0.3..3.0f64, 1 => power_of_ten(-2.0, 3.0)];
+            let values = [value("start", 0..20usize), value("factor", factor), value("stop", token_list())];
+            of("length_decay", values.into_iter().chain([scope("length_decay")]))
+        },
+        is_off: |given| given.number("factor") == 1.0,
+        apply: |given, distribution, moment| {
+            let (length, start) = (tokens_in_scope(given, moment).len(), given.count("start"));
+            if length <= start {
+                return;
+            }
+            let power = given.number("factor").powi((length - start) as i32).min(f64::from(f32::MAX));
+            let stop = given.tokens("stop");
+            distribution.edit(|token, logit| stop.contains(&token).then_some(logit + logit.abs() * (power - 1.0)));
         },
         draws: None,
     },
@@ -251,20 +278,23 @@ fn scope(stage: &'static str) -> super::parameters::Values {
 
 /// The scope of a stage that may have a window.
 fn window(stage: &'static str) -> super::parameters::Values {
-    let last_n = || value("last_n", prop_oneof![Just(0), 0..12usize, Just(64)]);
-    prop_oneof![last_n(), scope(stage)].boxed()
+    let last_n = || value("last_n", prop_oneof![1 => Just(0), 4 => 0..12usize, 1 => Just(64)]);
+    let output = (value("scope", Just("output")), last_n()).prop_map(|(scope, last_n)| [scope, last_n].concat());
+    prop_oneof![last_n(), scope(stage), output].boxed()
 }
 
 fn has_empty_window(given: &Given) -> bool {
-    given.text("scope") == "window" && given.count("last_n") == 0
+    given.maybe_count("last_n") == Some(0)
 }
 
 fn tokens_in_scope(given: &Given, moment: &Moment<'_>) -> Vec<i32> {
     let all = [moment.prompt, moment.output].concat();
+    let last = |tokens: &[i32], n: usize| tokens[tokens.len().saturating_sub(n)..].to_vec();
+    let last_n = given.given("last_n").map(|n| n.parse().expect("a whole number"));
     match given.text("scope") {
         "all" => all,
-        "output" => moment.output.to_vec(),
-        "window" => all[all.len().saturating_sub(given.count("last_n"))..].to_vec(),
+        "output" => last(moment.output, last_n.unwrap_or(moment.output.len())),
+        "window" => last(&all, last_n.unwrap_or(64)),
         other => panic!("no scope {other}"),
     }
 }

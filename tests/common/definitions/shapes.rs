@@ -1,7 +1,7 @@
 //! Stages that change the weights of all tokens.
 
 use super::Definition;
-use super::parameters::{maybe, min_keep, of, power_of_ten, value, word};
+use super::parameters::{maybe, min_keep, of, power_of_ten, token_list, value, word};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -67,7 +67,14 @@ pub static SHAPES: &[Definition] = &[
             let threshold = prop_oneof![4 => 0.001..0.6f64, 1 => Just(0.0)];
             of(
                 "xtc",
-                [value("probability", probability), value("threshold", threshold), word("xtc", "mode"), min_keep()],
+                [
+                    value("probability", probability),
+                    value("threshold", threshold),
+                    word("xtc", "mode"),
+                    min_keep(),
+                    maybe("exempt", token_list()),
+                    word("xtc", "rule"),
+                ],
             )
         },
         is_off: |given| given.number("probability") == 0.0 || given.number("threshold") > 0.5,
@@ -78,16 +85,25 @@ pub static SHAPES: &[Definition] = &[
                 return;
             }
             let n = p.iter().filter(|&&p| p >= threshold).count().saturating_sub(1);
-            if n == 0 || p.len() - n < given.count("min_keep") {
+            let exempt = given.tokens("exempt");
+            let going: Vec<i32> = distribution.ids()[..n].iter().copied().filter(|id| !exempt.contains(id)).collect();
+            let is_spared = going.len() < n && given.text("rule") == "none";
+            if going.is_empty() || is_spared || p.len() - going.len() < given.count("min_keep") {
                 return;
             }
             if is_average && probability < 1.0 {
-                let (taken, left) = (p[..n].iter().sum::<f64>(), p[n..].iter().rev().sum::<f64>());
+                let entries = distribution.entries();
+                let sum = |goes: bool| {
+                    let of = entries.iter().rev().filter(|(id, _)| going.contains(id) == goes);
+                    of.map(|entry| entry.1).sum::<f64>()
+                };
+                let (taken, left) = (sum(true), sum(false));
                 // The row's sums are in f32, which has no weight so small.
                 distribution.undecided_if(distribution.is_whole() && left < 1e-35);
-                distribution.demote_first(n, ((1.0 - probability) / (1.0 + probability * taken / left)).ln());
+                let less = ((1.0 - probability) / (1.0 + probability * taken / left)).ln();
+                distribution.demote(|id| going.contains(&id), less);
             } else {
-                distribution.drop_first(n);
+                distribution.take_away(|id| going.contains(&id));
             }
         },
         draws: None,

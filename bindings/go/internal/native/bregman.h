@@ -118,7 +118,7 @@
 #define BREGMAN_INVALID_CHAIN 2
 
 /**
- * Status: a logit that is not masked is NaN or +infinity.
+ * Status: a logit that is not masked is NaN or +infinity, and the chain does not begin with ban_invalid.
  */
 #define BREGMAN_INVALID_LOGITS 3
 
