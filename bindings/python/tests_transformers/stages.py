@@ -9,12 +9,16 @@ import numpy as np
 from transformers import (
     EpsilonLogitsWarper,
     EtaLogitsWarper,
+    ExponentialDecayLengthPenalty,
+    ForcedBOSTokenLogitsProcessor,
+    ForcedEOSTokenLogitsProcessor,
     LogitsProcessorList,
     MinLengthLogitsProcessor,
     MinPLogitsWarper,
     NoBadWordsLogitsProcessor,
     NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
+    SequenceBiasLogitsProcessor,
     TemperatureLogitsWarper,
     TopHLogitsWarper,
     TopKLogitsWarper,
@@ -164,6 +168,33 @@ STAGES = [
     ),
     _stage("min_tokens(12, stop=2 3, scope=all)", MinLengthLogitsProcessor(12, [2, 3]), near=never),
     _stage("min_tokens(11, stop=2 3, scope=all)", MinLengthLogitsProcessor(11, [2, 3]), near=never),
+    *(
+        # Of eleven tokens: raised, raised beyond the sign of negative logits, lowered.
+        _stage(
+            f"length_decay(start=5, factor={factor}, stop=2 3 11, scope=all)",
+            ExponentialDecayLengthPenalty((5, factor), [2, 3, 11], input_ids_seq_length=0),
+            near=never,
+        )
+        for factor in (1.05, 1.5, 0.8)
+    ),
+    _stage(
+        "length_decay(start=11, factor=1.5, stop=2, scope=all)",
+        ExponentialDecayLengthPenalty((11, 1.5), 2, input_ids_seq_length=0),
+        near=never,
+    ),
+    _stage(
+        "sequence_bias(sequences=5; 8 6; 6 8 6 9; 7 6 10, bias=2.5)",
+        SequenceBiasLogitsProcessor([[[5], 2.5], [[8, 6], 2.5], [[6, 8, 6, 9], 2.5], [[7, 6, 10], 2.5]]),
+        near=never,
+    ),
+    _stage(
+        "sequence_bias(sequences=6 9; 9, bias=-1.5) | sequence_bias(sequences=8 6 9; 10, bias=4)",
+        SequenceBiasLogitsProcessor([[[6, 9], -1.5], [[9], -1.5], [[8, 6, 9], 4.0], [[10], 4.0]]),
+        near=never,
+    ),
+    _stage("forced_tokens(n=11, tokens=9, scope=all)", ForcedEOSTokenLogitsProcessor(12, 9, "cpu"), near=never),
+    _stage("forced_tokens(n=12, tokens=9, scope=all)", ForcedEOSTokenLogitsProcessor(13, 9, "cpu"), near=never),
+    _stage("forced_tokens(n=1, tokens=9, scope=all)", ForcedBOSTokenLogitsProcessor(9), near=never),
     _stage("temperature(0.6) | top_k(50)", TemperatureLogitsWarper(0.6), TopKLogitsWarper(50), near=equal),
     _stage("temperature(1.2) | top_p(0.9)", TemperatureLogitsWarper(1.2), TopPLogitsWarper(0.9), near=mass(0.9)),
     _stage("temperature(0.8) | min_p(0.1)", TemperatureLogitsWarper(0.8), MinPLogitsWarper(0.1), near=min_p(0.1)),

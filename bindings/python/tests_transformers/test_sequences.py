@@ -66,22 +66,54 @@ def test_min_tokens_equals_min_new_tokens(model: Any, way: dict[str, Any], n: in
     assert len(lengths) > 1
 
 
-class Presence(LogitsProcessor):
-    """Subtracts a number from the scores of the tokens after the prompt."""
+@pytest.mark.parametrize("way", WAYS, ids=[str(list(way)) for way in WAYS])
+@pytest.mark.parametrize(
+    ("chain", "theirs"),
+    [
+        ("length_decay(start=3, factor=1.3, stop=STOP)", {"exponential_decay_length_penalty": (3, 1.3)}),
+        ("forced_tokens(n=15, tokens=7)", {"forced_eos_token_id": 7}),
+        (
+            "sequence_bias(sequences=9; 7 8; 8 9 7, bias=3)",
+            {"sequence_bias": [[[9], 3.0], [[7, 8], 3.0], [[8, 9, 7], 3.0]]},
+        ),
+    ],
+    ids=["length_decay", "forced_tokens", "sequence_bias"],
+)
+def test_texts_equal_those_of_generates_own_options(
+    model: Any, way: dict[str, Any], chain: str, theirs: dict[str, Any]
+) -> None:
+    stop = ends(model)
+    ours = LogitsProcessorList([BregmanLogitsProcessor(chain.replace("STOP", " ".join(map(str, stop))))])
+    texts, plain = [], []
+    for prompt in prompts():
+        # Without an end, texts are long enough for a token to be forced.
+        options = {"eos_token_id": stop if "STOP" in chain else None, "pad_token_id": 0, **way}
+        texts.append(run(model, prompt, ours, **options))
+        assert texts[-1] == run(model, prompt, None, renormalize_logits=True, **theirs, **options)
+        plain.append(run(model, prompt, None, **options))
+    assert texts != plain  # it did something
 
-    def __init__(self, prompt: int, penalty: float) -> None:
-        self.prompt, self.penalty = prompt, penalty
+
+class Presence(LogitsProcessor):
+    """Subtracts a number from the scores of the tokens after the prompt, or of the last of them."""
+
+    def __init__(self, prompt: int, penalty: float, last: int | None) -> None:
+        self.prompt, self.penalty, self.last = prompt, penalty, last
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        seen = torch.zeros_like(scores, dtype=torch.bool).scatter_(1, input_ids[:, self.prompt :], True)
+        output = input_ids[:, self.prompt :]
+        output = output if self.last is None else output[:, -self.last :]
+        seen = torch.zeros_like(scores, dtype=torch.bool).scatter_(1, output, True)
         return torch.where(seen, scores - self.penalty, scores)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=[str(list(way)) for way in WAYS])
-def test_penalties_see_the_output_alone(model: Any, way: dict[str, Any]) -> None:
-    ours = LogitsProcessorList([BregmanLogitsProcessor("penalties(presence=1.5, scope=output)")])
+@pytest.mark.parametrize("last", [None, 3])
+def test_penalties_see_the_output_alone(model: Any, way: dict[str, Any], last: int | None) -> None:
+    window = "" if last is None else f", last_n={last}"
+    ours = LogitsProcessorList([BregmanLogitsProcessor(f"penalties(presence=1.5, scope=output{window})")])
     for prompt in prompts():
-        theirs = LogitsProcessorList([Presence(prompt.shape[1], 1.5)])
+        theirs = LogitsProcessorList([Presence(prompt.shape[1], 1.5, last)])
         assert run(model, prompt, ours, **way) == run(model, prompt, theirs, renormalize_logits=True, **way)
 
 
@@ -101,7 +133,7 @@ def test_an_assistant_model_shares_the_processor(model: Any) -> None:
     assistant = LlamaForCausalLM(config).eval()
     ours = LogitsProcessorList([BregmanLogitsProcessor("penalties(presence=1.5, scope=output)")])
     for prompt in prompts():
-        theirs = LogitsProcessorList([Presence(prompt.shape[1], 1.5)])
+        theirs = LogitsProcessorList([Presence(prompt.shape[1], 1.5, None)])
         assert run(model, prompt, ours, assistant_model=assistant) == run(
             model, prompt, theirs, assistant_model=assistant
         )
