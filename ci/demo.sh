@@ -18,8 +18,8 @@ mkdir -p "$root/target"
 "$root/examples/generate/build.sh" "$root/target/generate"
 if [ -n "$real" ]; then
     model=$("$root/ci/models.sh" smollm2)
-    # What the command line names comes later, and counts.
-    set -- --model "$model" --prompt "The old lighthouse keeper opened the door and saw" --seed 1 "$@"
+    # What the command line names comes later, and counts. One thread is enough: several wait for each other on a busy machine.
+    set -- --model "$model" --prompt "The old lighthouse keeper opened the door and saw" --seed 1 --threads 1 "$@"
 fi
 echo
 
@@ -28,6 +28,7 @@ case " $* " in
     *" --watermark "*) exec "$root/target/generate" --seed 6 "$@" ;;
 esac
 if [ -n "$real" ]; then
+    echo "Writing three texts with SmolLM2-135M ..."
     # The usual sampler, and two Bregman decoders at the same temperature: adaptive top-k (alpha = 1), and alpha = 2.
     exec "$root/target/generate" --columns --show-support --tokens 70 \
         --chain 'temperature(0.8) | top_p(0.95) | draw' \
