@@ -132,6 +132,10 @@ fn mlx_lm_expands_to_its_sampler() {
         "top_p(p=0.9, rule=ties) | min_p(p=0.05, min_keep=3) | xtc(0.5) | top_k(40) | temperature(0.7) | draw",
     );
     expands(
+        "mlx_lm(temp=1, xtc_probability=1, xtc_special_tokens=3 5)",
+        "xtc(probability=1, exempt=3 5, rule=others) | draw",
+    );
+    expands(
         "mlx_lm(temp=1, repetition_penalty=1.1, repetition_context_size=7, presence_penalty=0.5, frequency_penalty=0.25, \
          logit_bias=3:1)",
         "logit_bias(3:1) | penalties(repeat=1.1, last_n=7) | penalties(presence=0.5, last_n=20) | \

@@ -157,14 +157,14 @@ def typical(law, p, rule, min_keep=1):
     law.keep(order[:n])
 
 
-def xtc(law, threshold, min_keep=1):
-    """With probability 1."""
+def xtc(law, threshold, min_keep=1, spared=()):
+    """With probability 1; spared tokens count, but stay."""
     law_p, order = law.p(), law.order()
     above = sum(law.compare(law_p[i], threshold) >= 0 for i in order)
     if above >= 2 and len(order) - (above - 1) >= min_keep:
         if above < len(order) and law.l[order[above - 1]] == law.l[order[above]] or law.l[order[above - 2]] == law.l[order[above - 1]]:
             law.edge.add("ties")
-        law.keep(order[above - 1 :])
+        law.keep(order[above - 1 :] + [i for i in order[: above - 1] if i in spared])
 
 
 def top_n_sigma(law, n):
@@ -383,7 +383,7 @@ def sglang(law, prompt, output, temperature=1.0, top_p=1.0, top_k=-1, min_p=0.0,
 
 
 def mlx_lm(law, prompt, output, temp=0.0, top_p=0.0, min_p=0.0, min_tokens_to_keep=1, top_k=0, xtc_probability=0.0,
-           xtc_threshold=0.1, repetition_penalty=0.0, repetition_context_size=20, presence_penalty=0.0,
+           xtc_threshold=0.1, xtc_special_tokens=(), repetition_penalty=0.0, repetition_context_size=20, presence_penalty=0.0,
            presence_context_size=20, frequency_penalty=0.0, frequency_context_size=20, logit_bias=()):
     steps, tokens = globals(), prompt + output
     add(law, dict(logit_bias))
@@ -399,7 +399,7 @@ def mlx_lm(law, prompt, output, temp=0.0, top_p=0.0, min_p=0.0, min_tokens_to_ke
         steps["min_p"](law, min_p, min_tokens_to_keep)
     if xtc_probability == 1:
         edge = set(law.edge)
-        xtc(law, xtc_threshold)
+        xtc(law, xtc_threshold, spared=xtc_special_tokens)
         if law.edge != edge:
             # There tokens exactly at the threshold do not count, and equals of the last stay.
             raise TooClose
@@ -604,7 +604,8 @@ PARAMETERS = {
     "mlx_lm": (
         [{}, {"temp": 0.7}, {"temp": 0.7, "top_p": 0.8}, {"temp": 1, "min_p": 0.1, "min_tokens_to_keep": 3},
          {"temp": 1.3, "top_k": 5}, {"temp": 0.8, "top_p": 0.9, "min_p": 0.02, "top_k": 6},
-         {"temp": 1, "xtc_probability": 1, "xtc_threshold": 0.05}, {"temp": 1, "logit_bias": {"2": 2, "4": -1.5}}],
+         {"temp": 1, "xtc_probability": 1, "xtc_threshold": 0.05},
+         {"temp": 1, "xtc_probability": 1, "xtc_threshold": 0.05, "xtc_special_tokens": [0, 3, 7, 9, 11, 14, 19, 22]}, {"temp": 1, "logit_bias": {"2": 2, "4": -1.5}}],
         [{"temp": 1, "top_k": 1}, {"temp": 1, "top_p": 0.5}, {"temp": 1, "min_p": 1}, {}]),
     "koboldcpp": (
         [{}, {"temperature": 0.5, "top_k": 5}, {"top_k": 0, "top_p": 1, "top_a": 0.3}, {"top_k": 0, "top_p": 1, "tfs": 0.9},

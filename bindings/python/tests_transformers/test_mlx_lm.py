@@ -23,6 +23,7 @@ SAMPLERS: list[dict[str, Any]] = [
     {"temp": 1.0, "min_p": 0.05},
     {"temp": 1.0, "min_p": 0.9, "min_tokens_to_keep": 5},
     {"temp": 1.0, "xtc_probability": 1.0, "xtc_threshold": 0.05},
+    {"temp": 1.0, "xtc_probability": 1.0, "xtc_threshold": 0.02, "xtc_special_tokens": list(range(0, 60, 3))},
     {"temp": 1.3, "top_p": 0.95, "min_p": 0.01, "top_k": 12},
     {"temp": 0.8, "top_p": 0.9, "xtc_probability": 1.0, "xtc_threshold": 0.1, "top_k": 5},
 ]
@@ -73,6 +74,8 @@ def law_of_mlx(
 
 def text(values: dict[str, Any]) -> str:
     def one(value: Any) -> str:
+        if isinstance(value, list):
+            return " ".join(map(str, value))
         return " ".join(f"{token}:{bias}" for token, bias in value.items()) if isinstance(value, dict) else str(value)
 
     return ", ".join(f"{name}={one(value)}" for name, value in values.items())

@@ -162,7 +162,7 @@ const TRANSFORMERS: MacroInfo = MacroInfo {
     summary: "Hugging Face transformers' generate: processors over prompt and output, temperature, then truncations, each \
               on what the one before left",
     source: "Hugging Face transformers, generation/utils.py, _get_logits_processor",
-    leaves_out: "guidance_scale and processors of the user; sequence_bias, forced tokens and watermarks, which are stages of their own",
+    leaves_out: "guidance_scale and processors of the user; sequence_bias, length_decay, forced tokens and watermarks, which are stages of their own",
     parameters: &parameters::TRANSFORMERS,
     refuses: nothing,
     ordered: None,

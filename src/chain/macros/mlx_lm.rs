@@ -11,6 +11,10 @@ fn is_warm(a: &Arguments) -> bool {
     is_positive(a, "temp")
 }
 
+fn excludes(a: &Arguments) -> bool {
+    is_warm(a) && is_positive(a, "xtc_probability")
+}
+
 pub(super) const MLX_LM: MacroInfo = MacroInfo {
     name: "mlx_lm",
     aliases: &["mlx"],
@@ -54,8 +58,18 @@ pub(super) const MLX_LM: MacroInfo = MacroInfo {
         },
         Part {
             stage: "xtc",
-            is_on: |a| is_warm(a) && is_positive(a, "xtc_probability"),
+            is_on: |a| excludes(a) && !a.is_given("xtc_special_tokens"),
             values: &[("probability", Parameter("xtc_probability")), ("threshold", Parameter("xtc_threshold"))],
+        },
+        Part {
+            stage: "xtc",
+            is_on: |a| excludes(a) && a.is_given("xtc_special_tokens"),
+            values: &[
+                ("probability", Parameter("xtc_probability")),
+                ("threshold", Parameter("xtc_threshold")),
+                ("exempt", Parameter("xtc_special_tokens")),
+                ("rule", Always("others")),
+            ],
         },
         Part { stage: "top_k", is_on: |a| is_warm(a) && is_positive(a, "top_k"), values: &[("k", Parameter("top_k"))] },
         Part {
@@ -69,7 +83,7 @@ pub(super) const MLX_LM: MacroInfo = MacroInfo {
     ordered: None,
 };
 
-const PARAMETERS: [ParameterInfo; 14] = [
+const PARAMETERS: [ParameterInfo; 15] = [
     optional("temp", &["temperature"], between(0.0, 1e6), "0", "0 is greedy, without any truncation"),
     optional("top_p", &[], between(0.0, 1.0), "0", "the mass to reach; 0 and 1 switch it off"),
     optional("min_p", &[], between(0.0, 1.0), "0", "the fraction of the largest probability; 0 switches it off"),
@@ -83,6 +97,7 @@ const PARAMETERS: [ParameterInfo; 14] = [
         "how often the top choices are excluded; 0 switches it off",
     ),
     optional("xtc_threshold", &[], between(0.0, 0.5), "0.1", "the probability of a top choice"),
+    optional("xtc_special_tokens", &[], Kind::Tokens, "", "tokens that XTC does not exclude, separated by spaces"),
     optional(
         "repetition_penalty",
         &[],
