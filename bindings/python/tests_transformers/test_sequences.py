@@ -73,8 +73,8 @@ def test_min_tokens_equals_min_new_tokens(model: Any, way: dict[str, Any], n: in
         ("length_decay(start=3, factor=1.3, stop=STOP)", {"exponential_decay_length_penalty": (3, 1.3)}),
         ("forced_tokens(n=15, tokens=7)", {"forced_eos_token_id": 7}),
         (
-            "sequence_bias(sequences=9; 7 8; 8 9 7, bias=3)",
-            {"sequence_bias": [[[9], 3.0], [[7, 8], 3.0], [[8, 9, 7], 3.0]]},
+            "sequence_bias(sequences=9; 7 8; 8 9 7, bias=8)",
+            {"sequence_bias": [[[9], 8.0], [[7, 8], 8.0], [[8, 9, 7], 8.0]]},
         ),
     ],
     ids=["length_decay", "forced_tokens", "sequence_bias"],
