@@ -15,9 +15,11 @@ import signal
 import sys
 from pathlib import Path
 
-import ray
-
 import bregman
+
+# Ray listens on the machine's outer address otherwise, even where a cluster is one machine. Read when it is imported.
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+import ray  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = [str(ROOT / "examples" / "decisions"), str(ROOT / "examples" / "ray")]
@@ -76,6 +78,8 @@ def start() -> None:
         object_store_memory=80_000_000,
         _node_ip_address="127.0.0.1",
     )
+    if ray.nodes()[0]["NodeManagerAddress"] != "127.0.0.1":
+        raise RuntimeError("Ray does not stay on the loopback")
 
 
 def new_requests(chains: list[str], prompt: list[int], end: int) -> list[bregman.Sampler]:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import ray
 
 import bregman
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "examples" / "ray"))
 import move_requests  # noqa: E402
+
+ray = move_requests.ray
 
 #: One chain for every stage of the catalogue, those of the Rust tests.
 CHAINS = re.findall(r'^    "(.+)",$', (ROOT / "tests" / "common" / "chains.rs").read_text(), re.MULTILINE)
