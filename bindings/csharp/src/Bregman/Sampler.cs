@@ -16,7 +16,8 @@ namespace Bregman
     /// </para>
     /// <para>
     /// The same chain, seed, position, history and logits give the same token, on every machine, with any number of threads,
-    /// in any batch; stages that learn (<see cref="Stage.Learns"/>) also depend on the tokens that they drew. Decoding allocates no managed memory after the first batch of that size on the thread.
+    /// in any batch; stages that learn (<see cref="Stage.Learns"/>) also depend on the tokens that they drew.
+    /// Decoding allocates no managed memory after the first batch of that size on the thread.
     /// </para>
     /// <para>
     /// Dispose it to free its native memory at once; otherwise the finaliser does. Calls on a disposed sampler throw
