@@ -8,6 +8,11 @@ pub(crate) fn granted(reserved: std::result::Result<(), TryReserveError>) -> Res
     reserved.map_err(|_| Error::OutOfMemory)
 }
 
+/// Ends the process, as a refused allocation of the standard library does: for what cannot return an error.
+pub(crate) fn refused<T>() -> T {
+    std::alloc::handle_alloc_error(std::alloc::Layout::new::<T>())
+}
+
 /// Room for `more` elements behind those of a list, which may grow for more than these.
 pub(crate) fn reserve<T>(list: &mut Vec<T>, more: usize) -> Result<()> {
     granted(list.try_reserve(more))
@@ -45,6 +50,14 @@ pub(crate) fn filled<T: Copy>(n: usize, value: T) -> Result<Vec<T>> {
     let mut list = Vec::new();
     resize(&mut list, n, value)?;
     Ok(list)
+}
+
+/// A copy of a list.
+pub(crate) fn copied<T: Copy>(list: &[T]) -> Result<Vec<T>> {
+    let mut copy = Vec::new();
+    granted(copy.try_reserve_exact(list.len()))?;
+    copy.extend_from_slice(list);
+    Ok(copy)
 }
 
 /// A new list of at most `n` elements.

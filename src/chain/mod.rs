@@ -35,6 +35,10 @@ pub(crate) struct Chain {
     stages: Vec<(u32, Box<dyn Stage>)>,
     parsed: Vec<ParsedStage>,
     draws: bool,
+    /// The canonical form.
+    text: String,
+    /// The same with the keys of watermarks, if it has any.
+    with_keys: Option<String>,
 }
 
 impl Chain {
@@ -66,7 +70,12 @@ impl Chain {
             )));
         }
         let draws = parsed.last().is_some_and(|last| last.info.draws);
-        Ok(Self { stages, parsed, draws })
+        let joined = |text: fn(&Arguments) -> String| {
+            parsed.iter().map(|parsed| text(&parsed.arguments)).collect::<Vec<_>>().join(" | ")
+        };
+        let (text, with_keys) = (joined(Arguments::to_string), joined(Arguments::with_keys));
+        let with_keys = (with_keys != text).then_some(with_keys);
+        Ok(Self { stages, parsed, draws, text, with_keys })
     }
 
     /// Whether the chain ends with a drawing stage.
@@ -163,8 +172,13 @@ impl Chain {
     }
 
     /// The canonical form with the keys of watermarks, which are a secret.
-    pub(crate) fn with_keys(&self) -> String {
-        self.parsed.iter().map(|parsed| parsed.arguments.with_keys()).collect::<Vec<_>>().join(" | ")
+    pub(crate) fn with_keys(&self) -> &str {
+        self.with_keys.as_ref().unwrap_or(&self.text)
+    }
+
+    /// The canonical form: parsing it gives the same chain. `hidden` stands in the place of keys, which no chain may have.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     fn last(&self) -> Option<&dyn Stage> {
@@ -172,15 +186,8 @@ impl Chain {
     }
 }
 
-/// The canonical form: parsing it gives the same chain. `hidden` stands in the place of keys, which no chain may have.
 impl fmt::Display for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, ParsedStage { arguments, .. }) in self.parsed.iter().enumerate() {
-            if at > 0 {
-                f.write_str(" | ")?;
-            }
-            write!(f, "{arguments}")?;
-        }
-        Ok(())
+        f.write_str(&self.text)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::chain::limits::LONGEST_CHAIN;
 use crate::error::{Error, Result};
+use std::borrow::Cow;
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
@@ -98,6 +99,19 @@ pub(super) unsafe fn write_text(text: &str, buffer: *mut c_char, size: usize) {
     unsafe { std::ptr::copy_nonoverlapping(text.as_ptr(), buffer.cast::<u8>(), length) };
     // SAFETY: `length` is below `size`.
     unsafe { *buffer.add(length) = 0 };
+}
+
+/// The same for the message of an error, without memory if there is none.
+///
+/// # Safety
+/// As for [`write_text`].
+pub(super) unsafe fn write_error(e: &Error, buffer: *mut c_char, size: usize) {
+    let message = match e {
+        Error::OutOfMemory => Cow::Borrowed("out of memory"),
+        _ => Cow::Owned(e.to_string()),
+    };
+    // SAFETY: as this function's.
+    unsafe { write_text(&message, buffer, size) };
 }
 
 /// A struct that begins with its size and may grow at its end.

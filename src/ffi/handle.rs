@@ -82,18 +82,24 @@ pub(super) enum Refused {
     Busy,
 }
 
+/// A value in a box of its own, for `Box::from_raw`.
+pub(super) fn boxed<T>(value: T) -> Result<*mut T> {
+    const { assert!(size_of::<T>() > 0) };
+    // SAFETY: the layout is not empty.
+    let place = unsafe { alloc(Layout::new::<T>()) }.cast::<T>();
+    if place.is_null() {
+        return Err(Error::OutOfMemory);
+    }
+    // SAFETY: memory for one, as `Box` allocates it.
+    unsafe { place.write(value) };
+    Ok(place)
+}
+
 impl bregman_sampler {
     /// A handle that C owns.
     pub(super) fn new(sampler: Sampler) -> Result<*mut Self> {
         let state = HandleState { sampler, error: c"".into() };
-        // SAFETY: the layout is not empty.
-        let handle = unsafe { alloc(Layout::new::<Self>()) }.cast::<Self>();
-        if handle.is_null() {
-            return Err(Error::OutOfMemory);
-        }
-        // SAFETY: memory for one, as `Box` allocates it.
-        unsafe { handle.write(Self { user: AtomicUsize::new(0), state: UnsafeCell::new(state) }) };
-        Ok(handle)
+        boxed(Self { user: AtomicUsize::new(0), state: UnsafeCell::new(state) })
     }
 
     /// Takes the handle for the call that holds the ticket, until [`bregman_sampler::leave`].

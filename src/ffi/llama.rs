@@ -6,9 +6,9 @@
 use super::apply::{apply, fall_back};
 use super::check;
 use super::guard;
-use super::handle::{self, bregman_sampler, with_sampler};
+use super::handle::{self, boxed, bregman_sampler, with_sampler};
 use super::types::*;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use std::cell::Cell;
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
@@ -134,13 +134,15 @@ pub unsafe extern "C" fn bregman_llama_attach(
         let on_failure = OnFailure { falls_back: false, report: None, user: std::ptr::null_mut() };
         let context = Context { sampler, init, on_failure: Cell::new(on_failure), failures: Arc::default() };
         // SAFETY: as above, and a live handle.
-        let made = unsafe { make(context) };
-        if made.is_null() {
-            return BREGMAN_INTERNAL;
+        match unsafe { make(context) } {
+            Err(e) => status_of(&e),
+            Ok(made) if made.is_null() => BREGMAN_INTERNAL,
+            Ok(made) => {
+                // SAFETY: checked above.
+                unsafe { *out = made.cast() };
+                BREGMAN_OK
+            }
         }
-        // SAFETY: checked above.
-        unsafe { *out = made.cast() };
-        BREGMAN_OK
     })
 }
 
@@ -219,16 +221,16 @@ pub unsafe extern "C" fn bregman_llama_failures(llama_sampler: *const c_void, ou
 
 /// # Safety
 /// The context has the host's llama_sampler_init and a live handle.
-unsafe fn make(context: Context) -> *mut LlamaSampler {
+unsafe fn make(context: Context) -> Result<*mut LlamaSampler> {
     let init = context.init;
-    let context = Box::into_raw(Box::new(context));
+    let context = boxed(context)?;
     // SAFETY: the host's function, with a table and a context that outlive the sampler.
     let made = unsafe { init((&raw const TABLE).cast(), context.cast()) };
     if made.is_null() {
         // SAFETY: the host did not take it. The caller still owns the handle.
         drop(unsafe { Box::from_raw(context) });
     }
-    made
+    Ok(made)
 }
 
 /// The context of one of our stages.
@@ -292,17 +294,14 @@ unsafe extern "C" fn llama_clone(llama_sampler: *const LlamaSampler) -> *mut Lla
     // SAFETY: the stage's own handle.
     unsafe {
         with_sampler(c.sampler, |sampler| {
-            let copy = bregman_sampler::new(sampler.clone())?;
-            made = make(Context {
-                sampler: copy,
-                init: c.init,
-                on_failure: c.on_failure.clone(),
-                failures: c.failures.clone(),
-            });
+            let copy = bregman_sampler::new(sampler.try_clone()?)?;
+            let (on_failure, failures) = (c.on_failure.clone(), c.failures.clone());
+            let attached = make(Context { sampler: copy, init: c.init, on_failure, failures });
+            made = *attached.as_ref().unwrap_or(&std::ptr::null_mut());
             if made.is_null() {
                 bregman_sampler::free(copy);
             }
-            Ok(())
+            attached.map(|_| ())
         })
     };
     made

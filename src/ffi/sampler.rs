@@ -84,7 +84,7 @@ unsafe fn create(
         }
         Err(e) => {
             // SAFETY: the caller's buffer.
-            unsafe { check::write_text(&e.to_string(), error, error_size) };
+            unsafe { check::write_error(&e, error, error_size) };
             status_of(&e)
         }
     }
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn bregman_sampler_clone(sampler: *const bregman_sampler, 
     unsafe {
         with_sampler(sampler, |sampler| {
             check::pointer(out, "out")?;
-            *out = bregman_sampler::new(sampler.clone())?;
+            *out = bregman_sampler::new(sampler.try_clone()?)?;
             Ok(())
         })
     }
@@ -197,9 +197,9 @@ pub unsafe extern "C" fn bregman_sampler_describe(
     // SAFETY: a live handle or NULL, and the caller's buffer.
     unsafe {
         with_sampler(sampler, |sampler| {
-            let chain = sampler.to_string();
+            let chain = sampler.chain_text();
             length = chain.len();
-            check::write_text(&chain, text, size);
+            check::write_text(chain, text, size);
             Ok(())
         });
     }

@@ -30,7 +30,7 @@ pub unsafe extern "C" fn bregman_sampler_save(
         with_sampler(sampler, |sampler| {
             check::pointer(len, "len")?;
             let bytes = check::slice_mut(bytes.cast::<u8>(), capacity, "bytes")?;
-            copy_out(&sampler.to_bytes(), bytes, &mut *len)
+            copy_out(&sampler.try_to_bytes()?, bytes, &mut *len)
         })
     }
 }
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn bregman_sampler_load(
             }
             Err(e) => {
                 // SAFETY: the caller's buffer.
-                unsafe { check::write_text(&e.to_string(), error, error_size) };
+                unsafe { check::write_error(&e, error, error_size) };
                 status_of(&e)
             }
         }

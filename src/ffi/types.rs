@@ -32,11 +32,10 @@ pub const BREGMAN_UNSUPPORTED: u32 = 7;
 pub const BREGMAN_INTERNAL: u32 = 8;
 /// Status: a sparse row (bregman_batch.ids) does not hold what the chain needs; decode the whole row, or a longer list.
 pub const BREGMAN_INCOMPLETE: u32 = 9;
-/// There was no memory for the call, which changed nothing. Every call that works on a sampler may fail with it. The
-/// process is aborted, as by any failed allocation of a Rust program, only where memory is refused to
-/// bregman_sampler_new, bregman_sampler_clone, bregman_sampler_save, bregman_sampler_load, bregman_verify,
-/// bregman_distribution_batch, bregman_llama_attach (and the clone of its stage), to the first batch with threads, which
-/// starts them, or to the text of another error.
+/// There was no memory for the call, which changed nothing. Every call that needs memory may fail with it. The process is
+/// aborted, as by any failed allocation of a Rust program, only where memory is refused to the few KB of a chain when its
+/// text is read (bregman_sampler_new, bregman_sampler_load, bregman_watermark_score), to bregman_llama_attach, to the
+/// first batch with threads, which starts them, or to the text of another error.
 pub const BREGMAN_OUT_OF_MEMORY: u32 = 10;
 
 /// Format of logits: IEEE 754 single precision, 4-byte aligned.

@@ -71,7 +71,7 @@ pub unsafe extern "C" fn bregman_watermark_score(
             }
             Err(e) => {
                 // SAFETY: the caller's buffer.
-                unsafe { check::write_text(&e.to_string(), error, error_size) };
+                unsafe { check::write_error(&e, error, error_size) };
                 status_of(&e)
             }
         }

@@ -88,7 +88,6 @@ impl Breakers {
 
 /// The last breaker of a growing history: the last position at which one begins decides; of several that begin there,
 /// the longest (llama.cpp's rule).
-#[derive(Clone)]
 pub(super) struct LastBreaker {
     breakers: Arc<Breakers>,
     /// The automaton's state after the first `read` tokens.
@@ -101,6 +100,11 @@ pub(super) struct LastBreaker {
 impl LastBreaker {
     pub(super) fn new(breakers: Arc<Breakers>) -> Self {
         Self { breakers, state: 0, read: 0, found: Vec::new() }
+    }
+
+    pub(super) fn try_clone(&self) -> Result<Self> {
+        let Self { breakers, state, read, found } = self;
+        Ok(Self { breakers: breakers.clone(), state: *state, read: *read, found: memory::copied(found)? })
     }
 
     pub(super) fn is_of(&self, breakers: &Arc<Breakers>) -> bool {

@@ -17,7 +17,6 @@ const MANY: usize = 32;
 /// The limit on pending changes, or the number of distinct tokens if that is larger: a merge then costs little per change.
 const MOST_PENDING: usize = 4096;
 
-#[derive(Clone)]
 pub(super) struct Counts {
     scope: Scope,
     /// In ascending order of token.
@@ -29,6 +28,11 @@ pub(super) struct Counts {
 impl Counts {
     pub(super) fn new(scope: Scope) -> Self {
         Self { scope, seen: Vec::new(), pending: Vec::new() }
+    }
+
+    pub(super) fn try_clone(&self) -> Result<Self> {
+        let Self { scope, seen, pending } = self;
+        Ok(Self { scope: *scope, seen: memory::copied(seen)?, pending: memory::copied(pending)? })
     }
 
     pub(super) fn scope(&self) -> Scope {
@@ -48,8 +52,20 @@ impl Counts {
 
     /// Makes room for the changes that so many tokens may cause.
     pub(super) fn reserve(&mut self, n: usize) -> Result<()> {
+        let most = self.most(n);
+        memory::reserve(&mut self.pending, most)
+    }
+
+    /// Makes room for one token more, and then for taking the last `n` back.
+    pub(super) fn reserve_return(&mut self, n: usize) -> Result<()> {
+        let most = self.most(1) + self.most(n);
+        memory::reserve(&mut self.pending, most)
+    }
+
+    /// The most changes that `n` tokens may cause.
+    fn most(&self, n: usize) -> usize {
         let most = n.min(self.scope.most);
-        memory::reserve(&mut self.pending, if self.scope.moves() { 2 * most } else { most })
+        if self.scope.moves() { 2 * most } else { most }
     }
 
     /// Counts the tokens from `known` on, which are new; the first `prompt` are the prompt. [`Counts::reserve`] made room.

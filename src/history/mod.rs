@@ -92,7 +92,6 @@ pub(crate) enum Prompt {
 /// The tokens accepted so far.
 ///
 /// The prompt is what was accepted before the first row was decoded, unless [`History::set_prompt`] sets its length.
-#[derive(Clone)]
 pub(crate) struct History {
     tokens: Vec<i32>,
     prompt: Prompt,
@@ -118,6 +117,21 @@ impl History {
         Self { tokens: Vec::new(), prompt: Prompt::Open, counts, repeats, breakers }
     }
 
+    pub(crate) fn try_clone(&self) -> Result<Self> {
+        let (mut counts, mut repeats, mut breakers) = (Vec::new(), Vec::new(), Vec::new());
+        memory::reserve(&mut counts, self.counts.len())?;
+        memory::reserve(&mut repeats, self.repeats.len())?;
+        memory::reserve(&mut breakers, self.breakers.len())?;
+        for one in &self.counts {
+            counts.push(one.try_clone()?);
+        }
+        repeats.extend(self.repeats.iter().map(Repeats::without_automaton));
+        for one in &self.breakers {
+            breakers.push(one.try_clone()?);
+        }
+        Ok(Self { tokens: memory::copied(&self.tokens)?, prompt: self.prompt, counts, repeats, breakers })
+    }
+
     pub(crate) fn clear(&mut self) {
         self.tokens.clear();
         self.prompt = Prompt::Open;
@@ -130,6 +144,11 @@ impl History {
     pub(crate) fn reserve(&mut self, n: usize) -> Result<()> {
         memory::reserve(&mut self.tokens, n)?;
         self.counts.iter_mut().try_for_each(|counts| counts.reserve(n))
+    }
+
+    /// Makes room to take the last `n` tokens back again, once the next one of them has come.
+    pub(crate) fn reserve_return(&mut self, n: usize) -> Result<()> {
+        self.counts.iter_mut().try_for_each(|counts| counts.reserve_return(n))
     }
 
     /// Appends tokens, none of them negative. On an error nothing is changed.

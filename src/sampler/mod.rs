@@ -189,10 +189,28 @@ impl Sampler {
         self.sequence.history.tokens()
     }
 
+    /// A copy, as `clone` makes one, or [`OutOfMemory`](Error::OutOfMemory).
+    pub fn try_clone(&self) -> Result<Self> {
+        let Self { chain, kernels, created_with, sequence, copies, gumbel_top: _ } = self;
+        Ok(Self {
+            chain: chain.clone(),
+            kernels,
+            created_with: *created_with,
+            sequence: sequence.try_clone()?,
+            copies: *copies,
+            gumbel_top: GumbelTop::default(),
+        })
+    }
+
+    /// The chain in its canonical form.
+    pub(crate) fn chain_text(&self) -> &str {
+        self.chain.text()
+    }
+
     /// The chain in its canonical form with the keys of its watermarks, which are a secret: what a sampler like this one
     /// is made from. (Where a chain is displayed, `hidden` stands in their place.)
     pub fn chain_with_keys(&self) -> String {
-        self.chain.with_keys()
+        self.chain.with_keys().into()
     }
 
     /// Sets the length of the prompt: the first `n` tokens of the history; the others are output. For a sequence that
@@ -343,15 +361,7 @@ impl Sampler {
 impl Clone for Sampler {
     /// The chain is shared, the state is copied: history, bias, mask, seed and position, and what the chain has learnt.
     fn clone(&self) -> Self {
-        let Self { chain, kernels, created_with, sequence, copies, .. } = self;
-        Self {
-            chain: chain.clone(),
-            kernels,
-            created_with: *created_with,
-            sequence: sequence.clone(),
-            copies: *copies,
-            gumbel_top: GumbelTop::default(),
-        }
+        self.try_clone().unwrap_or_else(|_| memory::refused())
     }
 }
 

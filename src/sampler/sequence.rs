@@ -7,11 +7,11 @@ use crate::distribution::Distribution;
 use crate::error::{Error, Result};
 use crate::history::{Edit, History, Prompt};
 use crate::logits::Row;
+use crate::memory;
 use crate::stages::{Context, Learnt};
 use crate::vocab::Kernels;
 
 /// The state of one sequence.
-#[derive(Clone)]
 pub(super) struct Sequence {
     pub(super) seed: u64,
     pub(super) position: u64,
@@ -43,6 +43,19 @@ impl Sequence {
             learnt: chain.initial(),
             steps: Steps::default(),
         }
+    }
+
+    pub(super) fn try_clone(&self) -> Result<Self> {
+        let Self { seed, position, history, bias, mask, learnt, steps } = self;
+        Ok(Self {
+            seed: *seed,
+            position: *position,
+            history: history.try_clone()?,
+            bias: memory::copied(bias)?,
+            mask: mask.as_deref().map(memory::copied).transpose()?,
+            learnt: *learnt,
+            steps: steps.try_clone()?,
+        })
     }
 
     /// Runs a chain on a row, whose mask holds already: the distribution that it leaves, and the context for its draw.
@@ -129,17 +142,24 @@ impl Sequence {
     }
 
     /// What [`Sequence::return_to`] needs.
-    pub(super) fn mark(&self) -> Mark {
-        Mark {
+    pub(super) fn mark(&self) -> Result<Mark> {
+        Ok(Mark {
             position: self.position,
             learnt: self.learnt,
             length: self.history.tokens().len(),
             prompt: self.history.prompt(),
-            rows: self.steps.pending(),
-        }
+            rows: self.steps.pending()?,
+        })
     }
 
-    /// Undoes the rows and tokens since a mark. Without memory to count the tokens back, they stay, and it is an error.
+    /// Appends the `n`-th token since a mark, with the memory that [`Sequence::return_to`] needs.
+    pub(super) fn accept_after_mark(&mut self, chain: &Chain, n: usize, token: i32) -> Result<()> {
+        self.history.reserve_return(n)?;
+        self.accept(chain, &[token])
+    }
+
+    /// Undoes the rows and tokens since a mark. Tokens that were not appended by [`Sequence::accept_after_mark`] need
+    /// memory; without it they stay, and it is an error.
     pub(super) fn return_to(&mut self, Mark { position, learnt, length, prompt, rows }: Mark) -> Result<()> {
         self.steps.truncate(length, self.history.tokens().len());
         self.steps.restore(rows);

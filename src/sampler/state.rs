@@ -6,6 +6,7 @@ use super::steps::Steps;
 use crate::bregman::Generator;
 use crate::error::{Error, Result};
 use crate::history::Prompt;
+use crate::memory;
 use crate::stages::Learnt;
 use std::sync::Arc;
 
@@ -14,6 +15,9 @@ const MAGIC: [u8; 8] = *b"bregman\0";
 
 /// The version of the format. A change of the format is a new one, and older ones stay readable.
 const VERSION: u32 = 1;
+
+/// More bytes than a state has besides its lists.
+const FIXED: usize = 256;
 
 const OPEN: u8 = 0;
 const BEGUN: u8 = 1;
@@ -24,9 +28,25 @@ impl Sampler {
     /// what [`Sampler::rewind`] needs. The same state gives the same bytes on every platform. Generators of the caller are
     /// not in them, only their names; the keys of watermarks are.
     pub fn to_bytes(&self) -> Vec<u8> {
+        self.try_to_bytes().unwrap_or_else(|_| memory::refused())
+    }
+
+    /// The same, or [`OutOfMemory`](Error::OutOfMemory).
+    pub fn try_to_bytes(&self) -> Result<Vec<u8>> {
         let Self { chain, created_with, sequence, .. } = self;
         let Sequence { seed, position, history, bias, mask, learnt, steps } = sequence;
-        let mut to = Writer(Vec::with_capacity(256 + 4 * history.tokens().len()));
+        let lists = [
+            (chain.with_keys().len(), 1),
+            (history.tokens().len(), 4),
+            (bias.len(), 8),
+            (mask.as_ref().map_or(0, Vec::len), 4),
+            (steps.runs.len(), 16),
+            (steps.learnt.len(), 16),
+            (steps.before_rows.len(), 16),
+        ];
+        let mut to = Writer(Vec::new());
+        memory::reserve(&mut to.0, FIXED + lists.iter().map(|(n, size)| n * size).sum::<usize>())?;
+        let room = to.0.capacity();
         to.0.extend(MAGIC);
         to.u32(VERSION);
         to.list(chain.with_keys().as_bytes(), |to, byte| to.0.push(*byte));
@@ -59,7 +79,8 @@ impl Sampler {
         to.list(&steps.learnt, |to, learnt| to.learnt(*learnt));
         to.list(&steps.before_rows, |to, learnt| to.learnt(*learnt));
         to.u32(crc32fast::hash(&to.0));
-        to.0
+        debug_assert_eq!(to.0.capacity(), room, "a state is longer than its room");
+        Ok(to.0)
     }
 
     /// The sampler that [`Sampler::to_bytes`] wrote, ready to go on: it gives the answers that the other would have given.
@@ -76,8 +97,7 @@ impl Sampler {
         let chain = std::str::from_utf8(&chain).map_err(|_| invalid("its chain is not UTF-8"))?;
         let (created_with, seed, position) = (from.u64()?, from.u64()?, from.u64()?);
         crate::vocab::kernels()?;
-        let mut sampler =
-            Self::with_generators(chain, created_with, generators).map_err(|e| invalid(&format!("its chain: {e}")))?;
+        let mut sampler = Self::with_generators(chain, created_with, generators).map_err(within("its chain"))?;
         let chain = sampler.chain.clone();
         let sequence = &mut sampler.sequence;
         (sequence.seed, sequence.position) = (seed, position);
@@ -112,7 +132,7 @@ impl Sampler {
         if from.at != from.bytes.len() {
             return Err(invalid("it is longer than its contents"));
         }
-        sampler.set_logit_bias(&bias).map_err(|e| invalid(&format!("its logit bias: {e}")))?;
+        sampler.set_logit_bias(&bias).map_err(within("its logit bias"))?;
         if sampler.sequence.bias.iter().zip(&bias).any(|(edit, bias)| edit.token != bias.0 as u32) {
             return Err(invalid("its logit bias is not in ascending order of token"));
         }
@@ -122,6 +142,14 @@ impl Sampler {
 
 fn invalid(what: &str) -> Error {
     Error::InvalidArgument(format!("bytes are not a saved state of a sampler: {what}"))
+}
+
+/// What is wrong with a part of the bytes, unless there is no memory for it.
+fn within(part: &str) -> impl Fn(Error) -> Error {
+    move |e| match e {
+        Error::OutOfMemory => Error::OutOfMemory,
+        e => invalid(&format!("{part}: {e}")),
+    }
 }
 
 /// The bytes without the checksum, if that and the first bytes are right.
@@ -235,7 +263,8 @@ impl Reader<'_> {
         if n > (self.bytes.len() - self.at) / size {
             return Err(invalid("a list is longer than the rest"));
         }
-        let mut list = Vec::with_capacity(n);
+        let mut list = Vec::new();
+        memory::reserve(&mut list, n)?;
         for _ in 0..n {
             list.push(read(self)?);
         }

@@ -8,7 +8,7 @@ use crate::stages::Learnt;
 const MOST_ROWS: usize = 64;
 
 /// What was learnt before each token and row costs memory only where a chain learns.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Steps {
     /// Where the number of rows a token changes: (place in the history, rows of each token from there on). Before the first
     /// place it is 0: a prompt takes no rows.
@@ -41,6 +41,18 @@ pub(super) fn learnt_of([level, weight]: [f64; 2]) -> Learnt {
 }
 
 impl Steps {
+    pub(super) fn try_clone(&self) -> Result<Self> {
+        let Self { runs, rows, stayed, learnt, first, before_rows } = self;
+        Ok(Self {
+            runs: memory::copied(runs)?,
+            rows: *rows,
+            stayed: *stayed,
+            learnt: memory::copied(learnt)?,
+            first: *first,
+            before_rows: memory::copied(before_rows)?,
+        })
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -134,8 +146,9 @@ impl Steps {
         self.before_rows.clear();
     }
 
-    pub(super) fn pending(&self) -> PendingRows {
-        PendingRows { rows: self.rows, stayed: self.stayed, before_rows: self.before_rows.clone() }
+    pub(super) fn pending(&self) -> Result<PendingRows> {
+        let before_rows = memory::copied(&self.before_rows)?;
+        Ok(PendingRows { rows: self.rows, stayed: self.stayed, before_rows })
     }
 
     pub(super) fn restore(&mut self, PendingRows { rows, stayed, before_rows }: PendingRows) {

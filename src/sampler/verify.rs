@@ -75,7 +75,7 @@ impl Sampler {
         }
         let accepts = want.accept;
         let round = Round { rows, want: Want { accept: false, ..want }, draft };
-        let before = self.sequence.mark();
+        let before = self.sequence.mark()?;
         let verified = match draft.rule {
             Rule::Match => self.match_draft(&round, &mut write),
             Rule::Token | Rule::Block => self.check_has_law().and_then(|()| {
@@ -90,8 +90,7 @@ impl Sampler {
             Ok(accepted)
         });
         if stands.is_err() {
-            // Without memory for this, the error of the call is that of the memory, too.
-            let _ = self.sequence.return_to(before);
+            self.sequence.return_to(before)?;
         }
         stands
     }
@@ -121,7 +120,7 @@ impl Sampler {
             if child.is_none() {
                 return Ok((at, id));
             }
-            self.sequence.accept(&self.chain, &[id])?;
+            self.sequence.accept_after_mark(&self.chain, at + 1, id)?;
             (node, at) = (child, at + 1);
         }
     }
@@ -135,13 +134,13 @@ impl Sampler {
         let noise = Noise::of(self);
         for (i, &drafted) in draft.tokens.iter().enumerate() {
             let (token, is_accepted) = self.with_distribution(dense(rows(i)?)?, |dist, row| {
-                let p = Target::new(dist, row.speculation).p(drafted as u32);
+                let p = Target::new(dist, row.speculation)?.p(drafted as u32);
                 let is_accepted = accepts(noise.acceptance(i), p, draft.q(i));
                 // The draft's distribution is put in order for a refused token only.
                 let drawn = if is_accepted {
                     (drafted as u32, p)
                 } else {
-                    beside(dist, row, draft, i, |target| target.draw_excess(1.0, |attempt| noise.correction(attempt)))
+                    beside(dist, row, draft, i, |target| target.draw_excess(1.0, |attempt| noise.correction(attempt)))?
                 };
                 Ok((row.token(dist, drawn, *want), is_accepted))
             })?;
@@ -150,7 +149,7 @@ impl Sampler {
             if !is_accepted {
                 return Ok((i, token.token as i32));
             }
-            self.sequence.accept(&self.chain, &[drafted])?;
+            self.sequence.accept_after_mark(&self.chain, i + 1, drafted)?;
         }
         self.draw_after_draft(round, &noise, write)
     }
@@ -164,24 +163,26 @@ impl Sampler {
         let (noise, n) = (Noise::of(self), draft.tokens.len());
         let mut block = Block::new();
         // The longest prefix that its chance accepts, what had been reached with it, and the sequence after it.
-        let (mut accepted, mut reach, mut place) = (0, 1.0, self.sequence.mark());
+        let (mut accepted, mut reach, mut place) = (0, 1.0, self.sequence.mark()?);
         let mut passed = 0;
         for (i, &drafted) in draft.tokens.iter().enumerate() {
             let (token, chance, p) = self.with_distribution(dense(rows(i)?)?, |dist, row| {
-                let chance = (i > 0)
-                    .then(|| beside(dist, row, draft, i, |target| block.chance(Some(target.excess(block.reach)))));
-                let p = Target::new(dist, row.speculation).p(drafted as u32);
+                let chance = match i {
+                    0 => None,
+                    _ => Some(beside(dist, row, draft, i, |target| block.chance(Some(target.excess(block.reach))))?),
+                };
+                let p = Target::new(dist, row.speculation)?.p(drafted as u32);
                 Ok((row.token(dist, (drafted as u32, p), *want), chance, p))
             })?;
             if chance.is_some_and(|chance| noise.acceptance(i) <= chance) {
-                (accepted, reach, place) = (i, block.reach, self.sequence.mark());
+                (accepted, reach, place) = (i, block.reach, self.sequence.mark()?);
             }
             block.push(p, draft.q(i));
             if block.reach == 0.0 {
                 break;
             }
             self.sequence.advance(&self.chain, self.sequence.learnt);
-            self.sequence.accept(&self.chain, &[drafted])?;
+            self.sequence.accept_after_mark(&self.chain, i + 1, drafted)?;
             write(NewToken { at: i, token, drafted: Some(i) });
             passed = i + 1;
         }
@@ -198,7 +199,7 @@ impl Sampler {
         let token = self.with_distribution(dense(rows(accepted)?)?, |dist, row| {
             let drawn = beside(dist, row, draft, accepted, |target| {
                 target.draw_excess(reach, |attempt| noise.correction(attempt))
-            });
+            })?;
             Ok(row.token(dist, drawn, *want))
         })?;
         self.sequence.advance(&self.chain, self.sequence.learnt);
@@ -243,9 +244,9 @@ fn beside<T>(
     draft: &Draft<'_>,
     i: usize,
     look: impl FnOnce(&mut Target<'_, '_>) -> T,
-) -> T {
-    draft.law(i, &mut row.speculation.law);
-    look(&mut Target::new(dist, row.speculation))
+) -> Result<T> {
+    draft.law(i, &mut row.speculation.law)?;
+    Ok(look(&mut Target::new(dist, row.speculation)?))
 }
 
 /// The random numbers of one call: functions of its first position, so that none is used in two rounds, and of no use
@@ -341,10 +342,10 @@ mod tests {
         let row = row(1, target.history());
         target
             .with_distribution(Row::from_f32(&row).unwrap(), |dist, row| {
-                Ok(beside(dist, row, draft, i, |target| {
+                beside(dist, row, draft, i, |target| {
                     let instead = target.excess_of_each(s, V as u32);
                     (target.p(draft.tokens[i] as u32), draft.q(i), target.excess(s), instead)
-                }))
+                })
             })
             .unwrap()
     }

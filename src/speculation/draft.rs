@@ -1,6 +1,7 @@
 //! What a draft model proposes.
 
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// The rule that says how many of a draft's tokens are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,16 +98,15 @@ impl<'a> Draft<'a> {
 
     /// Writes the distribution that token `i` was drawn from, in ascending order of token and with a sum of 1. The draft
     /// was checked.
-    pub(crate) fn law(&self, i: usize, law: &mut Vec<(u32, f64)>) {
+    pub(crate) fn law(&self, i: usize, law: &mut Vec<(u32, f64)>) -> Result<()> {
         law.clear();
-        let Some(laws) = self.laws else {
-            law.push((self.tokens[i] as u32, 1.0));
-            return;
-        };
+        let Some(laws) = self.laws else { return memory::push(law, (self.tokens[i] as u32, 1.0)) };
         let (ids, probs) = laws.of(i);
         let total = total(probs);
+        memory::reserve(law, ids.len())?;
         law.extend(ids.iter().zip(probs).map(|(&id, &q)| (id as u32, f64::from(q) / total)));
         law.sort_unstable_by_key(|entry| entry.0);
+        Ok(())
     }
 }
 
@@ -146,7 +146,7 @@ impl<'a> DraftLaws<'a> {
             }
             let (word, bit) = (id as usize / 64, 1 << (id % 64));
             if seen.len() <= word {
-                seen.resize(word + 1, 0);
+                memory::resize(seen, word + 1, 0)?;
             }
             if seen[word] & bit != 0 {
                 return refuse(format!(

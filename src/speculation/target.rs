@@ -1,7 +1,9 @@
 //! A target distribution p beside a draft's distribution q: p of single tokens, and draws from max(s p - q, 0).
 
 use crate::distribution::{Distribution, LOWEST_LOG_WEIGHT};
+use crate::error::Result;
 use crate::math::exp;
+use crate::memory;
 
 /// Memory for the verification of drafts, kept from call to call.
 #[derive(Default)]
@@ -34,18 +36,19 @@ pub(crate) struct Target<'t, 'r> {
 
 impl<'t, 'r> Target<'t, 'r> {
     /// The target's distribution beside the draft's, which is `scratch.law`.
-    pub(crate) fn new(dist: &'t mut Distribution<'r>, scratch: &'t mut SpeculationScratch) -> Self {
+    pub(crate) fn new(dist: &'t mut Distribution<'r>, scratch: &'t mut SpeculationScratch) -> Result<Self> {
         let SpeculationScratch { law, support, .. } = scratch;
         if !dist.is_truncated() {
             let total = dist.total();
-            return Self { dist, support: Support::Whole { total }, law };
+            return Ok(Self { dist, support: Support::Whole { total }, law });
         }
         support.clear();
         let (entries, weights) = dist.weighted();
         let total: f64 = weights.iter().sum();
+        memory::reserve(support, entries.len())?;
         support.extend(entries.iter().zip(weights).map(|(e, weight)| (e.index, weight / total)));
         support.sort_unstable_by_key(|entry| entry.0);
-        Self { dist, support: Support::List(support), law }
+        Ok(Self { dist, support: Support::List(support), law })
     }
 
     /// The probability of a token, which may be beyond the vocabulary.

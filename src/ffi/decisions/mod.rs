@@ -27,7 +27,6 @@ use super::check;
 use super::guard;
 use super::types::*;
 use crate::error::{Error, Result};
-use std::borrow::Cow;
 use std::ffi::c_char;
 
 /// Runs the body of a function without a handle; the message of a failure goes to the caller's buffer.
@@ -35,16 +34,19 @@ use std::ffi::c_char;
 /// # Safety
 /// If not NULL, `error` points to `error_size` bytes that nothing else uses during the call.
 unsafe fn answer(error: *mut c_char, error_size: usize, body: impl FnOnce() -> Result<()>) -> u32 {
-    let failure = guard(None, || Some(body()));
-    let (status, message): (_, Cow<'_, str>) = match failure {
-        Some(Ok(())) => return BREGMAN_OK,
-        Some(Err(Error::OutOfMemory)) => (BREGMAN_OUT_OF_MEMORY, "out of memory".into()),
-        Some(Err(e)) => (status_of(&e), e.to_string().into()),
-        None => (BREGMAN_INTERNAL, "a defect in bregman; please report it".into()),
-    };
-    // SAFETY: the caller's buffer.
-    unsafe { check::write_text(&message, error, error_size) };
-    status
+    match guard(None, || Some(body())) {
+        Some(Ok(())) => BREGMAN_OK,
+        Some(Err(e)) => {
+            // SAFETY: the caller's buffer.
+            unsafe { check::write_error(&e, error, error_size) };
+            status_of(&e)
+        }
+        None => {
+            // SAFETY: the caller's buffer.
+            unsafe { check::write_text("a defect in bregman; please report it", error, error_size) };
+            BREGMAN_INTERNAL
+        }
+    }
 }
 
 /// The number of elements of `rows` rows.

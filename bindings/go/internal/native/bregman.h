@@ -153,11 +153,10 @@
 #define BREGMAN_INCOMPLETE 9
 
 /**
- * There was no memory for the call, which changed nothing. Every call that works on a sampler may fail with it. The
- * process is aborted, as by any failed allocation of a Rust program, only where memory is refused to
- * bregman_sampler_new, bregman_sampler_clone, bregman_sampler_save, bregman_sampler_load, bregman_verify,
- * bregman_distribution_batch, bregman_llama_attach (and the clone of its stage), to the first batch with threads, which
- * starts them, or to the text of another error.
+ * There was no memory for the call, which changed nothing. Every call that needs memory may fail with it. The process is
+ * aborted, as by any failed allocation of a Rust program, only where memory is refused to the few KB of a chain when its
+ * text is read (bregman_sampler_new, bregman_sampler_load, bregman_watermark_score), to bregman_llama_attach, to the
+ * first batch with threads, which starts them, or to the text of another error.
  */
 #define BREGMAN_OUT_OF_MEMORY 10
 
