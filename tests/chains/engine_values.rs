@@ -21,6 +21,9 @@ fn macros_take_their_engines_values() {
         ("llama_cpp(temp=-1)", "llama_cpp(temp=0)"),
         ("llama_cpp(temp=1e-7)", "llama_cpp(temp=0)"),
         ("llama_cpp(temp=-1, dynatemp_range=0.5)", "llama_cpp(temp=0, dynatemp_range=0.5)"),
+        ("llama_cpp(dry_multiplier=0.8, dry_base=0.5)", "llama_cpp()"),
+        ("llama_cpp(dry_multiplier=0.8, dry_penalty_last_n=0)", "llama_cpp()"),
+        ("llama_cpp(repeat_penalty=1.1, repeat_last_n=0)", "llama_cpp()"),
         ("vllm(top_k=-1)", "vllm(top_k=0)"),
         ("vllm(temperature=0.001)", "vllm(temperature=0.01)"),
         ("vllm(temperature=0.009, top_p=0.9)", "vllm(temperature=0.01, top_p=0.9)"),
@@ -41,6 +44,8 @@ fn macros_take_their_engines_values() {
     ] {
         assert_eq!(described(given), described(equivalent), "{given}");
     }
+    let all = described("llama_cpp(repeat_penalty=1.1, repeat_last_n=-1, dry_multiplier=0.8, dry_penalty_last_n=-1)");
+    assert!(all.starts_with("penalties(repeat=1.1, scope=all) | dry(scope=all) | "), "{all}");
     assert!(described("llama_cpp(temp=-1)").contains("temperature(0)"));
     assert!(described("vllm(temperature=0)").ends_with("greedy"));
     assert!(refusal("vllm(top_p=0)").contains("parameter `top_p` must be a number in (0, 1]"));
@@ -67,6 +72,7 @@ fn refusals_say_what_switches_a_stage_off() {
         ("min_p(1.05)", "0 switches the stage off"),
         ("top_p(1.5)", "1 switches the stage off"),
         ("top_n_sigma(-1)", "0 switches the stage off"),
+        ("dry(base=0.5)", "multiplier=0 switches the stage off"),
         ("temperature(-1)", "0, or 1e-6 to 1e6"),
         ("penalties(last_n=-1)", "scope=all has no window"),
         ("dry(last_n=-1)", "scope=all has no window"),
@@ -83,6 +89,8 @@ fn messages_show_a_users_text_escaped_and_cut() {
     assert!(message.contains("evil\\nname\\u{1b}") && !message.chars().any(char::is_control), "{message:?}");
     let message = refusal(&"x".repeat(65_000));
     assert!(message.len() < 1000 && message.contains("xxx..."), "{} bytes", message.len());
+    // The search for a similar name takes quadratic time.
+    assert!(!refusal(&"temperature".repeat(6)).contains("did you mean"));
     let message = refusal(&format!("top_k({})", "9".repeat(5000)));
     assert!(message.len() < 300, "{message}");
 }

@@ -38,6 +38,15 @@ fn truncates(a: &Arguments) -> bool {
     is(a, "mirostat", "0")
 }
 
+fn penalises(a: &Arguments) -> bool {
+    let given = (number(a, "repeat_penalty"), number(a, "frequency_penalty"), number(a, "presence_penalty"));
+    truncates(a) && given != (1.0, 0.0, 0.0)
+}
+
+fn has_dry(a: &Arguments) -> bool {
+    truncates(a) && is_positive(a, "dry_multiplier") && number(a, "dry_base") >= 1.0
+}
+
 fn is_adaptive(a: &Arguments) -> bool {
     truncates(a) && number(a, "adaptive_target") >= 0.0
 }
@@ -59,10 +68,7 @@ const LLAMA_CPP: MacroInfo = MacroInfo {
         },
         Part {
             stage: "penalties",
-            is_on: |a| {
-                let off = (number(a, "repeat_penalty"), number(a, "frequency_penalty"), number(a, "presence_penalty"));
-                truncates(a) && is_positive(a, "repeat_last_n") && off != (1.0, 0.0, 0.0)
-            },
+            is_on: |a| penalises(a) && is_positive(a, "repeat_last_n"),
             values: &[
                 ("repeat", Parameter("repeat_penalty")),
                 ("frequency", Parameter("frequency_penalty")),
@@ -71,13 +77,34 @@ const LLAMA_CPP: MacroInfo = MacroInfo {
             ],
         },
         Part {
+            stage: "penalties",
+            is_on: |a| penalises(a) && number(a, "repeat_last_n") < 0.0,
+            values: &[
+                ("repeat", Parameter("repeat_penalty")),
+                ("frequency", Parameter("frequency_penalty")),
+                ("presence", Parameter("presence_penalty")),
+                ("scope", Always("all")),
+            ],
+        },
+        Part {
             stage: "dry",
-            is_on: |a| truncates(a) && is_positive(a, "dry_multiplier") && is_positive(a, "dry_penalty_last_n"),
+            is_on: |a| has_dry(a) && is_positive(a, "dry_penalty_last_n"),
             values: &[
                 ("multiplier", Parameter("dry_multiplier")),
                 ("base", Parameter("dry_base")),
                 ("allowed", Parameter("dry_allowed_length")),
                 ("last_n", Parameter("dry_penalty_last_n")),
+                ("breakers", Parameter("dry_sequence_breakers")),
+            ],
+        },
+        Part {
+            stage: "dry",
+            is_on: |a| has_dry(a) && number(a, "dry_penalty_last_n") < 0.0,
+            values: &[
+                ("multiplier", Parameter("dry_multiplier")),
+                ("base", Parameter("dry_base")),
+                ("allowed", Parameter("dry_allowed_length")),
+                ("scope", Always("all")),
                 ("breakers", Parameter("dry_sequence_breakers")),
             ],
         },
