@@ -70,9 +70,55 @@ pub struct Case {
     pub tolerance: f64,
     /// By how much a boundary may be missed, in mass or as a share of a probability.
     pub slack: f64,
+    pub draft: Option<DraftCase>,
 }
 
-const FIELDS: [&str; 18] = [
+/// Tokens that a draft model drew, and the distributions that it drew them from, one after the other.
+pub struct DraftCase {
+    pub tokens: Vec<i32>,
+    pub offsets: Vec<usize>,
+    pub ids: Vec<i32>,
+    pub probs: Vec<f32>,
+    /// The target's rows, if they are not all the case's own, and then the tokens that they leave.
+    pub rows: Vec<Vec<f32>>,
+    pub following: Vec<i32>,
+}
+
+impl DraftCase {
+    fn new(draft: &Value, vocab: usize) -> Self {
+        let (mut offsets, mut ids, mut probs) = (vec![0], vec![], vec![]);
+        if let Some(recipe) = draft.get("random") {
+            // [tokens, seed]: tokens and distributions by uniform random numbers, as FlashInfer's test has them.
+            let (n, mut random) = (float(&recipe[0]) as usize, Random(float(&recipe[1]) as u64));
+            let following: Vec<i32> = (0..=n).map(|_| random.below(vocab) as i32).collect();
+            for _ in 0..n {
+                let weights: Vec<f64> = (0..vocab).map(|_| random.unit()).collect();
+                let total: f64 = weights.iter().sum();
+                ids.extend(0..vocab as i32);
+                probs.extend(weights.iter().map(|w| (w / total) as f32));
+                offsets.push(ids.len());
+            }
+            let one_hot = |&token: &i32| {
+                let mut row = vec![f32::NEG_INFINITY; vocab];
+                row[token as usize] = 0.0;
+                row
+            };
+            let is_one_hot = draft["one_hot"].as_bool().expect("whether the target is");
+            let rows = if is_one_hot { following.iter().map(one_hot).collect() } else { vec![] };
+            return Self { tokens: following[..n].to_vec(), offsets, ids, probs, rows, following };
+        }
+        for law in draft["q"].as_array().expect("a distribution for each token") {
+            for (token, q) in law.as_object().expect("probabilities by token") {
+                ids.push(token.parse().expect("a token"));
+                probs.push(float(q) as f32);
+            }
+            offsets.push(ids.len());
+        }
+        Self { tokens: tokens(&draft["tokens"]), offsets, ids, probs, rows: vec![], following: vec![] }
+    }
+}
+
+const FIELDS: [&str; 19] = [
     "test",
     "note",
     "values",
@@ -88,6 +134,7 @@ const FIELDS: [&str; 18] = [
     "allowed",
     "banned",
     "decoded",
+    "draft",
     "tolerance",
     "slack",
     "expect",
@@ -112,6 +159,7 @@ impl Case {
             expect: case["expect"].as_object().expect("what is expected").clone(),
             tolerance: number("tolerance", 1e-5),
             slack: number("slack", 1e-5),
+            draft: case.get("draft").map(|draft| DraftCase::new(draft, row.len())),
             row,
         }
     }

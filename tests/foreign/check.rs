@@ -2,6 +2,7 @@
 
 use crate::cases::{Case, float, floats, tokens};
 use crate::common::chi_square::{LEAST_P_VALUE, p_value};
+use crate::drafts;
 use crate::faces::{Law, laws, ordered, sampler};
 use crate::plain::{Plain, softmax};
 use bregman::{Answers, Row, Source, Want};
@@ -16,6 +17,9 @@ fn must(is_so: bool, what: impl FnOnce() -> String) -> Found {
 
 /// Tries a case in every way; what is found instead of the expected, if it differs.
 pub fn agrees(case: &Case) -> Found {
+    if let Some(draft) = &case.draft {
+        return drafts::agrees(case, draft);
+    }
     if let Some(message) = case.expect.get("fails") {
         let message = message.as_str().expect("a part of a message");
         return match laws(case) {
@@ -88,6 +92,12 @@ fn of_a_law(case: &Case, law: &Law, what: &str, value: &Value) -> Found {
         "count" => must(law.len() == float(value) as usize, || format!("keeps {} tokens", law.len())),
         "at_most" => must(law.len() <= float(value) as usize, || format!("keeps {} tokens", law.len())),
         "at_least" => must(law.len() >= float(value) as usize, || format!("keeps {} tokens", law.len())),
+        "likeliest" => {
+            let most = law.iter().map(|e| e.1).fold(0.0, f64::max);
+            let less = listed().into_iter().find(|&id| law.iter().all(|e| e.0 != id || e.1 < most * (1.0 - 1e-6)));
+            let more = law.iter().filter(|e| e.1 >= most * (1.0 - 1e-6)).count();
+            must(less.is_none() && more < law.len(), || format!("token {less:?} is not among the {more} likeliest"))
+        }
         "highest" | "lowest" => extreme(case, law, what == "highest", value.as_str().expect("a word")),
         _ => Ok(()),
     }
@@ -146,7 +156,7 @@ fn of_calls(case: &Case, what: &str, value: &Value) -> Found {
     };
     match what {
         "p" | "weights" | "logits" | "kept" | "dropped" | "unchanged" | "count" | "at_most" | "at_least" | "steps"
-        | "highest" | "lowest" => Ok(()),
+        | "highest" | "lowest" | "likeliest" => Ok(()),
         "order" => {
             let ids: Vec<i32> = ordered(case).expect("a distribution").iter().map(|e| e.0 as i32).collect();
             must(ids == tokens(value), || format!("the order is {ids:?}"))

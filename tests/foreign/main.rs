@@ -7,6 +7,7 @@ mod common;
 
 mod cases;
 mod check;
+mod drafts;
 mod faces;
 mod plain;
 
