@@ -6,7 +6,7 @@ use crate::common::plain::{Tokens, candidates, sampler_after};
 use crate::common::random_chains::{row, tokens};
 use crate::common::rows::{Random, logits};
 use bregman::ffi::{BREGMAN_ACCEPT, BREGMAN_OK};
-use bregman::{Candidate, Error, Row, Sampler, Want};
+use bregman::{Candidate, Error, Row, Sampler, Source, Want};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 
@@ -183,11 +183,15 @@ proptest! {
 fn prompt_ends_at_the_first_row() {
     let row = [0.0f32; 4];
     let law = |sampler: &mut Sampler| distribution(sampler, &row).unwrap().len();
-    let looks: [fn(&mut Sampler, &[f32]); 5] = [
+    let looks: [fn(&mut Sampler, &[f32]); 6] = [
         |s, row| drop(s.distribution(Row::from_f32(row).unwrap()).unwrap()),
         |s, row| s.process(&mut row.to_vec()).unwrap(),
         |s, row| assert!(s.decode(Row::from_f32(row).unwrap(), Want::default()).is_ok()),
         |s, row| drop(s.draw_many(Row::from_f32(row).unwrap(), 2).unwrap().to_vec()),
+        |s, row| {
+            let (mut ids, mut logprobs) = ([0; 2], [0.0; 2]);
+            s.top_logprobs(Row::from_f32(row).unwrap(), Source::Decoded, &mut ids, &mut logprobs).map(drop).unwrap();
+        },
         |s, _| assert!(s.apply(&mut [Candidate { id: 3, logit: 0.0, p: 0.0 }]).is_ok()),
     ];
     for look in looks {

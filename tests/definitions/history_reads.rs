@@ -3,6 +3,7 @@
 
 use crate::common::rows::{Random, logits};
 use bregman::{Row, Sampler, Want, take_places_read};
+use std::time::{Duration, Instant};
 
 /// Stages that look at the history, with all that makes it costly.
 const CHAINS: [&str; 8] = [
@@ -83,5 +84,51 @@ fn long_history_gives_the_same_answer_when_it_is_read_for_the_first_time() {
                 sampler.accept(&[if at % 7 == 3 { 2 } else { shape(at) }]).unwrap();
             }
         }
+    }
+}
+
+/// Tokens that are all different, a few at a time.
+#[test]
+fn accept_of_different_tokens_takes_linear_time() {
+    const N: i32 = 1 << 16;
+    for chain in ["penalties(repeat=1.2, scope=all) | draw", "penalties(presence=1, last_n=100000) | draw"] {
+        let mut sampler = Sampler::new(chain, 1).unwrap();
+        take_places_read();
+        let tokens: Vec<i32> = (0..N).collect();
+        tokens.chunks(32).for_each(|chunk| sampler.accept(chunk).unwrap());
+        assert!(decode(&mut sampler, &[0.0; VOCAB]).is_some());
+        let read = take_places_read();
+        assert!(read <= 8 * N as u64, "{chain}: {read} places for {N} tokens");
+    }
+}
+
+/// The least of some times of a chain's first row after this history.
+fn time(chain: &str, tokens: &[i32]) -> Duration {
+    let row = logits("normal", VOCAB, &mut Random(1));
+    let once = || {
+        let mut sampler = Sampler::new(chain, 1).unwrap();
+        sampler.accept(tokens).unwrap();
+        let start = Instant::now();
+        decode(&mut sampler, &row);
+        start.elapsed()
+    };
+    (0..3).map(|_| once()).min().unwrap()
+}
+
+/// What a user's text can make of the time that a history takes, beside a harmless one of the same kind: each was more
+/// than a thousand times as slow when it was quadratic.
+#[test]
+fn time_does_not_grow_with_numbers_in_the_chain() {
+    let random: Vec<i32> = (0..20_000).map(|at| Random(at).below(VOCAB) as i32).collect();
+    let same = vec![5; 20_000];
+    let breakers: Vec<String> = (1000..7000).map(|id| format!("{id} 7")).collect();
+    for (chain, harmless, tokens) in [
+        (format!("dry(scope=all, breakers={})", breakers.join("; ")), "dry(scope=all, breakers=1000 7)", &random),
+        ("no_repeat_ngram(10000)".into(), "no_repeat_ngram(20)", &same),
+        ("dry(scope=all, base=1.0001)".into(), "dry(scope=all, allowed=19000)", &same),
+    ] {
+        let (taken, usual) = (time(&format!("{chain} | draw"), tokens), time(&format!("{harmless} | draw"), tokens));
+        let least = usual.max(Duration::from_micros(100));
+        assert!(taken < least * 40, "{}: {taken:?}, and {harmless} {usual:?}", &chain[..chain.len().min(40)]);
     }
 }
