@@ -52,4 +52,7 @@ run tests_vllm "$@"
 # The binding's own tests of the processors, with vLLM's classes in the place of their stand-ins.
 run tests/test_vllm.py
 echo "== vllm: Model Runner V2, in Triton's interpreter"
-VLLM_USE_V2_MODEL_RUNNER=1 TRITON_INTERPRET=1 run tests_vllm/test_engine.py "$@"
+export VLLM_USE_V2_MODEL_RUNNER=1 TRITON_INTERPRET=1
+run tests_vllm/test_engine.py "$@"
+# An engine of its own: it draws by vLLM's watermark.
+run tests_vllm/test_watermark.py "$@"
