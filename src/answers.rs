@@ -46,6 +46,7 @@ pub struct Answers<'a> {
 
 /// Rank and log-probability of a token.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct TokenRank {
     /// Its log-probability; NaN if the untouched logits have none (a NaN or an infinity under the mask).
     pub logprob: f64,

@@ -129,6 +129,7 @@ pub struct Decoder {
 
 /// The result of [`Decoder::decode`].
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Decoded {
     /// p̂ on the support, in the order of the input: the support is its first `p_hat.len()` tokens.
     pub p_hat: Vec<f64>,

@@ -14,6 +14,7 @@ use crate::random::Purpose;
 
 /// The answer of [`calibration_error`], of the squared error.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Calibration {
     /// An unbiased estimate T of the squared error of the binned probabilities; negative at times if that is near 0.
     pub squared_error: f64,

@@ -48,6 +48,7 @@ pub struct GateOptions<'a> {
 
 /// Experts and weights, row after row, `top_k` of each.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Routes {
     /// The chosen experts, from 0, in descending order of what they were chosen by (ties: ascending id).
     pub ids: Vec<i32>,

@@ -10,6 +10,7 @@ use crate::memory;
 
 /// The answer of [`soft_values`].
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct SoftValues {
     /// Weights of the candidates, row after row; those of a row sum to 1.
     pub weights: Vec<f64>,

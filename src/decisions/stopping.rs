@@ -20,6 +20,7 @@ pub enum Rewards {
 
 /// The answer of [`best_arm`].
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Verdict {
     /// Whether `best` may be returned now: the statistic is at least the threshold.
     pub stop: bool,

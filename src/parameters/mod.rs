@@ -55,6 +55,7 @@ pub enum Kind {
 
 /// A parameter of a stage.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct ParameterInfo {
     /// The field's name for it.
     pub name: &'static str,

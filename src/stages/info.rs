@@ -6,6 +6,7 @@ use crate::parameters::{Arguments, ParameterInfo};
 
 /// A stage that a chain can name.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct StageInfo {
     /// The field's name for it.
     pub name: &'static str,

@@ -55,7 +55,7 @@ proptest! {
     #[test]
     fn solution_is_a_distribution_not_below_p((mode, alpha) in divergence(), size in size(), p in probabilities(400)) {
         let p = p.make();
-        let Decoded { p_hat, nu } = decode(mode, alpha, size, &p);
+        let Decoded { p_hat, nu, .. } = decode(mode, alpha, size, &p);
         let sum: f64 = p_hat.iter().sum();
         prop_assert!((sum - 1.0).abs() <= 1e-12, "sum {sum}");
         prop_assert!(nu >= -1e-300 && nu.is_finite(), "ν {nu}");

@@ -19,6 +19,7 @@ use crate::stages::{self, LOWEST_TEMPERATURE};
 
 /// A name that stands for several stages.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct MacroInfo {
     /// Its name in a chain.
     pub name: &'static str,
