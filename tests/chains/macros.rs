@@ -73,6 +73,11 @@ fn transformers_expands_to_its_processors() {
         "transformers(top_h=0.4, typical_p=0.9, epsilon_cutoff=0.001, eta_cutoff=0.002)",
         "top_h(0.4) | top_k(k=50, ties=keep) | typical(0.9) | epsilon(0.001) | eta(0.002) | draw",
     );
+    expands(
+        "transformers(min_tokens_to_keep=2, top_k=1, top_p=0.9, min_p=0.1, typical_p=0.9, epsilon_cutoff=0.1, eta_cutoff=0.2)",
+        "top_k(k=1, ties=keep, k_min=2) | top_p(p=0.9, min_keep=2) | min_p(p=0.1, min_keep=2) | typical(p=0.9, min_keep=2) | \
+         epsilon(epsilon=0.1, min_keep=2) | eta(epsilon=0.2, min_keep=2) | draw",
+    );
     // What ends a sequence is never a bad word by itself.
     expands("hf(top_k=0, bad_words_ids=5; 3; 6 2; 2, eos_token_id=2 3)", "bad_words(5; 6 2) | draw");
     expands("hf(top_k=0, bad_words_ids=2, eos_token_id=2 3)", "draw");

@@ -229,28 +229,36 @@ const TRANSFORMERS: MacroInfo = MacroInfo {
         Part {
             stage: "top_k",
             is_on: |a| samples(a) && is_positive(a, "top_k"),
-            values: &[("k", Parameter("top_k")), ("ties", Always("keep"))],
+            values: &[("k", Parameter("top_k")), ("ties", Always("keep")), ("k_min", Parameter("min_tokens_to_keep"))],
         },
         Part {
             stage: "top_p",
             is_on: |a| samples(a) && is_below_one(a, "top_p"),
-            values: &[("p", Parameter("top_p"))],
+            values: &[("p", Parameter("top_p")), ("min_keep", Parameter("min_tokens_to_keep"))],
         },
-        Part { stage: "min_p", is_on: |a| samples(a) && is_positive(a, "min_p"), values: &[("p", Parameter("min_p"))] },
+        Part {
+            stage: "min_p",
+            is_on: |a| samples(a) && is_positive(a, "min_p"),
+            values: &[("p", Parameter("min_p")), ("min_keep", Parameter("min_tokens_to_keep"))],
+        },
         Part {
             stage: "typical",
             is_on: |a| samples(a) && is_below_one(a, "typical_p"),
-            values: &[("p", Parameter("typical_p")), ("rule", Always("reach"))],
+            values: &[
+                ("p", Parameter("typical_p")),
+                ("rule", Always("reach")),
+                ("min_keep", Parameter("min_tokens_to_keep")),
+            ],
         },
         Part {
             stage: "epsilon",
             is_on: |a| samples(a) && is_positive(a, "epsilon_cutoff"),
-            values: &[("epsilon", Parameter("epsilon_cutoff"))],
+            values: &[("epsilon", Parameter("epsilon_cutoff")), ("min_keep", Parameter("min_tokens_to_keep"))],
         },
         Part {
             stage: "eta",
             is_on: |a| samples(a) && is_positive(a, "eta_cutoff"),
-            values: &[("epsilon", Parameter("eta_cutoff"))],
+            values: &[("epsilon", Parameter("eta_cutoff")), ("min_keep", Parameter("min_tokens_to_keep"))],
         },
         Part { stage: "draw", is_on: samples, values: &[] },
         Part { stage: "greedy", is_on: |a| !samples(a), values: &[] },

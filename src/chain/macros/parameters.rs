@@ -147,7 +147,7 @@ pub(super) const LLAMA_CPP: [ParameterInfo; 26] = [
     optional("logit_bias", &[], Kind::Biases, "", "token:bias pairs, separated by spaces"),
 ];
 
-pub(super) const TRANSFORMERS: [ParameterInfo; 15] = [
+pub(super) const TRANSFORMERS: [ParameterInfo; 16] = [
     optional("temperature", &["temp"], number(1e-6, 1e6), "1", "above 0"),
     optional("top_k", &[], count(0), "50", "keep this many tokens and their ties; 0 switches it off"),
     optional("top_p", &[], number(0.0, 1.0), "1", "the mass to reach; 1 switches it off"),
@@ -181,6 +181,13 @@ pub(super) const TRANSFORMERS: [ParameterInfo; 15] = [
     ),
     optional("min_new_tokens", &[], count(0), "0", "tokens of the output before an end may come; 0 switches it off"),
     optional("eos_token_id", &["eos"], Kind::Tokens, "", "the tokens that end a sequence, separated by spaces"),
+    optional(
+        "min_tokens_to_keep",
+        &["min_keep"],
+        count(1),
+        "1",
+        "the truncations but top_h keep at least this many tokens: with beams generate has one more than there are ends",
+    ),
 ];
 
 pub(super) const VLLM: [ParameterInfo; 12] = [
