@@ -67,11 +67,10 @@ impl Distribution<'_> {
             return squares / (total * total);
         }
         self.lack_statistics();
-        // At twice the scale a weight is exp(2 x). That pass replaces the sums at this scale, so the total comes first.
         let scale = self.scale();
         let vocab = self.head.vocab_mut();
-        let total = vocab.total(scale);
-        vocab.total(2.0 * scale) / (total * total)
+        let (squares, total) = (vocab.squares(scale), vocab.total(scale));
+        squares / (total * total)
     }
 
     /// The mean of the log-weights, at most 0: the entropy is ln(total) less this.

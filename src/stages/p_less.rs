@@ -37,10 +37,8 @@ pub(super) const INFO: StageInfo = StageInfo {
 
 fn build(arguments: &Arguments, _: Generators<'_>) -> Built {
     let is_norm = arguments.is("form", "norm");
-    threshold(arguments, FirstPass::Total, (Edge::Inside, Ties::Exact), move |dist| {
-        // First, because the collision's pass replaces the sums at this scale.
-        let total = dist.total();
-        let (collision, v) = (dist.collision(), dist.size() as f64);
+    threshold(arguments, FirstPass::TotalAndSquares, (Edge::Inside, Ties::Exact), move |dist| {
+        let (collision, total, v) = (dist.collision(), dist.total(), dist.size() as f64);
         let threshold = if is_norm && v > 1.0 { (v * collision - 1.0) / (v - 1.0) } else { collision };
         // The second form is 0, up to rounding, where all tokens are equal: all are kept.
         ln((threshold * total * EQUAL).max(0.0))

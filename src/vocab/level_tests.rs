@@ -82,8 +82,10 @@ fn kernels_over_a_row_have_the_same_bits_on_every_level() {
                         let (mut blocks_at_least, mut columns) =
                             (vec![], vec![[f32::MIN; LANES]; blocks.div_ceil(LANES)]);
                         let found = (k.maxima)(run, put_in(&mut maxima, &mut columns));
-                        let extents = [SumsExtra::Moment { from: max }, SumsExtra::Min, SumsExtra::None]
-                            .map(|extra| (k.sums)(run, params, extra, put_in(&mut maxima, &mut columns), &mut sums));
+                        let extents =
+                            [SumsExtra::Moment { from: max }, SumsExtra::Squares, SumsExtra::Min, SumsExtra::None].map(
+                                |extra| (k.sums)(run, params, extra, put_in(&mut maxima, &mut columns), &mut sums),
+                            );
                         (k.weights)(run, params, &mut weights);
                         let numbers: Vec<u32> = (5..).take(blocks).collect();
                         for (low, high) in [(-3.0, 9.0), (12.0, f32::INFINITY)] {

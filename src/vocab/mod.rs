@@ -119,6 +119,8 @@ pub(crate) enum FirstPass {
     TotalAndMin,
     /// The total, and the mean of the logits under these weights, which the entropy needs.
     TotalAndMoment,
+    /// The total, and the sum of the squared weights: the probability that two draws agree.
+    TotalAndSquares,
 }
 
 /// A row of logits with what is known about it so far.
@@ -157,6 +159,7 @@ impl<'r> Vocabulary<'r> {
             FirstPass::Total => self.sum_at(scale, SumsExtra::None)?,
             FirstPass::TotalAndMin => self.sum_at(scale, SumsExtra::Min)?,
             FirstPass::TotalAndMoment => self.sum_at(scale, SumsExtra::Moment { from: 0.0 })?,
+            FirstPass::TotalAndSquares => self.sum_at(scale, SumsExtra::Squares)?,
         }
         if self.max == f32::NEG_INFINITY {
             return Err(Error::EmptySupport);

@@ -7,6 +7,7 @@ pub(super) enum Pass {
     Total,
     TotalAndMin,
     TotalAndMoment,
+    TotalAndSquares,
     Count,
     Deviation,
     /// A row with other logits.
@@ -17,8 +18,17 @@ pub(super) enum Pass {
 
 /// The name of each.
 #[cfg(debug_assertions)]
-const NAMES: [&str; 8] =
-    ["maxima", "total", "total and min", "total and moment", "count", "deviation", "curve", "blocks"];
+const NAMES: [&str; 9] = [
+    "maxima",
+    "total",
+    "total and min",
+    "total and moment",
+    "total and squares",
+    "count",
+    "deviation",
+    "curve",
+    "blocks",
+];
 
 #[cfg(debug_assertions)]
 thread_local! {

@@ -10,7 +10,7 @@ use super::kernels::exponential::{ExpParams, TileScale, binary_scale, power};
 use super::kernels::lanes::{LANES, Vector};
 use super::kernels::maxima::{Extent, Maxima};
 use super::kernels::run::Run;
-use super::kernels::sums::SumsExtra;
+use super::kernels::sums::{SQUARES_UNIT, SumsExtra};
 use super::reads::{Pass, count_read};
 use super::row::BlockBuffer;
 use super::{Scratch, Vocabulary};
@@ -36,8 +36,8 @@ pub(super) struct Sums {
     shift: f32,
     /// The factor from the last tile's unit to exp((l - max) * scale).
     unit: f64,
-    /// Whether the tiles have moments.
-    with_moments: bool,
+    /// What the tiles have besides their totals. (A moment is taken from each tile's own `from`.)
+    extra: SumsExtra,
     /// The original lanes of blocks from which tokens are excluded.
     saved: Vec<(usize, Vector)>,
     excluded: Vec<u32>,
@@ -49,8 +49,8 @@ pub(super) struct Sums {
 struct TileSum {
     params: ExpParams,
     total: f64,
-    /// The sum of weight * (logit - from), where no logit is above `from`; 0 if it was not computed.
-    moment: f64,
+    /// What [`SumsExtra`] asks for; a moment where no logit is above `from`.
+    extra: f64,
     from: f32,
 }
 
@@ -193,18 +193,24 @@ impl Vocabulary<'_> {
 
     /// The sum of `exp((l - max) * scale) * (l - max)` over the row.
     pub(crate) fn moment(&mut self, scale: f64) -> f64 {
-        if self.summed_at != Some(scale) || !self.scratch.sums.with_moments {
-            self.sum_at(scale, SumsExtra::Moment { from: 0.0 }).expect(VALID);
-        }
+        self.ensure_sums_with(scale, SumsExtra::Moment { from: 0.0 });
         let sums = &self.scratch.sums;
         let max = f64::from(self.max - sums.shift);
         let moments = sums.tiles.iter().enumerate().map(|(tile, sum)| {
             // Both terms are at most zero: nothing cancels.
-            (sum.moment + (f64::from(sum.from) - max) * sum.total) * sums.factor(tile)
+            (sum.extra + (f64::from(sum.from) - max) * sum.total) * sums.factor(tile)
         });
         let moment = moments.sum::<f64>() * sums.unit;
         // Logits that are far apart at a high temperature are too large for products in f32.
         if moment.is_finite() { moment } else { self.moment_in_f64(scale) }
+    }
+
+    /// The sum of `exp((l - max) * scale)^2` over the row: at least 1, the largest token's own.
+    pub(crate) fn squares(&mut self, scale: f64) -> f64 {
+        self.ensure_sums_with(scale, SumsExtra::Squares);
+        let sums = &self.scratch.sums;
+        let squares = (0..sums.tiles.len()).map(|tile| sums.tiles[tile].extra * sums.factor(tile) * sums.factor(tile));
+        (squares.sum::<f64>() / f64::from(SQUARES_UNIT) * sums.unit * sums.unit).max(1.0)
     }
 
     fn moment_in_f64(&self, scale: f64) -> f64 {
@@ -216,7 +222,10 @@ impl Vocabulary<'_> {
     /// The token at which the running sum of `exp((l - max) * scale)`, in order of index, first exceeds `u` times the
     /// total; `u` in (0, 1). The cumulative sum is searched by tile, then block, then token.
     pub(crate) fn quantile(&mut self, scale: f64, u: f64) -> u32 {
-        self.ensure_sums(scale);
+        // A draw from the whole vocabulary has its support counted, which the smallest logit spares.
+        if self.summed_at != Some(scale) {
+            self.sum_at(scale, SumsExtra::Min).expect(VALID);
+        }
         let sums = &self.scratch.sums;
         let target = u * sums.totals().sum::<f64>();
         let (tile, before) = find_in_cumulative(sums.totals(), target);
@@ -260,12 +269,19 @@ impl Vocabulary<'_> {
         }
     }
 
+    /// The same, with `extra`.
+    fn ensure_sums_with(&mut self, scale: f64, extra: SumsExtra) {
+        if self.summed_at != Some(scale) || self.scratch.sums.extra != extra {
+            self.sum_at(scale, extra).expect(VALID);
+        }
+    }
+
     /// Computes maxima, sums and `extra` in one pass. (Where a moment is taken from is chosen for each tile.)
     pub(super) fn sum_at(&mut self, scale: f64, extra: SumsExtra) -> Result<()> {
         let c = binary_scale(scale);
         self.scratch.sums.lanes.resize(self.row.blocks(), [0.0; LANES]);
         self.scratch.sums.tiles.clear();
-        self.scratch.sums.with_moments = matches!(extra, SumsExtra::Moment { .. });
+        self.scratch.sums.extra = extra;
         if self.sum_tiles(c, extra)? {
             let sums = &mut self.scratch.sums;
             sums.shift = 0.0;
@@ -309,7 +325,7 @@ impl Vocabulary<'_> {
             so_far = so_far.and(extent);
             let sums = &mut self.scratch.sums;
             let total = (self.kernels.total)(&sums.lanes[blocks_of(&self.row, tile)]);
-            sums.tiles.push(TileSum { params, total, moment: extent.moment, from });
+            sums.tiles.push(TileSum { params, total, extra: extent.extra, from });
         }
         self.set_extent(so_far)?;
         Ok(true)
@@ -333,7 +349,7 @@ impl Vocabulary<'_> {
         let (pass, params, extra) = (pass_of(extra), ExpParams::new(0.0, c), extra.from(0.0));
         tiles.clear();
         for (tile, lanes) in lanes.chunks_mut(TILE_BLOCKS).enumerate() {
-            let mut moment = 0.0;
+            let mut sum = 0.0;
             for (block, lanes) in (tile * TILE_BLOCKS..).zip(&mut *lanes) {
                 let run = row.shifted_block(block, *max, &mut scratch.block);
                 count_read(pass, run.len());
@@ -341,9 +357,9 @@ impl Vocabulary<'_> {
                 // The maxima of the shifted logits are not used.
                 let (mut block, mut column) = ([[0.0; LANES]], [[0.0; LANES]]);
                 let unused = Maxima { blocks: &mut block, columns: &mut column, first: 0 };
-                moment += (kernels.sums)(run, params, extra, unused, lanes).moment;
+                sum += (kernels.sums)(run, params, extra, unused, lanes).extra;
             }
-            tiles.push(TileSum { params, total: (kernels.total)(lanes), moment, from: 0.0 });
+            tiles.push(TileSum { params, total: (kernels.total)(lanes), extra: sum, from: 0.0 });
         }
         (scratch.sums.shift, scratch.sums.unit) = (*max, params.unit(0.0, c));
     }
@@ -356,6 +372,7 @@ fn pass_of(extra: SumsExtra) -> Pass {
         SumsExtra::None => Pass::Total,
         SumsExtra::Min => Pass::TotalAndMin,
         SumsExtra::Moment { .. } => Pass::TotalAndMoment,
+        SumsExtra::Squares => Pass::TotalAndSquares,
     }
 }
 

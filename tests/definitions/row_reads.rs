@@ -64,8 +64,8 @@ const READS: [(&str, &str); 59] = [
     ("dry | draw", "total and min"),
     ("temperature(0.8) | draw", "total and min"),
     ("temperature(0) | draw", "maxima"),
-    // The entropy at one scale, the total at another, and the count.
-    ("dynamic_temperature(1, delta=0.5) | draw", "total + total and moment + count"),
+    // The entropy at one scale, the total at another.
+    ("dynamic_temperature(1, delta=0.5) | draw", "total and min + total and moment"),
     ("smoothing(0.2) | draw", "maxima + total and min + curve"),
     ("bregman(k=20) | draw", "maxima"),
     ("bregman(alpha=1.5, floor=0.01) | draw", "total"),
@@ -83,7 +83,7 @@ const READS: [(&str, &str); 59] = [
     ("top_a(0.1) | draw", "total"),
     ("tail_free(0.9) | draw", "total"),
     ("top_h(0.5) | draw", "maxima"),
-    ("p_less | draw", "2 total"),
+    ("p_less | draw", "total and squares"),
     ("epsilon(0.001) | draw", "total"),
     ("eta(0.001) | draw", "total and moment"),
     ("xtc(1, threshold=0.05) | draw", "total + total and min + count"),

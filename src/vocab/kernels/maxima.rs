@@ -15,20 +15,20 @@ pub(crate) struct Extent {
     pub(crate) ordered: bool,
     /// Whether every candidate's id is its position; true for rows without ids.
     pub(crate) in_order: bool,
-    /// The sum of weight * (logit - from); 0 if the pass did not compute it.
-    pub(crate) moment: f64,
+    /// What `SumsExtra` asks for; 0 if the pass did not compute it.
+    pub(crate) extra: f64,
 }
 
 impl Extent {
     /// Of an empty run.
     pub(crate) const EMPTY: Self =
-        Self { max: f32::NEG_INFINITY, min: f32::INFINITY, ordered: true, in_order: true, moment: 0.0 };
+        Self { max: f32::NEG_INFINITY, min: f32::INFINITY, ordered: true, in_order: true, extra: 0.0 };
 
     /// Of two runs together.
     pub(crate) fn and(self, other: Self) -> Self {
         let (max, min) = (self.max.max(other.max), self.min.min(other.min));
         let (ordered, in_order) = (self.ordered && other.ordered, self.in_order && other.in_order);
-        Self { max, min, ordered, in_order, moment: self.moment + other.moment }
+        Self { max, min, ordered, in_order, extra: self.extra + other.extra }
     }
 }
 
@@ -90,6 +90,6 @@ pub(crate) fn maxima<L: Lanes, F: Format, M: Mask>(run: TypedRun<'_, F, M>, mut 
         min: f32::NEG_INFINITY,
         ordered: L::is_all(ordered),
         in_order: ids.ok(),
-        moment: 0.0,
+        extra: 0.0,
     }
 }

@@ -8,16 +8,20 @@ use super::run::{Mask, TypedRun, for_each_block, groups};
 use super::{ROWS, UNROLL};
 
 /// What [`sums`] computes besides maxima and sums.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) enum SumsExtra {
+    #[default]
     None,
     /// The smallest logit.
     Min,
     /// The sum of weight * (logit - from), for the entropy.
-    Moment {
-        from: f32,
-    },
+    Moment { from: f32 },
+    /// The sum of weight^2 * [`SQUARES_UNIT`], for the probability that two draws agree.
+    Squares,
 }
+
+/// The square of a weight, which may be 2^106, would overflow.
+pub(crate) const SQUARES_UNIT: f32 = 7.888_609e-31; // 2^-100
 
 impl SumsExtra {
     /// The same, with a moment taken from here.
@@ -37,9 +41,10 @@ pub(crate) fn sums<L: Lanes, F: Format, M: Mask>(
 ) -> Extent {
     // An instance each: the pass is bound by its number of instructions.
     match extra {
-        SumsExtra::None => sums_with::<L, F, M, false, false>(run, params, 0.0, maxima, sums),
-        SumsExtra::Min => sums_with::<L, F, M, true, false>(run, params, 0.0, maxima, sums),
-        SumsExtra::Moment { from } => sums_with::<L, F, M, false, true>(run, params, from, maxima, sums),
+        SumsExtra::None => sums_with::<L, F, M, false, false, false>(run, params, 0.0, maxima, sums),
+        SumsExtra::Min => sums_with::<L, F, M, true, false, false>(run, params, 0.0, maxima, sums),
+        SumsExtra::Moment { from } => sums_with::<L, F, M, false, true, false>(run, params, from, maxima, sums),
+        SumsExtra::Squares => sums_with::<L, F, M, false, false, true>(run, params, 0.0, maxima, sums),
     }
 }
 
@@ -50,7 +55,7 @@ fn finite<L: Lanes>(x: L) -> L {
 }
 
 #[inline(always)]
-fn sums_with<L: Lanes, F: Format, M: Mask, const MIN: bool, const MOMENT: bool>(
+fn sums_with<L: Lanes, F: Format, M: Mask, const MIN: bool, const MOMENT: bool, const SQUARES: bool>(
     run: TypedRun<'_, F, M>,
     params: ExpParams,
     from: f32,
@@ -60,7 +65,7 @@ fn sums_with<L: Lanes, F: Format, M: Mask, const MIN: bool, const MOMENT: bool>(
     let exp = ExpKernel::<L>::new(params);
     let (mut ordered, mut ids) = (L::all(), L::IdCheck::new(maxima.first_token()));
     let (mut largest, mut smallest) = (L::splat(f32::NEG_INFINITY), L::splat(f32::INFINITY));
-    let (from, mut moments) = (L::splat(from), L::zero_sums());
+    let (from, unit, mut extras) = (L::splat(from), L::splat(SQUARES_UNIT), L::zero_sums());
     let mut floats = [[0.0; LANES]; ROWS];
     for_each_block!(run, |b, block| {
         if F::STAGED {
@@ -71,7 +76,7 @@ fn sums_with<L: Lanes, F: Format, M: Mask, const MIN: bool, const MOMENT: bool>(
                 }
             }
         }
-        let (mut max, mut sum, mut moment) = (L::splat(f32::NEG_INFINITY), L::splat(0.0), L::splat(0.0));
+        let (mut max, mut sum, mut extra) = (L::splat(f32::NEG_INFINITY), L::splat(0.0), L::splat(0.0));
         for v in (0..ROWS).step_by(UNROLL) {
             let mut x = [L::splat(0.0); UNROLL];
             let mut weight = [(L::splat(0.0), L::splat(0.0)); UNROLL];
@@ -84,9 +89,13 @@ fn sums_with<L: Lanes, F: Format, M: Mask, const MIN: bool, const MOMENT: bool>(
                     let weight = weight[i].0.mul(weight[i].1);
                     sum = sum.add(weight);
                     let below = x[i].sub(from);
-                    moment = weight.fma(if M::MASKS { finite(below) } else { below }, moment);
+                    extra = weight.fma(if M::MASKS { finite(below) } else { below }, extra);
                 } else {
                     sum = weight[i].0.fma(weight[i].1, sum);
+                }
+                if SQUARES {
+                    let weight = weight[i].0.mul(weight[i].1);
+                    extra = weight.fma(weight.mul(unit), extra);
                 }
                 max = x[i].max(max);
                 if MIN {
@@ -101,15 +110,19 @@ fn sums_with<L: Lanes, F: Format, M: Mask, const MIN: bool, const MOMENT: bool>(
         run.unpermute(L::splat(0.0).sub(sum)).store(&mut sums[b]);
         if MOMENT {
             // Without a mask -infinity is rare: the block is summed again only if it made a NaN.
-            if !M::MASKS && !L::is_all(moment.ordered(moment)) {
-                moment = L::splat(0.0);
+            if !M::MASKS && !L::is_all(extra.ordered(extra)) {
+                extra = L::splat(0.0);
                 for v in 0..ROWS {
                     let x = run.vector_permuted::<L>(block, b, v);
                     let (p, power) = exp.factors(x);
-                    moment = p.mul(power).fma(finite(x.sub(from)), moment);
+                    extra = p.mul(power).fma(finite(x.sub(from)), extra);
                 }
             }
-            run.unpermute(moment).add_to(&mut moments);
+            // Of negative weights.
+            extra = L::splat(0.0).sub(extra);
+        }
+        if MOMENT || SQUARES {
+            run.unpermute(extra).add_to(&mut extras);
         }
     });
     let mut lanes = [0.0; LANES];
@@ -119,7 +132,7 @@ fn sums_with<L: Lanes, F: Format, M: Mask, const MIN: bool, const MOMENT: bool>(
         min: if MIN { lanes.into_iter().fold(f32::INFINITY, f32::min) } else { f32::NEG_INFINITY },
         ordered: L::is_all(ordered),
         in_order: ids.ok(),
-        moment: if MOMENT { -L::reduce_sums(moments) } else { 0.0 },
+        extra: if MOMENT || SQUARES { L::reduce_sums(extras) } else { 0.0 },
     }
 }
 
