@@ -4,25 +4,50 @@
 use super::mersenne::Mersenne;
 use crate::error::Result;
 use crate::memory::{self, make_room};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
 
 /// How the context seeds the permutation.
 pub(crate) enum Scheme {
     /// The last token.
     LeftHash,
     /// The last tokens and the candidate, through a table: transformers' `fixed_table`, with 1 added to each entry.
-    SelfHash(Vec<u32>),
+    SelfHash(Arc<Vec<u32>>),
 }
 
 /// Length of the table.
 const TABLE: usize = 1_000_003;
 
+/// The tables in use, by key: a table has 4 MB, and all sequences of a server with the same key share one.
+static TABLES: Mutex<BTreeMap<u64, Weak<Vec<u32>>>> = Mutex::new(BTreeMap::new());
+
+/// The list of tables. None if it stays locked for long: a thread that a fork left behind may have locked it.
+fn tables() -> Option<MutexGuard<'static, BTreeMap<u64, Weak<Vec<u32>>>>> {
+    (0..1000).find_map(|_| match TABLES.try_lock() {
+        Ok(tables) => Some(tables),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => {
+            std::thread::yield_now();
+            None
+        }
+    })
+}
+
 impl Scheme {
-    /// The table costs a few milliseconds and 4 MB.
+    /// The first table of a key costs a few milliseconds and 4 MB, for as long as it is in use.
     pub(crate) fn self_hash(key: u64) -> Result<Self> {
+        if let Some(known) = tables().and_then(|tables| tables.get(&key)?.upgrade()) {
+            return Ok(Self::SelfHash(known));
+        }
         let mut table = Vec::new();
         make_room(&mut table, TABLE)?;
         table.extend(1..=TABLE as u32);
         Mersenne::new(key).exchanges(TABLE, TABLE).for_each(|(i, j)| table.swap(i, j));
+        let table = Arc::new(table);
+        if let Some(mut tables) = tables() {
+            tables.retain(|_, table| table.strong_count() > 0);
+            tables.insert(key, Arc::downgrade(&table));
+        }
         Ok(Self::SelfHash(table))
     }
 }
@@ -122,10 +147,27 @@ mod tests {
         assert_eq!(list(u64::MAX, 0.25).seed(&[5]), 0);
         // 2^63 * 3 = 2^64 + 2^63.
         assert_eq!(list(1 << 63, 0.25).seed(&[3]), (1 << 63) + 1);
-        let hash = |key| GreenList { key, scheme: Scheme::SelfHash((1..=TABLE as u32).collect()), share: 0.5 };
+        let hash =
+            |key| GreenList { key, scheme: Scheme::SelfHash(Arc::new((1..=TABLE as u32).collect())), share: 0.5 };
         assert_eq!(hash(10).seed(&[4, 7, 1]), 10 * 2 * 2);
         assert_eq!(hash(10).seed(&[1_000_003 + 2]), 10 * 3 * 3);
         // -2^63 * 1 and 0: the smaller one is negative, and one more than itself modulo 2^64 - 1 less.
         assert_eq!(hash(1 << 63).seed(&[1, 0]), (1 << 63) - 1);
+    }
+
+    #[test]
+    fn self_hash_has_one_table_for_each_key_in_use() {
+        let table = |key| match Scheme::self_hash(key) {
+            Ok(Scheme::SelfHash(table)) => table,
+            _ => panic!("no table"),
+        };
+        // (Keys of no other test.)
+        let (one, other) = (table(0xfeed_0001), table(0xfeed_0002));
+        assert!(Arc::ptr_eq(&one, &table(0xfeed_0001)) && one != other);
+        let (first, freed) = (one.clone(), Arc::downgrade(&one));
+        drop((one, first));
+        assert!(freed.upgrade().is_none(), "nothing keeps a table that is not in use");
+        let again = table(0xfeed_0001);
+        assert!(Arc::ptr_eq(&again, &table(0xfeed_0001)) && again != other);
     }
 }
