@@ -20,7 +20,7 @@ test-emulated:
 test-sanitized:
 	@ci/cpp.sh sanitize
 
-# libFuzzer with AddressSanitizer, SECONDS for each target; FUZZ="--prove" or "states faces" are ci/fuzz.sh's arguments.
+# libFuzzer with AddressSanitizer, SECONDS for each target; FUZZ="states faces" takes some targets.
 fuzz:
 	@SECONDS=$(SECONDS) ci/fuzz.sh $(FUZZ)
 
