@@ -22,19 +22,23 @@ use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// The system's allocator, which refuses one allocation.
+/// The system's allocator, which refuses one allocation and all that follow it.
 struct Refusing;
 
-/// Allocations until the one that is refused; not positive: none.
+/// Allocations until the one that is refused; 0: none is. Negative: all are.
 static LEFT: AtomicI64 = AtomicI64::new(0);
 
 /// Only allocations of at least so many bytes are counted.
 static LEAST: AtomicUsize = AtomicUsize::new(0);
 
 fn is_refused(size: usize) -> bool {
-    size >= LEAST.load(Ordering::Relaxed)
-        && LEFT.load(Ordering::Relaxed) > 0
-        && LEFT.fetch_sub(1, Ordering::Relaxed) == 1
+    if size < LEAST.load(Ordering::Relaxed) {
+        return false;
+    }
+    let left = LEFT.load(Ordering::Relaxed);
+    // From 1 on to -1.
+    LEFT.store(if left == 1 { -1 } else { left - left.signum().max(0) }, Ordering::Relaxed);
+    left == 1 || left < 0
 }
 
 // SAFETY: everything is the system allocator's, or refused.
@@ -93,7 +97,7 @@ struct World {
     attached: *mut c_void,
 }
 
-const DRAFTED: usize = 3;
+const DRAFTED: usize = 9;
 
 /// `struct llama_sampler`.
 #[repr(C)]
@@ -317,7 +321,9 @@ fn describe(w: &mut World) -> u32 {
 }
 
 fn verify(w: &mut World, rule: u32) -> u32 {
-    const OFFSETS: [usize; DRAFTED + 1] = [0, 2, 4, 6];
+    let offsets: [usize; DRAFTED + 1] = std::array::from_fn(|i| 2 * i);
+    // Hardly ever refused.
+    let probs: [f32; 2 * DRAFTED] = std::array::from_fn(|i| [1e-3, 0.999][i % 2]);
     let mut ids = [0; 2 * DRAFTED];
     for (pair, &token) in ids.chunks_mut(2).zip(&w.drafted) {
         pair.copy_from_slice(&[token, token + 1]);
@@ -328,10 +334,9 @@ fn verify(w: &mut World, rule: u32) -> u32 {
         tokens: w.drafted.as_ptr(),
         n: DRAFTED,
         parents: null(),
-        q_offsets: OFFSETS.as_ptr(),
+        q_offsets: offsets.as_ptr(),
         q_ids: ids.as_ptr(),
-        // Hardly ever refused.
-        q_probs: [1e-3, 0.999, 1e-3, 0.999, 1e-3, 0.999].as_ptr(),
+        q_probs: probs.as_ptr(),
     };
     let rows = bregman_batch { rows: DRAFTED + 1, ..batch_of(&w.rows) };
     let (mut accepted, mut results) = (0, [blank(); DRAFTED + 1]);
@@ -604,7 +609,7 @@ fn refuse([world, untouched]: &mut [World; 2], call: Call, least: usize, n: i64)
         LEAST.store(least, Ordering::Relaxed);
         LEFT.store(n, Ordering::Relaxed);
         let status = call(world);
-        let was_refused = LEFT.swap(0, Ordering::Relaxed) == 0;
+        let was_refused = LEFT.swap(0, Ordering::Relaxed) < 0;
         match status {
             BREGMAN_OK if was_refused => 42,
             BREGMAN_OK => 40,
