@@ -29,7 +29,7 @@ pub(super) const INFO: StageInfo = StageInfo {
         ParameterInfo {
             name: "base",
             aliases: &["dry_base"],
-            summary: "what every further token multiplies the penalty by (multiplier=0 switches the stage off)",
+            summary: "what every further token multiplies the penalty by (the stage is off with multiplier=0)",
             kind: Kind::Number { min: 1.0, max: 1e6, open: false },
             default: "1.75",
             required: false,

@@ -72,7 +72,7 @@ fn refusals_say_what_switches_a_stage_off() {
         ("min_p(1.05)", "0 switches the stage off"),
         ("top_p(1.5)", "1 switches the stage off"),
         ("top_n_sigma(-1)", "0 switches the stage off"),
-        ("dry(base=0.5)", "multiplier=0 switches the stage off"),
+        ("dry(base=0.5)", "the stage is off with multiplier=0"),
         ("temperature(-1)", "0, or 1e-6 to 1e6"),
         ("penalties(last_n=-1)", "scope=all has no window"),
         ("dry(last_n=-1)", "scope=all has no window"),

@@ -294,8 +294,8 @@ def llama_cpp(law, prompt, output, temperature=0.8, top_k=40, top_p=0.95, min_p=
 
 def transformers(law, prompt, output, temperature=1.0, top_k=50, top_p=1.0, min_p=0.0, typical_p=1.0, epsilon_cutoff=0.0,
                  eta_cutoff=0.0, top_h=None, do_sample=True, repetition_penalty=1.0, no_repeat_ngram_size=0, bad_words_ids=(),
-                 min_length=0, min_new_tokens=0, eos_token_id=()):
-    steps, tokens = globals(), prompt + output
+                 min_length=0, min_new_tokens=0, eos_token_id=(), min_tokens_to_keep=1):
+    steps, tokens, least = globals(), prompt + output, min_tokens_to_keep
     penalties(law, tokens, repetition_penalty)
     if no_repeat_ngram_size > 0:
         n = no_repeat_ngram_size
@@ -318,18 +318,18 @@ def transformers(law, prompt, output, temperature=1.0, top_k=50, top_p=1.0, min_
                 break
             n = at + 1
         law.keep_first(n)
-    steps["top_k"](law, top_k, "keep")
+    steps["top_k"](law, max(top_k, least) if top_k else 0, "keep")
     if top_p < 1:
-        steps["top_p"](law, top_p)
+        steps["top_p"](law, top_p, min_keep=least)
     if min_p > 0:
-        steps["min_p"](law, min_p)
+        steps["min_p"](law, min_p, least)
     if typical_p < 1:
-        typical(law, typical_p, "reach")
+        typical(law, typical_p, "reach", least)
     for cutoff in [epsilon_cutoff, eta_cutoff and min(eta_cutoff, math.sqrt(eta_cutoff) * math.exp(-law.entropy()))]:
         if cutoff > 0:
             law_p = law.p()
             n = sum(law.compare(p, cutoff) >= 0 for p in law_p.values())
-            law.keep_first(n, "keep")
+            law.keep_first(max(n, least), "keep")
 
 
 def vllm(law, prompt, output, temperature=1.0, top_p=1.0, top_k=0, min_p=0.0, presence_penalty=0.0, frequency_penalty=0.0,
@@ -585,7 +585,8 @@ PARAMETERS = {
     "transformers": (
         [{}, {"temperature": 0.7, "top_k": 6}, {"top_k": 0, "top_p": 0.8}, {"top_k": 0, "min_p": 0.1},
          {"top_k": 0, "typical_p": 0.7}, {"top_k": 0, "epsilon_cutoff": 0.03}, {"top_k": 0, "eta_cutoff": 0.02},
-         {"top_h": 0.5, "top_k": 0}, {"do_sample": False}, {"top_k": 8, "top_p": 0.9, "min_p": 0.05, "temperature": 1.5}],
+         {"top_h": 0.5, "top_k": 0}, {"do_sample": False}, {"top_k": 8, "top_p": 0.9, "min_p": 0.05, "temperature": 1.5},
+         {"min_tokens_to_keep": 3, "top_k": 2, "top_p": 0.3}],
         [{"top_k": 3}, {"top_k": 0, "top_p": 0.5}, {"top_k": 0, "min_p": 1}, {"top_k": 0, "typical_p": 0.5},
          {"top_k": 0, "epsilon_cutoff": 0.125}, {"do_sample": False}]),
     "vllm": (
