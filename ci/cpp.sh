@@ -23,8 +23,9 @@ if [ "${1:-}" != sanitize ]; then
 fi
 
 echo "== AddressSanitizer and UndefinedBehaviorSanitizer"
-# rustc's instrumentation is compatible with gcc's: gcc's runtime serves the library and the programs.
-RUSTC_BOOTSTRAP=1 RUSTFLAGS='-Zsanitizer=address -Zexternal-clangrt' \
+# rustc's instrumentation is compatible with gcc's: gcc's runtime serves the library and the programs. Without optimisation
+# the instrumented kernels, inlined into one function, would need more than the 2 MB of stack that a thread has.
+CARGO_PROFILE_DEV_OPT_LEVEL=1 RUSTC_BOOTSTRAP=1 RUSTFLAGS='-Zsanitizer=address -Zexternal-clangrt' \
     cargo build --quiet --lib --target x86_64-unknown-linux-gnu --target-dir "$target/asan"
 library=$target/asan/x86_64-unknown-linux-gnu/debug/libbregman.a
 out=$target/asan/programs
