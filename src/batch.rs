@@ -38,8 +38,8 @@ struct Pools {
 }
 
 /// The pool of this process. A child after `fork` has none of its parent's threads and gets a pool of its own, behind that
-/// of its parent, which it never drops: that would wait for threads that are not there. Without a lock, because another
-/// thread could hold it at the moment of the fork, and nobody would release it in the child.
+/// of its parent, which it never drops: that would wait for threads that are not there. Without a lock: one that another
+/// thread held at the moment of the fork would stay locked in the child.
 fn pool() -> Result<&'static ThreadPool> {
     static FIRST: OnceBox<Pools> = OnceBox::new();
     let process = process::number();

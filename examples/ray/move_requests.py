@@ -1,8 +1,8 @@
 """Requests that move between actors of Ray in the middle of a sentence; one actor is killed while it works.
 
 A request is its sampler: the state has the tokens so far, and everything that the next ones depend on. A sampler is an
-ordinary argument and result of an actor's method, because it pickles by its state. Whoever holds the last one goes on,
-and the text is that of a run that nothing disturbed, for chains that learn from their draws as well.
+ordinary argument and result of an actor's method, because it pickles by its state. Any actor can continue from the last
+saved sampler, and the text equals that of a run without moves and kills, for chains that learn from their draws as well.
 
 Runs on one machine: three actors, each with the model in models/. usage: move_requests.py
 """

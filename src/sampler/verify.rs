@@ -167,11 +167,13 @@ impl Sampler {
         let mut passed = 0;
         for (i, &drafted) in draft.tokens.iter().enumerate() {
             let (token, chance, p) = self.with_distribution(dense(rows(i)?)?, |dist, row| {
-                let chance = match i {
-                    0 => None,
-                    _ => Some(beside(dist, row, draft, i, |target| block.chance(Some(target.excess(block.reach))))?),
+                let (chance, p) = match i {
+                    // Before the first token there is no prefix to decide about.
+                    0 => (None, Target::new(dist, row.speculation)?.p(drafted as u32)),
+                    _ => beside(dist, row, draft, i, |target| {
+                        (Some(block.chance(Some(target.excess(block.reach)))), target.p(drafted as u32))
+                    })?,
                 };
-                let p = Target::new(dist, row.speculation)?.p(drafted as u32);
                 Ok((row.token(dist, (drafted as u32, p), *want), chance, p))
             })?;
             if chance.is_some_and(|chance| noise.acceptance(i) <= chance) {

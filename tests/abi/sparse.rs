@@ -235,7 +235,7 @@ fn distributions_and_model_answers_of_sparse_rows_are_those_of_the_whole_rows() 
         ..bregman_batch::default()
     };
     let half = bregman_batch { dtype: BREGMAN_BF16, logits: lists.half.as_ptr().cast(), ..sparse(&lists) };
-    // Two samplers on one row, and a row that nobody reads.
+    // Row 2 has two samplers, row 3 none.
     let index = [2usize, 0, 2, 1];
     for (some, threads, index) in
         [(sparse(&lists), 1, null()), (half, 1, null()), (sparse(&lists), 3, null()), (half, 2, index.as_ptr())]
