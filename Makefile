@@ -1,6 +1,6 @@
 # Thin: everything is in ci/, and can be run by hand.
 
-.PHONY: demo evidence models speculate test test-emulated test-sanitized test-transformers test-ray test-llama-cpp-python test-vllm bench bench-table bench-worst instructions memory fuzz soak install \
+.PHONY: demo evidence models speculate test test-emulated test-sanitized test-transformers test-ray test-llama-cpp-python test-vllm bench bench-table bench-server bench-server-table bench-worst instructions memory fuzz soak install \
         uninstall header documents picture vectors conformance abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options;
@@ -48,13 +48,21 @@ test-vllm:
 bench:
 	@ci/bench.sh $(BENCH)
 
+# The tokens of a server's step, by llama.cpp's samplers and by bregman in its chains and in batches; SERVER="--quick" takes a minute.
+bench-server:
+	@ci/bench_server.sh $(SERVER)
+
+# The tables of a server's step in the README and docs/performance.md from a record: RECORD=benches/record/server-FILE.csv
+bench-server-table:
+	@ci/bench_server.sh --table $(RECORD) --into README.md --into docs/performance.md
+
 # The ten worst cases, as multiples of a usual decode.
 bench-worst:
 	@ci/worst.sh
 
-# The README's table of times from a record: RECORD=benches/record/FILE.csv
+# The README's table of times, and that of candidates in docs/performance.md, from a record: RECORD=benches/record/FILE.csv
 bench-table:
-	@ci/bench.sh --table $(RECORD) --into README.md
+	@ci/bench.sh --table $(RECORD) --into README.md --into docs/performance.md
 
 # Instructions per decode, which no other load on the machine changes.
 instructions:

@@ -101,6 +101,11 @@ impl<T: Copy> Rows<T> {
         &self.memory[self.start + r * self.vocab..][..self.vocab]
     }
 
+    /// All rows, one after another.
+    pub fn all(&self) -> &[T] {
+        &self.memory[self.start..][..self.vocab * self.count]
+    }
+
     pub fn row_mut(&mut self, r: usize) -> &mut [T] {
         &mut self.memory[self.start + r * self.vocab..][..self.vocab]
     }

@@ -1,13 +1,10 @@
 //! Nothing is timed that does not answer rightly: against the plain way in f64, against llama.cpp's own samplers, and
 //! all levels and faces of the library against one another.
 
-use crate::llama::{Llama, Stage, fill};
+use crate::llama::{self, Llama, Stage, differ, fill};
 use crate::reference::plain::{Plain, Tokens, steps, with_ids};
 use crate::work::Work;
 use bregman::{Candidate, Row, Sampler, Token, Values, Want};
-
-/// How much of the mass llama.cpp may have elsewhere: it adds up the vocabulary in f32, token by token.
-const LLAMA: f64 = 1e-3;
 
 /// Whether the library of today has the work's stages.
 pub fn knows(work: &Work) -> bool {
@@ -60,8 +57,7 @@ fn in_chain(work: &Work, level: &str, logits: &[f32], law: &[(u32, f64)]) -> Res
     let mut candidates = vec![Candidate { id: 0, logit: 0.0, p: 0.0 }; logits.len()];
     fill(&mut candidates, logits);
     let applied = sampler(work, level).apply(&mut candidates).map_err(|e| e.to_string())?;
-    let ours: Vec<(u32, f64)> = law.to_vec();
-    differ(&candidates[..applied.size], &ours, 1e-5).map_err(|why| format!("in chain on {level}: {why}"))?;
+    differ(&candidates[..applied.size], law, 1e-5).map_err(|why| format!("in chain on {level}: {why}"))?;
     match applied.selected {
         Some(at) if at < applied.size => Ok(()),
         _ => Err(format!("in chain on {level}: no token")),
@@ -72,25 +68,11 @@ fn in_chain(work: &Work, level: &str, logits: &[f32], law: &[(u32, f64)]) -> Res
 fn against(llama: &Llama, work: &Work, logits: &[f32], law: &[(u32, f64)]) -> Result<(), String> {
     let mut candidates = vec![Candidate { id: 0, logit: 0.0, p: 0.0 }; logits.len()];
     fill(&mut candidates, logits);
-    let (size, selected) = llama.sampler(work.llama).apply(&mut candidates);
+    let (size, selected) = llama.sampler(work.llama, 42).apply(&mut candidates);
     let selected = selected.ok_or("llama.cpp took no token")?;
     if work.llama == [Stage::Greedy] {
         let same = candidates[selected].id as u32 == law[0].0;
         return same.then_some(()).ok_or_else(|| "llama.cpp is greedy for another token".into());
     }
-    differ(&candidates[..size], law, LLAMA).map_err(|why| format!("llama.cpp: {why}"))
-}
-
-/// The candidates' probabilities against the law's: the mass that is elsewhere may not exceed the tolerance, which
-/// covers tokens that single precision puts on the other side of a threshold.
-fn differ(candidates: &[Candidate], law: &[(u32, f64)], tolerance: f64) -> Result<(), String> {
-    let vocab = 1 + candidates.iter().map(|c| c.id as u32).chain(law.iter().map(|e| e.0)).max().unwrap_or(0);
-    let mut p = vec![0.0f64; vocab as usize];
-    law.iter().for_each(|&(id, q)| p[id as usize] += q);
-    candidates.iter().for_each(|c| p[c.id as usize] -= f64::from(c.p));
-    let elsewhere: f64 = p.iter().map(|d| d.abs()).sum();
-    let near = elsewhere <= tolerance;
-    near.then_some(()).ok_or_else(|| {
-        format!("{} tokens, not {}; {elsewhere:.1e} of the mass is elsewhere", candidates.len(), law.len())
-    })
+    differ(&candidates[..size], law, llama::TOLERANCE).map_err(|why| format!("llama.cpp: {why}"))
 }

@@ -16,6 +16,10 @@ pub enum Face {
     Llama,
     /// The filling of that array alone.
     Fill,
+    /// One read of that array after it was filled.
+    Read,
+    /// The same from its end, which was written last.
+    ReadBack,
 }
 
 impl Face {
@@ -25,12 +29,14 @@ impl Face {
             Face::Chain => "chain",
             Face::Llama => "llama.cpp",
             Face::Fill => "fill",
+            Face::Read => "read",
+            Face::ReadBack => "read back",
         }
     }
 
     /// Whether the array's filling is part of what is measured.
     pub fn fills(self) -> bool {
-        matches!(self, Face::Chain | Face::Llama)
+        matches!(self, Face::Chain | Face::Llama | Face::Read | Face::ReadBack)
     }
 }
 
@@ -108,18 +114,4 @@ fn duration(call: &mut dyn FnMut(usize), places: usize) -> Duration {
         start.elapsed()
     };
     (0..3).map(one).min().expect("three calls")
-}
-
-/// The middle one; NaN if there is none.
-pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => f64::NAN,
-        n => (values[(n - 1) / 2] + values[n / 2]) / 2.0,
-    }
-}
-
-pub fn min(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::INFINITY, f64::min)
 }

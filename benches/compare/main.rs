@@ -2,8 +2,8 @@
 //! them measured in turn in the same run, on the same rows, after their answers were checked.
 //!
 //! ```text
-//! ci/bench.sh [--quick] [--levels a,b] [--faces raw,chain,llama.cpp] [--csv FILE]
-//! ci/bench.sh --table FILE.csv [--into README.md]
+//! ci/bench.sh [--quick] [--levels a,b] [--faces "raw,chain,llama.cpp,read,read back"] [--csv FILE]
+//! ci/bench.sh --table FILE.csv [--into README.md] [--into docs/performance.md]
 //! ci/bench.sh --shape [--into docs/performance.md]
 //! ci/instructions.sh                                  (which calls this with --count WORK LEVEL)
 //! ```
@@ -13,7 +13,6 @@
 mod check;
 mod contest;
 mod count;
-mod llama;
 mod options;
 mod plan;
 mod record;
@@ -22,6 +21,7 @@ mod table;
 mod work;
 
 #[path = "../common/mod.rs"]
+#[allow(dead_code, reason = "the server's step uses more of it")]
 mod common;
 /// The tests' plain definitions, which sort everything and compute in f64.
 #[path = "../../tests/common"]
@@ -34,34 +34,26 @@ mod reference {
     pub mod shape;
 }
 
+use common::llama::{self, Llama};
 use common::{floor, rows};
-use llama::Llama;
 use options::Options;
-use std::path::PathBuf;
 use std::process::exit;
 
 fn main() {
     let options = Options::from_arguments().unwrap_or_else(|why| fail(&why));
     if let Some(csv) = &options.table {
-        table::headline(csv, options.into.as_deref()).unwrap_or_else(|why| fail(&why));
+        table::write(csv, &options.into).unwrap_or_else(|why| fail(&why));
         return;
     }
     if options.shape {
-        shape::write(options.into.as_deref()).unwrap_or_else(|why| fail(&why));
+        shape::write(&options.into).unwrap_or_else(|why| fail(&why));
         return;
     }
     if let Some((key, level)) = &options.count {
         count::run(key, level).unwrap_or_else(|why| fail(&why));
         return;
     }
-    let llama = match Llama::open(&llama_dir()) {
-        Ok(llama) => Some(llama),
-        Err(why) if std::env::var_os("CI").is_some() => fail(&format!("no llama.cpp: {why}")),
-        Err(why) => {
-            println!("skipped: llama.cpp's samplers, which ci/llama.sh fetches ({why})");
-            None
-        }
-    };
+    let llama = Llama::fetched().unwrap_or_else(|why| fail(&why));
     let mut lines = vec![];
     let run = record::Line::of_now(llama.as_ref().map(|l| &*l.version));
     println!("{}, {}, bregman {} ({}), {}", run.machine, run.date, run.bregman, run.commit, run.llama);
@@ -76,11 +68,6 @@ fn main() {
     if lines.is_empty() && options.timed {
         fail("nothing has that name");
     }
-}
-
-fn llama_dir() -> PathBuf {
-    let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/llama");
-    std::env::var_os("BREGMAN_LLAMA_DIR").map_or(target, PathBuf::from)
 }
 
 fn fail(why: &str) -> ! {

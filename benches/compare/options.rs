@@ -14,14 +14,14 @@ pub struct Options {
     /// Words that a name must have.
     pub filter: Vec<String>,
     pub csv: Option<PathBuf>,
-    /// Makes the headline's table of a record, and measures nothing.
+    /// Makes the README's table of a record, and measures nothing.
     pub table: Option<PathBuf>,
     /// Decodes a few rows by this work on this level for an instruction counter, and measures nothing.
     pub count: Option<(String, String)>,
     /// Says how the rows of each kind are spread, and measures nothing.
     pub shape: bool,
-    /// The file that has the table between two marks.
-    pub into: Option<PathBuf>,
+    /// The files that have a table between two marks.
+    pub into: Vec<PathBuf>,
 }
 
 impl Options {
@@ -37,7 +37,7 @@ impl Options {
             table: None,
             count: None,
             shape: false,
-            into: None,
+            into: vec![],
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
@@ -46,12 +46,12 @@ impl Options {
                 "--bench" => options.timed = true,
                 "--quick" => options.quick = true,
                 "--levels" => options.levels = words(value()?),
-                "--faces" => options.faces = words(value()?),
+                "--faces" => options.faces = value()?.split(',').map(str::to_owned).collect(),
                 "--csv" => options.csv = Some(value()?.into()),
                 "--table" => options.table = Some(value()?.into()),
                 "--count" => options.count = Some((value()?, value()?)),
                 "--shape" => options.shape = true,
-                "--into" => options.into = Some(value()?.into()),
+                "--into" => options.into.push(value()?.into()),
                 // What `cargo test` says to every test program.
                 "--quiet" | "-q" | "--nocapture" => {}
                 other => return Err(format!("unknown argument {other}")),

@@ -2,6 +2,7 @@
 
 use crate::check::{self, decode, sampler};
 use crate::contest::{self, Contestant, Course, Face};
+use crate::floor;
 use crate::llama::{Llama, fill};
 use crate::options::Options;
 use crate::record::{self, Case, Line};
@@ -205,12 +206,17 @@ fn time(
     }
     if !many && case.dtype == "f32" {
         if let (Some(llama), true, false) = (llama, options.has_face("llama.cpp"), work.llama.is_empty()) {
-            let (mut sampler, mut candidates) = (llama.sampler(work.llama), blank(rows.vocab));
+            let (mut sampler, mut candidates) = (llama.sampler(work.llama, 42), blank(rows.vocab));
             let call = move |r| {
                 fill(&mut candidates, black_box(rows.row(r)));
                 black_box(sampler.apply(&mut candidates));
             };
             contestants.push(Contestant { face: Face::Llama, level: "", call: Box::new(call) });
+        }
+        for (face, backwards) in [(Face::Read, false), (Face::ReadBack, true)] {
+            if options.has_face(face.name()) {
+                contestants.push(read(face, backwards, rows));
+            }
         }
         if contestants.iter().any(|c| c.face.fills()) {
             let mut candidates = blank(rows.vocab);
@@ -238,6 +244,18 @@ fn in_chain<'a>(work: &Work, level: &'static str, rows: &'a Rows<f32>) -> Contes
         black_box(sampler.apply(&mut candidates).expect("the row is valid"));
     };
     Contestant { face: Face::Chain, level, call: Box::new(call) }
+}
+
+fn read<'a>(face: Face, backwards: bool, rows: &'a Rows<f32>) -> Contestant<'a> {
+    let mut candidates = blank(rows.vocab);
+    let call = move |r| {
+        fill(&mut candidates, black_box(rows.row(r)));
+        let read = black_box(&candidates);
+        // SAFETY: a candidate is three words without padding.
+        let words = unsafe { std::slice::from_raw_parts(read.as_ptr().cast(), 3 * read.len()) };
+        black_box(floor::words(words, backwards));
+    };
+    Contestant { face, level: "", call: Box::new(call) }
 }
 
 fn in_batches<'a>(work: &Work, level: &'static str, case: &Case, rows: &'a Rows<f32>) -> Contestant<'a> {

@@ -1,9 +1,10 @@
 //! The record: one line for each figure, with what it needs to be understood later.
 
-use crate::contest::{Face, Times, median, min};
+use crate::common::facts::Facts;
+use crate::common::figures::{median, min, round};
+use crate::contest::{Face, Times};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use std::process::Command;
 
 /// A figure.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -36,7 +37,8 @@ pub struct Line {
     pub floors_min: f64,
     /// The same without the array's filling; none where nothing is filled.
     pub net_floors: Option<f64>,
-    /// How many times as fast as llama.cpp's samplers: all for all from raw logits, in the chain without the filling.
+    /// How many times as fast as llama.cpp's samplers: all for all from raw logits, in the chain and for one read of the
+    /// array without the filling.
     pub faster: Option<f64>,
 }
 
@@ -91,7 +93,7 @@ pub fn lines(run: &Line, case: &Case, (work, chain): (&str, &str), times: &[Time
             net_floors: net(t).map(|net| round(ratio(&net, &t.floor))),
             faster: llama.and_then(|l| match t.face {
                 Face::Raw => Some(round(ratio(&l.own, &t.own))),
-                Face::Chain => Some(round(ratio(&net(l)?, &net(t)?))),
+                Face::Chain | Face::Read | Face::ReadBack => Some(round(ratio(&net(l)?, &net(t)?))),
                 Face::Llama | Face::Fill => None,
             }),
             ..run.clone()
@@ -99,33 +101,13 @@ pub fn lines(run: &Line, case: &Case, (work, chain): (&str, &str), times: &[Time
         .collect()
 }
 
-/// Four digits say more than a shared machine knows.
-fn round(x: f64) -> f64 {
-    format!("{x:.3e}").parse().unwrap_or(x)
-}
-
 impl Line {
     /// Of this run: machine, date and versions, and nothing measured yet.
     pub fn of_now(llama: Option<&str>) -> Self {
-        let dirty = if said("git", &["status", "--porcelain", "--untracked-files=no"]).is_empty() { "" } else { "+" };
-        let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let machine = cpu.lines().find_map(|l| l.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
-        Self {
-            date: said("date", &["-u", "+%F"]),
-            machine: machine.unwrap_or(std::env::consts::ARCH).trim().to_owned(),
-            commit: said("git", &["rev-parse", "--short=12", "HEAD"]) + dirty,
-            bregman: env!("CARGO_PKG_VERSION").into(),
-            llama: llama.unwrap_or_default().into(),
-            rustc: said("rustc", &["--version"]).split(' ').nth(1).unwrap_or_default().into(),
-            ..Self::default()
-        }
+        let Facts { date, machine, commit, bregman, rustc } = Facts::of_now();
+        let llama = llama.unwrap_or_default().into();
+        Self { date, machine, commit, bregman, llama, rustc, ..Self::default() }
     }
-}
-
-/// What a command says in a line; nothing if it cannot be run.
-fn said(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
-    output.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned()).unwrap_or_default()
 }
 
 pub fn write(path: &Path, lines: &[Line]) -> Result<(), csv::Error> {

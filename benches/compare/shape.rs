@@ -1,9 +1,10 @@
 //! How rows are spread: whether those that are made up are like those that models leave. `ci/bench.sh --shape`.
 
+use crate::common::marks::{self, Marked};
 use crate::rows::{self, Kind};
 use bregman::{Row, Sampler};
 use std::fmt::Write;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// Rows of each kind.
 const ROWS: usize = 32;
@@ -18,8 +19,6 @@ const MADE_UP: [(Kind, usize); 6] = [
 ];
 /// Distances from the largest logit, within which tokens are counted.
 const WITHIN: [f64; 4] = [1.0, 3.0, 5.0, 10.0];
-const BEGIN: &str = "<!-- shapes by `ci/bench.sh --shape` -->\n";
-const END: &str = "<!-- end -->";
 
 /// What one row is like.
 struct Shape {
@@ -95,14 +94,7 @@ fn table() -> Result<String, String> {
 }
 
 /// Prints the table, or puts it between its marks in a file.
-pub fn write(into: Option<&Path>) -> Result<(), String> {
-    let table = table()?;
-    let Some(path) = into else {
-        print!("{table}");
-        return Ok(());
-    };
-    let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let (before, rest) = text.split_once(BEGIN).ok_or(format!("{} has no line {BEGIN}", path.display()))?;
-    let (_, after) = rest.split_once(END).ok_or(format!("{} has no line {END}", path.display()))?;
-    std::fs::write(path, format!("{before}{BEGIN}{table}{END}{after}")).map_err(|e| format!("{}: {e}", path.display()))
+pub fn write(into: &[PathBuf]) -> Result<(), String> {
+    let marked = Marked { name: "shapes by `ci/bench.sh --shape`", table: table()? };
+    marks::write(&[marked], into)
 }

@@ -1,18 +1,19 @@
-//! Figures as Markdown: line by line while they are taken, and the README's tables from a record.
+//! Figures as Markdown: line by line while they are taken, and the README's table from a record.
 
+use crate::common::figures::short;
+use crate::common::marks::{self, Marked};
 use crate::record::{self, Line};
 use crate::work::{self, Work};
 use std::fmt::Write;
-use std::path::Path;
-
-const END: &str = "<!-- end -->";
+use std::path::{Path, PathBuf};
 
 /// The head of a table of one case: median and, after it, the minimum; all in reads of the row.
 pub fn head(levels: &[&str]) -> String {
     let mut columns = vec!["work".to_owned()];
     columns.extend(levels.iter().map(|level| format!("raw, {level} (min)")));
     columns.extend(levels.iter().map(|level| format!("in chain, {level}")));
-    columns.extend(["llama.cpp", "with fill", "raw faster", "in chain faster", "floor µs"].map(String::from));
+    let others = ["llama.cpp", "with fill", "candidates", "raw faster", "in chain faster", "floor µs"];
+    columns.extend(others.map(String::from));
     format!("| {} |\n|{}", columns.join(" | "), "---|".repeat(columns.len()))
 }
 
@@ -29,30 +30,69 @@ pub fn line(work: &Work, lines: &[Line], levels: &[&str]) -> String {
     let llama = find("llama.cpp", "");
     cells.push(figure(llama.and_then(|l| l.net_floors)));
     cells.push(figure(llama.map(|l| l.floors)));
+    cells.push(figure(["read", "read back"].iter().filter_map(|face| find(face, "")?.net_floors).reduce(f64::min)));
     let highest = levels.last().copied().unwrap_or_default();
     cells.extend(["raw", "chain"].map(|face| figure(find(face, highest).and_then(|l| l.faster))));
     cells.push(figure(lines.first().map(|l| l.floor_ns / 1000.0)));
     format!("| {} |", cells.join(" | "))
 }
 
-/// The README's two tables from a record: the headline's few rows, and all that are marked for it.
-pub fn headline(csv: &Path, into: Option<&Path>) -> Result<(), String> {
+/// The tables of the documents from a record: the README's, and what in a chain is the reading of candidates.
+pub fn write(csv: &Path, into: &[PathBuf]) -> Result<(), String> {
     let lines = record::read(csv).map_err(|e| format!("{}: {e}", csv.display()))?;
-    let figures = Figures::of(&lines)?;
-    let tables = [("headline", figures.headline()), ("table", figures.table(csv))];
-    let Some(path) = into else {
-        tables.iter().for_each(|(_, table)| println!("{table}"));
-        return Ok(());
-    };
-    let mut text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    for (name, table) in tables {
-        let begin = format!("<!-- {name} by `make bench-table` -->\n");
-        let (before, rest) = text.split_once(&begin).ok_or(format!("{} has no line {begin}", path.display()))?;
-        let (_, after) = rest.split_once(END).ok_or(format!("{} has no line {END}", path.display()))?;
-        text = format!("{before}{begin}{table}{END}{after}");
+    let mut tables = vec![Marked { name: "candidates by `make bench-table`", table: candidates(&lines, csv) }];
+    match Figures::of(&lines) {
+        Ok(figures) => tables.push(Marked { name: "table by `make bench-table`", table: figures.table(csv) }),
+        Err(why) => println!("{why}"),
     }
-    std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
+    marks::write(&tables, into)
 }
+
+/// Short truncations in the chain, and one read of the candidates: the highest level, on rows of gain 1.5 in the cache.
+fn candidates(lines: &[Line], csv: &Path) -> String {
+    let mut t = String::from(
+        "| V | work | a read of the candidates, µs | GB/s | bregman as a stage, µs | of it the read | llama.cpp's own, µs | times as fast | the most that is possible |\n|--:|---|--:|--:|--:|--:|--:|--:|--:|\n",
+    );
+    let shown = |l: &&Line| (&*l.rows, &*l.heat, &*l.dtype, l.batch, l.threads) == ("synth-1.5", "hot", "f32", 1, 1);
+    let shown: Vec<&Line> = lines.iter().filter(shown).collect();
+    for vocab in [32_000, 128_256, 262_144] {
+        for work in work::ALL.iter().filter(|w| ["greedy", "top_k", "default", "min_p"].contains(&w.key)) {
+            let of: Vec<&Line> = shown.iter().copied().filter(|l| l.vocab == vocab && l.work == work.key).collect();
+            if let Some(cells) = candidates_of(&of) {
+                writeln!(t, "| {vocab} | {} | {} |", work.title, cells.join(" | ")).expect("text");
+            }
+        }
+    }
+    if let Some(l) = lines.first() {
+        writeln!(t, "\n{}, {}; bregman {} ({}): `{}`.", l.machine, l.date, l.bregman, l.commit, csv.display())
+            .expect("text");
+    }
+    t
+}
+
+/// The figures of one piece of work; none where the record lacks one.
+fn candidates_of(lines: &[&Line]) -> Option<[String; 7]> {
+    let of =
+        |face: &str| lines.iter().filter(|l| l.face == face).max_by_key(|l| LEVELS.iter().position(|x| *x == l.level));
+    let (chain, llama, fill) = (of("chain")?, of("llama.cpp")?, of("fill")?);
+    // The direction that is faster is the bound.
+    let [one, other] = [of("read")?, of("read back")?];
+    let read = if one.net_floors <= other.net_floors { one } else { other };
+    let us = |l: &Line| (l.median_ns - fill.median_ns) / 1000.0;
+    let bytes = 12.0 * chain.vocab as f64;
+    Some([
+        short(us(read)),
+        short(bytes / us(read) / 1000.0),
+        short(us(chain)),
+        format!("{:.0} %", 100.0 * read.net_floors? / chain.net_floors?),
+        short(us(llama)),
+        short(chain.faster?),
+        short(read.faster?),
+    ])
+}
+
+/// From the lowest to the highest.
+const LEVELS: [&str; 4] = ["scalar", "neon", "avx2", "avx512"];
 
 /// The lines of a record that the README shows: V = 128 256 on rows of gain 1.5, in the cache, one thread.
 struct Figures<'a> {
@@ -67,8 +107,7 @@ impl<'a> Figures<'a> {
             (l.vocab, &*l.rows, &*l.heat, &*l.dtype, l.batch, l.threads) == (128_256, "synth-1.5", "hot", "f32", 1, 1)
         };
         let lines: Vec<&Line> = lines.iter().filter(shown).collect();
-        let highest =
-            ["avx512", "avx2", "neon", "scalar"].into_iter().find(|level| lines.iter().any(|l| l.level == *level));
+        let highest = LEVELS.into_iter().rev().find(|level| lines.iter().any(|l| l.level == *level));
         let level = highest.ok_or("the record lacks V = 128256 on rows of gain 1.5")?;
         Ok(Self { lines, level })
     }
@@ -83,22 +122,6 @@ impl<'a> Figures<'a> {
     /// The same without the filling of the candidate array.
     fn time_in_chain(&self, work: &str, face: &str) -> Option<f64> {
         Some(self.time(work, face)? - self.time(work, "fill")?)
-    }
-
-    fn headline(&self) -> String {
-        let mut t = format!(
-            "| one token from 128 256 logits; {}, one thread | bregman | llama.cpp, with the filling of its array | |\n|---|--:|--:|--:|\n",
-            self.machine()
-        );
-        for work in work::ALL.iter().filter(|w| ["default", "top_p", "alpha_1.5"].contains(&w.key)) {
-            let (ours, llama) = (self.time(work.key, "raw"), self.time(work.key, "llama.cpp"));
-            let Some(ours) = ours else { continue };
-            let theirs = llama.map_or("does not have it".into(), |llama| format!("{} µs", short(llama)));
-            let times = llama.map_or(String::new(), |llama| format!("{:.0} times as fast", llama / ours));
-            writeln!(t, "| `{}` | {} µs | {theirs} | {times} |", work.chain.replace('|', "\\|"), short(ours))
-                .expect("text");
-        }
-        t
     }
 
     fn table(&self, csv: &Path) -> String {
@@ -131,24 +154,5 @@ impl<'a> Figures<'a> {
         )
         .expect("text");
         t
-    }
-
-    fn machine(&self) -> String {
-        let level = match self.level {
-            "avx512" => "AVX-512",
-            "avx2" => "AVX2",
-            "neon" => "NEON",
-            other => other,
-        };
-        format!("{}, {level}", self.lines[0].machine)
-    }
-}
-
-/// Three digits.
-fn short(x: f64) -> String {
-    match x.abs() {
-        a if a >= 100.0 => format!("{x:.0}"),
-        a if a >= 10.0 => format!("{x:.1}"),
-        _ => format!("{x:.2}"),
     }
 }
