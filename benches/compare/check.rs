@@ -1,10 +1,13 @@
 //! Nothing is timed that does not answer rightly: against the plain way in f64, against llama.cpp's own samplers, and
 //! all levels and faces of the library against one another.
 
-use crate::llama::{self, Llama, Stage, differ, fill};
+use crate::llama::{Llama, Stage, differ, fill};
 use crate::reference::plain::{Plain, Tokens, steps, with_ids};
 use crate::work::Work;
 use bregman::{Candidate, Row, Sampler, Token, Values, Want};
+
+/// How much of the mass llama.cpp may have elsewhere among the tokens that both keep: its probabilities are f32.
+const LLAMA: f64 = 1e-5;
 
 /// Whether the library of today has the work's stages.
 pub fn knows(work: &Work) -> bool {
@@ -74,5 +77,77 @@ fn against(llama: &Llama, work: &Work, logits: &[f32], law: &[(u32, f64)]) -> Re
         let same = candidates[selected].id as u32 == law[0].0;
         return same.then_some(()).ok_or_else(|| "llama.cpp is greedy for another token".into());
     }
-    differ(&candidates[..size], law, llama::TOLERANCE).map_err(|why| format!("llama.cpp: {why}"))
+    alike(work, logits, &candidates[..size], law).map_err(|why| format!("llama.cpp: {why}"))
+}
+
+/// llama.cpp adds up the vocabulary in f32, token by token: what it keeps may be what we keep at a threshold that is off
+/// by the error of such a sum, and of the tokens that both keep the probabilities must agree.
+fn alike(work: &Work, logits: &[f32], theirs: &[Candidate], law: &[(u32, f64)]) -> Result<(), String> {
+    let error = rounding(logits);
+    let mut p = vec![[0.0f64; 2]; logits.len()];
+    law.iter().for_each(|&(id, q)| p[id as usize][0] = q);
+    theirs.iter().for_each(|c| p[c.id as usize][1] = f64::from(c.p));
+    if theirs.len() != law.len() || p.iter().any(|&[ours, theirs]| (ours > 0.0) != (theirs > 0.0)) {
+        let (least, most) = (kept(work, logits, -error), kept(work, logits, error));
+        let inside = least.iter().zip(&most).zip(&p).all(|((&l, &m), q)| (!l || q[1] > 0.0) && (m || q[1] == 0.0));
+        if !inside {
+            let (theirs, ours) = (theirs.len(), law.len());
+            return Err(format!("{theirs} tokens, not {ours}: more than an error of {error:.1e} in its sums can do"));
+        }
+    }
+    p.retain(|q| q[0] > 0.0 && q[1] > 0.0);
+    let sums = p.iter().fold([0.0; 2], |s, q| [s[0] + q[0], s[1] + q[1]]);
+    let elsewhere: f64 = p.iter().map(|q| (q[0] / sums[0] - q[1] / sums[1]).abs()).sum();
+    // A temperature that comes from the entropy has the error too.
+    let is_dynamic = work.llama.iter().any(|stage| matches!(stage, Stage::TempExt(..)));
+    let near = elsewhere <= LLAMA + if is_dynamic { error } else { 0.0 };
+    near.then_some(()).ok_or_else(|| format!("{elsewhere:.1e} of the mass is elsewhere"))
+}
+
+/// Which tokens the work keeps if every threshold is moved by a share `by` of itself, upwards: towards more tokens.
+fn kept(work: &Work, logits: &[f32], by: f64) -> Vec<bool> {
+    let mut chain = work.chain.to_owned();
+    for stage in work.llama {
+        let (name, x, by) = match *stage {
+            Stage::TopP(p) => ("top_p", p, by),
+            Stage::Typical(p) => ("typical", p, by),
+            Stage::TopNSigma(n) => ("top_n_sigma", n, by),
+            Stage::MinP(p) => ("min_p", p, -by),
+            _ => continue,
+        };
+        let moved = x.to_string().parse::<f64>().expect("a number's own text") * (1.0 + by);
+        let moved = if name == "top_n_sigma" { moved } else { moved.min(1.0) };
+        chain = chain.replace(&format!("{name}({x})"), &format!("{name}({moved})"));
+    }
+    assert!(by == 0.0 || chain != work.chain, "`{chain}` has no threshold that could be moved");
+    let mut sampler = Sampler::new(&chain, 42).unwrap_or_else(|e| panic!("{chain}: {e}"));
+    let mut kept = vec![false; logits.len()];
+    let law = sampler.distribution(Row::from_f32(logits).unwrap()).expect("the row is valid");
+    law.iter().for_each(|&(id, _)| kept[id as usize] = true);
+    kept
+}
+
+/// The relative error of what samplers add up over the row, if f32 sums are made one token after the other, in the row's
+/// order or in descending order: the weights, and the squares behind the standard deviation.
+fn rounding(logits: &[f32]) -> f64 {
+    let mut row = logits.to_vec();
+    let mut worst = 0.0f64;
+    for _ in 0..2 {
+        let (most, n) = (row.iter().copied().fold(f32::MIN, f32::max), row.len() as f32);
+        let mean = row.iter().sum::<f32>() / n;
+        let exact_mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / f64::from(n);
+        let weights: (f32, f64) = (
+            row.iter().map(|&x| (x - most).exp()).sum(),
+            row.iter().map(|&x| (f64::from(x) - f64::from(most)).exp()).sum(),
+        );
+        let squares: (f32, f64) = (
+            row.iter().map(|&x| (x - mean) * (x - mean)).sum(),
+            row.iter().map(|&x| (f64::from(x) - exact_mean).powi(2)).sum(),
+        );
+        for (single, double) in [weights, squares] {
+            worst = worst.max((f64::from(single) / double - 1.0).abs());
+        }
+        row.sort_unstable_by(|a, b| b.total_cmp(a));
+    }
+    worst + 8.0 * f64::from(f32::EPSILON)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 pub struct Options {
     /// Figures are taken; else answers are only checked.
     pub timed: bool,
-    /// The headline's rows on the highest level alone, with fewer rounds.
+    /// The headline's rows, and those of real models that are there, on the highest level alone, with fewer rounds.
     pub quick: bool,
     /// Only these levels; empty: all.
     pub levels: Vec<String>,

@@ -39,6 +39,7 @@ pub fn cases(options: &Options) -> Vec<Planned> {
     if options.quick {
         add(128_256, HEADLINE, "hot", "f32", 1, 1);
         add(128_256, Kind::Normal(25), "hot", "f32", 1, 1);
+        rows::real_vocabularies().into_iter().for_each(|vocab| add(vocab, Kind::Real, "hot", "f32", 1, 1));
         return cases;
     }
     for vocab in [128_256, 32_000, 262_144] {
@@ -107,7 +108,7 @@ pub fn run(planned: &Planned, options: &Options, llama: Option<&Llama>, run: &Li
         .iter()
         .filter(|work| options.has(&format!("{}/{}", work.key, case.name())))
         .filter(|work| plain || FEW.contains(&work.key))
-        .filter(|work| !(options.quick && *kind != HEADLINE && work.key != "top_p"))
+        .filter(|work| !(options.quick && matches!(kind, Kind::Normal(_)) && work.key != "top_p"))
         .collect();
     if works.is_empty() {
         return vec![];
