@@ -270,7 +270,7 @@ struct options {
     bool model_logprob = false; ///< fill bregman_result::model_logprob
     bool entropy = false;       ///< fill bregman_result::entropy
     bool accept = false;        ///< append each drawn token to the history of its sampler
-    std::uint32_t threads = 1;  ///< largest number of threads of the library's pool; 0 or 1: the caller's thread
+    std::uint32_t threads = 1;  ///< largest number of threads, with the caller's; 0 or 1: the caller's alone
     bool ln_kept_mass = false;  ///< fill bregman_result::ln_kept_mass
     bool stay = false;          ///< leave positions and what was learnt as they are (BREGMAN_STAY); not with accept
 

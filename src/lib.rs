@@ -71,11 +71,8 @@ pub fn decode_batch<'s>(
 ) -> Vec<Result<Token>> {
     let mut jobs: Vec<_> = samplers.into_iter().map(|sampler| (sampler, Err(Error::EmptySupport))).collect();
     assert_eq!(jobs.len(), rows.len(), "one sampler for each row");
-    let done = batch::for_each(&mut jobs, threads, |r, (sampler, result)| *result = sampler.decode(rows[r], want));
-    match done {
-        Ok(()) => jobs.into_iter().map(|(_, result)| result).collect(),
-        Err(e) => vec![Err(e); rows.len()],
-    }
+    batch::for_each(&mut jobs, threads, |r, (sampler, result)| *result = sampler.decode(rows[r], want));
+    jobs.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Looks for a watermark in the tokens of a text, from the beginning of its output, without the prompt. `stage` is the

@@ -258,10 +258,9 @@ fn accept_seldom_allocates() {
     assert!(calls < 40, "{calls} allocations for 10000 tokens");
 }
 
-/// Handing work to the pool goes through its queue, which takes a block of memory for some dozens of batches; a row
-/// itself takes none on any thread, whatever its number format.
+/// Once its threads are started: whatever the number format.
 #[test]
-fn batch_on_two_threads_allocates_next_to_nothing() {
+fn batch_on_two_threads_allocates_nothing() {
     let samplers: Vec<_> = CHAINS.iter().map(|chain| Handle::new(chain, 1)).collect();
     let mut rows = row(CHAINS.len() * VOCAB, 1);
     tame(&mut rows);
@@ -271,14 +270,13 @@ fn batch_on_two_threads_allocates_next_to_nothing() {
             let run = |n: u64| (0..n).for_each(|_| decode_batch(&samplers, &rows, dtype, mask, 2));
             // Other tests of this binary allocate meanwhile, so a stretch without them has to be found.
             let (mut fewest, start) = (u64::MAX, Instant::now());
-            while fewest > 2 && start.elapsed() < Duration::from_secs(20) {
+            while fewest > 0 && start.elapsed() < Duration::from_secs(60) {
                 run(20);
                 let before = EVERYWHERE.load(Ordering::Relaxed);
                 run(20);
                 fewest = fewest.min(EVERYWHERE.load(Ordering::Relaxed) - before);
             }
-            println!("dtype {dtype}, 20 batches on two threads: {fewest} allocations at the least");
-            assert!(fewest <= 2, "dtype {dtype}: 20 batches on two threads allocate {fewest} times at the least");
+            assert_eq!(fewest, 0, "dtype {dtype}: 20 batches on two threads allocate so often at the least");
         }
     }
 }

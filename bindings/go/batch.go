@@ -51,8 +51,8 @@ type Batch struct {
 	MaskStride int
 	// Flags are 0, or any of the flags above, or'ed.
 	Flags Flag
-	// Threads is 0 or 1 to decode all rows on the calling thread, or the largest number of threads of the library's own
-	// pool to use. The results do not depend on it.
+	// Threads is 0 or 1 to decode all rows on the calling thread, or the largest number of threads: the calling one, and
+	// idle ones of the library's own pool. The results do not depend on it.
 	Threads int
 	// RowIndex is nil: sampler i reads row i. Else sampler i reads row RowIndex[i], with its mask: several samplers may
 	// read one row, and rows may be left out. Not for [Verify].

@@ -90,7 +90,7 @@ unsafe fn answer(batch: *const bregman_batch, answers: *const bregman_answers) -
         if status != BREGMAN_OK {
             first.fetch_min((r as u64) << 32 | u64::from(status), Ordering::Relaxed);
         }
-    })?;
+    });
     match first.into_inner() {
         u64::MAX => Ok(BREGMAN_OK),
         // The lower half.

@@ -78,18 +78,17 @@ unsafe fn decode_batch(
         *result = bregman_result::failed(rows.enter(r, &ticket));
     }
     let threads = rows.batch.threads as usize;
-    let decoded = rows.check().and_then(|()| batch::for_each(results, threads, |r, result| rows.decode(r, result)));
-    match (decoded, &rows.answers) {
-        (Err(e), _) => {
-            results.iter_mut().enumerate().for_each(|(r, result)| rows.finish(r, result, |_| Err(e.clone())))
-        }
-        (Ok(()), Some(answers)) => {
-            // SAFETY: the caller's arrays, which were checked; all rows are decoded.
-            if let Err(e) = unsafe { answers.close_gaps(results.iter().map(|r| r.support as usize)) } {
-                return status_of(&e);
+    match rows.check() {
+        Err(e) => results.iter_mut().enumerate().for_each(|(r, result)| rows.finish(r, result, |_| Err(e.clone()))),
+        Ok(()) => {
+            batch::for_each(results, threads, |r, result| rows.decode(r, result));
+            if let Some(answers) = &rows.answers {
+                // SAFETY: the caller's arrays, which were checked; all rows are decoded.
+                if let Err(e) = unsafe { answers.close_gaps(results.iter().map(|r| r.support as usize)) } {
+                    return status_of(&e);
+                }
             }
         }
-        (Ok(()), None) => {}
     }
     results.iter().map(|r| r.status).find(|&status| status != BREGMAN_OK).unwrap_or(BREGMAN_OK)
 }

@@ -91,7 +91,7 @@ impl<'a> Rows<'a> {
             return status_of(&e);
         }
         rows.extend((0..self.samplers.len()).map(|r| self.enter(r, &ticket)));
-        let written = self.write_entered(&mut rows, offsets);
+        self.write_entered(&mut rows, offsets);
         for (row, &handle) in rows.iter().zip(self.samplers) {
             if row.entered {
                 // SAFETY: entered, and its state is not used any more.
@@ -99,19 +99,18 @@ impl<'a> Rows<'a> {
             }
         }
         let failed = rows.iter().map(|row| row.status).find(|&status| status != BREGMAN_OK);
-        match (written, failed) {
-            (Err(e), _) => status_of(&e),
-            (Ok(()), Some(status)) => status,
-            (Ok(()), None) if offsets[rows.len()] > self.capacity => BREGMAN_BUFFER_TOO_SMALL,
-            (Ok(()), None) => BREGMAN_OK,
+        match failed {
+            Some(status) => status,
+            None if offsets[rows.len()] > self.capacity => BREGMAN_BUFFER_TOO_SMALL,
+            None => BREGMAN_OK,
         }
     }
 
     /// One thread writes as it goes; several have to know first where each row begins.
-    fn write_entered(&self, rows: &mut [Outcome], offsets: &mut [usize]) -> Result<()> {
+    fn write_entered(&self, rows: &mut [Outcome], offsets: &mut [usize]) {
         let threads = self.batch.threads as usize;
         if threads > 1 {
-            batch::for_each(rows, threads, |r, row| self.write_row(r, row, 0..0))?;
+            batch::for_each(rows, threads, |r, row| self.write_row(r, row, 0..0));
         }
         let mut end = 0;
         for (r, row) in rows.iter_mut().enumerate() {
@@ -123,9 +122,8 @@ impl<'a> Rows<'a> {
         }
         offsets[rows.len()] = end;
         if threads > 1 && end <= self.capacity {
-            batch::for_each(rows, threads, |r, row| self.write_row(r, row, offsets[r]..offsets[r + 1]))?;
+            batch::for_each(rows, threads, |r, row| self.write_row(r, row, offsets[r]..offsets[r + 1]));
         }
-        Ok(())
     }
 
     fn enter(&self, r: usize, ticket: &Ticket) -> Outcome {

@@ -101,7 +101,7 @@ impl Shards {
             if status != BREGMAN_OK {
                 failed.fetch_min((r as u64) << 32 | u64::from(status), Ordering::Relaxed);
             }
-        })?;
+        });
         // The lower half is the status.
         Ok(if failed.load(Ordering::Relaxed) == u64::MAX { BREGMAN_OK } else { failed.into_inner() as u32 })
     }

@@ -35,7 +35,7 @@ pub const BREGMAN_INCOMPLETE: u32 = 9;
 /// There was no memory for the call, which changed nothing. Every call that needs memory may fail with it. The process is
 /// aborted, as by any failed allocation of a Rust program, only where memory is refused to the few KB of a chain when its
 /// text is read (bregman_sampler_new, bregman_sampler_load, bregman_watermark_score), to bregman_llama_attach, to the
-/// first batch with threads, which starts them, or to the text of another error.
+/// batches that start threads, or to the text of another error.
 pub const BREGMAN_OUT_OF_MEMORY: u32 = 10;
 
 /// Format of logits: IEEE 754 single precision, 4-byte aligned.
@@ -123,8 +123,9 @@ pub struct bregman_batch {
     /// 0, or any of BREGMAN_WANT_KEPT_MASS, BREGMAN_WANT_MODEL_LOGPROB, BREGMAN_WANT_ENTROPY, BREGMAN_WANT_LN_KEPT,
     /// BREGMAN_ACCEPT and BREGMAN_STAY, or'ed.
     pub flags: u32,
-    /// 0 or 1 to decode all rows on the caller's thread; n to use up to n threads of the library's own pool, which is
-    /// started at its first use. The results do not depend on it.
+    /// 0 or 1 to decode all rows on the caller's thread; n for up to n - 1 threads of the library's own pool to help it.
+    /// They are started when they are first wanted, at most one for each core but the caller's and at most 255, and serve
+    /// one call at a time: a call that finds none idle does all the work itself. The results do not depend on it.
     pub threads: u32,
     /// NULL for dense rows: element i of a row is the logit of token i. Else the rows are sparse: `ids`, laid out as the
     /// logits (`row_stride`), has the token of each element, in any order, each token once; -1 for an element to be left out. `vocab` is then the number of

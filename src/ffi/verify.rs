@@ -148,10 +148,7 @@ unsafe fn verify(
     };
     let first_failure =
         |results: &[bregman_result]| results.iter().map(|r| r.status).find(|&status| status != BREGMAN_OK);
-    let done = batch::for_each(accepted, batch.threads as usize, |s, accepted| all.verify(s, accepted, None));
-    if let Err(e) = done {
-        accepted.iter_mut().enumerate().for_each(|(s, accepted)| all.verify(s, accepted, Some(&e)));
-    }
+    batch::for_each(accepted, batch.threads as usize, |s, accepted| all.verify(s, accepted));
     first_failure(results).unwrap_or(BREGMAN_OK)
 }
 
@@ -280,9 +277,9 @@ struct Sequences<'a> {
 unsafe impl Sync for Sequences<'_> {}
 
 impl Sequences<'_> {
-    /// Verifies a sequence, if its handle was entered, or makes it fail, and leaves the handle. `accepted` holds its first
+    /// Verifies a sequence, if its handle was entered, and leaves the handle. `accepted` holds its first
     /// row, and receives the number of accepted tokens.
-    fn verify(&self, s: usize, accepted: &mut u32, failure: Option<&Error>) {
+    fn verify(&self, s: usize, accepted: &mut u32) {
         // SAFETY: one of the drafts, which were checked.
         let Ok(draft) = (unsafe { self.drafts.get(s) }) else { return };
         let (first, n) = (std::mem::take(accepted) as usize, draft.n + 1);
@@ -301,9 +298,6 @@ impl Sequences<'_> {
         // SAFETY: the handle was entered for this sequence alone.
         let state = unsafe { bregman_sampler::state(handle) };
         let status = state.run(|sampler| {
-            if let Some(e) = failure {
-                return Err(e.clone());
-            }
             *accepted = self.verify_with(sampler, &draft, first, results, path)? as u32;
             Ok(())
         });

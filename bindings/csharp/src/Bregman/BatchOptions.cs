@@ -79,8 +79,8 @@ namespace Bregman
         public BatchAnswers Answers { get; set; }
 
         /// <summary>
-        /// 0 or 1 to decode all rows on the caller's thread; n to use up to n threads of the native library's own pool. The
-        /// results do not depend on it. Default: 0. On Mono always 0 if a sampler of the batch has a <see cref="Generator"/>.
+        /// 0 or 1 to decode all rows on the caller's thread; n for up to n threads: the caller's, and idle ones of the native
+        /// library's own pool. The results do not depend on it. Default: 0. On Mono always 0 if a sampler of the batch has a <see cref="Generator"/>.
         /// </summary>
         public int Threads { get; set; }
     }

@@ -156,7 +156,7 @@
  * There was no memory for the call, which changed nothing. Every call that needs memory may fail with it. The process is
  * aborted, as by any failed allocation of a Rust program, only where memory is refused to the few KB of a chain when its
  * text is read (bregman_sampler_new, bregman_sampler_load, bregman_watermark_score), to bregman_llama_attach, to the
- * first batch with threads, which starts them, or to the text of another error.
+ * batches that start threads, or to the text of another error.
  */
 #define BREGMAN_OUT_OF_MEMORY 10
 
@@ -295,8 +295,9 @@ typedef struct bregman_batch {
      */
     uint32_t flags;
     /**
-     * 0 or 1 to decode all rows on the caller's thread; n to use up to n threads of the library's own pool, which is
-     * started at its first use. The results do not depend on it.
+     * 0 or 1 to decode all rows on the caller's thread; n for up to n - 1 threads of the library's own pool to help it.
+     * They are started when they are first wanted, at most one for each core but the caller's and at most 255, and serve
+     * one call at a time: a call that finds none idle does all the work itself. The results do not depend on it.
      */
     uint32_t threads;
     /**

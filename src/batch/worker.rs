@@ -1,0 +1,127 @@
+//! One thread of the pool, and how it is given a job: without a lock while it is awake, and without an allocation.
+
+use std::hint::spin_loop;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a thread looks for what it waits for before it sleeps: longer than waking a thread takes, so that batches that
+/// follow one another closely wake none.
+const SPIN: Duration = Duration::from_micros(30);
+
+/// The states of a worker. `FREE` and `GIVEN` may have `SLEEPS` added: the thread sleeps. `TAKEN` may have `AWAITED` added:
+/// the caller sleeps until it is done.
+const FREE: u32 = 0;
+const GIVEN: u32 = 1;
+const TAKEN: u32 = 2;
+const DONE: u32 = 3;
+const SLEEPS: u32 = 4;
+const AWAITED: u32 = 8;
+
+/// A thread of the pool. Whoever claimed it (see `Pool`) may give it a job, and has to take that back.
+pub(super) struct Worker<J> {
+    state: AtomicU32,
+    job: AtomicPtr<J>,
+    lock: Mutex<()>,
+    changed: Condvar,
+}
+
+impl<J> Worker<J> {
+    pub(super) fn new() -> Self {
+        Self {
+            state: AtomicU32::new(FREE),
+            job: AtomicPtr::new(std::ptr::null_mut()),
+            lock: Mutex::new(()),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Gives a free worker a job; true if its thread sleeps and has to be woken.
+    pub(super) fn give(&self, job: &J) -> bool {
+        self.job.store(std::ptr::from_ref(job).cast_mut(), Ordering::Relaxed);
+        self.state.fetch_or(GIVEN, Ordering::AcqRel) & SLEEPS != 0
+    }
+
+    /// Wakes the thread, or the caller, whichever sleeps.
+    pub(super) fn wake(&self) {
+        // Who is about to sleep holds the lock until it does.
+        drop(self.lock());
+        self.changed.notify_one();
+    }
+
+    /// Makes the worker free again: takes back a job that was not begun, or waits until it is done. The job may end then.
+    pub(super) fn take_back(&self) {
+        let given = self.state.load(Ordering::Relaxed);
+        if given & !SLEEPS == GIVEN && self.changes(given, given & SLEEPS) {
+            return;
+        }
+        if !self.spins_until(DONE) {
+            let mut lock = self.lock();
+            if self.changes(TAKEN, TAKEN | AWAITED) {
+                while self.state.load(Ordering::Acquire) != DONE {
+                    lock = self.sleep(lock);
+                }
+            }
+        }
+        self.state.store(FREE, Ordering::Release);
+    }
+
+    /// Waits for a job, runs it, and so on; `run` must not unwind.
+    pub(super) fn serve(&self, run: impl Fn(&J)) -> ! {
+        loop {
+            self.wait_for_job();
+            // SAFETY: the job lives until it is taken back, which waits for `DONE`.
+            run(unsafe { &*self.job.load(Ordering::Relaxed) });
+            if self.state.swap(DONE, Ordering::AcqRel) & AWAITED != 0 {
+                self.wake();
+            }
+        }
+    }
+
+    /// Returns when the state is `TAKEN`.
+    fn wait_for_job(&self) {
+        loop {
+            if self.spins_until(GIVEN) {
+                // Or it was taken back.
+                if self.changes(GIVEN, TAKEN) {
+                    return;
+                }
+                continue;
+            }
+            let mut lock = self.lock();
+            if self.changes(FREE, SLEEPS) {
+                while !self.changes(GIVEN | SLEEPS, TAKEN) {
+                    lock = self.sleep(lock);
+                }
+                return;
+            }
+        }
+    }
+
+    fn changes(&self, from: u32, to: u32) -> bool {
+        self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    fn spins_until(&self, state: u32) -> bool {
+        let start = Instant::now();
+        loop {
+            for _ in 0..32 {
+                if self.state.load(Ordering::Acquire) == state {
+                    return true;
+                }
+                spin_loop();
+            }
+            if start.elapsed() > SPIN {
+                return false;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sleep<'a>(&self, lock: MutexGuard<'a, ()>) -> MutexGuard<'a, ()> {
+        self.changed.wait(lock).unwrap_or_else(PoisonError::into_inner)
+    }
+}
