@@ -1,6 +1,6 @@
 # Thin: everything is in ci/, and can be run by hand.
 
-.PHONY: demo evidence models speculate test test-emulated test-sanitized test-transformers test-ray test-llama-cpp-python test-vllm bench bench-table bench-server bench-server-table bench-worst instructions memory fuzz soak install \
+.PHONY: demo evidence models speculate test test-emulated test-sanitized test-transformers test-ray test-llama-cpp-python test-vllm bench bench-table bench-server bench-server-table bench-peers bench-peers-table bench-worst instructions memory fuzz soak install \
         uninstall header documents picture vectors conformance abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options;
@@ -55,6 +55,14 @@ bench-server:
 # The tables of a server's step in the README and docs/performance.md from a record: RECORD=benches/record/server-FILE.csv
 bench-server-table:
 	@ci/bench_server.sh --table $(RECORD) --into README.md --into docs/performance.md
+
+# The samplers of candle, llm-samplers, torch and transformers beside bregman; PEERS="--vllm" takes vLLM's environment.
+bench-peers:
+	@ci/bench_peers.sh $(PEERS)
+
+# Their table in docs/performance.md from a record: RECORD=benches/record/peers-FILE.csv
+bench-peers-table:
+	@ci/bench_peers.sh --table $(RECORD) --into docs/performance.md
 
 # The ten worst cases, as multiples of a usual decode.
 bench-worst:

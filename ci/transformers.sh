@@ -1,6 +1,6 @@
 #!/bin/sh
 # The Python binding inside the real torch and transformers, beside the packages entmax and mlx-lm: 6 GB in target/transformers, and 5 minutes the first time.
-# usage: ci/transformers.sh [arguments of pytest]
+# usage: ci/transformers.sh [install | arguments of pytest]        (install: only the environment)
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 binding=$root/bindings/python
@@ -22,6 +22,7 @@ if [ "$(cat "$work/stamp" 2>/dev/null)" != "$stamp" ]; then
 fi
 "$venv/bin/pip" --disable-pip-version-check install --quiet --no-deps --force-reinstall \
     "$root"/target/python/wheels/bregman-*.whl
+[ "${1:-}" = install ] && exit 0
 
 echo "== transformers: generate, stages, tensors, entmax, mlx-lm"
 cd "$binding"

@@ -1,0 +1,44 @@
+#!/bin/sh
+# The time of a token by the samplers of other projects, beside bregman's, in turn in one run: candle's LogitsProcessor, the
+# crate llm-samplers, torch, transformers' warpers and onnxruntime-genai; 5 minutes, in the environment of ci/transformers.sh (6 GB, once).
+# usage: ci/bench_peers.sh [--vllm] [--quick | --check] [--csv FILE]
+#        ci/bench_peers.sh --table RECORD.csv [--into docs/performance.md]
+# --vllm takes the environment that ci/vllm.sh made instead, which has vLLM's sampler and torch; without it there is nothing
+# to do. Without --csv the record is target/peers.csv; records to keep go to benches/record/peers-MACHINE-DATE.csv.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+bench=benches/peers/bench.py
+
+case " $* " in
+    *" --table "*) exec python3 "$bench" "$@" ;;
+esac
+venv=$root/target/transformers/venv
+if [ "${1:-}" = --vllm ]; then
+    shift
+    venv=$root/target/vllm/venv
+    if [ ! -x "$venv/bin/python" ]; then
+        echo "bench_peers: skipped, there is no vLLM: ci/vllm.sh installs it into target/vllm"
+        exit 0
+    fi
+else
+    ci/transformers.sh install
+    # Beside that environment, whose tests do not need it.
+    packages=$root/target/peers/python
+    stamp=$("$venv/bin/python" --version; sha256sum <benches/peers/requirements.txt)
+    if [ "$(cat "$packages/stamp" 2>/dev/null)" != "$stamp" ]; then
+        rm -rf "$packages"
+        "$venv/bin/pip" --disable-pip-version-check install --quiet --no-deps --require-hashes --only-binary :all: \
+            --target "$packages" -r benches/peers/requirements.txt
+        echo "$stamp" >"$packages/stamp"
+    fi
+    export PYTHONPATH="$packages"
+fi
+cargo build --quiet --locked --release --manifest-path benches/peers/Cargo.toml --target-dir target/peers
+case " $* " in
+    *" --csv "* | *" --check "*) ;;
+    *) set -- "$@" --csv target/peers.csv ;;
+esac
+# One thread for each, as for bregman.
+export OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1
+exec "$venv/bin/python" "$bench" target/peers/release/libbregman_peers.so "$@"
