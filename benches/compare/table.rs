@@ -51,7 +51,7 @@ pub fn write(csv: &Path, into: &[PathBuf]) -> Result<(), String> {
 /// Short truncations in the chain, and one read of the candidates: the highest level, on rows of gain 1.5 in the cache.
 fn candidates(lines: &[Line], csv: &Path) -> String {
     let mut t = String::from(
-        "| V | work | a read of the candidates, µs | GB/s | bregman as a stage, µs | of it the read | llama.cpp's own, µs | times as fast | the most that is possible |\n|--:|---|--:|--:|--:|--:|--:|--:|--:|\n",
+        "| V | work | a read of the candidates, µs | GB/s | bregman as a stage, µs | of it the read | llama.cpp's own, µs | times as fast | with AVX2 | the most that is possible |\n|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|\n",
     );
     let shown = |l: &&Line| (&*l.rows, &*l.heat, &*l.dtype, l.batch, l.threads) == ("synth-1.5", "hot", "f32", 1, 1);
     let shown: Vec<&Line> = lines.iter().filter(shown).collect();
@@ -71,13 +71,14 @@ fn candidates(lines: &[Line], csv: &Path) -> String {
 }
 
 /// The figures of one piece of work; none where the record lacks one.
-fn candidates_of(lines: &[&Line]) -> Option<[String; 7]> {
+fn candidates_of(lines: &[&Line]) -> Option<[String; 8]> {
     let of =
         |face: &str| lines.iter().filter(|l| l.face == face).max_by_key(|l| LEVELS.iter().position(|x| *x == l.level));
     let (chain, llama, fill) = (of("chain")?, of("llama.cpp")?, of("fill")?);
     // The direction that is faster is the bound.
     let [one, other] = [of("read")?, of("read back")?];
     let read = if one.net_floors <= other.net_floors { one } else { other };
+    let avx2 = lines.iter().find(|l| l.face == "chain" && l.level == "avx2");
     let us = |l: &Line| (l.median_ns - fill.median_ns) / 1000.0;
     let bytes = 12.0 * chain.vocab as f64;
     Some([
@@ -87,6 +88,7 @@ fn candidates_of(lines: &[&Line]) -> Option<[String; 7]> {
         format!("{:.0} %", 100.0 * read.net_floors? / chain.net_floors?),
         short(us(llama)),
         short(chain.faster?),
+        avx2.and_then(|l| l.faster).map_or("-".into(), short),
         short(read.faster?),
     ])
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 pub struct Options {
     /// Figures are taken; else answers are only checked.
     pub timed: bool,
-    /// Two cases of the headline with few rounds.
+    /// Few cases with few rounds.
     pub quick: bool,
     /// Words that a name must have.
     pub filter: Vec<String>,

@@ -87,7 +87,7 @@ pub fn cases(options: &Options) -> Vec<Case> {
     let works = |few: bool| WORKS.iter().filter(move |work| !few || ["default_64", "temperature"].contains(&work.key));
     let kinds: &[(Kind, usize, &[usize])] = match (options.timed, options.quick) {
         (false, _) => &[(HEADLINE, 32_000, &[1, 8])],
-        (true, true) => &[(HEADLINE, 128_256, &[1, 32])],
+        (true, true) => &[(HEADLINE, 128_256, &[1, 32]), (Kind::Real, 262_144, &[8]), (Kind::Real, 49_152, &[8])],
         (true, false) => &[
             (HEADLINE, 128_256, &[1, 8, 32, 64]),
             (HEADLINE, 262_144, &[1, 8, 32, 64]),
