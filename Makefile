@@ -60,7 +60,7 @@ bench-server-table:
 bench-peers:
 	@ci/bench_peers.sh $(PEERS)
 
-# Their table in docs/performance.md from a record: RECORD=benches/record/peers-FILE.csv
+# Their table in docs/performance.md from records: RECORD="benches/record/peers-FILE.csv benches/record/peers-vllm-FILE.csv"
 bench-peers-table:
 	@ci/bench_peers.sh --table $(RECORD) --into docs/performance.md
 

@@ -2,9 +2,9 @@
 # The time of a token by the samplers of other projects, beside bregman's, in turn in one run: candle's LogitsProcessor, the
 # crate llm-samplers, torch, transformers' warpers and onnxruntime-genai; 5 minutes, in the environment of ci/transformers.sh (6 GB, once).
 # usage: ci/bench_peers.sh [--vllm] [--quick | --check] [--csv FILE]
-#        ci/bench_peers.sh --table RECORD.csv [--into docs/performance.md]
+#        ci/bench_peers.sh --table RECORD.csv... [--into docs/performance.md]
 # --vllm takes the environment that ci/vllm.sh made instead, which has vLLM's sampler and torch; without it there is nothing
-# to do. Without --csv the record is target/peers.csv; records to keep go to benches/record/peers-MACHINE-DATE.csv.
+# to do. A table of two records has vLLM from the second. Without --csv the record is target/peers.csv; records to keep go to benches/record/peers-MACHINE-DATE.csv.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -40,5 +40,5 @@ case " $* " in
     *) set -- "$@" --csv target/peers.csv ;;
 esac
 # One thread for each, as for bregman.
-export OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1
+export OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1 VLLM_LOGGING_LEVEL=ERROR
 exec "$venv/bin/python" "$bench" target/peers/release/libbregman_peers.so "$@"

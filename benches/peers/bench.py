@@ -1,7 +1,7 @@
 """The time of a token by the samplers of other projects, beside bregman's, in turn in one run.
 
 usage: bench.py LIBRARY [--quick | --check] [--csv FILE]       (ci/bench_peers.sh builds LIBRARY and calls this)
-       bench.py --table RECORD [--into FILE]
+       bench.py --table RECORD... [--into FILE]
 
 Every contestant has one thread, and the row is in the cache. Before anything is timed, each draws some hundred tokens
 of one row: they must be of bregman's support, and the most likely token as frequent as its probability says.
@@ -115,10 +115,19 @@ def short(x: float) -> str:
     return f"{x:.0f}" if x >= 100 else f"{x:.1f}" if x >= 10 else f"{x:.2f}"
 
 
-def table(record: Path) -> str:
-    """A record as Markdown: medians in microseconds, and in brackets as multiples of bregman's."""
-    with record.open(newline="") as file:
-        lines = list(csv.DictReader(file))
+def read(records: list[Path]) -> list[dict[str, str]]:
+    """The lines of records; of a peer that several have, those of the first."""
+    lines: list[dict[str, str]] = []
+    for record in records:
+        known = {line["peer"] for line in lines}
+        with record.open(newline="") as file:
+            lines += [line for line in csv.DictReader(file) if line["peer"] not in known]
+    return lines
+
+
+def table(records: list[Path]) -> str:
+    """Records as Markdown: medians in microseconds, and in brackets as multiples of bregman's in the same run."""
+    lines = read(records)
     peers = list(dict.fromkeys(line["peer"] for line in lines))
     versions = {line["peer"]: line["version"] for line in lines}
     text = "| V | work | " + " | ".join(peers) + " |\n|--:|---|" + "--:|" * len(peers) + "\n"
@@ -139,8 +148,8 @@ def table(record: Path) -> str:
         text += f"| {vocab} | {TITLES[work]} | " + " | ".join(cells) + " |\n"
     named = ", ".join(f"{peer} {number}" for peer, number in versions.items() if peer != "bregman, from Python")
     first = lines[0]
-    shown = record.resolve().relative_to(ROOT) if record.resolve().is_relative_to(ROOT) else record
-    return text + f"\n{first['machine']}, {first['date']}, commit {first['commit']}; {named}. All figures: `{shown}`.\n"
+    shown = ", ".join(f"`{record}`" for record in records)
+    return text + f"\n{first['machine']}, {first['date']}, commit {first['commit']}; {named}. All figures: {shown}.\n"
 
 
 def main() -> None:
@@ -150,7 +159,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one vocabulary, few rounds")
     parser.add_argument("--check", action="store_true", help="check the answers on a small vocabulary, time nothing")
     parser.add_argument("--csv", type=Path)
-    parser.add_argument("--table", type=Path)
+    parser.add_argument("--table", type=Path, nargs="+")
     parser.add_argument("--into", type=Path)
     options = parser.parse_args()
     if options.table:

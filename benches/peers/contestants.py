@@ -165,6 +165,7 @@ def transformers_warpers(work: str, rows: Rows) -> Call | None:
 def vllm_ops(work: str, rows: Rows) -> Call | None:
     """vLLM's sampler of the CPU: its top-k and top-p, and its draw, for a batch of one."""
     import torch
+    import vllm._custom_ops  # noqa: F401 - loads the kernels
     from vllm.v1.sample.ops.topk_topp_sampler import TopKTopPSampler
 
     if work not in {"temperature", "top_k", "top_p", "top_k_top_p"}:
