@@ -3,10 +3,10 @@
 # usage: ci/evidence.sh [--small | MODEL... | synthetic | truth | report | lock]       (default: all, and the page)
 #   --small   the whole pipeline on the model of the repository, a few items, and the tests of lab/: about a minute. Writes
 #             below target/lab only
-#   MODEL     kjv, smollm2 or gemma3: only measure this one
+#   MODEL     smollm2, gemma3 or kjv: only measure this one, and let it write
 #   synthetic only the rows of the benchmarks' generator
 #   truth     only the source whose distributions are known
-#   report    the page, its tables and its plots from the records in lab/record/
+#   report    the page, its tables and its plots from lab/page.md and the records in lab/record/
 #   lock      pins lab/requirements.in and its dependencies, with hashes
 # Models, rows and measurements are kept in target/ (about 7 GB); a run that was stopped goes on where it was.
 set -eu
@@ -44,12 +44,19 @@ environment() {
         "$root"/target/python/wheels/bregman-*.whl
 }
 
-# lab/dump.c, which asks llama.cpp for rows of logits.
-build_dump() {
+# lab/dump.c and lab/write.c, which ask llama.cpp for rows of logits and for texts.
+build_programs() {
     "$root/ci/llama.sh"
     llama=$root/target/llama
-    ${CC:-cc} -std=c11 -O2 -Wall -Wextra -Wpedantic -Werror -isystem "$llama/include" "$lab/dump.c" -o "$work/dump" \
-        -L"$llama/lib" -Xlinker -rpath -Xlinker "$llama/lib" -lllama -lggml -lggml-base -lm
+    # The library that the wheel was made of. It is looked up by its SONAME, and cargo writes the plain name only.
+    library=$root/target/python/cargo/release
+    ln -sf libbregman.so "$library/$(readelf -d "$library/libbregman.so" | sed -n 's/.*(SONAME).*\[\(.*\)\].*/\1/p')"
+    for program in dump write; do
+        ${CC:-cc} -std=c11 -O2 -Wall -Wextra -Wpedantic -Werror -I"$root/include" -isystem "$llama/include" \
+            "$lab/$program.c" "$lab/model.c" -o "$work/$program" \
+            -L"$library" -Xlinker -rpath -Xlinker "$library" -Xlinker --as-needed -lbregman \
+            -L"$llama/lib" -Xlinker -rpath -Xlinker "$llama/lib" -lllama -lggml -lggml-base -lm
+    done
 }
 
 lab() {
@@ -71,7 +78,7 @@ case ${1:-} in
         ;;
     --small)
         environment
-        build_dump
+        build_programs
         "$root/target/python/venv/bin/ruff" check --quiet "$lab"
         "$root/target/python/venv/bin/ruff" format --quiet --check "$lab"
         (cd "$lab" && "$venv/bin/python" -m pytest --quiet -rs)
@@ -80,10 +87,11 @@ case ${1:-} in
         whole=
         [ $# -gt 0 ] || {
             whole=yes
-            set -- kjv smollm2 gemma3
+            # kjv writes with the settings that are best for smollm2.
+            set -- smollm2 gemma3 kjv
         }
         environment
-        build_dump
+        build_programs
         for model in "$@"; do
             case $model in
                 kjv) file=$root/models/kjv-1.4m/kjv-1.4m-q8_0.gguf ;;
@@ -91,6 +99,7 @@ case ${1:-} in
                 *) fail "no model $model: there are kjv, smollm2 and gemma3" ;;
             esac
             lab measure "$model" "$file"
+            lab write "$model" "$file"
         done
         if [ -n "$whole" ]; then
             lab synthetic

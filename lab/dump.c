@@ -8,54 +8,17 @@
  * ROWS receives the rows, float16, one after the other. INDEX receives a line for each: item, position, the token that is
  * due, and the model's most likely one. An item whose GOLD does not begin at a token's edge has no rows. A run that was
  * stopped goes on where it was. */
-#define _GNU_SOURCE /* dladdr, asprintf */
-#include <dlfcn.h>
+#define _GNU_SOURCE /* asprintf */
+#include "model.h"
+
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "ggml-backend.h"
-#include "llama.h"
-
-enum { CONTEXT = 2048, LONGEST = 1 << 16, TOKENS = CONTEXT };
-
-_Noreturn static void fail(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("dump: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    exit(1);
-}
-
-static void quiet(enum ggml_log_level level, const char *text, void *unused)
-{
-    (void)unused;
-    if (level == GGML_LOG_LEVEL_ERROR)
-        fputs(text, stderr);
-}
-
-/* The prebuilt llama.cpp has its backends as libraries beside libllama. */
-static void load_backends(void)
-{
-    void (*function)(void) = llama_backend_init;
-    void *address;
-    Dl_info info;
-    memcpy(&address, &function, sizeof address);
-    if (!dladdr(address, &info) || !info.dli_fname || !strrchr(info.dli_fname, '/'))
-        fail("the library of llama.cpp cannot be found");
-    char *folder = strdup(info.dli_fname);
-    *strrchr(folder, '/') = '\0';
-    ggml_backend_load_all_from_path(folder);
-    free(folder);
-    if (ggml_backend_dev_count() == 0)
-        fail("llama.cpp has no backend beside its library");
-}
+enum { CONTEXT = 2048, TOKENS = CONTEXT };
 
 typedef struct {
     struct llama_context *context;
@@ -64,28 +27,6 @@ typedef struct {
     llama_token cached[TOKENS]; /* what the context has evaluated */
     int n_cached;
 } engine;
-
-static void unescape(char *text)
-{
-    char *out = text;
-    for (char *in = text; *in; in++) {
-        if (*in == '\\' && in[1]) {
-            in++;
-            *out++ = *in == 'n' ? '\n' : *in == 't' ? '\t' : *in;
-        } else {
-            *out++ = *in;
-        }
-    }
-    *out = '\0';
-}
-
-static int tokenize(const engine *e, const char *text, llama_token *tokens)
-{
-    int n = llama_tokenize(e->vocab, text, (int32_t)strlen(text), tokens, TOKENS, true, true);
-    if (n < 0)
-        fail("an item has more than %d tokens", TOKENS);
-    return n;
-}
 
 /* Evaluates tokens[n_cached ..), with logits from position `first` on. What the last item had in common is kept. */
 static void evaluate(engine *e, const llama_token *tokens, int n, int first)
@@ -177,7 +118,7 @@ static void force(engine *e, const char *prompt, const char *gold, long item, FI
     char *joined;
     if (asprintf(&joined, "%s%s", prompt, gold) < 0)
         fail("no memory");
-    int n_before = tokenize(e, prompt, before), n = tokenize(e, joined, all);
+    int n_before = tokenize(e->vocab, prompt, before, TOKENS), n = tokenize(e->vocab, joined, all, TOKENS);
     free(joined);
     if (n <= n_before || memcmp(before, all, (size_t)n_before * sizeof *all) != 0)
         return;
@@ -190,7 +131,7 @@ static void continue_with(engine *e, const char *prompt, int count, long item, F
 {
     static llama_token tokens[TOKENS];
     uint64_t state = (uint64_t)item * 0x2545F4914F6CDD1D + 1;
-    int n_before = tokenize(e, prompt, tokens);
+    int n_before = tokenize(e->vocab, prompt, tokens, TOKENS);
     for (int n = n_before; n < n_before + count && n < TOKENS; n++) {
         evaluate(e, tokens, n, n - 1);
         const float *logits = llama_get_logits_ith(e->context, -1);
@@ -228,11 +169,7 @@ int main(int argc, char **argv)
 {
     if (argc < 5)
         fail("usage: dump MODEL.gguf ITEMS ROWS INDEX [THREADS]");
-    llama_log_set(quiet, NULL);
-    load_backends();
-    struct llama_model *model = llama_model_load_from_file(argv[1], llama_model_default_params());
-    if (!model)
-        fail("%s cannot be loaded", argv[1]);
+    struct llama_model *model = load(argv[1]);
     struct llama_context_params parameters = llama_context_default_params();
     int most = llama_model_n_ctx_train(model) < CONTEXT ? llama_model_n_ctx_train(model) : CONTEXT;
     parameters.n_ctx = (uint32_t)most;
@@ -253,7 +190,7 @@ int main(int argc, char **argv)
     FILE *rows = fopen(argv[3], "ab"), *index = fopen(argv[4], "a");
     if (!rows || !index)
         fail("%s or %s cannot be written", argv[3], argv[4]);
-    static char line[LONGEST];
+    static char line[LONGEST_LINE];
     for (; fgets(line, sizeof line, items); item++) {
         if (item < done)
             continue;
