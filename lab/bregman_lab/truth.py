@@ -1,23 +1,27 @@
 """Where the truth is known: exact sparse distributions, and how near decoders bring a model to them.
 
-The sources are Markov chains of order two. Three models of them stand for what goes wrong in practice: a small network
-that was trained on a sample, interpolated counts of the same sample, and the truth itself, flattened and with noise on
-its logits. None of them gives a token the probability 0, though the truth does for most.
+The sources are Markov chains of order two. Four models of them stand for what goes wrong in practice: a llama and a
+small network that were trained on a sample, interpolated counts of the same sample, and the truth itself, flattened and
+with noise on its logits. None of them gives a token the probability 0, though the truth does for most.
 """
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
 import bregman
 import numpy as np
 from bregman import Sampler
 
-from bregman_lab import metrics
+from bregman_lab import llama, metrics
 from bregman_lab.catalogue import AT_ONE, METHODS, WITHOUT
 from bregman_lab.progress import bar
 
 VOCAB, RANK, SAMPLE, CONTEXTS = 256, 12, 150_000, 1200
+#: A sample comes from so many independent chains, and each is left alone for so many tokens before.
+CHAINS, BURN_IN = 32, 32
 #: Temperature alone competes too, with as many values as every other method.
 TEMPERATURES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)
 
@@ -43,19 +47,20 @@ class Source:
         weights = np.where(logits >= least, np.exp(logits - order[:, :1]), 0.0)
         return weights / weights.sum(axis=1, keepdims=True)
 
-    def sample(self, n: int, seed: int) -> np.ndarray:
-        """Triples from 512 independent chains, (n, 3)."""
+    def sequences(self, chains: int, length: int, seed: int) -> np.ndarray:
+        """Independent chains that have forgotten how they began: (chains, length)."""
         rng = np.random.default_rng(seed)
-        chains = 512
-        a, b = rng.integers(0, VOCAB, chains), rng.integers(0, VOCAB, chains)
-        triples = []
-        for step in range(-(-n // chains) + 21):
-            cumulative = self.law(a, b).cumsum(axis=1)
-            c = np.minimum((cumulative < rng.random((chains, 1))).sum(axis=1), VOCAB - 1)
-            if step > 20:
-                triples.append(np.column_stack([a, b, c]))
-            a, b = b, c
-        return np.concatenate(triples)[:n]
+        tokens = np.empty((length + BURN_IN, chains), np.int64)
+        tokens[:2] = rng.integers(0, VOCAB, (2, chains))
+        for t in range(2, len(tokens)):
+            cumulative = self.law(tokens[t - 2], tokens[t - 1]).cumsum(axis=1)
+            tokens[t] = np.minimum((cumulative < rng.random((chains, 1))).sum(axis=1), VOCAB - 1)
+        return tokens[BURN_IN:].T
+
+
+def triples_of(sequences: np.ndarray) -> np.ndarray:
+    """Each token with the two before it, (n, 3)."""
+    return np.lib.stride_tricks.sliding_window_view(sequences, 3, axis=1).reshape(-1, 3)
 
 
 def network(triples: np.ndarray, seed: int = 1, epochs: int = 4) -> Any:
@@ -202,15 +207,35 @@ def judge(truth: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
     return table
 
 
-def record(sources: int = 3, sample: int = SAMPLE, contexts: int = CONTEXTS, epochs: int = 4) -> dict[str, Any]:
-    """The record of all models, over the contexts of several sources."""
-    laws, logits = [], {"network": [], "counts": [], "noise": []}
+def trained_llama(sequences: np.ndarray, histories: np.ndarray, seed: int, steps: int, folder: Path) -> np.ndarray:
+    """Logits after the histories from a llama that the recipe of kjv-1.4m trained on the sequences.
+
+    A model that is in the folder already, of the same sequences, is not trained again.
+    """
+    key = hashlib.sha256(sequences.tobytes() + f"{llama.SHAPE} {seed} {steps}".encode()).hexdigest()[:16]
+    home = folder / f"llama-{key}"
+    if not (home / "done").exists():
+        llama.train(sequences, home, seed, steps)
+        (home / "done").touch()
+    return llama.logits(home / "model.bin", histories)
+
+
+def record(
+    folder: Path, sources: int = 3, sample: int = SAMPLE, contexts: int = CONTEXTS, epochs: int = 4, steps: int = 1200
+) -> dict[str, Any]:
+    """The record of all models, over the contexts of several sources; trained llamas are kept in `folder`."""
+    laws = []
+    logits: dict[str, list[np.ndarray]] = {"llama": [], "network": [], "counts": [], "noise": []}
     for seed in range(1, sources + 1):
         source = Source(seed)
-        triples = source.sample(sample, seed=seed + 100)
-        a, b, _ = source.sample(contexts // sources * 8, seed=seed + 200)[::8].T
+        sequences = source.sequences(CHAINS, sample // CHAINS, seed=seed + 100)
+        triples = triples_of(sequences)
+        # Independent contexts, with as much before them as a llama looks back in training.
+        histories = source.sequences(contexts // sources, llama.CONTEXT, seed=seed + 200)
+        a, b = histories[:, -2], histories[:, -1]
         law = source.law(a, b)
         laws.append(law)
+        logits["llama"].append(trained_llama(sequences, histories, seed, steps, folder))
         logits["network"].append(network(triples, seed, epochs)(a, b))
         logits["counts"].append(counted(triples, a, b))
         logits["noise"].append(noisy(law, seed=seed + 300))
