@@ -13,7 +13,7 @@ FIRST, LAST = "first", "last"
 
 _MASSES = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 _CUTS = (3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.06, 0.1, 0.2)
-_FLOORS = (0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)
+_FLOORS = (0.3, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.0005)
 _COUNTS = (1, 2, 3, 5, 10, 20, 50, 100)
 
 #: Each method's stage with {} for its parameter, and the eight values of that.
@@ -37,11 +37,18 @@ METHODS: dict[str, tuple[str, tuple[float, ...]]] = {
     "dual α=1.5 floor": ("bregman(alpha=1.5, mode=dual, floor={})", _FLOORS),
     "α=1.5 mass": ("bregman(alpha=1.5, mass={})", _MASSES),
     "α=2 mass": ("bregman(alpha=2, mass={})", _MASSES),
+    # Below 1.3 it keeps most of a flat row, and takes long to.
+    "entmax": ("entmax({})", (1.3, 1.4, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)),
+    # These drop nothing.
+    "smoothing": ("smoothing({})", (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)),
+    "dynamic temperature": ("dynamic_temperature(1, delta={})", (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 0.9)),
 }
+#: Methods that keep nearly every token: they are not compared at equal supports.
+WIDE = ("XTC", "smoothing", "dynamic temperature")
 
-#: Measured at temperature 1 only: they differ from one of the above in the renormalisation alone, or are slow.
+#: Measured at temperature 1 only: they differ from one of the above in the renormalisation alone, or, as mass with
+#: α = 0.5 does on the flat rows behind a temperature of 2, take as long as everything else together.
 AT_ONE: dict[str, tuple[str, tuple[float, ...]]] = {
-    "entmax": ("entmax({})", (1.1, 1.2, 1.3, 1.5, 1.75, 2.0, 3.0, 4.0)),
     "α=0.5 mass": ("bregman(alpha=0.5, mass={})", _MASSES),
     "α=0.5 k": ("bregman(alpha=0.5, k={})", _COUNTS),
     "α=1.5 k": ("bregman(alpha=1.5, k={})", _COUNTS),
@@ -62,18 +69,57 @@ WITHOUT: dict[str, str] = {
 MACROS: dict[str, str] = {
     "llama.cpp": "llama_cpp(temperature={})",
     "transformers": "transformers(temperature={})",
+    "vLLM": "vllm(temperature={})",
     "vLLM, min-p .05": "vllm(temperature={}, min_p=0.05)",
+    "SGLang": "sglang(temperature={})",
+    "mlx_lm": "mlx_lm(temp={})",
+    "koboldcpp": "koboldcpp(temperature={})",
+    "ExLlamaV2": "exllamav2(temperature={})",
+    "ExLlamaV3": "exllamav3(temperature={})",
 }
 
-#: Stages that are not measured, and why.
+#: Stages that are not measured on single rows, and why; those that adapt write texts.
 LEFT_OUT: dict[str, str] = {
     "mirostat": "adapts to its own draws: no distribution of one row",
     "mirostat_v2": "adapts to its own draws: no distribution of one row",
     "adaptive_p": "adapts to its own draws: no distribution of one row",
-    "smoothing": "reshapes and drops nothing",
-    "dynamic_temperature": "reshapes and drops nothing",
     "temperature": "measured with every method",
 }
+
+#: One usual setting of each method: supports, calibration and the place of the temperature are compared at these, and
+#: texts are written with them.
+USUAL: dict[str, float | None] = {
+    "temperature": None,
+    "top-k": 20,
+    "top-p": 0.9,
+    "min-p": 0.1,
+    "top-nσ": 1.0,
+    "p-less": None,
+    "epsilon": 0.01,
+    "eta": 0.01,
+    "α=0.5 floor": 0.05,
+    "α=1 floor": 0.05,
+    "α=1.5 floor": 0.05,
+    "α=2 floor": 0.05,
+    "α=1.5 mass": 0.9,
+    "α=2 mass": 0.9,
+}
+
+#: Methods that write texts at a usual setting, and at the one that was most accurate with half of the entropy.
+WRITING_AT_USUAL = ("temperature", "top-k", "top-p", "min-p", "α=1 floor", "α=1.5 floor", "α=2 floor", "α=1.5 mass",
+                    "α=2 mass")  # fmt: skip
+WRITING_AT_HALF = ("temperature", "top-p", "min-p", "typical", "α=1.5 floor", "α=2 floor", "α=1.5 mass", "α=2 mass")
+#: Chains that write texts besides: the ends of the scale, the temperature behind the stage, and what looks at the text.
+ALSO_WRITING = (
+    "greedy",
+    "temperature(1.5)",
+    "p_less",
+    "top_p(0.9) | temperature(1.5)",
+    "bregman(alpha=1.5, floor=0.05) | temperature(1.5)",
+    "mirostat_v2(5)",
+    "top_k(40) | adaptive_p(0.4)",
+    "penalties(1.1) | top_p(0.9)",
+)
 
 
 class Config(NamedTuple):
@@ -120,6 +166,29 @@ def grid() -> list[Config]:
         configs += _placed(method, None)
     configs += [Config(m, v, 1.0, FIRST) for m, (_, values) in AT_ONE.items() for v in values]
     return configs
+
+
+def drawing(chain: str) -> str:
+    """The chain, with a draw at its end unless it draws already."""
+    last = chain.rsplit("|", maxsplit=1)[-1].split("(", maxsplit=1)[0].strip()
+    macros = {template.split("(")[0] for template in MACROS.values()}
+    return chain if last in {"greedy", "mirostat", "mirostat_v2", "adaptive_p", *macros} else f"{chain} | draw"
+
+
+class Writer(NamedTuple):
+    """A chain that writes texts: a method's, "usual" or the best with "half" of the entropy, or one of no method."""
+
+    chain: str
+    method: str
+    setting: str
+
+
+def writers(chosen: dict[str, list[str]]) -> list[Writer]:
+    """The chains that write texts; `chosen` has the most accurate ones of each method. None is there twice."""
+    found = [Writer(Config(method, USUAL[method], 1.0, FIRST).chain, method, "usual") for method in WRITING_AT_USUAL]
+    found += [Writer(chosen[method][0], method, "half") for method in WRITING_AT_HALF if method in chosen]
+    found += [Writer(chain, "", "") for chain in ALSO_WRITING]
+    return list({writer.chain: writer for writer in reversed(found)}.values())[::-1]
 
 
 def stage_names() -> set[str]:

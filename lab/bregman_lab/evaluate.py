@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from bregman import decisions
 
-from bregman_lab import metrics
-from bregman_lab.catalogue import AT_ONE, FIRST, MACROS, METHODS, WITHOUT, Config
+from bregman_lab import measure, metrics
+from bregman_lab.catalogue import AT_ONE, FIRST, MACROS, METHODS, USUAL, WIDE, WITHOUT, Config, grid
 from bregman_lab.dumps import Dump
 from bregman_lab.measure import DISTANCE, DUE, ENTROPY, LIKELIEST, SQUARES, SUPPORT, VARIATION
 
@@ -18,23 +19,6 @@ TARGETS = (3.0, 10.0, 30.0)
 BASE = "top-k"
 #: Shares of the model's own entropy that a decoder must keep, where accuracies are compared.
 SHARES = (0.25, 0.5, 0.75)
-#: One usual setting of each method: where the temperature stands is compared at these.
-USUAL: dict[str, float | None] = {
-    "temperature": None,
-    "top-k": 20,
-    "top-p": 0.9,
-    "min-p": 0.1,
-    "top-nσ": 1.0,
-    "p-less": None,
-    "epsilon": 0.01,
-    "eta": 0.01,
-    "α=0.5 floor": 0.05,
-    "α=1 floor": 0.05,
-    "α=1.5 floor": 0.05,
-    "α=2 floor": 0.05,
-    "α=1.5 mass": 0.9,
-    "α=2 mass": 0.9,
-}
 
 
 def _three(triple: tuple[Any, Any, Any]) -> list[Any]:
@@ -53,13 +37,48 @@ def family(configs: list[Config]) -> dict[str, list[int]]:
     return groups
 
 
-def accuracies(dump: Dump, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The probability that each question is answered rightly, (questions, configurations), and their tasks."""
-    asked = ~np.isin(dump.group, ("text", "open"))
-    items = dump.item[asked]
-    values = metrics.accuracy(answers[asked][:, :, DUE], items)
-    tasks = dump.group[asked][np.flatnonzero(np.r_[True, items[1:] != items[:-1]])]
-    return values, tasks
+class Measured(NamedTuple):
+    """What was measured of one model."""
+
+    dump: Dump
+    configs: list[Config]
+    #: The configurations at temperature 1, by index: text is described with these.
+    at_one: list[int]
+    #: The probability that each question is answered rightly, (questions, configurations), and their tasks.
+    accurate: np.ndarray
+    tasks: np.ndarray
+    #: `Opening` of the rows of open text, (rows, configurations, columns), and which rows these are.
+    opened: np.ndarray
+    open: np.ndarray
+    #: `Describing` of the rows of text, (rows, configurations at temperature 1, columns), and which rows these are.
+    described: np.ndarray
+    text: np.ndarray
+
+    def at(self, i: int) -> int:
+        """The place of configuration i among those at temperature 1."""
+        return self.at_one.index(i)
+
+
+def measured(dump: Dump, folder: Path) -> Measured:
+    """Measures every chain, or reads what was measured."""
+    configs = grid()
+    chains = [c.chain for c in configs]
+    apart = {"greedy", *MACROS, *WIDE}
+    at_one = [i for i, c in enumerate(configs) if c.temperature == 1 and c.method not in apart]
+    text, opened = np.flatnonzero(dump.group == "text"), np.flatnonzero(dump.group == "open")
+    questions = measure.by_item(dump, np.flatnonzero(~np.isin(dump.group, ("text", "open"))))
+    answers = measure.run(measure.Answering, chains, dump, questions, folder)
+    return Measured(
+        dump,
+        configs,
+        at_one,
+        answers[:, :, 0].astype(np.float64),
+        dump.group[[rows[0] for rows in questions]],
+        measure.run(measure.Opening, chains, dump, list(opened[:, None]), folder),
+        opened,
+        measure.run(measure.Describing, [chains[i] for i in at_one], dump, list(text[:, None]), folder),
+        text,
+    )
 
 
 def _weights(tasks: np.ndarray) -> np.ndarray:
@@ -153,14 +172,12 @@ def placement(configs: list[Config], accurate: np.ndarray, tasks: np.ndarray, en
     return table
 
 
-def at_equal_support(
-    configs: list[Config], dump: Dump, rows: np.ndarray, answers: np.ndarray, shapes: np.ndarray, at_one: list[int]
-) -> dict[str, Any]:
+def at_equal_support(m: Measured) -> dict[str, Any]:
     """Scores of text at the same mean support, of every method at temperature 1, with differences from top-k."""
-    item, n_vocab = dump.item[rows], dump.rows.shape[1]
-    q = answers[rows][:, at_one][:, :, DUE]
+    configs, item, n_vocab = m.configs, m.dump.item[m.text], m.dump.rows.shape[1]
+    q, shapes = m.described[:, :, DUE], m.described
     per_row = {
-        "support": answers[rows][:, at_one][:, :, SUPPORT],
+        "support": shapes[:, :, SUPPORT],
         "Brier": metrics.brier(q, shapes[:, :, SQUARES]),
         "ε log score": metrics.epsilon_log_score(q, n_vocab),
         "Jensen-Shannon": metrics.jensen_shannon(q),
@@ -172,35 +189,35 @@ def at_equal_support(
     drawn = metrics.counts(np.zeros(len(units["support"])), 400)
     drawn /= drawn.sum(axis=1, keepdims=True)
     means = {name: np.vstack([values.mean(axis=0), drawn @ values]) for name, values in units.items()}
-    place = {c: j for j, c in enumerate(at_one)}
+    place = {c: j for j, c in enumerate(m.at_one)}
     members = {
-        m: [place[i] for i in indices if i in place]
-        for m, indices in family(configs).items()
-        if m in METHODS or m in AT_ONE
+        method: [place[i] for i in indices if i in place]
+        for method, indices in family(configs).items()
+        if (method in METHODS and method not in WIDE) or method in AT_ONE
     }
     result: dict[str, Any] = {
         "model": {n: _three((v.mean(), *metrics.interval(drawn @ v))) for n, v in _own(configs, units, place)}
     }
     for target in TARGETS:
         curves = {
-            m: {
+            method: {
                 name: np.array(
                     [metrics.at_equal_support(s[j], values[:, j][k], target) for k, s in enumerate(means["support"])]
                 )
                 for name, values in means.items()
                 if name != "support"
             }
-            for m, j in members.items()
+            for method, j in members.items()
         }
         result[str(target)] = {
-            m: {
+            method: {
                 name: [
                     *_three((v[0], *metrics.interval(v[1:]))),
                     *_three((v[0] - b[0], *metrics.interval(v[1:] - b[1:]))),
                 ]
                 for (name, v), b in zip(curve.items(), curves[BASE].values(), strict=True)
             }
-            for m, curve in curves.items()
+            for method, curve in curves.items()
             if not np.isnan(curve["Brier"][0])
         }
     return result
@@ -211,18 +228,23 @@ def _own(configs: list[Config], units: dict[str, np.ndarray], place: dict[int, i
     return [(name, values[:, own]) for name, values in units.items()]
 
 
-def supports(configs: list[Config], dump: Dump, answers: np.ndarray) -> dict[str, Any]:
+def supports(m: Measured) -> dict[str, Any]:
     """How the number of tokens kept follows the model's entropy and the position, at usual settings."""
+
+    def column(i: int, which: int) -> np.ndarray:
+        return np.r_[m.described[:, m.at(i), which], m.opened[:, i, which]]
+
+    configs = m.configs
     own = _where(configs, method="temperature", temperature=1.0)[0]
-    rows = np.isin(dump.group, ("text", "open"))
-    entropy = answers[rows][:, own, ENTROPY]
+    rows = np.r_[m.text, m.open]
+    entropy = column(own, ENTROPY)
     edges = np.array([0, 0.5, 1, 2, 3, 4, 5, 20])
     bins = np.digitize(entropy, edges) - 1
-    position = dump.position[rows]
+    position = m.dump.position[rows]
     table: dict[str, Any] = {"edges": edges.tolist(), "rows": np.bincount(bins, minlength=len(edges) - 1).tolist()}
     for method, value in USUAL.items():
         i = _where(configs, method=method, value=value, temperature=1.0)[0]
-        kept = answers[rows][:, i, SUPPORT]
+        kept = column(i, SUPPORT)
         table[method] = {
             "by entropy": [
                 round(float(kept[bins == b].mean()), 1) if (bins == b).any() else None for b in range(len(edges) - 1)
@@ -236,45 +258,42 @@ def supports(configs: list[Config], dump: Dump, answers: np.ndarray) -> dict[str
     return table
 
 
-def calibration(configs: list[Config], dump: Dump, rows: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
+def calibration(m: Measured) -> dict[str, Any]:
     """The ℓ2 calibration error of the most likely token's decoded probability, on text."""
-    hits = (dump.due[rows] == dump.likeliest[rows]).astype(np.uint32)
+    hits = (m.dump.due[m.text] == m.dump.likeliest[m.text]).astype(np.uint32)
     table = {}
     for method, value in USUAL.items():
-        i = _where(configs, method=method, value=value, temperature=1.0)[0]
-        confidence = np.minimum(answers[rows][:, i, LIKELIEST].astype(float), 1.0)
+        i = _where(m.configs, method=method, value=value, temperature=1.0)[0]
+        confidence = np.minimum(m.described[:, m.at(i), LIKELIEST].astype(float), 1.0)
         c = decisions.calibration_error(confidence, hits, 10, level=0.95, resamples=999, seed=1)
         table[method] = {
             "error": [round(float(np.sqrt(max(x, 0.0))), 4) for x in (c.squared_error, c.lower, c.upper)],
             "confidence": round(float(confidence.mean()), 4),
             "p": round(c.p_value, 4),
         }
-    return {"hits": round(float(hits.mean()), 4), "rows": len(rows), "methods": table}
+    return {"hits": round(float(hits.mean()), 4), "rows": len(m.text), "methods": table}
 
 
-def record(
-    model: str, configs: list[Config], dump: Dump, answers: np.ndarray, shapes: np.ndarray, at_one: list[int]
-) -> dict[str, Any]:
+def record(model: str, m: Measured) -> dict[str, Any]:
     """Everything about one model that the page tells."""
-    text, is_open = np.flatnonzero(dump.group == "text"), dump.group == "open"
+    configs, dump = m.configs, m.dump
+    groups = dict.fromkeys(dump.group.tolist())
     result: dict[str, Any] = {
         "model": model,
         "vocabulary": dump.rows.shape[1],
-        "rows": {g: int((dump.group == g).sum()) for g in dict.fromkeys(dump.group.tolist())},
-        "items": {g: len(set(dump.item[dump.group == g].tolist())) for g in dict.fromkeys(dump.group.tolist())},
-        "equal support": at_equal_support(configs, dump, text, answers, shapes, at_one),
-        "supports": supports(configs, dump, answers),
-        "calibration": calibration(configs, dump, text, answers),
+        "rows": {g: int((dump.group == g).sum()) for g in groups},
+        "items": {g: len(set(dump.item[dump.group == g].tolist())) for g in groups},
+        "equal support": at_equal_support(m),
+        "supports": supports(m),
+        "calibration": calibration(m),
     }
-    if set(dump.group) <= {"text", "open"}:
+    if not len(m.tasks):
         return result
-    entropy = metrics.by_item(answers[is_open][:, :, ENTROPY], dump.item[is_open])
-    support = metrics.by_item(answers[is_open][:, :, SUPPORT], dump.item[is_open])
-    accurate, tasks = accuracies(dump, answers)
-    greedy, own = (
-        configs.index(Config("greedy", None, 1.0, FIRST)),
-        _where(configs, method="temperature", temperature=1.0)[0],
-    )
+    entropy = metrics.by_item(m.opened[:, :, ENTROPY], dump.item[m.open])
+    support = metrics.by_item(m.opened[:, :, SUPPORT], dump.item[m.open])
+    accurate, tasks = m.accurate, m.tasks
+    greedy = configs.index(Config("greedy", None, 1.0, FIRST))
+    own = _where(configs, method="temperature", temperature=1.0)[0]
     result["tasks"] = {
         t: {
             "greedy": _three(metrics.bootstrap_mean(accurate[tasks == t][:, greedy])),
@@ -310,8 +329,8 @@ def record(
     result["best of n"] = best_of_n(configs, accurate, tasks, entropy)
     result["placement"] = placement(configs, accurate, tasks, entropy)
     result["macros"] = {
-        f"{m} {t}": [*_three((weights @ accurate[:, i], low[i], high[i])), round(float(kept[i]), 3)]
-        for m in MACROS
-        for i, t in ((i, configs[i].temperature) for i in _where(configs, method=m))
+        f"{name} {t}": [*_three((weights @ accurate[:, i], low[i], high[i])), round(float(kept[i]), 3)]
+        for name in MACROS
+        for i, t in ((i, configs[i].temperature) for i in _where(configs, method=name))
     }
     return result

@@ -1,7 +1,8 @@
 """What each chain makes of each row: the numbers that every metric is computed from.
 
-Two kinds. `answers` asks the library about single tokens and never lists a support, so that it can be had for every
-chain on every row. `shapes` lists the supports, and is for the chains at temperature 1 on text.
+Three kinds, each with what its rows are for. The chains of a row are decoded in one batch, so that what they have in
+common is computed once. `Answering` asks for single tokens, and `Opening` for figures, so that neither lists a support
+and both can be had for every chain. `Describing` lists the supports, and is for the chains at temperature 1 on text.
 """
 
 from __future__ import annotations
@@ -15,65 +16,93 @@ import bregman
 import numpy as np
 from bregman import Answers, Sampler, Source, Want
 
+from bregman_lab.catalogue import drawing
 from bregman_lab.dumps import Dump
 from bregman_lab.progress import bar
 
-#: Columns of `answers`: the decoded probability of the token that is due, that of the model's most likely one, the
-#: number of tokens kept, and the entropy of the decoded distribution in nats.
-DUE, LIKELIEST, SUPPORT, ENTROPY = range(4)
-#: Columns of `shapes`: the sum of squares of the decoded distribution, its total variation from the model's at
-#: temperature 1, and the sum of squared differences from that.
-SQUARES, VARIATION, DISTANCE = range(3)
+#: Columns of `Opening`, and the first of `Describing`: the number of tokens kept, and the entropy of the decoded
+#: distribution in nats.
+SUPPORT, ENTROPY = range(2)
+#: The other columns of `Describing`: the decoded probability of the token that is due and that of the model's most
+#: likely one, the sum of squares of the decoded distribution, its total variation from the model's at temperature 1,
+#: and the sum of squared differences from that.
+DUE, LIKELIEST, SQUARES, VARIATION, DISTANCE = range(2, 7)
 
-_ROWS = 64
+#: A chain that has got so far in an answer with less than this probability counts as 0, and its rest is not decoded.
+NEGLIGIBLE = 1e-4
 
-
-def _drawing(chain: str) -> str:
-    return chain if chain == "greedy" or chain.startswith(("llama_cpp", "transformers", "vllm")) else f"{chain} | draw"
+_ROWS = 48
 
 
 class Answering:
-    """Measures `answers` of one row."""
+    """Measures the probability of an answer: the product over its rows of that of the token that is due."""
 
-    columns = 4
+    columns = 1
 
     def __init__(self, chains: list[str]) -> None:
-        self._samplers = [Sampler(_drawing(chain), seed=1) for chain in chains]
+        self._samplers = [Sampler(drawing(chain), seed=1) for chain in chains]
         n = len(chains)
         self._same = np.zeros(n, np.uint32)
-        self._given = np.empty((n, 2), np.int32)
-        self._logprobs = np.empty((n, 2), np.float32)
-        self._answers = Answers(source=Source.DECODED, given_ids=self._given, given_logprobs=self._logprobs)
+        self._given = np.empty((n, 1), np.int32)
+        self._logprobs = np.empty((n, 1), np.float32)
 
-    def __call__(self, row: np.ndarray, due: int, likeliest: int) -> np.ndarray:
-        self._given[:] = due, likeliest
-        results = bregman.decode_batch(
-            self._samplers, row[None], row_index=self._same, want=Want.ENTROPY, stay=True, answers=self._answers
-        )
-        p = np.exp(self._logprobs)
-        return np.column_stack([p, results["support"], results["entropy"]]).astype(np.float32)
+    def __call__(self, rows: np.ndarray, due: np.ndarray, likeliest: np.ndarray) -> np.ndarray:
+        del likeliest
+        p = np.ones(len(self._samplers))
+        alive = np.arange(len(p))
+        for row, token in zip(rows, due, strict=True):
+            n = len(alive)
+            if n == 0:
+                break
+            self._given[:n] = token
+            answers = Answers(Source.DECODED, given_ids=self._given[:n], given_logprobs=self._logprobs[:n])
+            bregman.decode_batch(
+                [self._samplers[i] for i in alive], row[None], row_index=self._same[:n], stay=True, answers=answers
+            )
+            p[alive] *= np.exp(self._logprobs[:n, 0].astype(np.float64))
+            alive = alive[p[alive] >= NEGLIGIBLE]
+        return np.where(p >= NEGLIGIBLE, p, 0.0)[:, None].astype(np.float32)
 
 
-class Shaping:
-    """Measures `shapes` of one row."""
+class Opening:
+    """Measures support and entropy of one row."""
 
-    columns = 3
+    columns = 2
+
+    def __init__(self, chains: list[str]) -> None:
+        self._samplers = [Sampler(drawing(chain), seed=1) for chain in chains]
+        self._same = np.zeros(len(chains), np.uint32)
+
+    def __call__(self, rows: np.ndarray, due: np.ndarray, likeliest: np.ndarray) -> np.ndarray:
+        del due, likeliest
+        found = bregman.decode_batch(self._samplers, rows, row_index=self._same, want=Want.ENTROPY, stay=True)
+        return np.column_stack([found["support"], found["entropy"]]).astype(np.float32)
+
+
+class Describing:
+    """Measures all columns of one row."""
+
+    columns = 7
 
     def __init__(self, chains: list[str]) -> None:
         self._samplers = [Sampler(chain, seed=1) for chain in chains]
         self._same = np.zeros(len(chains), np.uint32)
 
-    def __call__(self, row: np.ndarray, due: int, likeliest: int) -> np.ndarray:
-        del due, likeliest
-        logits = row.astype(np.float64)
+    def __call__(self, rows: np.ndarray, due: np.ndarray, likeliest: np.ndarray) -> np.ndarray:
+        logits = rows[0].astype(np.float64)
         model = np.exp(logits - logits.max())
         model /= model.sum()
-        offsets, ids, p = bregman.distribution_batch(self._samplers, row[None], row_index=self._same)
-        return shapes(model, offsets.astype(np.int64), ids, p.astype(np.float64))
+        offsets, ids, p = bregman.distribution_batch(self._samplers, rows, row_index=self._same)
+        offsets, p = offsets.astype(np.int64), p.astype(np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            surprise = np.where(p > 0, -p * np.log(p), 0.0)
+        single = [np.add.reduceat(np.where(ids == token, p, 0.0), offsets[:-1]) for token in (due[0], likeliest[0])]
+        entropy = np.add.reduceat(surprise, offsets[:-1])
+        return np.column_stack([np.diff(offsets), entropy, *single, shapes(model, offsets, ids, p)]).astype(np.float32)
 
 
 def shapes(model: np.ndarray, offsets: np.ndarray, ids: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """`shapes` of several decoded distributions, of which none is empty, against the model's."""
+    """The last three columns for several decoded distributions, of which none is empty, against the model's."""
     before = model[ids]
 
     def total(values: np.ndarray) -> np.ndarray:
@@ -81,51 +110,63 @@ def shapes(model: np.ndarray, offsets: np.ndarray, ids: np.ndarray, p: np.ndarra
 
     variation = (total(np.abs(p - before)) + 1 - total(before)) / 2
     distance = total((p - before) ** 2) + (model @ model) - total(before**2)
-    return np.column_stack([total(p * p), variation, distance]).astype(np.float32)
+    return np.column_stack([total(p * p), variation, distance])
 
 
-def _block(job: tuple[type[Answering] | type[Shaping], list[str], Path, np.ndarray, np.ndarray, Path]) -> int:
-    """Measures one block of rows, and saves it; returns its number of rows."""
-    kind, chains, rows, which, tokens, file = job
+Kind = type[Answering] | type[Opening] | type[Describing]
+
+
+def _block(job: tuple[Kind, list[str], Path, list[np.ndarray], np.ndarray, Path]) -> int:
+    """Measures some units, each of one or more rows, and saves them; returns their number."""
+    kind, chains, path, units, tokens, file = job
     measure = _measure(kind, tuple(chains))
-    logits = np.memmap(rows, np.float16, "r").reshape(-1, int((rows.parent / "vocab").read_text()))
-    block = np.empty((len(which), len(chains), measure.columns), np.float32)
-    for i, r in enumerate(which):
-        block[i] = measure(np.ascontiguousarray(logits[r]), *map(int, tokens[i]))
+    logits = np.memmap(path, np.float16, "r").reshape(-1, int((path.parent / "vocab").read_text()))
+    block = np.empty((len(units), len(chains), measure.columns), np.float32)
+    for i, rows in enumerate(units):
+        block[i] = measure(np.array(logits[rows]), *tokens[rows].T)
     partial = file.with_suffix(".partial.npy")
     np.save(partial, block)
     partial.rename(file)
-    return len(which)
+    return len(units)
 
 
 @lru_cache(1)
-def _measure(kind: type[Answering] | type[Shaping], chains: tuple[str, ...]) -> Answering | Shaping:
+def _measure(kind: Kind, chains: tuple[str, ...]) -> Answering | Opening | Describing:
     """The samplers, made once in each process."""
     return kind(list(chains))
 
 
-def run(
-    name: str, kind: type[Answering] | type[Shaping], chains: list[str], dump: Dump, which: np.ndarray, folder: Path
-) -> np.ndarray:
-    """Measures the rows `which`, on every core: shape (rows, chains, columns).
+def by_item(dump: Dump, rows: np.ndarray) -> list[np.ndarray]:
+    """The rows of each item together."""
+    item = dump.item[rows]
+    return np.split(rows, np.flatnonzero(item[1:] != item[:-1]) + 1) if len(rows) else []
+
+
+def run(kind: Kind, chains: list[str], dump: Dump, units: list[np.ndarray], folder: Path) -> np.ndarray:
+    """Measures units of rows on every core: shape (units, chains, columns).
 
     Blocks that are on the disk are not measured again.
     """
-    rows_hash = hashlib.sha256(np.ascontiguousarray(dump.rows[which[:: max(1, len(which) // 8)]]).tobytes())
-    key = hashlib.sha256("\n".join([name, *chains, str(which.tolist()), rows_hash.hexdigest()]).encode()).hexdigest()
-    home = folder / f"{name}-{key[:16]}"
+    if not units:
+        return np.zeros((0, len(chains), kind.columns), np.float32)
+    name = kind.__name__.lower()
+    some = np.concatenate(units[:: max(1, len(units) // 8)])
+    key = hashlib.sha256(dump.rows[some].tobytes())
+    key.update("\n".join([*chains, *(str(u.tolist()) for u in units)]).encode())
+    home = folder / f"{name}-{key.hexdigest()[:16]}"
     home.mkdir(parents=True, exist_ok=True)
     tokens = np.column_stack([dump.due, dump.likeliest])
-    files = [home / f"{begin:06}.npy" for begin in range(0, len(which), _ROWS)]
+    size = max(1, _ROWS * len(units) // sum(map(len, units)))
+    files = {begin: home / f"{begin:06}.npy" for begin in range(0, len(units), size)}
     jobs = [
-        (kind, chains, folder / "rows.f16", which[b : b + _ROWS], tokens[which[b : b + _ROWS]], file)
-        for b, file in zip(range(0, len(which), _ROWS), files, strict=True)
+        (kind, chains, folder / "rows.f16", units[begin : begin + size], tokens, file)
+        for begin, file in files.items()
         if not file.exists()
     ]
-    with bar(f"{folder.name}: {name} of {len(chains)} chains", len(which)) as progress, Pool() as pool:
-        done = len(which) - sum(len(job[3]) for job in jobs)
+    with bar(f"{folder.name}: {name}, {len(chains)} chains", len(units)) as progress, Pool() as pool:
+        done = len(units) - sum(len(job[3]) for job in jobs)
         progress.at(done)
-        for rows in pool.imap_unordered(_block, jobs):
-            done += rows
+        for units_done in pool.imap_unordered(_block, jobs):
+            done += units_done
             progress.at(done)
-    return np.concatenate([np.load(file) for file in files])
+    return np.concatenate([np.load(file) for file in files.values()])

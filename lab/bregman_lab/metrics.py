@@ -11,12 +11,6 @@ import numpy as np
 EPSILON = 1e-5
 
 
-def accuracy(q: np.ndarray, item: np.ndarray) -> np.ndarray:
-    """The probability that each item is answered rightly: the product of q over its rows (axis 0), items ascending."""
-    edges = np.flatnonzero(np.r_[True, item[1:] != item[:-1]])
-    return np.multiply.reduceat(q.astype(np.float64), edges, axis=0)
-
-
 def brier(q: np.ndarray, squares: np.ndarray) -> np.ndarray:
     """The sum of squared differences from the one-hot truth; the sparsemax score is 1 less half of it."""
     return 1 - 2 * q.astype(np.float64) + squares

@@ -31,9 +31,16 @@ _NEIGHBOURS = ("json", "reverse", "steps", "facts", "names")
 
 SIZES = {
     "kjv": Sizes(questions=0, passages=60, given=20, due=12, open=60, tokens=16),
-    "smollm2": Sizes(questions=120, passages=50, given=40, due=8, open=20, tokens=25),
-    "gemma3": Sizes(questions=60, passages=40, given=40, due=6, open=20, tokens=16, tasks=_NEIGHBOURS),
+    "smollm2": Sizes(questions=300, passages=50, given=40, due=8, open=20, tokens=25),
+    "gemma3": Sizes(questions=200, passages=40, given=40, due=6, open=20, tokens=16, tasks=_NEIGHBOURS),
 }
+
+
+def beginnings(sizes: Sizes) -> list[str]:
+    """What a model goes on with in its own words."""
+    return (
+        tasks.BEGINNINGS if sizes.questions else [" ".join(p.split(" ")[:4]) for p in HELD_OUT.read_text().splitlines()]
+    )
 
 
 def prompts(sizes: Sizes) -> list[Prompt]:
@@ -44,8 +51,7 @@ def prompts(sizes: Sizes) -> list[Prompt]:
         Prompt("text", " ".join(w[: sizes.given]), "".join(f" {x}" for x in w[sizes.given : sizes.given + sizes.due]))
         for w in words
     ]
-    beginnings = tasks.BEGINNINGS if sizes.questions else [" ".join(w[:4]) for w in words]
-    items += [Prompt("open", beginning, sizes.tokens) for beginning in beginnings[: sizes.open]]
+    items += [Prompt("open", beginning, sizes.tokens) for beginning in beginnings(sizes)[: sizes.open]]
     if sizes.questions:
         for task in sizes.tasks:
             items += [Prompt(q.task, q.prompt, q.answer) for q in tasks.questions(task, sizes.questions)]

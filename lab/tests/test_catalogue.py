@@ -3,7 +3,6 @@
 import bregman
 
 from bregman_lab import catalogue
-from bregman_lab.measure import _drawing
 
 #: Stages that draw, penalise what was said, ban, or mark: not truncations.
 OTHERS = {
@@ -24,7 +23,7 @@ def test_every_stage_of_the_library_is_measured_or_left_out_for_a_reason() -> No
 def test_every_chain_of_the_grid_is_accepted_and_no_configuration_is_there_twice() -> None:
     configs = catalogue.grid()
     for config in configs:
-        bregman.Sampler(_drawing(config.chain), seed=1).close()
+        bregman.Sampler(catalogue.drawing(config.chain), seed=1).close()
     assert len({config.chain for config in configs}) == len(configs)
 
 

@@ -27,13 +27,6 @@ def test_log_scores_by_hand() -> None:
     assert metrics.epsilon_log_score(np.array([0.0]), 100, 0.01)[0] == pytest.approx(-np.log(0.005))
 
 
-def test_accuracy_is_the_product_over_the_tokens_of_each_item() -> None:
-    q = np.array([[0.5, 1.0], [0.5, 0.9], [0.25, 0.0], [0.1, 0.2]], np.float32)
-    assert metrics.accuracy(q, np.array([3, 3, 5, 7])) == pytest.approx(
-        np.array([[0.25, 0.9], [0.25, 0.0], [0.1, 0.2]])
-    )
-
-
 def test_means_by_item_are_over_the_rows_of_each() -> None:
     assert metrics.by_item(np.array([1.0, 3.0, 5.0]), np.array([2, 2, 4])).tolist() == [2.0, 5.0]
 
