@@ -6,7 +6,7 @@
 #   MODEL     smollm2, gemma3 or kjv: only measure this one, and let it write
 #   synthetic only the rows of the benchmarks' generator
 #   truth     only the source whose distributions are known
-#   report    the page, its tables and its plots from lab/page.md and the records in lab/record/
+#   report    the page, its tables and its plots from docs/evidence/page.txt and the records in lab/record/
 #   lock      pins lab/requirements.in and its dependencies, with hashes
 # Models, rows and measurements are kept in target/ (about 7 GB); a run that was stopped goes on where it was.
 set -eu

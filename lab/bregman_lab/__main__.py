@@ -1,4 +1,4 @@
-"""Commands of ci/evidence.sh: measure MODEL FILE, synthetic, truth, report."""
+"""Commands of ci/evidence.sh: measure MODEL FILE, write MODEL FILE, synthetic, truth, report."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import json
 import time
 from pathlib import Path
 
-import numpy as np
-
-from bregman_lab import catalogue, dumps, evaluate, measure, prompts, report, synthetic, truth
+from bregman_lab import dumps, evaluate, prompts, report, synthetic, texts, truth
 
 LAB = Path(__file__).parent.parent
 WORK = LAB.parent / "target" / "lab"
@@ -17,18 +15,15 @@ WORK = LAB.parent / "target" / "lab"
 
 def measured(model: str, file: Path, items: list[dumps.Prompt], work: Path) -> dict:
     """The record of a model: dumps it, measures every chain, and evaluates."""
-    return evaluated(model, dumps.make(WORK / "dump", file, items, work / model), work / model)
+    dump = dumps.make(WORK / "dump", file, items, work / model)
+    return evaluate.record(model, evaluate.measured(dump, work / model))
 
 
-def evaluated(model: str, dump: dumps.Dump, folder: Path) -> dict:
-    """The record of a dump: measures every chain, and evaluates."""
-    configs = catalogue.grid()
-    everything = np.arange(len(dump.rows))
-    answers = measure.run("answers", measure.Answering, [c.chain for c in configs], dump, everything, folder)
-    at_one = [i for i, c in enumerate(configs) if c.temperature == 1 and c.method != "greedy"]
-    text = np.flatnonzero(dump.group == "text")
-    shapes = measure.run("shapes", measure.Shaping, [configs[i].chain for i in at_one], dump, text, folder)
-    return evaluate.record(model, configs, dump, answers, shapes, at_one)
+def written(model: str, file: Path, beginnings: list[str], records: dict, sizes: texts.Sizes, folder: Path) -> dict:
+    """The record of the texts that a model writes."""
+    writers = texts.writers(records, model)
+    found = texts.write(WORK / "write", file, beginnings[: sizes.prompts], writers, sizes, folder)
+    return texts.record(found, writers, sizes)
 
 
 def write(path: Path, record: dict) -> None:
@@ -46,9 +41,10 @@ def main() -> None:
     """Runs one command."""
     parser = argparse.ArgumentParser(prog="bregman_lab")
     commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("measure")
-    one.add_argument("model", choices=list(prompts.SIZES))
-    one.add_argument("file", type=Path)
+    for name in ("measure", "write"):
+        one = commands.add_parser(name)
+        one.add_argument("model", choices=list(prompts.SIZES))
+        one.add_argument("file", type=Path)
     commands.add_parser("synthetic")
     commands.add_parser("truth")
     commands.add_parser("report")
@@ -57,13 +53,20 @@ def main() -> None:
     if arguments.command == "measure":
         record = measured(arguments.model, arguments.file, prompts.prompts(prompts.SIZES[arguments.model]), WORK)
         write(LAB / "record" / f"{arguments.model}.json", record)
+    elif arguments.command == "write":
+        model = arguments.model
+        beginnings = prompts.beginnings(prompts.SIZES[model])
+        records = report.read(LAB / "record").models
+        record = written(model, arguments.file, beginnings, records, texts.SIZES[model], WORK / model)
+        write(LAB / "record" / f"texts-{model}.json", record)
     elif arguments.command == "synthetic":
         folder = WORK / "big32k"
-        write(LAB / "record" / "big32k.json", evaluated("big32k", synthetic.make(folder), folder))
+        found = evaluate.measured(synthetic.make(folder), folder)
+        write(LAB / "record" / "big32k.json", evaluate.record("big32k", found))
     elif arguments.command == "truth":
-        write(LAB / "record" / "truth.json", truth.record())
+        write(LAB / "record" / "truth.json", truth.record(WORK / "truth"))
     else:
-        report.write(LAB / "record", LAB.parent / "docs/evidence.md")
+        report.write(LAB / "record", LAB.parent / "docs/evidence/page.txt", LAB.parent / "docs/evidence.md")
     print(f"{arguments.command}: {time.monotonic() - started:.0f} s")
 
 

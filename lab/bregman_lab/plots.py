@@ -30,7 +30,9 @@ COLOURS = {
     "α=1 floor": "#fe6100",
     "α=1.5 floor": "#dc267f",
     "α=2 floor": "#8b0000",
+    "α=1.5 mass": "#b15fd0",
     "α=2 mass": "#e377c2",
+    "typical": "#7f7f00",
 }
 #: In the plots of many methods: the others are in the tables.
 _SHOWN = {
@@ -158,8 +160,14 @@ def equal(records: dict[str, Record], names: dict[str, str], path: Path, target:
 
 def truth(source: Record, path: Path) -> None:
     """Total variation from the decoded distribution to the true one, less top-p's."""
-    titles = {"network": "a trained network", "counts": "interpolated counts", "noise": "the truth with noise"}
-    figure, axes = plt.subplots(1, len(titles), figsize=(4.3 * len(titles), 4.6), layout="constrained")
+    titles = {
+        "llama": "a trained llama",
+        "network": "a trained network",
+        "counts": "interpolated counts",
+        "noise": "the truth with noise",
+    }
+    titles = {model: title for model, title in titles.items() if model in source["models"]}
+    figure, axes = plt.subplots(1, len(titles), figsize=(3.9 * len(titles), 4.6), layout="constrained")
     for axis, (model, title) in zip(axes, titles.items(), strict=True):
         found = {m: v["TV"][3:] for m, v in source["models"][model].items() if m in _SHOWN}
         order = sorted(found, key=lambda m: found[m][0])
@@ -171,7 +179,50 @@ def truth(source: Record, path: Path) -> None:
     _save(figure, path)
 
 
-def write(records: dict[str, Record], source: Record | None, folder: Path, names: dict[str, str]) -> None:
+#: Texts of these chains have their names in the plot.
+_NAMED = {
+    "greedy": "greedy",
+    "temperature(1.0)": "T = 1",
+    "temperature(1.5)": "T = 1.5",
+    "p_less": "p-less",
+    "mirostat_v2(5)": "mirostat",
+    "top_k(40) | adaptive_p(0.4)": "adaptive-p",
+    "penalties(1.1) | top_p(0.9)": "penalties",
+}
+
+
+def repetition(texts: dict[str, Record], names: dict[str, str], path: Path) -> None:
+    """Repetition of texts against their perplexity under the model."""
+    figure, axes = _panels(texts, names, 4.0)
+    for model, axis in axes.items():
+        for chain, found in texts[model]["chains"].items():
+            method = found["method"] or next((m for m in ("top-p", "α=1.5 floor") if _is_of(chain, m)), "")
+            colour = COLOURS.get(method, "#555555")
+            marker = {"usual": "o", "half": "s"}.get(found["setting"], "^")
+            x, y = found["perplexity"], found["rep-4"]
+            axis.plot([x[0]] * 2, y[1:], color=colour, linewidth=0.7, alpha=0.6)
+            axis.plot(x[1:], [y[0]] * 2, color=colour, linewidth=0.7, alpha=0.6)
+            axis.plot(x[0], y[0], marker, color=colour, markersize=5)
+            if chain in _NAMED:
+                axis.annotate(_NAMED[chain], (x[0], y[0]), xytext=(4, 4), textcoords="offset points", fontsize=7)
+        axis.set_xscale("log")
+        axis.set_xlabel("perplexity under the model")
+    first = next(iter(axes.values()))
+    first.set_ylabel("share of repeated 4-grams")
+    shown = [m for m in COLOURS if any(f["method"] == m for t in texts.values() for f in t["chains"].values())]
+    handles = [plt.Line2D([], [], marker="o", linestyle="", color=COLOURS[m], label=m, markersize=4) for m in shown]
+    list(axes.values())[-1].legend(handles=handles, fontsize=7)
+    _save(figure, path)
+
+
+def _is_of(chain: str, method: str) -> bool:
+    start = {"top-p": "top_p(", "α=1.5 floor": "bregman(alpha=1.5, floor"}[method]
+    return chain.startswith(start)
+
+
+def write(
+    records: dict[str, Record], source: Record | None, texts: dict[str, Record], folder: Path, names: dict[str, str]
+) -> None:
     """Draws all of them into a folder."""
     style = {"svg.hashsalt": "bregman", "svg.fonttype": "none", "font.size": 9, "font.family": "sans-serif"}
     asked = {m: r for m, r in records.items() if "tasks" in r}
@@ -182,3 +233,5 @@ def write(records: dict[str, Record], source: Record | None, folder: Path, names
         equal(records, names, folder / "brier.svg")
         if source:
             truth(source, folder / "truth.svg")
+        if texts:
+            repetition(texts, names, folder / "repetition.svg")

@@ -1,15 +1,20 @@
-"""docs/evidence.md's tables and plots, from the records alone."""
+"""docs/evidence.md from docs/evidence/page.txt and the records: tables, plots, and every figure of the prose.
+
+The page's text has what is in double braces replaced by the value of that expression. `{{! EXPRESSION }}` is left out;
+what it says must be true, or the page is not written: the prose says it.
+"""
 
 from __future__ import annotations
 
 import itertools
 import json
 import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from bregman_lab import plots
+from bregman_lab import figures, plots
 
 Record = dict[str, Any]
 
@@ -76,7 +81,7 @@ def tasks(records: dict[str, Record]) -> str:
 
 
 def frontier(records: dict[str, Record]) -> str:
-    """The best accuracy of each method that keeps half of the entropy."""
+    """The best accuracy of each method that keeps a share of the entropy."""
     asked = _asked(records)
     head = ["method"] + [f"{NAMES[m]}, {int(100 * float(s))} % kept" for m in asked for s in ("0.25", "0.5", "0.75")]
     methods = list(next(iter(asked.values()))["frontier"]["0.5"])
@@ -138,11 +143,7 @@ def placement(records: dict[str, Record]) -> str:
     """Where the temperature stands."""
     asked = _asked(records)
     columns = ("1.0 first", "1.5 first", "1.5 last", "2.0 first", "2.0 last")
-    head = ["stage"] + [
-        f"{NAMES[m]}: {'T = 1' if c.startswith('1.0') else 'T = ' + c.replace(' ', ' ')}"
-        for m in asked
-        for c in columns
-    ]
+    head = ["stage"] + [f"{NAMES[m]}: {'T = 1' if c.startswith('1.0') else 'T = ' + c}" for m in asked for c in columns]
     rows = []
     for method in next(iter(asked.values()))["placement"]:
         if method == "temperature":
@@ -236,46 +237,114 @@ def macros(records: dict[str, Record]) -> str:
     return _table(["chain, temperature", *(NAMES[m] for m in asked)], rows)
 
 
-def tables(records: dict[str, Record], source: Record | None) -> dict[str, str]:
-    """Every table by the name of its place in the page."""
+def texts(record: Record) -> str:
+    """How the texts of one model repeat themselves, and how they differ."""
+    columns = ("rep-4", "circles", "distinct-1", "distinct-2", "self-BLEU", "4-grams shared")
+    found = record["chains"]
+    rows = [
+        [
+            f"`{chain}`".replace("|", "\\|"),
+            "{} ({} to {})".format(*(f"{x:.1f}" if x < 1000 else f"{x:.0f}" for x in figures["perplexity"])),
+            *(_three(figures[c]) for c in columns),
+        ]
+        for chain, figures in sorted(found.items(), key=lambda item: item[1]["perplexity"][0])
+    ]
+    return _table(["chain", "perplexity", *columns], rows)
+
+
+class Records(NamedTuple):
+    """All records."""
+
+    #: Of the models, in the page's order.
+    models: dict[str, Record]
+    #: Of the known sources.
+    truth: Record | None
+    #: Of the texts that models wrote.
+    texts: dict[str, Record]
+
+
+def tables(records: Records) -> dict[str, str]:
+    """Every table by its name."""
+    models = records.models
     by_name: dict[str, Callable[[], str]] = {
-        "tasks": lambda: tasks(records),
-        "frontier": lambda: frontier(records),
-        "chosen": lambda: chosen(records),
-        "budget": lambda: budget(records),
-        "Brier": lambda: equal(records, "Brier"),
-        "log": lambda: equal(records, "ε log score"),
-        "Jensen-Shannon": lambda: equal(records, "Jensen-Shannon"),
-        "placement": lambda: placement(records),
-        "places": lambda: places(records),
-        "supports": lambda: supports(records),
-        "calibration": lambda: calibration(records),
-        "macros": lambda: macros(records),
+        "tasks": lambda: tasks(models),
+        "frontier": lambda: frontier(models),
+        "chosen": lambda: chosen(models),
+        "budget": lambda: budget(models),
+        "Brier": lambda: equal(models, "Brier"),
+        "log": lambda: equal(models, "ε log score"),
+        "Jensen-Shannon": lambda: equal(models, "Jensen-Shannon"),
+        "placement": lambda: placement(models),
+        "places": lambda: places(models),
+        "supports": lambda: supports(models),
+        "calibration": lambda: calibration(models),
+        "macros": lambda: macros(models),
     }
-    made = {name: make() for name, make in by_name.items()}
-    if source:
-        made |= {f"truth {name}": truth(source, name) for name in source["models"]}
-    return made
+    made = {name: make() for name, make in by_name.items()} if models else {}
+    if records.truth:
+        made |= {f"truth {name}": truth(records.truth, name) for name in records.truth["models"]}
+    return made | {f"texts {name}": texts(record) for name, record in records.texts.items()}
 
 
-def filled(page: str, parts: dict[str, str]) -> str:
-    """The page with its tables: each between `<!-- NAME by make evidence -->` and `<!-- end -->`."""
+def filled(page: str, records: Records) -> str:
+    """The page from its text."""
+    names = figures.Figures(records.models, records.truth, records.texts).names() | {"tables": tables(records)}
 
     def fill(match: re.Match[str]) -> str:
-        return f"<!-- {match[1]} by `make evidence` -->\n{parts[match[1]]}\n<!-- end -->"
+        expression = match[1] or match[2]
+        value = eval(
+            expression.lstrip("!"), {"__builtins__": {}, "abs": abs, "len": len, "max": max, "min": min} | names
+        )
+        if not expression.startswith("!"):
+            return str(value)
+        if not value:
+            raise AssertionError(f"the records do not say what the page says: {expression.lstrip('! ')}")
+        return ""
 
-    return re.sub(r"<!-- ([^`\n]+) by `make evidence` -->\n.*?<!-- end -->", fill, page, flags=re.S)
+    # An assertion takes its line with it.
+    return wrapped(re.sub(r"\{\{(!.*?)\}\}\n?|\{\{(.*?)\}\}", fill, page, flags=re.S))
 
 
-def read(folder: Path) -> tuple[dict[str, Record], Record | None]:
-    """The records of the models in the page's order, and that of the known truth."""
-    records = {m: json.loads((folder / f"{m}.json").read_text()) for m in NAMES if (folder / f"{m}.json").exists()}
+def wrapped(page: str, width: int = 120) -> str:
+    """The page with its paragraphs and list items filled anew; tables, headings and pictures stay as they are."""
+    lines: list[str] = []
+    paragraph: list[str] = []
+
+    def flush() -> None:
+        if paragraph:
+            mark = re.match(r"(?:- |\d+\. )?", paragraph[0])
+            assert mark is not None
+            indent = " " * len(mark[0])
+            text = " ".join(line.strip() for line in paragraph)
+            lines.extend(
+                textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+            )
+            paragraph.clear()
+
+    for line in page.splitlines():
+        if re.match(r"- |\d+\. |$|[|#!<]", line):
+            flush()
+        if re.match(r"$|[|#!<]", line):
+            lines.append(line)
+        else:
+            paragraph.append(line)
+    flush()
+    return "\n".join([*lines, ""])
+
+
+def read(folder: Path) -> Records:
+    """The records in a folder."""
+
+    def found(prefix: str) -> dict[str, Record]:
+        paths = {m: folder / f"{prefix}{m}.json" for m in NAMES}
+        return {m: json.loads(path.read_text()) for m, path in paths.items() if path.exists()}
+
     path = folder / "truth.json"
-    return records, json.loads(path.read_text()) if path.exists() else None
+    return Records(found(""), json.loads(path.read_text()) if path.exists() else None, found("texts-"))
 
 
-def write(folder: Path, page: Path) -> None:
+def write(folder: Path, text: Path, page: Path) -> None:
     """Fills the page and draws the plots."""
-    records, source = read(folder)
-    page.write_text(filled(page.read_text(), tables(records, source)))
-    plots.write(records, source, page.with_suffix(""), NAMES)
+    records = read(folder)
+    page.write_text(filled(text.read_text(), records))
+    plots.write(records.models, records.truth, records.texts, page.with_suffix(""), NAMES)

@@ -2,17 +2,18 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bregman_lab import __main__ as program
-from bregman_lab import dumps, plots, prompts, report
+from bregman_lab import catalogue, dumps, plots, prompts, report, texts
 from bregman_lab.dumps import Prompt
 
 MODEL = program.LAB.parent / "models" / "kjv-1.4m" / "kjv-1.4m-q8_0.gguf"
-DUMP = program.WORK / "dump"
+DUMP, WRITE = program.WORK / "dump", program.WORK / "write"
 
 # In CI a missing program fails the tests.
 pytestmark = pytest.mark.skipif(
@@ -60,14 +61,15 @@ def test_a_record_becomes_tables_and_plots(folder: Path) -> None:
     assert accuracy["top_k(1)"] == accuracy["greedy"] in [i / 8 for i in range(9)]
     low, high = next(row[5:7] for row in record["configurations"]["rows"] if row[0] == "temperature(1.0)")
     assert low <= accuracy["temperature(1.0)"] <= high
-    made = report.tables({"smollm2": record | {"items": dict.fromkeys(report.TASKS, 1)} | _every_task(record)}, None)
+    whole = record | {"items": dict.fromkeys(report.TASKS, 1)} | _every_task(record)
+    made = report.tables(report.Records({"smollm2": whole}, None, {}))
     assert "| α=2 floor |" in made["Brier"]
     assert "nan" not in "".join(made.values())
-    plots.write({"smollm2": record}, None, folder / "plots", report.NAMES)
+    plots.write({"smollm2": record}, None, {}, folder / "plots", report.NAMES)
     drawn = sorted(path.name for path in (folder / "plots").iterdir())
     assert drawn == ["brier.svg", "frontier.svg", "placement.svg", "support.svg"]
     before = {path: path.read_bytes() for path in (folder / "plots").iterdir()}
-    plots.write({"smollm2": record}, None, folder / "plots", report.NAMES)
+    plots.write({"smollm2": record}, None, {}, folder / "plots", report.NAMES)
     assert all(path.read_bytes() == text for path, text in before.items())
 
 
@@ -76,10 +78,56 @@ def _every_task(record: dict) -> dict:
     return {"tasks": dict.fromkeys(report.TASKS, one), "rows": dict.fromkeys(report.TASKS, 1)}
 
 
-def test_the_page_has_the_tables_of_the_committed_records() -> None:
-    records, source = report.read(program.LAB / "record")
+def _written(folder: Path, **changed: object) -> np.ndarray:
+    writers = [catalogue.Writer(chain, "", "") for chain in ("greedy", "top_p(0.9)", "mirostat_v2(5)")]
+    beginnings = ["And the LORD said unto", "In the beginning", "The son of"]
+    sizes = texts.Sizes(prompts=3, samples=2, tokens=12)._replace(**changed)
+    return texts.write(WRITE, MODEL, beginnings, writers, sizes, folder)
+
+
+def test_texts_are_the_models_and_go_on_where_they_were_stopped(folder: Path) -> None:
+    written = _written(folder / "texts")
+    assert written.shape == (3, 3, 2, 12, 2)
+    # Greedy takes the most likely token, so that no other text begins more likely.
+    first = written[:, :, :, 0, 1]
+    assert (first[:, 0] <= first.min(axis=1) + 1e-4).all()
+    assert (written[:, 0, 0] == written[:, 0, 1]).all()
+    assert (written[:, 1, 0, :, 0] != written[:, 1, 1, :, 0]).any()
+    # What greedy says does not depend on who writes beside it, or for how long.
+    assert (_written(folder / "short", tokens=6)[:, 0, 0] == written[:, 0, 0, :6]).all()
+    for path in (folder / "texts").glob("texts-*"):
+        whole = path.read_text()
+        path.write_text(whole[: whole.index("=") + 60])
+        again = _written(folder / "texts")
+        assert path.read_text() == whole
+        assert (again == written).all()
+
+
+def test_the_page_is_its_text_with_the_figures_of_the_committed_records() -> None:
     page = (program.LAB.parent / "docs/evidence.md").read_text()
-    assert report.filled(page, report.tables(records, source)) == page
+    assert (
+        report.filled((program.LAB.parent / "docs/evidence/page.txt").read_text(), report.read(program.LAB / "record"))
+        == page
+    )
+
+
+def test_the_page_has_no_figures_of_its_own() -> None:
+    text = re.sub(
+        r"\{\{.*?\}\}|`[^`]*`|arXiv [\d.]+", "", (program.LAB.parent / "docs/evidence/page.txt").read_text(), flags=re.S
+    )
+    assert re.findall(r"\d*\.\d\d+", text) == []
+
+
+def test_a_page_whose_records_say_something_else_is_not_written() -> None:
+    records = report.Records({}, None, {})
+    assert report.filled("# a\n{{number(0.25)}}\n{{! 1 < 2 }}\nb\n", records) == "# a\n.250 b\n"
+    with pytest.raises(AssertionError, match="2 < 1"):
+        report.filled("a\n{{! 2 < 1 }}\n", records)
+
+
+def test_paragraphs_and_items_are_filled_and_tables_are_not() -> None:
+    page = "# A\n\none\ntwo three\n- four\n  five\n1. six\n   seven\n| a | b |\n| c | d |\n"
+    assert report.wrapped(page, 10) == "# A\n\none two\nthree\n- four\n  five\n1. six\n   seven\n| a | b |\n| c | d |\n"
 
 
 def test_plots_of_the_page_are_small() -> None:
