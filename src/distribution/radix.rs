@@ -79,4 +79,25 @@ mod tests {
             }
         }
     }
+
+    /// Tokens that differ in one bit of their logit, each bit once: every bit is in some digit.
+    #[test]
+    fn radix_sort_orders_by_every_bit() {
+        for bit in 0..u32::BITS {
+            let with = |bits: u32| f32::from_bits(bits ^ 1 << bit);
+            // Both exponents are below that of infinity, whichever bit is changed.
+            let mut hits: Vec<_> = [0x3f80_0000u32, 0x0055_5555, 0x8000_0001, 0xbf00_0000]
+                .into_iter()
+                .flat_map(|bits| [f32::from_bits(bits), with(bits)])
+                .filter(|x| x.is_finite())
+                .cycle()
+                .zip((0..LONG as u32 + 5).rev())
+                .map(|(x, i)| RankedToken::new(i, x))
+                .collect();
+            let mut expected = hits.clone();
+            expected.sort();
+            sort(&mut hits, &mut vec![]);
+            assert!(hits == expected, "bit {bit}");
+        }
+    }
 }

@@ -21,6 +21,8 @@
 //! Files import downwards only: kernels and levels, then `dispatch.rs` and `row.rs`, then the others.
 
 mod bulk;
+#[cfg(test)]
+mod corner_tests;
 mod curve;
 mod deviation;
 mod dispatch;
