@@ -2,6 +2,8 @@
 # Fuzzes with libFuzzer and AddressSanitizer, each target in turn. What a target checks is in tests/fuzz/targets/.
 # usage: ci/fuzz.sh [--minimise] [TARGET]...        (default: all targets)
 #        SECONDS=60: how long each runs
+#        RUNS=2000: how many inputs each runs instead, from the committed seeds alone and with fixed random numbers: the same
+#        inputs in each run of one build
 # The corpus grows in target/fuzz/corpus/; an input that fails is left in target/fuzz/found/, to be replayed without the
 # fuzzer: BREGMAN_FUZZ_INPUT=FILE cargo test --test fuzz. --minimise merges the corpus into the committed seeds, which
 # keep one small input for each thing that is reached. Before a run, a planted wrong answer and a planted bad read must be
@@ -10,6 +12,7 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 seconds=${SECONDS:-60}
+runs=${RUNS:-}
 built=${CARGO_TARGET_DIR:-$root/target}/fuzz
 triple=$(rustc -vV | sed -n 's/^host: //p')
 
@@ -60,27 +63,35 @@ for target in "$@"; do
     [ -x "$program" ] || fail "no target $target"
     nm "$program" | grep -q ' __asan_init$' || fail "$target is not instrumented"
     corpus=$built/corpus/$target
+    if [ -n "$runs" ]; then
+        corpus=$built/fixed/$target
+        rm -rf "$corpus"
+    fi
     mkdir -p "$corpus"
     if [ "$mode" = minimise ]; then
         rm -rf "$built/seeds"
         mkdir -p "$built/seeds"
-        "$program" -merge=1 -max_len=256 "$built/seeds" "fuzz/seeds/$target" "$corpus" >"$built/$target.merge.log" 2>&1 ||
+        "$program" -merge=1 -max_len=256 -timeout=300 "$built/seeds" "fuzz/seeds/$target" "$corpus" >"$built/$target.merge.log" 2>&1 ||
             fail "$(tail -n 5 "$built/$target.merge.log")"
-        # The smallest: all of them would be thousands.
+        # Some, from the smallest to the largest: all of them would be thousands.
         rm -f "fuzz/seeds/$target"/*
-        ls -Sr "$built/seeds" | head -n "${SEEDS:-60}" | while read -r seed; do
+        ls -Sr "$built/seeds" | awk -v n="$(ls "$built/seeds" | wc -l)" -v keep="${SEEDS:-60}" \
+            'int(NR * keep / n) > int((NR - 1) * keep / n)' | while read -r seed; do
             cp "$built/seeds/$seed" "fuzz/seeds/$target/$(echo "$seed" | cut -c 1-16)"
         done
         echo "$target: $(ls "fuzz/seeds/$target" | wc -l) seeds of $(ls "$built/seeds" | wc -l)"
         continue
     fi
-    echo "== $target: $seconds s"
-    "$program" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 -print_funcs=0 \
+    limit="-max_total_time=$seconds"
+    [ -z "$runs" ] || limit="-runs=$runs -seed=1"
+    echo "== $target: $limit"
+    # The time of an input counts while others have the processor, too. $limit is a list of words.
+    "$program" $limit -timeout=300 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 -print_funcs=0 \
         -artifact_prefix="$built/found/$target-" "$corpus" "fuzz/seeds/$target" >"$built/$target.log" 2>&1 || {
         grep -B 2 -A 25 'panicked at\|ERROR: ' "$built/$target.log" | cut -c 1-2000 | head -n 60 >&2
         fail "$target found a fault: the input is in $built/found/, the log is $built/$target.log"
     }
-    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$built/$target.log")
-    [ "${runs:-0}" -gt 100 ] || fail "$target ran only ${runs:-0} inputs"
-    echo "$target: $runs inputs, $(grep -o 'cov: [0-9]*' "$built/$target.log" | tail -n 1), no fault"
+    ran=$(sed -n 's/^stat::number_of_executed_units: *//p' "$built/$target.log")
+    [ "${ran:-0}" -gt 100 ] || fail "$target ran only ${ran:-0} inputs"
+    echo "$target: $ran inputs, $(grep -o 'cov: [0-9]*' "$built/$target.log" | tail -n 1), no fault"
 done
