@@ -1,6 +1,6 @@
 # Thin: everything is in ci/, and can be run by hand.
 
-.PHONY: demo evidence models speculate test test-emulated test-sanitized test-transformers test-ray test-llama-cpp-python test-vllm bench bench-table bench-server bench-server-table bench-peers bench-peers-table bench-worst instructions memory fuzz soak install \
+.PHONY: demo evidence models speculate test test-emulated test-sanitized test-threads test-transformers test-ray test-llama-cpp-python test-vllm bench bench-table bench-server bench-server-table bench-peers bench-peers-table bench-worst instructions memory fuzz soak install \
         uninstall header documents picture vectors conformance abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options;
@@ -16,13 +16,18 @@ test:
 test-emulated:
 	@ci/levels.sh
 
-# The C and C++ programs under AddressSanitizer.
+# The C and C++ programs and the Rust tests under AddressSanitizer.
 test-sanitized:
 	@ci/cpp.sh sanitize
+	@ci/sanitized.sh address
 
-# libFuzzer with AddressSanitizer, SECONDS for each target; FUZZ="states faces" takes some targets.
+# Rust tests under ThreadSanitizer, with an instrumented standard library; THREADS="callers:: threads::" takes some.
+test-threads:
+	@ci/sanitized.sh threads $(THREADS)
+
+# libFuzzer with AddressSanitizer, SECONDS for each target, or RUNS inputs; FUZZ="states faces" takes some targets.
 fuzz:
-	@SECONDS=$(SECONDS) ci/fuzz.sh $(FUZZ)
+	@SECONDS=$(SECONDS) RUNS=$(RUNS) ci/fuzz.sh $(FUZZ)
 
 # A server's day with 10 000 sequences, for MINUTES; a line a minute.
 soak:

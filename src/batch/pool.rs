@@ -59,9 +59,12 @@ impl Pool {
 
     /// One worker for each core but the caller's.
     fn new() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        Self::with_workers(std::thread::available_parallelism().map_or(0, |n| n.get() - 1))
+    }
+
+    fn with_workers(n: usize) -> Self {
         Self {
-            workers: (1..cores).take(MOST).map(|_| Worker::new()).collect(),
+            workers: (0..n.min(MOST)).map(|_| Worker::new()).collect(),
             started: AtomicUsize::new(0),
             starts: Mutex::new(()),
             idle: Set::default(),
@@ -175,6 +178,32 @@ impl Set {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::Items;
+
+    /// More workers than this machine may have cores. Without locks or atomics at the items, which would hide a race from
+    /// ThreadSanitizer.
+    #[test]
+    fn callers_at_once_share_seven_workers() {
+        const ITEMS: usize = 20;
+        let pool: &Pool = Box::leak(Box::new(Pool::with_workers(7)));
+        std::thread::scope(|scope| {
+            for caller in 0..6 {
+                scope.spawn(move || {
+                    let mut sums = [0; ITEMS];
+                    for call in 0..500 {
+                        let items = Items { first: sums.as_mut_ptr(), len: ITEMS, next: AtomicUsize::new(0) };
+                        pool.run(1 + (caller + call) % 8, &|| {
+                            while let Some((i, sum)) = items.next() {
+                                *sum += call + i;
+                            }
+                        });
+                        assert!(sums.iter().enumerate().all(|(i, &sum)| sum == call * (call + 1) / 2 + (call + 1) * i));
+                    }
+                });
+            }
+        });
+        assert_eq!(pool.started.load(Ordering::Relaxed), 7);
+    }
 
     #[test]
     fn set_gives_each_member_once_the_least_first() {

@@ -12,6 +12,7 @@ mod api;
 mod batch;
 mod boundary;
 mod c_abi;
+mod callers;
 mod corners;
 mod cpp;
 mod decisions;
