@@ -90,8 +90,10 @@ fn guard<T>(on_panic: T, body: impl FnOnce() -> T) -> T {
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     let _usual = environment::Usual::enter();
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
-        // Dropping the payload could panic again.
-        std::mem::forget(payload);
+        // Dropping the payload could panic again; what that leaves stays.
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(again);
+        }
         on_panic
     })
 }
