@@ -127,7 +127,8 @@ impl Xtc {
 
 impl Stage for Xtc {
     fn first_pass(&self) -> Option<FirstPass> {
-        Some(FirstPass::Total)
+        // Often nothing is dropped, and then all are counted.
+        Some(FirstPass::TotalAndMin)
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
