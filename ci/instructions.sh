@@ -2,7 +2,7 @@
 # Instructions per decode, counted by valgrind's callgrind on the avx2 level (valgrind does not support AVX-512): the same
 # on every run of a build, so that small changes are visible. V = 128 256, rows of the generator at gain 1.5.
 # usage: ci/instructions.sh [-o RECORD] [OLD_RECORD]       (default: -o target/instructions.txt; with an old record, prints the change)
-# BENCH_WORK="top_k alpha_1.5" selects the work.
+# BENCH_WORK="top_k alpha_1.5 typical:flat" selects the work; `:flat` takes flat rows.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"

@@ -9,10 +9,12 @@ use std::hint::black_box;
 /// Decodes that are counted.
 const CALLS: usize = 8;
 
-/// Decodes of the headline's rows on one level. The first ones, in which buffers grow, are not counted.
+/// Decodes of the headline's rows on one level, or of flat ones if the key ends with `:flat`. The first ones, in which
+/// buffers grow, are not counted.
 pub fn run(key: &str, level: &str) -> Result<(), String> {
+    let (key, kind) = key.strip_suffix(":flat").map_or((key, Kind::Synth(24)), |key| (key, Kind::Normal(25)));
     let work = work::ALL.iter().find(|work| work.key == key).ok_or(format!("no work {key}"))?;
-    let rows = Kind::Synth(24).rows(128_256, CALLS)?;
+    let rows = kind.rows(128_256, CALLS)?;
     let mut sampler = sampler(work, level);
     for counted_now in [false, true] {
         for r in 0..CALLS {

@@ -108,7 +108,7 @@ pub fn run(planned: &Planned, options: &Options, llama: Option<&Llama>, run: &Li
         .iter()
         .filter(|work| options.has(&format!("{}/{}", work.key, case.name())))
         .filter(|work| plain || FEW.contains(&work.key))
-        .filter(|work| !(options.quick && matches!(kind, Kind::Normal(_)) && work.key != "top_p"))
+        .filter(|work| !(options.quick && matches!(kind, Kind::Normal(_)) && !["top_p", "typical"].contains(&work.key)))
         .collect();
     if works.is_empty() {
         return vec![];

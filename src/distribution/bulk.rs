@@ -3,7 +3,7 @@
 
 use super::{Distribution, Drawn, LOWEST_LOG_WEIGHT, Least, Support, Ties};
 use crate::math::exp;
-use crate::vocab::{PrefixSum, RankedToken, SearchTarget};
+use crate::vocab::{PrefixSum, RankedToken};
 
 /// From so many tokens on a distribution is kept as a bulk.
 pub(in crate::distribution) const MANY: usize = 512;
@@ -34,8 +34,9 @@ impl Distribution<'_> {
         !self.is_truncated() && self.head.ids().is_none()
     }
 
-    /// Makes a bulk a list.
+    /// Makes a bulk or a range a list.
     pub(crate) fn sort_bulk(&mut self) {
+        self.sort_range();
         if let Support::Bulk { prefix: BulkPrefix { last, above }, first_scale } = self.support {
             self.head.restart();
             self.head.take_all(last.logit(), above.count);
@@ -58,20 +59,22 @@ impl Distribution<'_> {
         let (lowest, scale) = (self.head.lowest(), self.scale());
         let vocab = self.head.vocab_mut();
         let mut attempt = 0;
-        let (floor, all) = loop {
+        let (floor, count) = loop {
             let floor = vocab.bound_for_rank(k, attempt).max(lowest);
-            match vocab.gather(floor, scale) {
-                None => return false,
-                Some(all) if all.count < k && floor > lowest => attempt += 1,
-                Some(all) => break (floor, all),
+            match vocab.gather_logits(floor) {
+                count if count < k && floor > lowest => attempt += 1,
+                count => break (floor, count),
             }
         };
-        let from = RankedToken::new(u32::MAX, floor);
-        if all.count <= k {
-            self.keep_bulk(from, all);
+        if count <= k {
+            let Some(all) = vocab.reweigh_bulk(scale) else { return false };
+            self.keep_bulk(RankedToken::new(u32::MAX, floor), all);
             return true;
         }
-        let end = vocab.end_of_prefix((from, all), scale, SearchTarget::Count(k), |_, with| with.count <= k);
+        if !vocab.weigh_bulk(scale) {
+            return false;
+        }
+        let end = vocab.end_of_largest(k, floor, scale);
         match ties {
             Ties::Exact => self.keep_bulk(end.last, end.above),
             Ties::Keep => self.keep_bulk_down_to(end.last.logit()),
@@ -116,7 +119,7 @@ impl Distribution<'_> {
             self.keep_bulk(from, all);
             return true;
         }
-        let end = vocab.end_of_prefix((from, all), scale, SearchTarget::Weight(weight), keeps);
+        let end = vocab.end_of_prefix((from, all), scale, weight, keeps);
         match least.ties {
             Ties::Exact => self.keep_bulk(end.last, end.above),
             Ties::Keep => self.keep_bulk_down_to(end.last.logit()),
@@ -147,7 +150,8 @@ impl Distribution<'_> {
         let target = (u * above.weight).min(above.weight.next_down());
         let is_below = |_, with: PrefixSum| with.weight <= target;
         let vocab = self.head.vocab_mut();
-        let end = vocab.end_of_prefix((last, above), scale, SearchTarget::Weight(target), is_below);
+        vocab.expect_high_sums();
+        let end = vocab.end_of_prefix((last, above), scale, target, is_below);
         // Weights are f64 near the end and f32 elsewhere; a target between the two selects the last token.
         let (hit, rank) = end.next.map_or((end.last, above.count - 1), |next| (next, end.above.count));
         let index = vocab.bulk_token(hit.index());

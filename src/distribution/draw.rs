@@ -33,6 +33,10 @@ impl Distribution<'_> {
                 Drawn { index, rank: 0, p: exp(x) / self.head.vocab_mut().total(scale) }
             }
             Support::Bulk { prefix, .. } => self.draw_from_bulk(prefix, u),
+            Support::Range { range, .. } => self.draw_from_range(range, u).unwrap_or_else(|| {
+                self.sort_bulk();
+                self.draw(u)
+            }),
             Support::List { .. } => {
                 // The whole row keeps so many as a bulk, whose weights are f32.
                 let is_many = self.head.entries().len() >= MANY;

@@ -221,6 +221,12 @@ impl<'r> Head<'r> {
         self.take(n.saturating_sub(self.scratch.entries.len()));
     }
 
+    /// Makes the tokens with `low <= logit < high` the entries, of which there are none yet.
+    pub(crate) fn take_range(&mut self, low: f32, high: f32) {
+        self.vocab.collect(low, high, &mut self.scratch.pool);
+        self.take(self.scratch.pool.len());
+    }
+
     /// The smallest eligible logit with a log-weight of at least `x`.
     pub(crate) fn logit_of(&self, x: f64) -> f32 {
         logit_at(self.vocab.max(), self.scale, x).max(self.lowest)

@@ -41,7 +41,7 @@ use crate::error::{Error, Result};
 use crate::logits::Row;
 use crate::math::{ListMath, ln};
 use crate::memory;
-use crate::vocab::{self, FirstPass, Kernels, RankedToken, TileScale, Vocabulary};
+use crate::vocab::{self, FirstPass, Kernels, LogitRange, RankedToken, TileScale, Vocabulary};
 use bulk::BulkPrefix;
 use head::{Head, HeadScratch};
 use outside::Outside;
@@ -116,6 +116,8 @@ enum Support {
     },
     /// A prefix of the descending order, unsorted.
     Bulk { prefix: BulkPrefix, first_scale: f64 },
+    /// The tokens with a logit in a range, unsorted.
+    Range { range: LogitRange, first_scale: f64 },
     /// The head's entries.
     List {
         /// The scale (1/T) that the first truncating stage saw.
@@ -216,7 +218,9 @@ impl<'r> Distribution<'r> {
     pub(crate) fn first_scale(&self) -> f64 {
         match self.support {
             Support::Whole { .. } => self.scale(),
-            Support::Bulk { first_scale, .. } | Support::List { first_scale, .. } => first_scale,
+            Support::Bulk { first_scale, .. }
+            | Support::Range { first_scale, .. }
+            | Support::List { first_scale, .. } => first_scale,
         }
     }
 
@@ -337,6 +341,7 @@ impl<'r> Distribution<'r> {
                 self.head.vocab_mut().count(lowest) as usize
             }
             Support::Bulk { prefix, .. } => prefix.len(),
+            Support::Range { range, .. } => range.count,
             Support::List { .. } => self.head.entries().len(),
         }
     }

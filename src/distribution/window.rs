@@ -1,13 +1,15 @@
 //! Truncation to the tokens nearest to a level, which need not include the first: typical sampling's window.
 //!
 //! The vocabulary is not sorted for it. Shells around the level are collected until what lies in them is enough; what
-//! is nearest among that is selected by halves, and only what is kept is sorted.
+//! is nearest among that is selected by halves, and only what is kept is sorted. A large window is found as a range of
+//! logits (`vocab/nearest.rs`), which is not sorted either until a stage or a caller needs the order.
 
-use super::{Distribution, Spare};
+use super::bulk::MANY;
+use super::{Distribution, Drawn, Spare, Support};
 use crate::error::Result;
 use crate::math::exp;
 use crate::memory::make_room;
-use crate::vocab::COLLECT_SPARE;
+use crate::vocab::{COLLECT_SPARE, LogitRange, NearEnd, Window};
 use std::cmp::Ordering;
 
 /// Where a window ends.
@@ -57,8 +59,50 @@ impl Distribution<'_> {
             self.keep_nearest_entries(level, end)
         } else {
             self.lack_tokens();
+            if self.keep_range(level, end) {
+                return Ok(());
+            }
             self.keep_nearest_of_vocabulary(level, end)
         }
+    }
+
+    /// Keeps the tokens nearest to a level as a range of logits, if they are many and it is certain which they are; else
+    /// nothing is changed.
+    fn keep_range(&mut self, level: f64, end: WindowEnd) -> bool {
+        let (scale, first) = (self.scale(), self.head.logit_of(level - FIRST_RADIUS));
+        if !self.can_be_bulk() || self.head.vocab().count_lower_bound(first, MANY) < MANY {
+            return false;
+        }
+        let lowest = self.head.lowest();
+        let vocab = self.head.vocab_mut();
+        // Both ways of summing are off by no more than this, however the weights are ordered.
+        let margin = end.weight * (vocab.row().vocab() as f64 * f64::EPSILON + 1e-12);
+        let window = Window { level, scale, lowest, weight: end.weight, many: MANY };
+        match vocab.nearest(window, |ends, before| certain_end(ends, before, end, margin)) {
+            Some(range) if range.count >= end.min_keep => {
+                self.support = Support::Range { range, first_scale: scale };
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Makes a range a list.
+    pub(super) fn sort_range(&mut self) {
+        if let Support::Range { range, first_scale } = self.support {
+            self.head.restart();
+            self.head.take_range(range.low, range.high);
+            self.support = Support::List { first_scale, first_logit: None };
+            if let Some(mut list) = self.list() {
+                list.rebase();
+            }
+        }
+    }
+
+    /// [`Distribution::draw`] from a range, with the bits of a draw from the list; none if it has to be sorted first.
+    pub(super) fn draw_from_range(&mut self, range: LogitRange, u: f64) -> Option<Drawn> {
+        let drawn = self.head.vocab_mut().draw_from_range(range, u)?;
+        Some(Drawn { index: drawn.index, rank: drawn.rank, p: drawn.p })
     }
 
     fn keep_nearest_entries(&mut self, level: f64, end: WindowEnd) -> Result<()> {
@@ -133,6 +177,26 @@ impl Distribution<'_> {
     }
 }
 
+/// How many of the tokens around a window's end belong to it, if the sums tell that with this margin.
+fn certain_end(ends: &[NearEnd], before: f64, end: WindowEnd, margin: f64) -> Option<usize> {
+    let (least, most) = (end.weight - margin, end.weight + margin);
+    let mut sum = before;
+    for (i, e) in ends.iter().enumerate() {
+        if sum > least {
+            return None;
+        }
+        sum += e.weight;
+        if sum > most {
+            return Some(match end.rule {
+                WindowRule::Within => i,
+                WindowRule::Exceed => i + 1,
+                WindowRule::Reach => i + ends[i..].partition_point(|other| other.distance <= e.distance),
+            });
+        }
+    }
+    None
+}
+
 /// Whether the tokens nearer than `certain` have all that the window takes.
 fn is_enough(near: &[Near], certain: f64, end: WindowEnd) -> bool {
     let inside = || near.iter().filter(|n| n.distance < certain);
@@ -196,4 +260,85 @@ fn with_equals(near: &mut [Near], n: usize) -> usize {
         }
     }
     end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::DistributionScratch;
+    use super::*;
+    use crate::logits::Row;
+    use crate::testing::Lcg;
+    use crate::vocab::{FirstPass, levels};
+
+    /// Flat rows: bells of several widths, one with a spike, one of steps, a slope, and one with a plateau.
+    fn rows() -> Vec<Vec<f32>> {
+        let mut random = Lcg::new(11);
+        let mut bell = |width: f64| -> Vec<f64> {
+            let one = |random: &mut Lcg| width * ((0..4).map(|_| random.unit()).sum::<f64>() - 2.0);
+            (0..20_011).map(|_| one(&mut random)).collect()
+        };
+        let rows = [
+            bell(4.0),
+            bell(1.5),
+            bell(0.3),
+            bell(3.0).into_iter().enumerate().map(|(i, l)| if i == 77 { l + 9.0 } else { l }).collect(),
+            bell(3.0).into_iter().map(|l| (l * 64.0).floor() / 64.0).collect(),
+            bell(2.0).into_iter().map(|l| l.min(1.0)).collect(),
+            (0..20_011).map(|i| f64::from(i) * -3e-4).collect(),
+            bell(1.0).into_iter().map(|l| l + 3e5).collect(),
+        ];
+        rows.into_iter().map(|row| row.into_iter().map(|l| l as f32).collect()).collect()
+    }
+
+    type Kept = (usize, Vec<(u32, u64)>, Vec<(u32, usize, u64)>);
+
+    /// What is kept and drawn, as a range if it can be one, or in the plain way; and whether it was a range.
+    fn kept(row: &[f32], p: f64, rule: WindowRule, as_range: bool) -> Vec<(bool, Kept)> {
+        let levels = if as_range { levels() } else { &levels()[..1] };
+        levels
+            .iter()
+            .map(|kernels| {
+                let mut scratch = DistributionScratch::new();
+                let mut dist = Distribution::new(Row::from_f32(row).unwrap(), kernels, &mut scratch);
+                dist.read(FirstPass::TotalAndMoment).unwrap();
+                let (level, weight) = (dist.mean_log_weight(), p * dist.total());
+                let end = WindowEnd { weight, rule, min_keep: 1 };
+                if as_range {
+                    dist.keep_nearest(level, end).unwrap();
+                } else {
+                    dist.keep_nearest_of_vocabulary(level, end).unwrap();
+                }
+                let is_range = matches!(dist.support, Support::Range { .. });
+                let mut random = Lcg::new(3);
+                let drawn = (0..20).map(|_| random.unit()).chain([1e-9, 0.999_999_9]).map(|u| dist.draw(u));
+                let drawn = drawn.map(|d| (d.index, d.rank, d.p.to_bits())).collect();
+                let size = dist.support();
+                let entries = dist.entries().iter().map(|e| (e.index, e.x.to_bits())).collect();
+                (is_range, (size, entries, drawn))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn range_has_the_bits_of_the_plain_window() {
+        let (mut ranges, mut all) = (0, 0);
+        for row in rows() {
+            for (p, rule) in [
+                (0.95, WindowRule::Reach),
+                (0.5, WindowRule::Exceed),
+                (0.9, WindowRule::Within),
+                (0.2, WindowRule::Reach),
+                (0.999, WindowRule::Exceed),
+            ] {
+                let plain = kept(&row, p, rule, false);
+                for (is_range, kept) in kept(&row, p, rule, true) {
+                    ranges += usize::from(is_range);
+                    all += 1;
+                    assert!(kept == plain[0].1, "{p} {rule:?}: {} and {} tokens", kept.0, plain[0].1.0);
+                }
+            }
+        }
+        // Some windows are too small, or end among equals.
+        assert!(ranges > all / 2, "{ranges} of {all} are ranges");
+    }
 }

@@ -6,6 +6,7 @@
 
 use super::kernels::BLOCK;
 use super::kernels::collect::CollectRange;
+use super::nearest::NearestScratch;
 use super::weighted::{Bracket, SearchTarget, WeightedLogits};
 use super::{COLLECT_SPARE, PrefixSum, RankedToken, Scratch, Vocabulary};
 use crate::error::Result;
@@ -15,6 +16,9 @@ use crate::memory::make_room;
 
 /// The search narrows to this many tokens before it sorts them.
 const FEW: usize = 128;
+
+/// A search goes on among the tokens of its bracket once these are so small a share of all.
+const SHARE: usize = 2;
 
 /// The end of a prefix of the descending order.
 #[derive(Clone, Copy, Debug)]
@@ -30,12 +34,12 @@ pub(crate) struct PrefixEnd {
 /// A bulk and its buffers.
 #[derive(Default)]
 pub(super) struct Bulk {
-    tokens: WeightedLogits,
+    pub(super) tokens: WeightedLogits,
     floor: f32,
     /// The blocks that the tokens come from, and the position at which each begins.
     blocks: Vec<u32>,
     starts: Vec<u32>,
-    near: Vec<RankedToken>,
+    pub(super) near: Vec<RankedToken>,
 }
 
 impl Bulk {
@@ -52,6 +56,12 @@ impl Vocabulary<'_> {
     /// Fills the bulk with the tokens with `logit >= floor`, weighted at this scale; none if the logits are too large for
     /// weights.
     pub(crate) fn gather(&mut self, floor: f32, scale: f64) -> Option<PrefixSum> {
+        self.gather_logits(floor);
+        self.reweigh_bulk(scale)
+    }
+
+    /// Fills the bulk with the tokens with `logit >= floor`, without weights; their number.
+    pub(crate) fn gather_logits(&mut self, floor: f32) -> usize {
         let Self { row, kernels, scratch, .. } = self;
         let Scratch { bulk, block, maxima, columns, .. } = &mut **scratch;
         let Bulk { tokens, blocks, starts, .. } = bulk;
@@ -63,15 +73,19 @@ impl Vocabulary<'_> {
             let range = CollectRange { blocks, first, low: floor, high: f32::INFINITY };
             len = (kernels.compress)(run, range, &mut tokens.logits, len, starts);
         });
-        tokens.len = len;
+        tokens.become_unweighted(len);
         bulk.floor = floor;
-        self.reweigh_bulk(scale)
+        len
     }
 
     /// Computes the bulk's weights again at another scale; none if the logits are too large for weights.
     pub(crate) fn reweigh_bulk(&mut self, scale: f64) -> Option<PrefixSum> {
-        let Bulk { tokens, floor, .. } = &mut self.scratch.bulk;
-        tokens.compute_weights(self.kernels, self.max, scale).then(|| tokens.prefix_sum(self.kernels, *floor))
+        self.weigh_bulk(scale).then(|| self.scratch.bulk.tokens.all())
+    }
+
+    /// Computes the bulk's weights; false if the logits are too large for weights.
+    pub(crate) fn weigh_bulk(&mut self, scale: f64) -> bool {
+        self.scratch.bulk.tokens.compute_weights(self.kernels, self.max, scale)
     }
 
     /// The tokens of the bulk with `logit >= low`.
@@ -79,25 +93,68 @@ impl Vocabulary<'_> {
         self.scratch.bulk.tokens.prefix_sum(self.kernels, low)
     }
 
+    /// The end of the `k` largest of the bulk's tokens, which has more and their weights.
+    pub(crate) fn end_of_largest(&mut self, k: usize, floor: f32, scale: f64) -> PrefixEnd {
+        let Self { kernels, scratch, max, .. } = self;
+        let Scratch {
+            bulk: Bulk { tokens, .. },
+            nearest: NearestScratch { near: few, halfway: spare, .. },
+            blocks,
+            ..
+        } = &mut **scratch;
+        let counted = |count| PrefixSum { weight: f64::NAN, count };
+        let (at_low, high) = (counted(tokens.len), max.next_up());
+        let bracket = Bracket { low: floor, at_low, high, at_high: PrefixSum::default() };
+        // Once the bracket has few of the tokens only these are counted.
+        let (share, mut above) = (tokens.len / SHARE, None);
+        let mut bracket = bracket.narrow(
+            SearchTarget::Count(k),
+            FEW,
+            |at| at.count <= k,
+            |b, low| {
+                if above.is_none() && b.at_low.count - b.at_high.count <= share {
+                    tokens.compress_into(kernels, b, (blocks, spare), few);
+                    above = Some(b.at_high.count);
+                }
+                counted(above.map_or_else(|| tokens.count(kernels, low), |above| above + few.count(kernels, low)))
+            },
+        );
+        bracket.at_high = tokens.prefix_sum(kernels, bracket.high);
+        self.end_in(bracket, RankedToken::new(u32::MAX, floor), scale, |_, with| with.count <= k)
+    }
+
     /// The longest prefix of the descending order in which every token is kept, within the tokens from `from` up, which
     /// are `all` together. `keeps(before, with)` is whether a token is kept, given the prefix before it and the prefix
-    /// that ends with it; once it is false it stays false. `target` is where the prefix is expected to end.
+    /// that ends with it; once it is false it stays false. `target` is the weight at which the prefix is expected to end.
     pub(crate) fn end_of_prefix(
         &mut self,
         (from, all): (RankedToken, PrefixSum),
         scale: f64,
-        target: SearchTarget,
+        target: f64,
         keeps: impl Fn(PrefixSum, PrefixSum) -> bool,
     ) -> PrefixEnd {
         let Self { kernels, scratch, max, .. } = self;
-        let Scratch { bulk: Bulk { tokens, near, .. }, blocks, .. } = &mut **scratch;
+        let Bulk { tokens, .. } = &mut scratch.bulk;
         let (low, high) = (from.logit(), max.next_up());
         let mut bracket = Bracket { low, at_low: all, high, at_high: PrefixSum::default() };
         if keeps(all, all) {
             // All tokens are kept: the prefix ends with the last one.
             bracket = tokens.between(kernels, low, low.next_up());
         }
-        bracket = tokens.narrow(kernels, bracket, target, FEW, |at| keeps(at, at));
+        bracket = tokens.narrow(kernels, bracket, SearchTarget::Weight(target), FEW, |at| keeps(at, at));
+        self.end_in(bracket, from, scale, keeps)
+    }
+
+    /// The end of a prefix that lies in a bracket.
+    fn end_in(
+        &mut self,
+        bracket: Bracket,
+        from: RankedToken,
+        scale: f64,
+        keeps: impl Fn(PrefixSum, PrefixSum) -> bool,
+    ) -> PrefixEnd {
+        let Self { kernels, scratch, max, .. } = self;
+        let Scratch { bulk: Bulk { tokens, near, .. }, blocks, .. } = &mut **scratch;
         near.clear();
         tokens.collect(kernels, &bracket, blocks, near);
         near.retain(|&token| token >= from);
@@ -112,6 +169,11 @@ impl Vocabulary<'_> {
             (last, above) = (token, with);
         }
         PrefixEnd { last, above, next: None }
+    }
+
+    /// Prepares for sums of the bulk's tokens above high logits.
+    pub(crate) fn expect_high_sums(&mut self) {
+        self.scratch.bulk.tokens.find_tops(self.kernels);
     }
 
     /// The token at a position in the bulk.

@@ -8,9 +8,11 @@ use super::kernels::exponential::ExpParams;
 use super::kernels::format::{Bf16, Candidates, F16, F32};
 use super::kernels::lanes::Vector;
 use super::kernels::maxima::{Extent, Maxima};
+use super::kernels::nearness::Level;
 use super::kernels::noise::NoiseMatch;
 use super::kernels::prefix::PrefixSum;
 use super::kernels::ranked::RankedToken;
+use super::kernels::rounded::{Grid, Positions, RoundedSum};
 use super::kernels::run::{NoMask, PackedMask, Run, TypedRun, with_typed_run};
 use super::kernels::sums::SumsExtra;
 use super::kernels::words::NoiseWords;
@@ -22,6 +24,7 @@ use crate::math::{ListMath, list};
 use crate::random::Stream;
 use once_cell::sync::OnceCell;
 use std::ffi::CStr;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// The kernels of `kernels/`, compiled for one instruction set.
@@ -40,7 +43,14 @@ pub(crate) struct Kernels {
     pub(crate) column_weight: fn(&Vector, ExpParams) -> f64,
     pub(crate) blocks_at_least: fn(&[Vector], &[Vector], f32, &mut Vec<u32>),
     pub(crate) lanes_at_least: fn(&[Vector], f32) -> u64,
-    pub(crate) prefix_sum: fn(&[f32], &[f32], f32) -> PrefixSum,
+    pub(crate) prefix_sum: fn(&[f32], &[f32], &[f32], f32) -> PrefixSum,
+    pub(crate) weigh: fn(&[f32], ExpParams, &mut [f32]) -> f64,
+    pub(crate) tops: fn(&[f32], &mut Vec<f32>),
+    pub(crate) nearness: fn(&[f32], Level, &mut [f32]),
+    pub(crate) largest_near: fn(&[f32], &[f32], f32) -> f32,
+    pub(crate) log_weights: fn(&[f32], Level, f64, &mut [f64]),
+    pub(crate) rounded_sum: fn(&[f32], &[f64], Range<f32>, Grid) -> RoundedSum,
+    pub(crate) halfway: fn(&[f32], &[f64], Range<f32>, Grid, &mut Positions),
     pub(crate) unpack_candidates: fn(&[Candidate], &mut [f32]) -> bool,
     pub(crate) update_candidates: fn(&mut [Candidate], CandidateUpdate<'_>),
     pub(crate) noise_words: fn(&Stream, u32, &mut NoiseWords),
@@ -71,7 +81,16 @@ macro_rules! kernels {
                 column_weight(logits: &Vector, params: ExpParams) -> f64,
                 blocks_at_least(maxima: &[Vector], columns: &[Vector], low: f32, blocks: &mut Vec<u32>) -> (),
                 lanes_at_least(maxima: &[Vector], low: f32) -> u64,
-                prefix_sum(logits: &[f32], weights: &[f32], low: f32) -> PrefixSum,
+                prefix_sum(logits: &[f32], weights: &[f32], tops: &[f32], low: f32) -> PrefixSum,
+                weigh(logits: &[f32], params: ExpParams, out: &mut [f32]) -> f64,
+                tops(logits: &[f32], out: &mut Vec<f32>) -> (),
+                nearness(logits: &[f32], level: Level, out: &mut [f32]) -> (),
+                largest_near(logits: &[f32], nearness: &[f32], low: f32) -> f32,
+                log_weights(logits: &[f32], level: Level, first: f64, out: &mut [f64]) -> (),
+                rounded_sum(logits: &[f32], weights: &[f64], range: Range<f32>, grid: Grid) -> RoundedSum,
+                halfway(
+                    logits: &[f32], weights: &[f64], range: Range<f32>, grid: Grid, positions: &mut Positions
+                ) -> (),
                 unpack_candidates(candidates: &[Candidate], logits: &mut [f32]) -> bool,
                 update_candidates(candidates: &mut [Candidate], update: CandidateUpdate<'_>) -> (),
                 noise_words(stream: &Stream, first: u32, out: &mut NoiseWords) -> (),

@@ -125,7 +125,7 @@ fn answers(k: &Kernels, run: Run<'_>, to: &mut Outputs, place: Place) -> impl Pa
     let curve = Curve::Smoothing { curve: SmoothingCurve { square: 0.1, cube: 0.03 }, max: MAX, scale: 1.0 };
     let reshaped = second.put(&vec![7.0; n], place);
     (k.reshape)(run, curve, -9.0, reshaped);
-    let prefix = (k.prefix_sum)(reshaped, weights, -3.0);
+    let prefix = (k.prefix_sum)(reshaped, weights, &[], -3.0);
     let floats = [bits(weights), bits(reshaped), compressed];
     let lists = (tokens, starts, blocks_at_least);
     (found, extent, lanes, lists, numbers, centred, floats, prefix.weight.to_bits(), prefix.count)

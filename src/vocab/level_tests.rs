@@ -9,6 +9,9 @@ use super::kernels::deviation::Centring;
 use super::kernels::exponential::{ExpParams, TileScale, binary_scale};
 use super::kernels::lanes::{LANES, Vector};
 use super::kernels::maxima::Maxima;
+use super::kernels::nearness::Level;
+use super::kernels::prefix::CHUNK;
+use super::kernels::rounded::Grid;
 use super::kernels::run::Run;
 use super::kernels::sums::SumsExtra;
 use super::kernels::words::NoiseWords;
@@ -93,11 +96,25 @@ fn kernels_over_a_row_have_the_same_bits_on_every_level() {
                         }
                         (k.blocks_at_least)(&maxima, &columns, 9.0, &mut blocks_at_least);
                         let mut compressed = vec![0.0; numbers.len() * BLOCK + LANES];
-                        let range = CollectRange { blocks: &numbers, first: 5, low: -3.0, high: f32::INFINITY };
                         let mut starts = vec![];
-                        let len = (k.compress)(run, range, &mut compressed, 0, &mut starts);
+                        let mut len = 0;
+                        for (low, high) in [(9.0, f32::INFINITY), (-3.0, 5.0)] {
+                            let range = CollectRange { blocks: &numbers, first: 5, low, high };
+                            len = (k.compress)(run, range, &mut compressed, len, &mut starts);
+                        }
                         let compressed: Vec<u32> = compressed[..len].iter().map(|x| x.to_bits()).collect();
-                        let prefix = (k.prefix_sum)(&row, &weights, -3.0);
+                        let prefix = (k.prefix_sum)(&row, &weights, &[], -3.0);
+                        let (mut tops, whole) = (vec![], row.len() / CHUNK * CHUNK);
+                        let mut weighed = vec![0.0; whole];
+                        let total = (k.weigh)(&row[..whole], params, &mut weighed);
+                        let sum = (k.prefix_sum)(&row[..whole], &weighed, &[], f32::MIN);
+                        assert_eq!(total.to_bits(), sum.weight.to_bits(), "the sum of all weights");
+                        (k.tops)(&row[..whole], &mut tops);
+                        for low in [-3.0, 9.0, 15.9, 40.0] {
+                            let [plain, skipping] = [&[], &tops[..]]
+                                .map(|tops| (k.prefix_sum)(&row[..whole], &weights[..whole], tops, low));
+                            assert_eq!(plain, skipping, "groups below {low} have no part in the sum");
+                        }
                         let centred = (k.centred_sums)(run, Centring { centre: -0.7, factor: 0.25 });
                         let numbers = [(k.total)(&sums), centred.sum, centred.squares, prefix.weight];
                         let numbers = numbers.map(f64::to_bits);
@@ -115,6 +132,34 @@ fn kernels_over_a_row_have_the_same_bits_on_every_level() {
                     assert_eq!(all(level), all(scalar()), "{:?}, {} logits, {format}", level.level, row.len());
                 }
             });
+        }
+    }
+}
+
+#[test]
+fn nearness_and_rounded_sums_have_the_same_bits_on_every_level() {
+    let of = Level { max: 16.0, scale: 1.3, level: -9.7 };
+    for row in rows().iter().filter(|row| row.len() >= CHUNK) {
+        let row = &row[..row.len() / CHUNK * CHUNK];
+        let all = |k: &'static Kernels| {
+            let (mut near, mut weights, mut halfway) =
+                (vec![0.0; row.len()], vec![0.0; row.len()], Vec::with_capacity(row.len()));
+            (k.nearness)(row, of, &mut near);
+            (k.log_weights)(row, of, 0.0, &mut weights);
+            (k.math.exp)(&mut weights);
+            // Some of them lie halfway between two multiples.
+            weights.iter_mut().step_by(5).for_each(|w| *w = 0.75 * f64::EPSILON);
+            let grid = Grid::of(0.75);
+            let sum = (k.rounded_sum)(row, &weights, -3.0..9.0, grid);
+            (k.halfway)(row, &weights, -3.0..9.0, grid, &mut halfway);
+            assert_eq!(sum.has_halfway, !halfway.is_empty());
+            let plain = (k.rounded_sum)(row, &weights, -3.0..f32::INFINITY, Grid::NONE);
+            let largest = (k.largest_near)(row, &near, -1.0) + 0.0;
+            let near: Vec<u32> = near.iter().map(|x| (x + 0.0).to_bits()).collect();
+            (near, sum.sum.to_bits(), plain.sum.to_bits(), halfway, largest.to_bits())
+        };
+        for level in &levels()[1..] {
+            assert_eq!(all(level), all(scalar()), "{:?}, {} logits", level.level, row.len());
         }
     }
 }

@@ -13,6 +13,8 @@
 //! | `select.rs` | the largest tokens: bounds that certify a selection, and the collection above them |
 //! | `bulk.rs` | the tokens above a floor where they are too many to sort |
 //! | `weighted.rs` | a list of logits with their weights, and the search for the end of a prefix in it |
+//! | `nearest.rs` | the tokens nearest to a level where they are too many to sort |
+//! | `descent.rs` | a draw from them in descending order |
 //! | `sample.rs` | a sample of the row, for estimates |
 //! | `noise.rs` | the tokens that can win with Gumbel noise |
 //! | `curve.rs` | the row with new logits |
@@ -24,6 +26,7 @@ mod bulk;
 #[cfg(test)]
 mod corner_tests;
 mod curve;
+mod descent;
 mod deviation;
 mod dispatch;
 #[cfg(all(test, target_os = "linux"))]
@@ -32,6 +35,7 @@ mod kernels;
 #[cfg(test)]
 mod level_tests;
 mod levels;
+mod nearest;
 mod noise;
 mod reads;
 mod row;
@@ -49,11 +53,11 @@ pub(crate) use kernels::exponential::TileScale;
 pub(crate) use kernels::prefix::PrefixSum;
 pub(crate) use kernels::ranked::RankedToken;
 pub(crate) use kernels::words::NoiseWords;
+pub(crate) use nearest::{LogitRange, NearEnd, Window};
 #[cfg(debug_assertions)]
 pub(crate) use reads::take_logits_read;
 pub(crate) use row::BlockBuffer;
 pub(crate) use sums::TILE;
-pub(crate) use weighted::SearchTarget;
 
 use crate::error::{Error, Result};
 use crate::logits::{Candidate, Row};
@@ -63,6 +67,7 @@ use bulk::Bulk;
 use kernels::lanes::{LANES, Vector};
 use kernels::maxima::{Extent, Maxima};
 use kernels::sums::SumsExtra;
+use nearest::NearestScratch;
 use reads::Pass;
 use std::ops::Range;
 use sums::Sums;
@@ -82,6 +87,7 @@ pub(crate) struct Scratch {
     bulk: Bulk,
     blocks: Vec<u32>,
     sample: WeightedLogits,
+    nearest: NearestScratch,
 }
 
 impl Scratch {
@@ -94,6 +100,7 @@ impl Scratch {
             bulk: Bulk::default(),
             blocks: Vec::new(),
             sample: WeightedLogits::default(),
+            nearest: NearestScratch::default(),
         }
     }
 
@@ -106,6 +113,7 @@ impl Scratch {
         memory::make_room(&mut self.blocks, row.blocks().max(sample::VECTORS) + 1)?;
         self.sums.reserve(row)?;
         self.bulk.reserve(row)?;
+        self.nearest.reserve(row)?;
         self.sample.reserve(sample::VECTORS * LANES)
     }
 }

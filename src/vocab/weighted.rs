@@ -4,10 +4,12 @@ use super::dispatch::Kernels;
 use super::kernels::collect::CollectRange;
 use super::kernels::exponential::{ExpParams, binary_scale};
 use super::kernels::lanes::LANES;
-use super::kernels::prefix::{CHUNK, PrefixSum};
+use super::kernels::nearness::Level;
+use super::kernels::prefix::{CHUNK, GROUP, PrefixSum};
 use super::kernels::ranked::RankedToken;
 use super::kernels::run::Run;
 use crate::error::{Error, Result};
+use crate::memory::make_room;
 use crate::order::halfway;
 use std::alloc::{Layout, alloc_zeroed};
 
@@ -18,6 +20,9 @@ pub(crate) enum SearchTarget {
     Count(usize),
 }
 
+/// Lists shorter than this have no tops.
+const MANY: usize = 4096;
+
 /// Some tokens of a row.
 #[derive(Default)]
 pub(super) struct WeightedLogits {
@@ -27,6 +32,10 @@ pub(super) struct WeightedLogits {
     pub(super) len: usize,
     /// The factor from weights to exp((l - max) * scale).
     unit: f64,
+    /// The sum of the weights.
+    total: f64,
+    /// The largest logit of each group of tokens; empty if it was not found.
+    tops: Vec<f32>,
 }
 
 /// The end of a prefix: it lies among the tokens with low <= logit < high.
@@ -63,7 +72,13 @@ impl WeightedLogits {
             let (logits, weights) = (zeros(room)?, zeros(room)?);
             (self.logits, self.weights) = (logits, weights);
         }
-        Ok(())
+        make_room(&mut self.tops, room.div_ceil(GROUP))
+    }
+
+    /// Begins a list of logits that were just written, which have no weights.
+    pub(super) fn become_unweighted(&mut self, len: usize) {
+        self.len = len;
+        self.tops.clear();
     }
 
     /// The logits in whole chunks.
@@ -73,22 +88,61 @@ impl WeightedLogits {
 
     /// Pads the last chunk and computes all weights at a scale; false if the logits are too large for that.
     pub(super) fn compute_weights(&mut self, kernels: &Kernels, max: f32, scale: f64) -> bool {
-        let (c, padded) = (binary_scale(scale), self.len.next_multiple_of(CHUNK));
-        if !ExpParams::fits(max, c) {
-            return false;
-        }
-        let params = ExpParams::new(max, c);
-        self.logits[self.len..padded].fill(f32::NEG_INFINITY);
-        (kernels.weights)(Run::plain(&self.logits[..padded]), params, &mut self.weights[..padded]);
-        self.unit = params.unit(max, c);
+        let Some((params, unit)) = params(max, scale) else { return false };
+        let padded = self.pad().len();
+        self.tops.clear();
+        self.total = (kernels.weigh)(&self.logits[..padded], params, &mut self.weights[..padded]);
+        self.unit = unit;
         true
+    }
+
+    /// Pads the last chunk; the logits in whole chunks.
+    fn pad(&mut self) -> &[f32] {
+        let padded = self.len.next_multiple_of(CHUNK);
+        self.logits[self.len..padded].fill(f32::NEG_INFINITY);
+        &self.logits[..padded]
+    }
+
+    /// All tokens, none of which is -infinity: the bits of [`WeightedLogits::prefix_sum`].
+    pub(super) fn all(&self) -> PrefixSum {
+        PrefixSum { weight: self.total * self.unit, count: self.len }
     }
 
     /// The tokens with `logit >= low`.
     pub(super) fn prefix_sum(&self, kernels: &Kernels, low: f32) -> PrefixSum {
         let n = self.len.next_multiple_of(CHUNK);
-        let PrefixSum { weight, count } = (kernels.prefix_sum)(&self.logits[..n], &self.weights[..n], low);
+        let PrefixSum { weight, count } = (kernels.prefix_sum)(&self.logits[..n], &self.weights[..n], &self.tops, low);
         PrefixSum { weight: weight * self.unit, count }
+    }
+
+    /// Finds the groups' largest logits, so that sums above a high logit skip most groups. Until the next weights.
+    pub(super) fn find_tops(&mut self, kernels: &Kernels) {
+        if self.len >= MANY && self.tops.is_empty() {
+            (kernels.tops)(&self.logits[..self.len.next_multiple_of(CHUNK)], &mut self.tops);
+        }
+    }
+
+    /// The number of tokens with `logit >= low`, which needs no weights.
+    pub(super) fn count(&self, kernels: &Kernels, low: f32) -> usize {
+        (kernels.lanes_at_least)(self.padded().as_chunks().0, low) as usize
+    }
+
+    /// Writes the logits with `low <= logit < high` to another list, which has room for them, and pads it.
+    /// `spare` is overwritten.
+    pub(super) fn compress_into(
+        &self,
+        kernels: &Kernels,
+        b: &Bracket,
+        (blocks, spare): (&mut Vec<u32>, &mut Vec<u32>),
+        out: &mut Self,
+    ) {
+        let run = Run::plain(self.padded());
+        blocks.clear();
+        spare.clear();
+        blocks.extend(0..run.blocks() as u32);
+        let range = CollectRange { blocks, first: 0, low: b.low, high: b.high };
+        out.len = (kernels.compress)(run, range, &mut out.logits, 0, spare);
+        out.pad();
     }
 
     /// The bracket between two logits.
@@ -101,15 +155,62 @@ impl WeightedLogits {
     pub(super) fn narrow(
         &self,
         kernels: &Kernels,
-        mut b: Bracket,
+        b: Bracket,
         target: SearchTarget,
         few: usize,
         keeps: impl Fn(PrefixSum) -> bool,
     ) -> Bracket {
+        b.narrow(target, few, keeps, |_, low| self.prefix_sum(kernels, low))
+    }
+
+    /// Appends the tokens of a bracket, with their position in this list as index.
+    pub(super) fn collect(&self, kernels: &Kernels, b: &Bracket, blocks: &mut Vec<u32>, tokens: &mut Vec<RankedToken>) {
+        let run = Run::plain(self.padded());
+        let has_any = |&block: &u32| self.tops.get(block as usize).is_none_or(|&top| top >= b.low);
+        blocks.clear();
+        blocks.extend((0..run.blocks() as u32).filter(has_any));
+        (kernels.collect)(run, CollectRange { blocks, first: 0, low: b.low, high: b.high }, tokens);
+    }
+
+    /// Becomes the tokens of another list, with their nearness to a level in place of their logits, and their weights at
+    /// its scale; false if the logits are too large for that. Pads the other list.
+    pub(super) fn become_near(&mut self, kernels: &Kernels, tokens: &mut Self, level: Level) -> bool {
+        let Some((params, unit)) = params(level.max, level.scale) else { return false };
+        (self.len, self.unit) = (tokens.len, unit);
+        let logits = tokens.pad();
+        self.total = (kernels.weigh)(logits, params, &mut self.weights[..logits.len()]);
+        (kernels.nearness)(logits, level, &mut self.logits);
+        true
+    }
+
+    /// The tokens with `logit >= low`, where `logits` are those of these tokens and this list has their nearness.
+    pub(super) fn prefix_sum_by(&self, kernels: &Kernels, logits: &[f32], low: f32) -> PrefixSum {
+        let PrefixSum { weight, count } = (kernels.prefix_sum)(logits, &self.weights[..logits.len()], &[], low);
+        PrefixSum { weight: weight * self.unit, count }
+    }
+}
+
+/// How weights are computed at a scale, and their unit; none if the logits are too large for that.
+fn params(max: f32, scale: f64) -> Option<(ExpParams, f64)> {
+    let c = binary_scale(scale);
+    ExpParams::fits(max, c).then(|| (ExpParams::new(max, c), ExpParams::new(max, c).unit(max, c)))
+}
+
+impl Bracket {
+    /// See [`WeightedLogits::narrow`]; `at_least(bracket, low)` is the prefix of the tokens at or above a logit, which lies in
+    /// the bracket so far.
+    pub(super) fn narrow(
+        self,
+        target: SearchTarget,
+        few: usize,
+        keeps: impl Fn(PrefixSum) -> bool,
+        mut at_least: impl FnMut(&Self, f32) -> PrefixSum,
+    ) -> Self {
+        let mut b = self;
         let mut search = PrefixSearch { target, few, pull: [1.0; 2], moved: None, step: 0 };
         while b.at_low.count - b.at_high.count > few && b.high > b.low.next_up() {
             let pivot = search.pivot(&b);
-            let at = self.prefix_sum(kernels, pivot);
+            let at = at_least(&b, pivot);
             let end = if keeps(at) {
                 (b.high, b.at_high) = (pivot, at);
                 HIGH
@@ -120,14 +221,6 @@ impl WeightedLogits {
             search.moved(end);
         }
         b
-    }
-
-    /// Appends the tokens of a bracket, with their position in this list as index.
-    pub(super) fn collect(&self, kernels: &Kernels, b: &Bracket, blocks: &mut Vec<u32>, tokens: &mut Vec<RankedToken>) {
-        let run = Run::plain(self.padded());
-        blocks.clear();
-        blocks.extend(0..run.blocks() as u32);
-        (kernels.collect)(run, CollectRange { blocks, first: 0, low: b.low, high: b.high }, tokens);
     }
 }
 

@@ -21,8 +21,11 @@ pub(crate) fn count<L: Lanes, F: Format, M: Mask>(run: TypedRun<'_, F, M>, low: 
 /// The number of lanes whose maximum is at least `low`.
 #[inline(always)]
 pub(crate) fn lanes_at_least<L: Lanes>(maxima: &[Vector], low: f32) -> u64 {
-    let low = L::splat(low);
-    maxima.iter().map(|max| u64::from(L::bits(L::load(max).ge(low)).count_ones())).sum()
+    let (low, mut n) = (L::splat(low), 0);
+    for max in maxima {
+        n += u64::from(L::bits(L::load(max).ge(low)).count_ones());
+    }
+    n
 }
 
 /// Appends the numbers of the blocks with a lane whose maximum is at least `low`. The columns are tested first: each

@@ -18,8 +18,10 @@
 //! | `weights.rs` | the weight of each token |
 //! | `count.rs` | how many tokens, lanes or blocks are at or above a logit |
 //! | `collect.rs` | the tokens in a range of logits |
-//! | `compress.rs` | the logits above a floor, without gaps |
+//! | `compress.rs` | the logits in a range, without gaps |
 //! | `prefix.rs` | weight and number of the tokens above a logit |
+//! | `nearness.rs` | how near tokens are to a level |
+//! | `rounded.rs` | sums of rounded f64 weights, which are exact |
 //! | `deviation.rs` | the sums behind the standard deviation of the logits |
 //! | `curve.rs` | a row of new logits: smoothing, adaptive-p |
 //! | `noise.rs` | random words for every token, and the search for tokens that can win with them |
@@ -35,9 +37,11 @@ pub(crate) mod exponential;
 pub(crate) mod format;
 pub(crate) mod lanes;
 pub(crate) mod maxima;
+pub(crate) mod nearness;
 pub(crate) mod noise;
 pub(crate) mod prefix;
 pub(crate) mod ranked;
+pub(crate) mod rounded;
 pub(crate) mod run;
 pub(crate) mod sums;
 pub(crate) mod weights;
@@ -50,8 +54,10 @@ pub(crate) use count::{blocks_at_least, count, lanes_at_least};
 pub(crate) use curve::reshape;
 pub(crate) use deviation::centred_sums;
 pub(crate) use maxima::maxima;
+pub(crate) use nearness::{largest_near, log_weights, nearness};
 pub(crate) use noise::{noise_words, search_noise};
-pub(crate) use prefix::prefix_sum;
+pub(crate) use prefix::{prefix_sum, tops, weigh};
+pub(crate) use rounded::{halfway, rounded_sum};
 pub(crate) use sums::{sums, total};
 pub(crate) use weights::{column_weight, weights};
 
