@@ -258,11 +258,12 @@ impl<'r> Head<'r> {
         }
         radix::sort(&mut pool[split..], spare);
         let first = entries.len();
-        entries.extend(pool.drain(split..).rev().map(|hit| Entry {
+        entries.extend(pool[split..].iter().rev().map(|hit| Entry {
             index: hit.index(),
             raw: hit.logit(),
             x: (f64::from(hit.logit()) - max) * scale,
         }));
+        pool.truncate(split);
         if let Some(ids) = self.ids {
             for ties in entries[first..].chunk_by_mut(|a, b| a.raw == b.raw) {
                 ties.sort_unstable_by_key(|e| ids[e.index as usize]);
@@ -289,6 +290,18 @@ impl HeadScratch {
     pub(crate) fn entries_mut(&mut self) -> &mut Vec<Entry> {
         self.weights.clear();
         &mut self.entries
+    }
+
+    /// Gives the entries the log-weights of these probabilities, relative to one whose logarithm is `first`.
+    pub(crate) fn set_logs(&mut self, math: &ListMath, p_hat: &[f64], first: f64) {
+        let Self { entries, weights: logs, .. } = self;
+        logs.clear();
+        logs.extend_from_slice(p_hat);
+        math.ln(logs);
+        for ((e, log), p) in entries.iter_mut().zip(&*logs).zip(p_hat) {
+            e.x = if *p > 0.0 { log - first } else { f64::NEG_INFINITY };
+        }
+        logs.clear();
     }
 
     /// The entries with the weight e^x of each.

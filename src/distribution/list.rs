@@ -3,7 +3,7 @@
 use super::head::{Entry, HeadScratch, LOWEST_LOG_WEIGHT};
 use super::{Distribution, Support, logit_of};
 use crate::history::{Edit, find_edit};
-use crate::math::ln;
+use crate::math::{ListMath, ln};
 use std::cmp::Ordering;
 
 /// An edited logit is at most this large.
@@ -40,11 +40,9 @@ impl List<'_> {
     }
 
     /// Gives the entries these probabilities, in descending order, one each.
-    pub(super) fn set_probabilities(&mut self, p_hat: &[f64]) {
+    pub(super) fn set_probabilities(&mut self, math: &ListMath, p_hat: &[f64]) {
         let first = ln(p_hat[0]);
-        for (e, &p) in self.scratch.entries_mut().iter_mut().zip(p_hat) {
-            e.x = ln(p) - first;
-        }
+        self.scratch.set_logs(math, p_hat, first);
         *self.first_logit = Some(first);
     }
 

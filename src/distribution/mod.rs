@@ -302,8 +302,9 @@ impl<'r> Distribution<'r> {
     /// Keeps the first `p_hat.len()` entries and gives them these probabilities.
     pub(crate) fn renormalise(&mut self, p_hat: &[f64]) {
         self.truncate(p_hat.len());
+        let math = self.math();
         if let Some(mut list) = self.list() {
-            list.set_probabilities(p_hat);
+            list.set_probabilities(math, p_hat);
         }
     }
 

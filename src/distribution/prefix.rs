@@ -3,6 +3,9 @@
 use super::bulk::MANY;
 use super::{Distribution, Least, Ties};
 
+/// From so many tokens on a list that grows is foreseen.
+const LONG: usize = 128;
+
 impl Distribution<'_> {
     /// Keeps the most likely tokens as long as `keeps(before, with, target)` says so of each, from the weight before it
     /// and with it: about until they have the target, which is `share` of the whole; at least as many as `least` says.
@@ -20,8 +23,9 @@ impl Distribution<'_> {
         share: f64,
         least: Least,
         keeps: impl Fn(f64, f64, f64) -> bool,
-        mut foresees: bool,
+        foresees: bool,
     ) -> Option<usize> {
+        let mut estimates = true;
         let total = self.total();
         let target = share * total;
         let keeps = |before: f64, with: f64| keeps(before, with, target);
@@ -36,7 +40,8 @@ impl Distribution<'_> {
                 k += 1;
             }
             let mut wanted = k + 1;
-            if std::mem::take(&mut foresees) {
+            // Where no bulk will do, the estimate saves fetching and selecting again and again from some size on.
+            if (foresees || k >= LONG && !self.is_truncated()) && std::mem::take(&mut estimates) {
                 // Those that tie with the last are still to come.
                 let last = self.entries().last().map_or(f32::INFINITY, |e| e.raw.next_up());
                 let share = (target - sum) / (total - sum);
@@ -44,7 +49,7 @@ impl Distribution<'_> {
                 let scale = self.scale();
                 if let Some(foreseen) = self.head.vocab_mut().estimate_prefix(share.clamp(0.0, 1.0), bounds, scale) {
                     wanted += foreseen.tokens + foreseen.tokens / 4;
-                    if wanted > 2 * MANY && self.keep_bulk_while(target, foreseen.floor, least, keeps) {
+                    if foresees && wanted > 2 * MANY && self.keep_bulk_while(target, foreseen.floor, least, keeps) {
                         return None;
                     }
                 }

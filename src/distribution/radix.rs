@@ -15,15 +15,20 @@ pub(super) fn sort(hits: &mut [RankedToken], spare: &mut Vec<RankedToken>) {
         hits.sort_unstable();
         return;
     }
-    by_logit(hits, spare);
+    by_digits(hits, spare, RankedToken::order);
     for ties in hits.chunk_by_mut(|a, b| a.order() == b.order()) {
-        ties.sort_unstable();
+        // As they are collected they stand in reverse, which the comparison sort sees.
+        if ties.len() < LONG || ties.is_sorted_by(|a, b| a > b) {
+            ties.sort_unstable();
+        } else {
+            by_digits(ties, spare, |hit| !hit.index());
+        }
     }
 }
 
-/// By the least significant digit first, stably; ties in any order.
-fn by_logit(hits: &mut [RankedToken], spare: &mut Vec<RankedToken>) {
-    let digit = |hit: RankedToken, at: usize| (hit.order() >> (BITS * at as u32)) as usize & ((1 << BITS) - 1);
+/// By the least significant digit of the key first, stably; ties in any order.
+fn by_digits(hits: &mut [RankedToken], spare: &mut Vec<RankedToken>, key: impl Fn(RankedToken) -> u32) {
+    let digit = |hit: RankedToken, at: usize| (key(hit) >> (BITS * at as u32)) as usize & ((1 << BITS) - 1);
     let mut ends = [[0u32; 1 << BITS]; DIGITS];
     for &hit in &*hits {
         for (at, ends) in ends.iter_mut().enumerate() {
@@ -67,14 +72,17 @@ mod tests {
         let mut spare = vec![];
         for n in [0, 1, 1023, 1024, 5000, 70_000] {
             for spread in [1.0, 1e-3, 1e20] {
-                for values in [2, 300, 1 << 24] {
+                for values in [1, 2, 300, 1 << 24] {
                     let logit = |r: u32| ((r % values) as f32 / 1000.0 - 1.5) * spread;
-                    let mut hits: Vec<RankedToken> =
-                        (0..n).map(|i| RankedToken::new(i ^ 0x55, logit(next()))).collect();
-                    let mut expected = hits.clone();
-                    expected.sort();
-                    sort(&mut hits, &mut spare);
-                    assert!(hits == expected, "{n} {spread} {values}");
+                    // In order of index, and not.
+                    for shuffle in [0, 0x55] {
+                        let mut hits: Vec<RankedToken> =
+                            (0..n).map(|i| RankedToken::new(i ^ shuffle, logit(next()))).collect();
+                        let mut expected = hits.clone();
+                        expected.sort();
+                        sort(&mut hits, &mut spare);
+                        assert!(hits == expected, "{n} {spread} {values} {shuffle}");
+                    }
                 }
             }
         }

@@ -23,6 +23,9 @@ use std::ops::Range;
 /// Blocks in a tile, the part of a row that is weighted with one exponent.
 const TILE_BLOCKS: usize = 32;
 
+/// From so many excluded tokens on they are grouped by marks instead of a sort.
+const MANY_EXCLUDED: usize = 1024;
+
 /// Tokens in a tile.
 pub(crate) const TILE: usize = TILE_BLOCKS * BLOCK;
 
@@ -41,6 +44,8 @@ pub(super) struct Sums {
     /// The original lanes of blocks from which tokens are excluded.
     saved: Vec<(usize, Vector)>,
     excluded: Vec<u32>,
+    /// A bit for each token, to group many excluded ones.
+    marks: Vec<u32>,
     weights: Vec<f32>,
 }
 
@@ -68,6 +73,7 @@ impl Sums {
         make_room(&mut self.tiles, row.blocks().div_ceil(TILE_BLOCKS))?;
         make_room(&mut self.saved, row.blocks())?;
         make_room(&mut self.excluded, row.vocab())?;
+        make_room(&mut self.marks, row.blocks() * BLOCK / 32)?;
         make_room(&mut self.weights, BLOCK)
     }
 
@@ -175,7 +181,11 @@ impl Vocabulary<'_> {
         sums.excluded.clear();
         sums.excluded.extend(tokens);
         // Groups the tokens of one lane of a block.
-        sums.excluded.sort_unstable_by_key(|&token| place(token));
+        if sums.excluded.len() < MANY_EXCLUDED {
+            sums.excluded.sort_unstable_by_key(|&token| place(token));
+        } else {
+            sort_by_place(&mut sums.excluded, &mut sums.marks, row.blocks());
+        }
         for tokens in sums.excluded.chunk_by(|&a, &b| place(a) == place(b)) {
             let (block, lane) = place(tokens[0]);
             if sums.saved.last().is_none_or(|&(last, _)| last != block) {
@@ -386,6 +396,20 @@ fn place(token: u32) -> (usize, usize) {
     (token as usize / BLOCK, token as usize % LANES)
 }
 
+/// Puts tokens in order of their places without comparing them.
+fn sort_by_place(tokens: &mut Vec<u32>, marks: &mut Vec<u32>, blocks: usize) {
+    marks.clear();
+    marks.resize(blocks * BLOCK / 32, 0);
+    tokens.iter().for_each(|&token| marks[token as usize / 32] |= 1 << (token % 32));
+    tokens.clear();
+    for (block, words) in marks.chunks(BLOCK / 32).enumerate().filter(|(_, words)| words.iter().any(|&word| word != 0))
+    {
+        let places = (0..LANES).flat_map(|lane| (lane..BLOCK).step_by(LANES));
+        let marked = places.filter(|at| words[at / 32] >> (at % 32) & 1 == 1);
+        tokens.extend(marked.map(|at| (block * BLOCK + at) as u32));
+    }
+}
+
 /// The first part at which the running sum exceeds the target, and the sum before it. If rounding puts the target at the
 /// total, the last positive part.
 fn find_in_cumulative(parts: impl Iterator<Item = f64>, target: f64) -> (usize, f64) {
@@ -398,4 +422,25 @@ fn find_in_cumulative(parts: impl Iterator<Item = f64>, target: f64) -> (usize, 
         }
     }
     (found, before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Lcg;
+
+    #[test]
+    fn marks_group_tokens_as_a_sort_does() {
+        let (mut random, mut marks) = (Lcg::new(5), vec![]);
+        for vocab in [1, BLOCK, 5 * BLOCK + 3, 20_000] {
+            for share in [0.01, 0.5, 1.0] {
+                let mut tokens: Vec<u32> = (0..vocab as u32).filter(|_| random.unit() < share).collect();
+                let mut sorted = tokens.clone();
+                sorted.sort_by_key(|&token| place(token));
+                tokens.reverse();
+                sort_by_place(&mut tokens, &mut marks, vocab.div_ceil(BLOCK));
+                assert_eq!(tokens, sorted);
+            }
+        }
+    }
 }
