@@ -228,6 +228,10 @@ impl Solver for Dual {
         Ok(())
     }
 
+    fn needs_powers(&self, _: &Problem, _: usize) -> bool {
+        false
+    }
+
     fn lambda(&self) -> f64 {
         self.lambda
     }

@@ -47,13 +47,26 @@ fn smallest(
     dropped.clear();
     dropped.resize(nucleus + 1, 0.0);
     solver.prices(problem, &mut dropped[..nucleus])?;
-    for k in (0..nucleus).rev() {
-        dropped[k] += dropped[k + 1];
+    // Closed forms need no more than the sums of the powers. In one loop with the other sums: neither waits for the other.
+    let has_sums = solver.moved_by_sums(problem, 1, 0.0).is_some();
+    y.clear();
+    y.resize(nucleus + 1, 0.0);
+    let (mut cost, mut sum) = (0.0, 0.0);
+    let powers = problem.power.iter().copied().chain(std::iter::repeat(0.0));
+    for ((dropped, y), power) in dropped[..nucleus].iter_mut().rev().zip(&mut y[1..]).zip(powers) {
+        cost += *dropped;
+        sum += power;
+        (*dropped, *y) = (cost, sum);
     }
     let budget = solver.renormalised(problem, nucleus, dropped[0])?;
     let mut fits = |k: usize| -> Result<bool> {
-        let nu = solver.solve(problem, k, y)?;
-        Ok(solver.moved(problem, Optimum { x: y, nu })? + dropped[k] <= budget)
+        let moved = if has_sums {
+            solver.moved_by_sums(problem, k, y[k]).unwrap_or(f64::NAN)
+        } else {
+            let nu = solver.solve(problem, k, y)?;
+            solver.moved(problem, Optimum { x: y, nu })?
+        };
+        Ok(moved + dropped[k] <= budget)
     };
     // What is dropped costs too much alone for fewer than this; and with all of them there is nothing to show.
     let mut high = nucleus.min(most);

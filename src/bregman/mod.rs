@@ -22,6 +22,7 @@
 //! | `objective.rs` | the objective above, term by term, to check answers against |
 //! | `problem.rs` | the candidates with their prefix and suffix sums |
 //! | `solver.rs` | the interface between the search and a decoder |
+//! | `closed_form.rs` | k* from the gains that have closed forms |
 //! | `a_test.rs` | whether a token is kept, from sums alone |
 //! | `mass.rs` | k by a budget of divergence, given as top-p's mass |
 //! | `support.rs` | k*: bounds, scan, bisection |
@@ -30,6 +31,7 @@
 //! | `root.rs` | safeguarded Newton, false position, bisection |
 
 mod a_test;
+mod closed_form;
 mod custom;
 mod dual;
 mod entmax;
@@ -54,7 +56,7 @@ use crate::math::ListMath;
 use custom::Custom;
 use dual::Dual;
 use primal::Primal;
-use solver::Solver;
+use solver::{Solver, prepare};
 use std::sync::Arc;
 
 /// Which argument of the divergence is the decoded distribution.
@@ -168,7 +170,7 @@ impl Decoder {
             return Err(Error::EmptySupport);
         }
         let mut problem = Problem::default();
-        problem.set(&ListMath::PORTABLE, p.iter().copied(), 0.0);
+        problem.set(&ListMath::PORTABLE, p, 0.0);
         let (_, nu) = self.solve(&mut problem, None)?;
         Ok(Decoded { p_hat: problem.x, nu })
     }
@@ -182,7 +184,6 @@ impl Decoder {
     /// top-p keeps, if that is known.
     pub(crate) fn solve(&self, problem: &mut Problem, nucleus: Option<usize>) -> Result<(usize, f64)> {
         let n = problem.len();
-        self.solver.prepare(problem)?;
         let (k, nu) = match self.size {
             Size::Fixed(k) => (k, None),
             Size::Lambda(0.0) => (n, None),
@@ -191,6 +192,7 @@ impl Decoder {
             Size::TopP(p) => (nucleus.unwrap_or_else(|| mass::nucleus(problem, p)), None),
             Size::Mass(p) => {
                 let nucleus = nucleus.unwrap_or_else(|| mass::nucleus(problem, p));
+                prepare(&*self.solver, problem)?;
                 (mass::best_size(&*self.solver, problem, nucleus, self.limits.k_max)?, None)
             }
             _ => support::best_size(&*self.solver, problem)?,
@@ -198,6 +200,9 @@ impl Decoder {
         let clamped = k.clamp(self.limits.k_min, self.limits.k_max).min(n);
         if let (Some(nu), true) = (nu, clamped == k) {
             return Ok((k, nu));
+        }
+        if self.solver.needs_powers(problem, clamped) {
+            prepare(&*self.solver, problem)?;
         }
         let mut x = std::mem::take(&mut problem.x);
         let nu = self.solver.solve(problem, clamped, &mut x);

@@ -3,6 +3,7 @@
 //! docs/mathematics.md, 3 (closed forms and stable formulas), 4 (gains) and 6 (Newton, the A-test).
 
 use super::a_test::Verdict;
+use super::closed_form::{self, root_shift};
 use super::generator::{Alpha, Series};
 use super::problem::{Problem, last_step, normalise, tolerance};
 use super::root::{Probe, newton};
@@ -206,18 +207,6 @@ impl Primal {
         }
     }
 
-    /// The first k whose gain is not above λ (docs/mathematics.md, 6.1).
-    fn scan_gains(&self, problem: &Problem, gain: impl Fn(&Problem, usize, f64) -> f64) -> usize {
-        let mut roots = 0.0;
-        for k in 1..problem.len() {
-            roots += problem.power.get(k - 1).copied().unwrap_or(0.0);
-            if gain(problem, k, roots) <= self.lambda {
-                return k;
-            }
-        }
-        problem.len()
-    }
-
     /// The smallest k whose water level is at most the floor: the limit of the rule as α goes to infinity.
     fn scan_levels(&self, problem: &Problem) -> usize {
         let (mut low, mut high) = (1, problem.size_bound(self.t));
@@ -250,6 +239,10 @@ impl Solver for Primal {
             math.exp(power);
         }
         Ok(())
+    }
+
+    fn needs_powers(&self, problem: &Problem, k: usize) -> bool {
+        k > 1 && problem.rest[k] > 0.0
     }
 
     fn lambda(&self) -> f64 {
@@ -301,7 +294,7 @@ impl Solver for Primal {
             nu
         } else if alpha == 1.5 {
             let roots: f64 = problem.power[..k].iter().sum();
-            let c = rest / (roots + (roots * roots + k as f64 * rest).sqrt());
+            let (c, _) = root_shift(roots, k as f64, rest);
             x.iter_mut().zip(&problem.power).for_each(|(x, root)| *x = (root + c) * (root + c));
             2.0 * c
         } else if alpha == f64::INFINITY {
@@ -353,16 +346,7 @@ impl Solver for Primal {
     }
 
     fn moved(&self, problem: &mut Problem, x: Optimum<'_>) -> Result<f64> {
-        let Alpha { alpha, b } = self.family;
-        let (k, n) = (x.x.len(), x.x.len() as f64);
-        // Of the closed forms of docs/mathematics.md, 3.
-        if alpha == 2.0 {
-            let rest = problem.rest[k].max(0.0);
-            return Ok(rest * rest / (2.0 * n));
-        } else if alpha == 1.5 {
-            let (roots, c) = (problem.power[..k].iter().sum::<f64>(), 0.5 * x.nu);
-            return Ok(c * c * (2.0 * roots + 4.0 / 3.0 * n * c));
-        }
+        let b = self.family.b;
         // x_i^b = p_i^b + b ν. From ν where x is near p: see `Optimum`.
         let (scale, b_nu) = (self.scale(problem), b * x.nu);
         let has_digits = b_nu.abs() >= 1e-290;
@@ -378,6 +362,24 @@ impl Solver for Primal {
         Ok(x.x.iter().zip(&problem.p).zip(&problem.log_p).map(each).sum())
     }
 
+    /// Of the closed forms of docs/mathematics.md, 3.
+    fn moved_by_sums(&self, problem: &Problem, k: usize, roots: f64) -> Option<f64> {
+        let (n, rest) = (k as f64, problem.rest[k]);
+        if self.family.alpha == 2.0 {
+            let rest = rest.max(0.0);
+            return Some(rest * rest / (2.0 * n));
+        } else if self.family.alpha != 1.5 {
+            return None;
+        }
+        let nu = match k {
+            1 => self.f_of_one_less(problem.p[0], problem.rest[1]),
+            _ if rest <= 0.0 => 0.0,
+            _ => 2.0 * root_shift(roots, n, rest).0,
+        };
+        let c = 0.5 * nu;
+        Some(c * c * (2.0 * roots + 4.0 / 3.0 * n * c))
+    }
+
     fn renormalised(&self, problem: &mut Problem, k: usize, prices: f64) -> Result<f64> {
         // d(c p, p) = p^α d(c, 1), and c is 1/S.
         let more = problem.rest[k].max(0.0) / problem.head[k];
@@ -390,35 +392,17 @@ impl Solver for Primal {
             return Some((1..problem.len()).find(|&k| !kept(k)).unwrap_or(problem.len()));
         }
         match self.family.alpha {
-            1.5 => Some(self.scan_gains(problem, gain_at_three_halves)),
-            2.0 => Some(self.scan_gains(problem, |problem, k, _| gain_at_two(problem, k))),
+            1.5 => Some(closed_form::size_at_three_halves(problem, self.lambda, first_in_doubt(self.t, problem))),
+            2.0 => Some(closed_form::size_at_two(problem, self.lambda, first_in_doubt(self.t, problem))),
             f64::INFINITY => Some(self.scan_levels(problem)),
             _ => None,
         }
     }
 }
 
-/// The gain for α = 2 (docs/mathematics.md, 4): g = k z² / (2 (k + 1)) with z = p_{k+1} + R_k / k.
-fn gain_at_two(problem: &Problem, k: usize) -> f64 {
-    let n = k as f64;
-    let z = problem.p[k] + problem.rest[k] / n;
-    n * z * z / (2.0 * (n + 1.0))
-}
-
-/// The gain for α = 3/2 (docs/mathematics.md, 4); `roots` is the sum of the first k square roots of p.
-fn gain_at_three_halves(problem: &Problem, k: usize, roots: f64) -> f64 {
-    let n = k as f64;
-    let shift = |roots: f64, k: f64, rest: f64| {
-        let d = (roots * roots + k * rest).sqrt();
-        (rest / (roots + d), d)
-    };
-    let root = problem.power[k];
-    let (c, d) = shift(roots, n, problem.rest[k]);
-    let (c_next, _) = shift(roots + root, n + 1.0, problem.rest[k + 1]);
-    let s = root + c_next;
-    let x_next = s * s;
-    let delta = x_next / (2.0 * roots + n * (c + c_next));
-    2.0 / 3.0 * x_next * s + 2.0 * delta * delta * (d - n * delta / 3.0)
+/// Token k + 1 is kept for every smaller k, whatever the gains' rounding errors (docs/mathematics.md, 5, bound 1).
+fn first_in_doubt(t: f64, problem: &Problem) -> usize {
+    problem.above(t * (1.0 + 1e-9)).max(1)
 }
 
 /// ln(1 + e^z) without overflow.

@@ -16,6 +16,8 @@ pub(crate) struct Problem {
     pub(super) rest: Vec<f64>,
     /// `head[k]` is S_k.
     pub(super) head: Vec<f64>,
+    /// Whether the solver has filled what it uses of the next two.
+    pub(super) is_prepared: bool,
     /// ln p, if the solver uses it.
     pub(super) log_p: Vec<f64>,
     /// A power of p, or f(p) for a user's generator, as the solver defines it.
@@ -32,7 +34,7 @@ pub(crate) struct Problem {
 impl Problem {
     /// Makes room for `n` candidates in all lists.
     pub(crate) fn make_room(&mut self, n: usize) -> Result<()> {
-        let Self { math: _, p, rest, head, log_p, power, x, y, dropped, spare } = self;
+        let Self { math: _, is_prepared: _, p, rest, head, log_p, power, x, y, dropped, spare } = self;
         let mut lists = [p, rest, head, log_p, power, x, y, dropped].into_iter().chain(spare);
         // One more than candidates: sums before and after each.
         lists.try_for_each(|list| memory::make_room(list, n + 1))
@@ -40,24 +42,25 @@ impl Problem {
 
     /// Sets the problem: weights in descending order, and `beyond`, the total weight of all other tokens. Weights of zero
     /// are not eligible (docs/mathematics.md, 7) and are left out.
-    pub(crate) fn set(&mut self, math: &'static ListMath, weights: impl Iterator<Item = f64>, beyond: f64) {
-        self.math = math;
-        self.p.clear();
-        self.p.extend(weights.take_while(|&w| w > 0.0));
-        let n = self.p.len();
-        let total = beyond + self.p.iter().rev().sum::<f64>();
-        self.p.iter_mut().for_each(|p| *p /= total);
-        self.rest.resize(n + 1, 0.0);
-        self.rest[n] = beyond / total;
-        for k in (0..n).rev() {
-            self.rest[k] = self.rest[k + 1] + self.p[k];
+    pub(crate) fn set(&mut self, math: &'static ListMath, weights: &[f64], beyond: f64) {
+        let Self { p, rest, head, .. } = self;
+        let n = weights.partition_point(|&w| w > 0.0);
+        let total = beyond + weights[..n].iter().rev().sum::<f64>();
+        p.clear();
+        p.extend(weights[..n].iter().map(|w| w / total));
+        rest.resize(n + 1, 0.0);
+        head.resize(n + 1, 0.0);
+        let (mut after, mut before) = (beyond / total, 0.0);
+        (rest[n], head[0]) = (after, before);
+        // Both running sums in one loop: neither waits for the other.
+        let sums = rest[..n].iter_mut().rev().zip(&mut head[1..]);
+        for ((rest, head), (last, first)) in sums.zip(p.iter().rev().zip(&*p)) {
+            after += last;
+            before += first;
+            (*rest, *head) = (after, before);
         }
-        self.head.clear();
-        self.head.push(0.0);
-        self.head.extend(self.p.iter().scan(0.0, |sum, p| {
-            *sum += p;
-            Some(*sum)
-        }));
+        self.math = math;
+        self.is_prepared = false;
         self.log_p.clear();
         self.power.clear();
     }
@@ -141,4 +144,29 @@ pub(super) fn tolerance(k: usize) -> f64 {
 /// [`super::root::newton`].
 pub(super) fn last_step(b: f64) -> f64 {
     1e-8 * b.abs().min(1.0 / b.abs())
+}
+
+/// Weights in descending order that make searches hard: flat, of few values, nearly equal, with one that dominates, wide.
+#[cfg(test)]
+pub(super) fn adversarial_weights(n: usize) -> Vec<Vec<f64>> {
+    let mut random = crate::testing::Lcg::new(11);
+    let shapes: [fn(usize, f64) -> f64; 9] = [
+        |_, _| 0.0,
+        |_, u| if u < 0.5 { 0.0 } else { -1.0 },
+        |_, u| -(16.0 * u).floor() / 4.0,
+        |_, u| -1e-13 * (1000.0 * u).floor(),
+        |i, u| if i == 0 { 0.0 } else { -14.0 - 3.0 * u },
+        |i, _| -1e-3 * i as f64,
+        |_, u| -600.0 * u,
+        |_, u| 2.0 * crate::math::ln(u),
+        |_, u| if u < 0.5 { 0.0 } else { -20.0 },
+    ];
+    shapes
+        .into_iter()
+        .map(|shape| {
+            let mut logs: Vec<f64> = (0..n).map(|i| shape(i, random.unit())).collect();
+            logs.sort_unstable_by(|a, b| b.total_cmp(a));
+            logs.iter().map(|log| crate::math::exp(log - logs[0])).collect()
+        })
+        .collect()
 }

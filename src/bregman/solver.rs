@@ -14,10 +14,25 @@ pub(super) struct Optimum<'a> {
     pub(super) nu: f64,
 }
 
+/// Fills the problem's powers, unless they are there.
+pub(super) fn prepare(solver: &dyn Solver, problem: &mut Problem) -> Result<()> {
+    if !problem.is_prepared {
+        solver.prepare(problem)?;
+        problem.is_prepared = true;
+    }
+    Ok(())
+}
+
 /// A decoder for one divergence, one direction and one λ.
 pub(super) trait Solver: Send + Sync {
     /// Fills the problem's powers.
     fn prepare(&self, problem: &mut Problem) -> Result<()>;
+
+    /// Whether [`Solver::solve`] for k tokens uses them.
+    fn needs_powers(&self, problem: &Problem, k: usize) -> bool {
+        let _ = (problem, k);
+        true
+    }
 
     /// The price of a kept token.
     fn lambda(&self) -> f64;
@@ -61,11 +76,17 @@ pub(super) trait Solver: Send + Sync {
     /// The divergence of the first tokens' optimum from their probabilities: Σ d(x_i, p_i), or Σ d(p_i, x_i).
     fn moved(&self, problem: &mut Problem, x: Optimum<'_>) -> Result<f64>;
 
+    /// The same for the first k tokens from sums alone, where there is such a form; `powers` is the sum of their powers.
+    fn moved_by_sums(&self, problem: &Problem, k: usize, powers: f64) -> Option<f64> {
+        let _ = (problem, k, powers);
+        None
+    }
+
     /// The same for the first k tokens renormalised, p_i / S_k; `prices` is the sum of what [`Solver::prices`] wrote for
     /// them.
     fn renormalised(&self, problem: &mut Problem, k: usize, prices: f64) -> Result<f64>;
 
-    /// k* by a scan, if gains have a closed form and a scan is cheaper than a search.
+    /// k* by a scan, if gains have a closed form and a scan is cheaper than a search. The powers need not be there.
     fn scan(&self, problem: &Problem) -> Option<usize> {
         let _ = problem;
         None

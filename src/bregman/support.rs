@@ -6,7 +6,7 @@
 
 use super::a_test::Verdict;
 use super::problem::{F32_SLACK, Problem};
-use super::solver::{Optimum, Solver};
+use super::solver::{Optimum, Solver, prepare};
 use crate::error::Result;
 
 /// k*, and ν if the search solved for that k; then `problem.x` is the solution.
@@ -14,7 +14,12 @@ pub(super) fn best_size(solver: &dyn Solver, problem: &mut Problem) -> Result<(u
     if let Some(k) = solver.scan(problem) {
         return Ok((k, None));
     }
-    let mut search = SupportSearch::between(bounds(solver, problem));
+    let (low, high) = bounds(solver, problem);
+    // Where no token is in doubt, as on most flat rows, the powers are not needed for the search.
+    if low < high {
+        prepare(solver, problem)?;
+    }
+    let mut search = SupportSearch::between((low, high));
     let mut solved = None;
     while let Some(k) = search.next(solver.fraction()) {
         match solver.verdict(problem, k)? {
@@ -153,7 +158,8 @@ mod tests {
         for (alpha, make) in primals.into_iter().chain(duals) {
             for exponent in [-0.5, -1.0, -1.5] {
                 let mut problem = Problem::default();
-                problem.set(&ListMath::PORTABLE, (1..=300).map(|i| crate::math::pow(f64::from(i), exponent)), 2.0);
+                let weights: Vec<f64> = (1..=300).map(|i| crate::math::pow(f64::from(i), exponent)).collect();
+                problem.set(&ListMath::PORTABLE, &weights, 2.0);
                 make(alpha, 1.0).prepare(&mut problem).unwrap();
                 for k in [2, 9, 40, 41, 130, 280] {
                     let (gain, _) = exact_gain(&*make(alpha, 1.0), &mut problem, k).unwrap();
