@@ -2,7 +2,17 @@
 
 use super::problem::{Problem, normalise, tolerance};
 use super::root::{Probe, newton};
-use crate::math::{list, pow};
+use crate::math::{ListMath, exp, list, ln, pow};
+use std::ops::Range;
+
+/// From so many candidates on, for α below 1.5, the level is solved for by list functions, to their precision.
+const MANY: usize = 64;
+
+/// Candidates of a block, by whose means the level is estimated.
+const BLOCK: usize = 64;
+
+/// Sums that differ from 1 by more than this do so for certain, however they were rounded.
+const UNSURE: f64 = 1e-9;
 
 /// The α-entmax of logits, α > 1.
 pub(crate) struct Entmax {
@@ -21,11 +31,25 @@ impl Entmax {
 
     /// Writes the probabilities of the support to the problem's solution. `falls` are the distances from the largest logit,
     /// in ascending order; the first is 0.
-    pub(crate) fn solve(&self, problem: &mut Problem, falls: impl Iterator<Item = f64>) {
+    pub(crate) fn solve(&self, math: &'static ListMath, problem: &mut Problem, falls: impl Iterator<Item = f64>) {
         let Problem { p: d, x, y, .. } = problem;
         d.clear();
         d.extend(falls);
-        let k = self.support(d);
+        if self.b < 0.5 && d.len() >= MANY {
+            self.solve_many(math, d, x, y);
+        } else {
+            self.solve_few(math, d, x, y);
+        }
+        // What underflows has no logarithm.
+        let kept = x.partition_point(|&x| x > 1e-290).max(1);
+        x.truncate(kept);
+        normalise(x);
+    }
+
+    fn solve_few(&self, math: &ListMath, d: &[f64], x: &mut Vec<f64>, y: &mut Vec<f64>) {
+        // A sum of few terms is as cheap as any bound.
+        let unsure = if d.len() < 8 { 1..d.len() } else { self.unsure(math, d, x, y) };
+        let k = self.support(d, unsure, |k| self.is_in(math, d, k, x));
         let d = &d[..k];
         x.clear();
         x.resize(k, 0.0);
@@ -44,24 +68,134 @@ impl Entmax {
         } else {
             self.solve_for_last(d, x, y);
         }
-        // What underflows has no logarithm.
-        let kept = x.partition_point(|&x| x > 1e-290).max(1);
-        x.truncate(kept);
-        normalise(x);
+    }
+
+    /// By list functions, on all candidates: those that get nothing at the level are not in the support.
+    fn solve_many(&self, math: &ListMath, d: &[f64], x: &mut Vec<f64>, y: &mut Vec<f64>) {
+        let level = self.level(math, d, x, y);
+        let k = self.support(d, self.around(d, level), |k| self.sum_below(d, k) < 1.0);
+        x.truncate(k);
+        self.write_shares(math, |d| level - self.b * d, d, x);
     }
 
     /// The size of the support: token k + 1 is in it if the first k do not reach 1 with the level at which it gets nothing.
-    fn support(&self, d: &[f64]) -> usize {
-        let is_in = |k: usize| {
-            let terms = d[..k].iter().map(|d_i| self.power(self.b * (d[k] - d_i), 1.0 / self.b));
-            terms.sum::<f64>() < 1.0
-        };
+    /// `is_in` says so for the k that are `unsure`; for a smaller one they do not, for a larger one they do.
+    fn support(&self, d: &[f64], unsure: Range<usize>, mut is_in: impl FnMut(usize) -> bool) -> usize {
         let (mut low, mut high) = (1, d.len());
+        // What was found for the last token that was looked at is true for its equals, which add nothing to its sum.
+        let (mut last, mut last_is_in) = (f64::NAN, false);
         while low < high {
             let middle = low + (high - low) / 2;
-            if is_in(middle) { low = middle + 1 } else { high = middle }
+            if !unsure.contains(&middle) {
+                last_is_in = middle < unsure.start;
+            } else if d[middle] != last {
+                last_is_in = is_in(middle);
+            }
+            last = d[middle];
+            if last_is_in { low = middle + 1 } else { high = middle }
         }
         low
+    }
+
+    /// Whether token k + 1 is in the support, by lists where these leave no doubt.
+    fn is_in(&self, math: &ListMath, d: &[f64], k: usize, x: &mut Vec<f64>) -> bool {
+        if self.b > 1.0 && k >= BLOCK {
+            x.resize(k, 0.0);
+            // The difference first: for a large b it must be right relative to itself.
+            self.write_shares(math, |d_i| self.b * (d[k] - d_i), d, x);
+            let sum = list::sum(x);
+            if (sum - 1.0).abs() > UNSURE {
+                return sum < 1.0;
+            }
+        }
+        self.sum_below(d, k) < 1.0
+    }
+
+    /// The shares of the first k tokens at the level at which token k + 1 gets nothing.
+    fn sum_below(&self, d: &[f64], k: usize) -> f64 {
+        let mut memo = Memo::new();
+        d[..k].iter().map(|&d_i| memo.of(d_i, |d_i| self.power(self.b * (d[k] - d_i), 1.0 / self.b))).sum()
+    }
+
+    /// The k for which that sum may be rounded to the wrong side of 1.
+    fn unsure(&self, math: &ListMath, d: &[f64], x: &mut Vec<f64>, y: &mut Vec<f64>) -> Range<usize> {
+        if self.b == 1.0 || self.b == 0.5 {
+            return self.unsure_by_gaps(d);
+        } else if self.b < 1.0 {
+            let level = self.level(math, d, x, y);
+            return self.around(d, level);
+        }
+        1..d.len()
+    }
+
+    /// The same for α = 1.5 and 2, where the sum grows from token to token by products of gaps: nothing cancels.
+    fn unsure_by_gaps(&self, d: &[f64]) -> Range<usize> {
+        let (mut start, mut sum, mut squares) = (d.len(), 0.0, 0.0);
+        for k in 1..d.len() {
+            // Of the distances of the first k to token k + 1.
+            let (n, gap) = (k as f64, d[k] - d[k - 1]);
+            squares += gap * (2.0 * sum + n * gap);
+            sum += n * gap;
+            let shares = if self.b == 1.0 { sum } else { 0.25 * squares };
+            if shares > 1.0 - UNSURE {
+                start = start.min(k);
+            }
+            if shares > 1.0 + UNSURE {
+                return start..k;
+            }
+        }
+        start..d.len()
+    }
+
+    /// The same from the level: the sum's slope is at least 1 at it, and a chord's below it.
+    fn around(&self, d: &[f64], level: f64) -> Range<usize> {
+        let below = |limit: f64| d.partition_point(|d| self.b * d < limit);
+        below(level - UNSURE)..below(level + UNSURE)
+    }
+
+    /// α < 2: the level at which the shares of all candidates have the sum 1, by Newton's method for the 1/b-norm of
+    /// what the level leaves of each, which is convex and nearly linear. It begins at the level for the means of blocks,
+    /// which is not below, as a share is convex in the distance.
+    fn level(&self, math: &ListMath, d: &[f64], x: &mut Vec<f64>, means: &mut Vec<f64>) -> f64 {
+        means.clear();
+        means.extend(d.chunks(BLOCK).map(|block| list::sum(block) / block.len() as f64));
+        let sizes = |at: usize| BLOCK.min(d.len() - at * BLOCK) as f64;
+        let low = exp(-self.b * ln(d.len() as f64)) * (1.0 - 1e-12);
+        let start = self.level_of(math, means, sizes, [low, 1.0], 1.0, x);
+        self.level_of(math, d, |_| 1.0, [low, 1.0], start * (1.0 + 1e-12), x)
+    }
+
+    fn level_of(
+        &self,
+        math: &ListMath,
+        d: &[f64],
+        weight: impl Fn(usize) -> f64,
+        bracket: [f64; 2],
+        start: f64,
+        x: &mut Vec<f64>,
+    ) -> f64 {
+        let b = self.b;
+        x.resize(d.len(), 0.0);
+        let (level, step) = newton(start, bracket, [tolerance(d.len()), 1e-8 * b], |w| {
+            self.write_shares(math, |d| w - b * d, d, x);
+            x.iter_mut().enumerate().for_each(|(i, x)| *x *= weight(i));
+            let sum = list::sum(x);
+            if sum <= 0.0 {
+                return Probe { excess: -1.0, value: -1.0, slope: 1.0 };
+            }
+            x.iter_mut().zip(d).for_each(|(x, d)| *x = if *x > 0.0 { *x / (w - b * d) } else { 0.0 });
+            let log_sum = ln(sum);
+            let norm = exp(b * log_sum);
+            Probe { excess: sum - 1.0, value: norm - 1.0, slope: norm / sum * list::sum(x) }
+        });
+        level + step
+    }
+
+    /// Writes the shares of the first tokens, from what the level leaves of each.
+    fn write_shares(&self, math: &ListMath, left: impl Fn(f64) -> f64, d: &[f64], x: &mut [f64]) {
+        x.iter_mut().zip(d).for_each(|(x, &d)| *x = list::at_least(f64::MIN_POSITIVE, left(d)));
+        math.pow(x, 1.0 / self.b);
+        x.iter_mut().zip(d).for_each(|(x, &d)| *x = if left(d) > 0.0 { *x } else { 0.0 });
     }
 
     fn power(&self, x: f64, y: f64) -> f64 {
@@ -72,11 +206,13 @@ impl Entmax {
     fn solve_for_level(&self, d: &[f64], x: &mut [f64], slopes: &mut [f64]) {
         let (b, last) = (self.b, d[d.len() - 1]);
         let write = |w: f64, x: &mut [f64]| {
-            x.iter_mut().zip(d).for_each(|(x, d)| *x = self.power(w - b * d, 1.0 / b));
+            let mut memo = Memo::new();
+            x.iter_mut().zip(d).for_each(|(x, d)| *x = memo.of(*d, |d| self.power(w - b * d, 1.0 / b)));
         };
         let (w, step) = newton(1.0, [b * last, 1.0], [tolerance(d.len()), 1e-15], |w| {
             write(w, x);
-            slopes.iter_mut().zip(d).for_each(|(s, d)| *s = self.power(w - b * d, 1.0 / b - 1.0) / b);
+            let mut memo = Memo::new();
+            slopes.iter_mut().zip(d).for_each(|(s, d)| *s = memo.of(*d, |d| self.power(w - b * d, 1.0 / b - 1.0) / b));
             let excess = list::sum(x) - 1.0;
             Probe { excess, value: excess, slope: list::sum(slopes) }
         });
@@ -87,16 +223,95 @@ impl Entmax {
     fn solve_for_last(&self, d: &[f64], x: &mut [f64], slopes: &mut [f64]) {
         let (b, last) = (self.b, d[d.len() - 1]);
         let write = |t: f64, x: &mut [f64]| {
-            let base = self.power(t, b);
-            x.iter_mut().zip(d).for_each(|(x, d)| *x = self.power(base + b * (last - d), 1.0 / b).max(t));
+            let (base, mut memo) = (self.power(t, b), Memo::new());
+            x.iter_mut()
+                .zip(d)
+                .for_each(|(x, d)| *x = memo.of(*d, |d| self.power(base + b * (last - d), 1.0 / b).max(t)));
         };
         let high = 1.0 / d.len() as f64;
         let (t, step) = newton(high, [0.0, high], [tolerance(d.len()), 1e-15], |t| {
             write(t, x);
-            slopes.iter_mut().zip(&*x).for_each(|(s, x)| *s = self.power(t / x, b - 1.0));
+            let mut memo = Memo::new();
+            slopes.iter_mut().zip(&*x).for_each(|(s, x)| *s = memo.of(*x, |x| self.power(t / x, b - 1.0)));
             let excess = list::sum(x) - 1.0;
             Probe { excess, value: excess, slope: list::sum(slopes) }
         });
         write(t + step, x);
+    }
+}
+
+/// The last value of a function: equal tokens are adjacent.
+struct Memo {
+    at: f64,
+    value: f64,
+}
+
+impl Memo {
+    fn new() -> Self {
+        Self { at: f64::NAN, value: 0.0 }
+    }
+
+    fn of(&mut self, at: f64, f: impl FnOnce(f64) -> f64) -> f64 {
+        if at != self.at {
+            *self = Self { at, value: f(at) };
+        }
+        self.value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::problem::adversarial_weights;
+    use super::*;
+
+    const ALPHAS: [f64; 14] = [1.01, 1.02, 1.05, 1.1, 1.2, 1.3, 1.4999, 1.5, 1.7, 1.95, 2.0, 2.3, 3.0, 64.0];
+
+    /// Distances of candidates, some of which are farther away than the support can reach.
+    fn distances(alpha: f64) -> impl Iterator<Item = Vec<f64>> {
+        let sizes = [1, 2, 7, 8, 63, 64, 200, 2000];
+        let reach = Entmax::new(alpha).reach();
+        sizes.into_iter().flat_map(adversarial_weights).flat_map(move |weights| {
+            [1.0, 0.01, reach].map(|factor| {
+                let d = weights.iter().map(|w| -ln(*w) * factor).take_while(|&d| d <= reach);
+                d.collect::<Vec<f64>>()
+            })
+        })
+    }
+
+    #[test]
+    fn support_equals_that_of_all_sums() {
+        for alpha in ALPHAS {
+            let (entmax, math) = (Entmax::new(alpha), &ListMath::PORTABLE);
+            let (mut x, mut y) = (vec![], vec![]);
+            for d in distances(alpha) {
+                let unsure = entmax.unsure(math, &d, &mut x, &mut y);
+                let found = entmax.support(&d, unsure, |k| entmax.is_in(math, &d, k, &mut x));
+                let (mut low, mut high) = (1, d.len());
+                while low < high {
+                    let k = low + (high - low) / 2;
+                    let sum: f64 = d[..k].iter().map(|d_i| entmax.power(entmax.b * (d[k] - d_i), entmax.reach())).sum();
+                    if sum < 1.0 { low = k + 1 } else { high = k }
+                }
+                assert_eq!(found, low, "α {alpha}, {} candidates", d.len());
+            }
+        }
+    }
+
+    #[test]
+    fn shares_by_lists_equal_those_by_single_powers() {
+        for alpha in ALPHAS.into_iter().filter(|&alpha| alpha < 1.5) {
+            let (entmax, math) = (Entmax::new(alpha), &ListMath::PORTABLE);
+            for d in distances(alpha) {
+                let (mut few, mut many, mut y) = (vec![], vec![], vec![]);
+                entmax.solve_few(math, &d, &mut few, &mut y);
+                entmax.solve_many(math, &d, &mut many, &mut y);
+                assert_eq!(few.len(), many.len());
+                normalise(&mut few);
+                normalise(&mut many);
+                for (few, many) in few.iter().zip(&many) {
+                    assert!((few - many).abs() <= 1e-14 + 1e-11 * few, "α {alpha}, {}: {few:e} {many:e}", d.len());
+                }
+            }
+        }
     }
 }

@@ -49,8 +49,9 @@ impl Stage for Entmax {
         // No other token can be in the support.
         let n = dist.deepen_to(-self.reach() * (1.0 + 1e-12));
         context.problem.make_room(n)?;
+        let math = dist.math();
         let falls = dist.entries()[..n].iter().map(|e| -e.x);
-        self.solve(context.problem, falls);
+        self.solve(math, context.problem, falls);
         dist.renormalise(Decoder::solution(context.problem));
         Ok(())
     }
