@@ -3,6 +3,7 @@
 //! docs/mathematics.md, 3, 4 and 6. For α = 2 primal and dual are the same, and `mod.rs` uses the primal.
 
 use super::a_test::Verdict;
+use super::estimate::{Estimate, sum_of_divergences};
 use super::generator::{Alpha, Series};
 use super::problem::{Problem, last_step, normalise};
 use super::root::{Probe, newton};
@@ -331,6 +332,16 @@ impl Solver for Dual {
             }
         };
         Ok(x.x.iter().zip(&problem.p).map(each).sum())
+    }
+
+    fn estimate_moved(&self, problem: &mut Problem, x: &[f64], _: &[f64]) -> Option<Estimate> {
+        let alpha = self.family.alpha;
+        problem.with_lists(x.len(), |problem, [weights, ratios, powers]| {
+            weights.copy_from_slice(x);
+            problem.math.pow(weights, alpha);
+            ratios.iter_mut().zip(x.iter().zip(&problem.p)).for_each(|(ratio, (x, p))| *ratio = p / x - 1.0);
+            sum_of_divergences(problem.math, alpha, &self.series[0], [weights, ratios, powers])
+        })
     }
 
     fn renormalised(&self, problem: &mut Problem, k: usize, prices: f64) -> Result<f64> {

@@ -4,7 +4,8 @@
 //! decoder keeps the fewest tokens whose optimum costs no more. All terms of the comparison are non-negative, and those
 //! of the tokens that top-p drops are on both sides and are left out.
 
-use super::problem::Problem;
+use super::estimate::Estimate;
+use super::problem::{Problem, tolerance};
 use super::solver::{Optimum, Solver};
 use crate::error::Result;
 
@@ -29,61 +30,186 @@ pub(super) fn best_size(solver: &dyn Solver, problem: &mut Problem, nucleus: usi
     if solver.ratio().is_some() {
         return Ok(nucleus);
     }
-    let mut dropped = std::mem::take(&mut problem.dropped);
-    let mut y = std::mem::take(&mut problem.y);
-    let found = smallest(solver, problem, (nucleus, most), &mut dropped, &mut y);
-    (problem.dropped, problem.y) = (dropped, y);
+    let mut search = Search::new(solver, problem);
+    let found = search.smallest(nucleus, most);
+    let Search { problem, lists, .. } = search;
+    [problem.dropped, problem.y, problem.prices] = lists;
     found
 }
 
-fn smallest(
-    solver: &dyn Solver,
-    problem: &mut Problem,
-    (nucleus, most): (usize, usize),
-    dropped: &mut Vec<f64>,
-    y: &mut Vec<f64>,
-) -> Result<usize> {
-    // dropped[k] becomes the cost of dropping all but the first k.
-    dropped.clear();
-    dropped.resize(nucleus + 1, 0.0);
-    solver.prices(problem, &mut dropped[..nucleus])?;
-    // Closed forms need no more than the sums of the powers. In one loop with the other sums: neither waits for the other.
-    let has_sums = solver.moved_by_sums(problem, 1, 0.0).is_some();
-    y.clear();
-    y.resize(nucleus + 1, 0.0);
-    let (mut cost, mut sum) = (0.0, 0.0);
-    let powers = problem.power.iter().copied().chain(std::iter::repeat(0.0));
-    for ((dropped, y), power) in dropped[..nucleus].iter_mut().rev().zip(&mut y[1..]).zip(powers) {
-        cost += *dropped;
-        sum += power;
-        (*dropped, *y) = (cost, sum);
+/// Intervals longer than this are narrowed by estimates first.
+const LONG: usize = 64;
+
+struct Search<'a> {
+    solver: &'a dyn Solver,
+    problem: &'a mut Problem,
+    /// `dropped[k]` is the cost of dropping all but the first k; then sums of powers or a solution; then prices.
+    lists: [Vec<f64>; 3],
+    /// Whether the divergence follows from the sums of the powers.
+    has_sums: bool,
+    budget: f64,
+    /// A size that is certain not to fit, as all below it, and one that is certain to, as all above.
+    known: (usize, usize),
+}
+
+impl<'a> Search<'a> {
+    fn new(solver: &'a dyn Solver, problem: &'a mut Problem) -> Self {
+        let lists = [&mut problem.dropped, &mut problem.y, &mut problem.prices].map(std::mem::take);
+        Self { solver, problem, lists, has_sums: false, budget: 0.0, known: (0, usize::MAX) }
     }
-    let budget = solver.renormalised(problem, nucleus, dropped[0])?;
-    let mut fits = |k: usize| -> Result<bool> {
-        let moved = if has_sums {
+
+    fn smallest(&mut self, nucleus: usize, most: usize) -> Result<usize> {
+        self.sum_prices(nucleus)?;
+        // What is dropped costs too much alone for fewer than this; and with all of them there is nothing to show.
+        let mut high = nucleus.min(most);
+        let mut low = self.lists[0].partition_point(|&cost| cost > self.budget).clamp(1, high);
+        if high - low > LONG && !self.has_sums {
+            self.narrow(low, high)?;
+        }
+        let mut step = 1;
+        while low < high {
+            let k = (low + step - 1).min(high - 1);
+            if self.fits(k)? {
+                high = k;
+                break;
+            }
+            low = k + 1;
+            step *= 2;
+        }
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.fits(middle)? { high = middle } else { low = middle + 1 }
+        }
+        Ok(low)
+    }
+
+    /// Fills the lists and finds the budget.
+    fn sum_prices(&mut self, nucleus: usize) -> Result<()> {
+        let Self { solver, problem, lists: [dropped, y, prices], .. } = self;
+        for list in [&mut *dropped, &mut *y] {
+            list.clear();
+            list.resize(nucleus + 1, 0.0);
+        }
+        solver.prices(problem, &mut dropped[..nucleus])?;
+        prices.clear();
+        prices.extend_from_slice(&dropped[..nucleus]);
+        // Closed forms need no more than the sums of the powers. In one loop with the other sums: neither waits for the other.
+        self.has_sums = solver.moved_by_sums(problem, 1, 0.0).is_some();
+        let (mut cost, mut sum) = (0.0, 0.0);
+        let powers = problem.power.iter().copied().chain(std::iter::repeat(0.0));
+        for ((dropped, y), power) in dropped[..nucleus].iter_mut().rev().zip(&mut y[1..]).zip(powers) {
+            cost += *dropped;
+            sum += power;
+            (*dropped, *y) = (cost, sum);
+        }
+        self.budget = solver.renormalised(problem, nucleus, dropped[0])?;
+        Ok(())
+    }
+
+    /// Whether the optimum on k tokens is within the budget.
+    fn fits(&mut self, k: usize) -> Result<bool> {
+        if k <= self.known.0 || k >= self.known.1 {
+            return Ok(k >= self.known.1);
+        }
+        let Self { solver, problem, lists: [dropped, y, _], has_sums, .. } = self;
+        let moved = if *has_sums {
             solver.moved_by_sums(problem, k, y[k]).unwrap_or(f64::NAN)
         } else {
             let nu = solver.solve(problem, k, y)?;
             solver.moved(problem, Optimum { x: y, nu })?
         };
-        Ok(moved + dropped[k] <= budget)
-    };
-    // What is dropped costs too much alone for fewer than this; and with all of them there is nothing to show.
-    let mut high = nucleus.min(most);
-    let mut low = dropped.partition_point(|&cost| cost > budget).clamp(1, high);
-    let mut step = 1;
-    while low < high {
-        let k = (low + step - 1).min(high - 1);
-        if fits(k)? {
-            high = k;
-            break;
+        Ok(moved + dropped[k] <= self.budget)
+    }
+
+    /// Finds sizes that are certain to fit, and not to, until they are neighbours or an estimate is in doubt: by false
+    /// position on the cost, which falls and is convex in k.
+    fn narrow(&mut self, low: usize, high: usize) -> Result<()> {
+        let Some(at_low) = self.estimate(low)? else { return Ok(()) };
+        if at_low <= 0.0 {
+            return Ok(());
         }
-        low = k + 1;
-        step *= 2;
+        // At `high` the cost may equal the budget, as on flat rows.
+        let Some(at_high) = self.estimate(high - 1)? else { return Ok(()) };
+        let ((mut a, mut at_a), (mut c, mut at_c)) = ((low as f64, at_low), ((high - 1) as f64, at_high));
+        let (mut size, mut last_fits) = (c - a, None);
+        for round in 0.. {
+            let is_slow = round % 3 == 2 && c - a > 0.5 * size;
+            if round % 3 == 2 {
+                size = c - a;
+            }
+            if c - a <= 1.0 || at_c > 0.0 {
+                break;
+            }
+            let chord = a + (c - a) * at_a / (at_a - at_c);
+            let guess = if is_slow { 0.5 * (a + c) } else { chord };
+            let k = guess.round().clamp(a + 1.0, c - 1.0);
+            let Some(cost) = self.estimate(k as usize)? else { break };
+            let fits = cost <= 0.0;
+            // A point that stays twice gets half its value, so that the next chord ends on its side (Illinois).
+            let share = if last_fits == Some(fits) { 0.5 } else { 1.0 };
+            if fits {
+                ((c, at_c), at_a) = ((k, cost), share * at_a);
+            } else {
+                ((a, at_a), at_c) = ((k, cost), share * at_c);
+            }
+            last_fits = Some(fits);
+        }
+        Ok(())
     }
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if fits(middle)? { high = middle } else { low = middle + 1 }
+
+    /// By how much the optimum on k tokens exceeds the budget, if that is certain; then `known` has it.
+    fn estimate(&mut self, k: usize) -> Result<Option<f64>> {
+        let Self { solver, problem, lists: [dropped, y, prices], budget, .. } = self;
+        let nu_error = 16.0 * tolerance(k) / problem.rest[k];
+        solver.solve(problem, k, y)?;
+        let Some(Estimate { value, error }) = solver.estimate_moved(problem, y, &prices[..k]) else { return Ok(None) };
+        let (excess, error) = (value + dropped[k] - *budget, error + nu_error * value + 1e-9 * *budget);
+        if excess > error {
+            self.known.0 = self.known.0.max(k);
+        } else if excess < -error {
+            self.known.1 = self.known.1.min(k);
+        } else {
+            return Ok(None);
+        }
+        Ok(Some(excess))
     }
-    Ok(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::problem::adversarial_weights;
+    use super::super::solver::prepare;
+    use super::super::{dual::Dual, primal::Primal};
+    use super::*;
+    use crate::math::ListMath;
+
+    /// Narrowing changes no answer, and narrows.
+    #[test]
+    fn estimates_leave_the_size_as_it_is() {
+        let primals =
+            [0.25, 0.5, 0.97, 1.25, 2.5, 3.0, 12.0].map(|alpha| Box::new(Primal::new(alpha, 0.0)) as Box<dyn Solver>);
+        let duals = [1.25, 1.5, 2.5, 6.0].map(|alpha| Box::new(Dual::new(alpha, 0.0)) as Box<dyn Solver>);
+        let (mut cases, mut narrowed) = (0, 0);
+        for solver in primals.into_iter().chain(duals) {
+            for weights in adversarial_weights(200) {
+                let mut problem = Problem::default();
+                problem.set(&ListMath::PORTABLE, &weights, 0.01 * weights[0]);
+                prepare(&*solver, &mut problem).unwrap();
+                for mass in [0.3, 0.9, 0.999] {
+                    let nucleus = nucleus(&problem, mass);
+                    let found = best_size(&*solver, &mut problem, nucleus, usize::MAX).unwrap();
+                    let mut plain = Search::new(&*solver, &mut problem);
+                    plain.sum_prices(nucleus).unwrap();
+                    let smallest = (1..nucleus).find(|&k| plain.fits(k).unwrap());
+                    assert_eq!(found, smallest.unwrap_or(nucleus), "{nucleus}");
+                    if nucleus > LONG {
+                        plain.narrow(1, nucleus).unwrap();
+                        cases += 1;
+                        narrowed += usize::from(plain.known.1 <= plain.known.0 + 3);
+                    }
+                }
+            }
+        }
+        assert!(cases > 50 && 2 * narrowed > cases, "{narrowed} of {cases}");
+    }
 }

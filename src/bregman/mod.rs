@@ -25,6 +25,7 @@
 //! | `closed_form.rs` | k* from the gains that have closed forms |
 //! | `a_test.rs` | whether a token is kept, from sums alone |
 //! | `mass.rs` | k by a budget of divergence, given as top-p's mass |
+//! | `estimate.rs` | divergences by list functions, for the search in `mass.rs` |
 //! | `support.rs` | k*: bounds, scan, bisection |
 //! | `primal.rs`, `dual.rs`, `custom.rs` | p̂ and gains for each kind of decoder |
 //! | `entmax.rs` | the other family of sparse laws, over logits |
@@ -35,6 +36,7 @@ mod closed_form;
 mod custom;
 mod dual;
 mod entmax;
+mod estimate;
 mod generator;
 mod mass;
 mod objective;

@@ -4,6 +4,7 @@
 
 use super::a_test::Verdict;
 use super::closed_form::{self, root_shift};
+use super::estimate::{Estimate, sum_of_divergences};
 use super::generator::{Alpha, Series};
 use super::problem::{Problem, last_step, normalise, tolerance};
 use super::root::{Probe, newton};
@@ -378,6 +379,15 @@ impl Solver for Primal {
         };
         let c = 0.5 * nu;
         Some(c * c * (2.0 * roots + 4.0 / 3.0 * n * c))
+    }
+
+    fn estimate_moved(&self, problem: &mut Problem, x: &[f64], prices: &[f64]) -> Option<Estimate> {
+        let alpha = self.family.alpha;
+        problem.with_lists(x.len(), |problem, [weights, ratios, powers]| {
+            weights.iter_mut().zip(prices).for_each(|(weight, price)| *weight = alpha * price);
+            ratios.iter_mut().zip(x.iter().zip(&problem.p)).for_each(|(ratio, (x, p))| *ratio = x / p - 1.0);
+            sum_of_divergences(problem.math, alpha, &self.series, [weights, ratios, powers])
+        })
     }
 
     fn renormalised(&self, problem: &mut Problem, k: usize, prices: f64) -> Result<f64> {

@@ -29,13 +29,15 @@ pub(crate) struct Problem {
     pub(super) dropped: Vec<f64>,
     /// Scratch lists.
     pub(super) spare: [Vec<f64>; 4],
+    /// What dropping each token costs, one by one.
+    pub(super) prices: Vec<f64>,
 }
 
 impl Problem {
     /// Makes room for `n` candidates in all lists.
     pub(crate) fn make_room(&mut self, n: usize) -> Result<()> {
-        let Self { math: _, is_prepared: _, p, rest, head, log_p, power, x, y, dropped, spare } = self;
-        let mut lists = [p, rest, head, log_p, power, x, y, dropped].into_iter().chain(spare);
+        let Self { math: _, is_prepared: _, p, rest, head, log_p, power, x, y, dropped, spare, prices } = self;
+        let mut lists = [p, rest, head, log_p, power, x, y, dropped, prices].into_iter().chain(spare);
         // One more than candidates: sums before and after each.
         lists.try_for_each(|list| memory::make_room(list, n + 1))
     }

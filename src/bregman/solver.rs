@@ -2,6 +2,7 @@
 //! generator.
 
 use super::a_test::Verdict;
+use super::estimate::Estimate;
 use super::problem::Problem;
 use crate::error::Result;
 
@@ -79,6 +80,13 @@ pub(super) trait Solver: Send + Sync {
     /// The same for the first k tokens from sums alone, where there is such a form; `powers` is the sum of their powers.
     fn moved_by_sums(&self, problem: &Problem, k: usize, powers: f64) -> Option<f64> {
         let _ = (problem, k, powers);
+        None
+    }
+
+    /// The same by list functions, with a bound of the error; `prices` are what [`Solver::prices`] wrote. None if they do not
+    /// serve.
+    fn estimate_moved(&self, problem: &mut Problem, x: &[f64], prices: &[f64]) -> Option<Estimate> {
+        let _ = (problem, x, prices);
         None
     }
 
