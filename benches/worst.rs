@@ -1,8 +1,9 @@
 //! The worst cases: every stage on adversarial rows, and the stages that look at the history on long and repetitive ones,
 //! as multiples of a usual decode that is measured beside each.
 //!
-//! `ci/worst.sh` prints the ten worst and writes all of them to target/worst.csv. Without `--bench` (`cargo test`) each
-//! case is decoded once and nothing is timed.
+//! `ci/worst.sh` prints the ten worst and writes all of them to target/worst.csv. `--only TEXT` takes the cases with that
+//! text in their chain, and `--rows TEXT` those with it in the name of their row or history. Without `--bench`
+//! (`cargo test`) each case is decoded once and nothing is timed.
 
 #[allow(dead_code, reason = "the comparison measures more")]
 mod common;
@@ -83,14 +84,16 @@ fn main() {
     let usual = Kind::Synth(24).rows(VOCAB, 1).expect("the profile has this vocabulary");
     let mut bench = Bench::new(usual.row(0), timed);
     let mut cases = vec![];
-    for chain in chains::CHAINS {
-        for (name, logit) in ROWS {
+    let (only, rows) = (value_of("--only"), value_of("--rows"));
+    let takes = |wanted: &Option<String>, text: &str| wanted.as_ref().is_none_or(|wanted| text.contains(wanted));
+    for chain in chains::CHAINS.into_iter().filter(|chain| takes(&only, chain)) {
+        for (name, logit) in ROWS.into_iter().filter(|(name, _)| takes(&rows, name)) {
             let row: Vec<f32> = usual.row(0).iter().enumerate().map(|(i, &usual)| logit(i, usual)).collect();
             cases.extend(bench.row(chain, name, &row));
         }
     }
-    for chain in HISTORIES {
-        for (name, token) in SHAPES {
+    for chain in HISTORIES.into_iter().filter(|chain| takes(&only, chain)) {
+        for (name, token) in SHAPES.into_iter().filter(|(name, _)| takes(&rows, name)) {
             for n in if timed { &LENGTHS[..] } else { &LENGTHS[..1] } {
                 cases.extend(bench.history(chain, name, token, *n));
             }
@@ -99,6 +102,11 @@ fn main() {
     if timed {
         report(cases);
     }
+}
+
+/// The argument after this one.
+fn value_of(name: &str) -> Option<String> {
+    std::env::args().skip_while(|argument| argument != name).nth(1)
 }
 
 struct Bench<'a> {
@@ -185,9 +193,7 @@ fn report(mut cases: Vec<Case>) {
     for Case { chain, row, history, times_usual } in cases.iter().take(10) {
         println!("| {times_usual:.0} | `{}` | {row} | {history} |", chain.replace('|', "\\|"));
     }
-    let arguments: Vec<_> = std::env::args().collect();
-    let csv = arguments.windows(2).find(|pair| pair[0] == "--csv").map(|pair| PathBuf::from(&pair[1]));
-    if let Some(path) = csv {
+    if let Some(path) = value_of("--csv").map(PathBuf::from) {
         let mut csv = csv::Writer::from_path(&path).expect("the file can be written");
         csv.write_record(["chain", "row", "history", "times_usual"]).expect("the file can be written");
         for Case { chain, row, history, times_usual } in &cases {
