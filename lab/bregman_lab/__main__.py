@@ -7,6 +7,8 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
+
 from bregman_lab import dumps, evaluate, prompts, report, synthetic, texts, truth
 
 LAB = Path(__file__).parent.parent
@@ -21,9 +23,13 @@ def measured(model: str, file: Path, items: list[dumps.Prompt], work: Path) -> d
 
 def written(model: str, file: Path, beginnings: list[str], records: dict, sizes: texts.Sizes, folder: Path) -> dict:
     """The record of the texts that a model writes."""
-    writers = texts.writers(records, model)
-    found = texts.write(WORK / "write", file, beginnings[: sizes.prompts], writers, sizes, folder)
-    return texts.record(found, writers, sizes)
+    fixed, chosen = texts.writers(records, model)
+    # Apart, so that settings that were chosen anew do not have everything else written again.
+    found = [
+        texts.write(WORK / "write", file, beginnings[: sizes.prompts], writers, sizes, folder / f"texts-{name}")
+        for name, writers in (("fixed", fixed), ("chosen", chosen))
+    ]
+    return texts.record(np.concatenate(found, axis=1), fixed + chosen, sizes)
 
 
 def write(path: Path, record: dict) -> None:

@@ -43,8 +43,12 @@ class Figures:
         looked: list[Callable[..., Any]] = [number, within, less, listed]
         looked += [self.accuracy, self.leaders, self.placed, self.kept, self.row, self.best, self.own]
         looked += [self.at_ten, self.best_at_ten, self.calibration, self.truth, self.nearest]
-        looked += [self.text, self.written, self.asked]
+        looked += [self.text, self.written, self.has, self.asked]
         return {f.__name__: f for f in looked} | {"all_of": all} | {m: m for m in "sgkb"}
+
+    def has(self, model: str, method: str) -> bool:
+        """Whether the record has the method on its grid."""
+        return any(row[1] == method for row in self._models[model]["configurations"]["rows"])
 
     def asked(self, model: str, task: str = "json") -> int:
         """Questions of a task."""

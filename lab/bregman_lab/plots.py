@@ -30,7 +30,7 @@ COLOURS = {
     "α=1 floor": "#fe6100",
     "α=1.5 floor": "#dc267f",
     "α=2 floor": "#8b0000",
-    "α=1.5 mass": "#b15fd0",
+    "α=1.5 mass": "#f4a3b5",
     "α=2 mass": "#e377c2",
     "typical": "#7f7f00",
 }
@@ -174,7 +174,7 @@ def truth(source: Record, path: Path) -> None:
         _dots(axis, order, [found[m] for m in order])
         axis.set_title(title, fontsize=10)
         axis.axvline(0, color="black", linewidth=0.7)
-        axis.set_xlabel("total variation from the truth, less top-p's (left is better)", fontsize=8)
+        axis.set_xlabel("total variation, less top-p's (left is better)", fontsize=8)
         axis.grid(alpha=0.25)
     _save(figure, path)
 
@@ -204,8 +204,14 @@ def repetition(texts: dict[str, Record], names: dict[str, str], path: Path) -> N
             axis.plot(x[1:], [y[0]] * 2, color=colour, linewidth=0.7, alpha=0.6)
             axis.plot(x[0], y[0], marker, color=colour, markersize=5)
             if chain in _NAMED:
-                axis.annotate(_NAMED[chain], (x[0], y[0]), xytext=(4, 4), textcoords="offset points", fontsize=7)
+                beside = (4, -9 if chain.startswith("penalties") else 4)
+                axis.annotate(_NAMED[chain], (x[0], y[0]), xytext=beside, textcoords="offset points", fontsize=7)
         axis.set_xscale("log")
+        # Linear below a thousandth: many texts repeat nothing.
+        axis.set_yscale("symlog", linthresh=1e-3, linscale=0.4)
+        axis.set_yticks([0, 1e-3, 1e-2, 1e-1, 1], ["0", ".001", ".01", ".1", "1"])
+        axis.set_ylim(-5e-4, 1)
+        axis.xaxis.set_major_formatter(mpl.ticker.ScalarFormatter())
         axis.set_xlabel("perplexity under the model")
     first = next(iter(axes.values()))
     first.set_ylabel("share of repeated 4-grams")

@@ -87,12 +87,12 @@ def frontier(records: dict[str, Record]) -> str:
     methods = list(next(iter(asked.values()))["frontier"]["0.5"])
 
     def mean(method: str) -> float:
-        found = [r["frontier"][s][method] for r in asked.values() for s in ("0.25", "0.5", "0.75")]
+        found = [r["frontier"][s].get(method) for r in asked.values() for s in ("0.25", "0.5", "0.75")]
         return sum(f["accuracy"][0] for f in found if f) / len(found)
 
     rows = []
     for method in sorted(methods, key=mean, reverse=True):
-        cells = [r["frontier"][s][method] for r in asked.values() for s in ("0.25", "0.5", "0.75")]
+        cells = [r["frontier"][s].get(method) for r in asked.values() for s in ("0.25", "0.5", "0.75")]
         rows.append([method] + [_three(c["accuracy"]) if c else "" for c in cells])
     return _table(head, rows)
 
@@ -103,7 +103,7 @@ def chosen(records: dict[str, Record]) -> str:
     methods = list(next(iter(asked.values()))["frontier"]["0.5"])
     rows = []
     for method in methods:
-        cells = [r["frontier"]["0.5"][method] for r in asked.values()]
+        cells = [r["frontier"]["0.5"].get(method) for r in asked.values()]
         rows.append(
             [method]
             + [", ".join(f"`{c}`" for c in cell["chains"]).replace("|", "\\|") if cell else "" for cell in cells]
@@ -121,7 +121,7 @@ def budget(records: dict[str, Record]) -> str:
     for method in methods:
         row = [method]
         for r in asked.values():
-            found, ns = r["best of n"]["methods"][method], r["best of n"]["n"]
+            found, ns = r["best of n"]["methods"].get(method, []), r["best of n"]["n"]
             row += [f"{found[ns.index(n)]:.3f}" if ns.index(n) < len(found) else "" for n in sizes]
         rows.append(row)
     rows.sort(key=lambda row: row[2], reverse=True)
@@ -164,10 +164,11 @@ def places(records: dict[str, Record]) -> str:
         f"{NAMES[m]}, {100 * s:g} % kept: {p}" for m in asked for s in shares for p in ("first", "last")
     ]
     found: dict[str, list[str]] = {}
+    methods = dict.fromkeys(method for r in asked.values() for method in r["frontier"]["0.5"])
     for r in asked.values():
         rows = r["configurations"]["rows"]
         own = next(row[7] for row in rows if row[0] == "temperature(1.0)")
-        for method in r["frontier"]["0.5"]:
+        for method in methods:
             mine = [row for row in rows if row[1] == method]
             for share in shares:
                 for place in ("first", "last"):
@@ -233,7 +234,11 @@ def macros(records: dict[str, Record]) -> str:
     """The engines' default chains."""
     asked = _asked(records)
     names = list(next(iter(asked.values()))["macros"])
-    rows = [[n] + [f"{_three(r['macros'][n])} · {r['macros'][n][3]:.2f}" for r in asked.values()] for n in names]
+
+    def cell(found: list[float] | None) -> str:
+        return f"{_three(found)} · {found[3]:.2f}" if found else ""
+
+    rows = [[n, *(cell(r["macros"].get(n)) for r in asked.values())] for n in names]
     return _table(["chain, temperature", *(NAMES[m] for m in asked)], rows)
 
 
@@ -283,7 +288,8 @@ def tables(records: Records) -> dict[str, str]:
     made = {name: make() for name, make in by_name.items()} if models else {}
     if records.truth:
         made |= {f"truth {name}": truth(records.truth, name) for name in records.truth["models"]}
-    return made | {f"texts {name}": texts(record) for name, record in records.texts.items()}
+    written = [f"{NAMES[name]}:\n\n{texts(record)}" for name, record in records.texts.items()]
+    return made | {"texts": "\n\n".join(written)}
 
 
 def filled(page: str, records: Records) -> str:

@@ -28,7 +28,7 @@ class Sizes(NamedTuple):
     tokens: int
 
 
-SIZES = {"kjv": Sizes(48, 2, 128), "smollm2": Sizes(32, 2, 128), "gemma3": Sizes(32, 2, 96)}
+SIZES = {"kjv": Sizes(48, 2, 96), "smollm2": Sizes(32, 2, 96), "gemma3": Sizes(32, 2, 96)}
 
 
 def write(
@@ -150,7 +150,11 @@ def record(written: np.ndarray, writers: list[catalogue.Writer], sizes: Sizes) -
     return {**sizes._asdict(), "chains": found}
 
 
-def writers(records: dict[str, Any], model: str) -> list[catalogue.Writer]:
-    """The chains that the model writes with; one that was asked no questions takes SmolLM2's settings."""
+def writers(records: dict[str, Any], model: str) -> tuple[list[catalogue.Writer], list[catalogue.Writer]]:
+    """The chains that are the same for all, and those whose settings a record chose.
+
+    A model that was asked no questions takes SmolLM2's settings.
+    """
     source = records[model] if "frontier" in records.get(model, {}) else records["smollm2"]
-    return catalogue.writers({m: found["chains"] for m, found in source["frontier"]["0.5"].items() if found})
+    chosen = {m: found["chains"] for m, found in source["frontier"]["0.5"].items() if found}
+    return catalogue.writers({}), [w for w in catalogue.writers(chosen) if w.setting == "half"]
