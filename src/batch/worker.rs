@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a thread looks for what it waits for before it sleeps: longer than waking a thread takes, so that batches that
-/// follow one another closely wake none.
-const SPIN: Duration = Duration::from_micros(30);
+/// How long a thread looks for what it waits for before it sleeps: longer than waking a thread and than decoding a usual
+/// row takes, so that batches that follow one another closely wake none.
+const SPIN: Duration = Duration::from_micros(100);
 
 /// The states of a worker. `FREE` and `GIVEN` may have `SLEEPS` added: the thread sleeps. `TAKEN` may have `AWAITED` added:
 /// the caller sleeps until it is done.
