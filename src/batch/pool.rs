@@ -22,6 +22,8 @@ pub(super) struct Pool {
     starts: Mutex<()>,
     /// Those that no call has claimed.
     idle: Set,
+    /// Calls that are at work.
+    callers: AtomicUsize,
 }
 
 /// What the workers of a call have to do.
@@ -68,6 +70,7 @@ impl Pool {
             started: AtomicUsize::new(0),
             starts: Mutex::new(()),
             idle: Set::default(),
+            callers: AtomicUsize::new(0),
         }
     }
 
@@ -128,12 +131,14 @@ struct Help<'a> {
 }
 
 impl<'a> Help<'a> {
+    /// At most as many as leave a core to each other caller: with more, all would be slower.
     fn new(job: &'a Job, most: usize) -> Self {
-        let help = Self { job, claimed: Set::default() };
-        for _ in 0..most {
-            let Some(i) = job.pool.idle.take() else { break };
+        let (help, pool) = (Self { job, claimed: Set::default() }, job.pool);
+        let others = pool.callers.fetch_add(1, Ordering::Relaxed);
+        for _ in 0..most.min(pool.workers.len().saturating_sub(others)) {
+            let Some(i) = pool.idle.take() else { break };
             help.claimed.add(i);
-            if job.pool.workers[i].give(job) {
+            if pool.workers[i].give(job) {
                 job.asleep.add(i);
             }
         }
@@ -147,6 +152,7 @@ impl Drop for Help<'_> {
             self.job.pool.workers[i].take_back();
             self.job.pool.idle.add(i);
         }
+        self.job.pool.callers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
