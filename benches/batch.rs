@@ -1,8 +1,8 @@
 //! What threads bring to a batch: the time of a call with one thread and with two, called in turn, at once after the last
 //! call and after other work, and by several callers at the same time.
 //!
-//! `cargo bench --bench batch` prints the tables of docs/performance.md. Without `--bench` (`cargo test`) nothing is timed,
-//! and the tokens are compared once.
+//! `cargo bench --bench batch` prints the tables of docs/performance.md, with `-- callers` only the last. Without `--bench`
+//! (`cargo test`) nothing is timed, and the tokens are compared once.
 
 #[allow(dead_code, reason = "the comparison measures more")]
 mod common;
@@ -135,7 +135,9 @@ fn main() {
         assert_eq!(tokens[0], tokens[1], "{chain}");
     }
     if timed {
-        one_caller(&rows, &Work(vec![1.0; 16 << 20]));
+        if !std::env::args().any(|argument| argument == "callers") {
+            one_caller(&rows, &Work(vec![1.0; 16 << 20]));
+        }
         several_callers(&rows);
     }
 }
