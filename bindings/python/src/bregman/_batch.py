@@ -58,8 +58,8 @@ def decode_batch(
         want: the optional fields of the results.
         accept: whether each drawn token is appended to its sampler's history.
         stay: whether positions, and what chains have learnt, stay as they are; as in `Sampler.decode`.
-        threads: 0 or 1 decodes in the calling thread, n in up to n threads: the calling one, and idle ones of the library's
-            own pool.
+        threads: 0 or 1 decodes in the calling thread, n in up to n threads: the calling one, and idle ones of the
+            library's own pool.
         check: whether to raise if a row failed. The exception is that of the first failed row, with `row` and
             `results`.
         answers: optional outputs. They do not change the tokens.
