@@ -14,7 +14,7 @@ use std::ptr::null_mut;
 /// Who does the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
-    /// Nobody: one word of each cache line of the rows is read.
+    /// Reads one word of each cache line of the rows, and draws nothing.
     Touch,
     /// llama.cpp's own samplers.
     Llama,

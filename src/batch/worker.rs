@@ -18,7 +18,7 @@ const DONE: u32 = 3;
 const SLEEPS: u32 = 4;
 const AWAITED: u32 = 8;
 
-/// A thread of the pool. Whoever claimed it (see `Pool`) may give it a job, and has to take that back.
+/// A thread of the pool. A call that has claimed it (see `Pool`) may give it a job, and has to take the job back.
 pub(super) struct Worker<J> {
     state: AtomicU32,
     job: AtomicPtr<J>,

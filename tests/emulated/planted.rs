@@ -64,7 +64,7 @@ fn read_beyond_a_row() {
     println!("{}", result.token);
 }
 
-/// A handle that nobody frees.
+/// A handle that is never freed.
 #[test]
 #[ignore = "fails where leaks are looked for"]
 fn leak_of_a_handle() {

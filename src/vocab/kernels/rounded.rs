@@ -53,7 +53,8 @@ pub(crate) fn rounded_sum<L: Lanes>(logits: &[f32], weights: &[f64], range: Rang
     RoundedSum { sum: sums.iter().sum(), has_halfway: farthest.contains(&grid.half) }
 }
 
-/// Appends, as far as there is room, the positions of the tokens with `low <= logit < high` whose weight lies halfway between two multiples.
+/// Appends, as far as there is room, the positions of the tokens with `low <= logit < high` whose weight lies halfway
+/// between two multiples.
 #[inline(always)]
 pub(crate) fn halfway<L: Lanes>(
     logits: &[f32],
