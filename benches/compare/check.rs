@@ -87,7 +87,9 @@ fn alike(work: &Work, logits: &[f32], theirs: &[Candidate], law: &[(u32, f64)]) 
     let mut p = vec![[0.0f64; 2]; logits.len()];
     law.iter().for_each(|&(id, q)| p[id as usize][0] = q);
     theirs.iter().for_each(|c| p[c.id as usize][1] = f64::from(c.p));
-    if theirs.len() != law.len() || p.iter().any(|&[ours, theirs]| (ours > 0.0) != (theirs > 0.0)) {
+    // What f32 rounds to nothing tells nothing of what was kept.
+    p.iter_mut().filter(|q| q[0].max(q[1]) < f64::from(f32::MIN_POSITIVE)).for_each(|q| *q = [0.0; 2]);
+    if p.iter().any(|&[ours, theirs]| (ours > 0.0) != (theirs > 0.0)) {
         let (least, most) = (kept(work, logits, -error), kept(work, logits, error));
         let inside = least.iter().zip(&most).zip(&p).all(|((&l, &m), q)| (!l || q[1] > 0.0) && (m || q[1] == 0.0));
         if !inside {
@@ -124,11 +126,27 @@ fn kept(work: &Work, logits: &[f32], by: f64) -> Vec<bool> {
     let mut kept = vec![false; logits.len()];
     let law = sampler.distribution(Row::from_f32(logits).unwrap()).expect("the row is valid");
     law.iter().for_each(|&(id, _)| kept[id as usize] = true);
+    if work.llama.iter().any(|stage| matches!(stage, Stage::Typical(_))) {
+        move_window(&mut kept, logits, by);
+    }
     kept
 }
 
+/// Widens or narrows typical's window by the error of the entropy, of which each sum has the share `by`: it takes a token
+/// below the entropy as far away as it brings one above it nearer.
+fn move_window(kept: &mut [bool], logits: &[f32], by: f64) {
+    let most = logits.iter().fold(f64::NEG_INFINITY, |most, &x| most.max(f64::from(x)));
+    let total: f64 = logits.iter().map(|&x| (f64::from(x) - most).exp()).sum();
+    let surprise = |x: f32| most + total.ln() - f64::from(x);
+    let entropy: f64 = logits.iter().map(|&x| (-surprise(x)).exp() * surprise(x)).sum();
+    let distance = |x: f32| (surprise(x) - entropy).abs();
+    let edge = logits.iter().zip(&*kept).filter(|(_, kept)| **kept).fold(0.0f64, |edge, (&x, _)| edge.max(distance(x)));
+    let edge = edge + 2.0 * by * (1.0 + entropy);
+    logits.iter().zip(kept).for_each(|(&x, kept)| *kept = distance(x) <= edge);
+}
+
 /// The relative error of what samplers add up over the row, if f32 sums are made one token after the other, in the row's
-/// order or in descending order: the weights, and the squares behind the standard deviation.
+/// order or in descending order: the weights, those times the logits, and the squares behind the standard deviation.
 fn rounding(logits: &[f32]) -> f64 {
     let mut row = logits.to_vec();
     let mut worst = 0.0f64;
@@ -140,14 +158,19 @@ fn rounding(logits: &[f32]) -> f64 {
             row.iter().map(|&x| (x - most).exp()).sum(),
             row.iter().map(|&x| (f64::from(x) - f64::from(most)).exp()).sum(),
         );
+        let moments: (f32, f64) = (
+            row.iter().map(|&x| (x - most) * (x - most).exp()).sum(),
+            row.iter().map(|&x| (f64::from(x) - f64::from(most)) * (f64::from(x) - f64::from(most)).exp()).sum(),
+        );
         let squares: (f32, f64) = (
             row.iter().map(|&x| (x - mean) * (x - mean)).sum(),
             row.iter().map(|&x| (f64::from(x) - exact_mean).powi(2)).sum(),
         );
-        for (single, double) in [weights, squares] {
+        for (single, double) in [weights, moments, squares] {
             worst = worst.max((f64::from(single) / double - 1.0).abs());
         }
         row.sort_unstable_by(|a, b| b.total_cmp(a));
     }
-    worst + 8.0 * f64::from(f32::EPSILON)
+    // Another order rounds otherwise: by a random walk of as many steps as there are tokens.
+    worst + (logits.len() as f64).sqrt() * f64::from(f32::EPSILON)
 }
