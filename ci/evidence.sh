@@ -33,7 +33,7 @@ lock() {
 # The packages that lab/requirements.txt pins, and bregman itself.
 environment() {
     "$root/ci/python.sh" install
-    stamp="$(python3 --version) $(sha256sum <"$lab/requirements.txt")"
+    stamp="$venv $(python3 --version) $(sha256sum <"$lab/requirements.txt")"
     if [ "$(cat "$venv/stamp" 2>/dev/null)" != "$stamp" ]; then
         python3 -m venv --clear "$venv"
         "$venv/bin/pip" --disable-pip-version-check install --quiet --require-hashes --only-binary :all: \

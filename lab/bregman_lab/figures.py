@@ -43,12 +43,8 @@ class Figures:
         looked: list[Callable[..., Any]] = [number, within, less, listed]
         looked += [self.accuracy, self.leaders, self.placed, self.kept, self.row, self.best, self.own]
         looked += [self.at_ten, self.best_at_ten, self.calibration, self.truth, self.nearest]
-        looked += [self.text, self.written, self.has, self.asked]
+        looked += [self.text, self.each, self.clear, self.written, self.asked]
         return {f.__name__: f for f in looked} | {"all_of": all} | {m: m for m in "sgkb"}
-
-    def has(self, model: str, method: str) -> bool:
-        """Whether the record has the method on its grid."""
-        return any(row[1] == method for row in self._models[model]["configurations"]["rows"])
 
     def asked(self, model: str, task: str = "json") -> int:
         """Questions of a task."""
@@ -117,3 +113,11 @@ class Figures:
     def text(self, model: str, chain: str, name: str) -> list[float]:
         """A figure of the texts of a chain."""
         return self._texts[model]["chains"][chain][name]
+
+    def each(self, chain: str, digits: int = 3, name: str = "rep-4") -> str:
+        """The same figure of SmolLM2's, Gemma's and kjv-1.4m's texts, in a sentence."""
+        return listed([number(self.text(model, chain, name)[0], digits) for model in "sgk"])
+
+    def clear(self, less: str, more: str, models: str, name: str = "rep-4") -> bool:
+        """Whether a figure of one chain's texts is below that of another, with intervals that do not overlap."""
+        return all(self.text(m, less, name)[2] < self.text(m, more, name)[1] for m in models)
