@@ -1,6 +1,6 @@
 # Thin: everything is in ci/, and can be run by hand.
 
-.PHONY: demo evidence models speculate test test-emulated test-sanitized test-threads test-transformers test-ray test-llama-cpp-python test-vllm bench bench-table bench-server bench-server-table bench-peers bench-peers-table bench-worst instructions memory fuzz soak install \
+.PHONY: demo evidence models speculate test test-emulated test-sanitized test-threads test-transformers test-ray test-llama-cpp-python test-vllm bench bench-table bench-server bench-server-table bench-peers bench-peers-table bench-worst instructions memory fuzz soak advisories install \
         uninstall header documents picture vectors conformance abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options;
@@ -32,6 +32,10 @@ fuzz:
 # A server's day with 10 000 sequences, for MINUTES; a line a minute.
 soak:
 	BREGMAN_SOAK_MINUTES=$(or $(MINUTES),10) cargo test --quiet --test soak
+
+# The locked Rust dependencies against the RustSec advisories; DATABASE=DIR is a clone of them, for a machine without a network.
+advisories:
+	@ci/advisories.sh $(DATABASE)
 
 # Inside the real torch and transformers, beside entmax and mlx-lm: a few GB, once.
 test-transformers:

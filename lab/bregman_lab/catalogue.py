@@ -108,7 +108,10 @@ USUAL: dict[str, float | None] = {
 #: Methods that write texts at a usual setting, and at the one that was most accurate with half of the entropy.
 WRITING_AT_USUAL = ("temperature", "top-k", "top-p", "min-p", "α=1 floor", "α=1.5 floor", "α=2 floor", "α=1.5 mass",
                     "α=2 mass")  # fmt: skip
-WRITING_AT_HALF = ("temperature", "top-p", "min-p", "typical", "α=1.5 floor", "α=2 floor", "α=1.5 mass", "α=2 mass")
+WRITING_AT_HALF = (
+    *("temperature", "dynamic temperature", "top-p", "min-p", "typical"),
+    *("α=1.5 floor", "α=2 floor", "α=1.5 mass", "α=2 mass"),
+)
 #: Chains that write texts besides: the ends of the scale, the temperature behind the stage, and what looks at the text.
 ALSO_WRITING = (
     "greedy",

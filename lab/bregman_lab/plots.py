@@ -33,6 +33,7 @@ COLOURS = {
     "α=1.5 mass": "#f4a3b5",
     "α=2 mass": "#e377c2",
     "typical": "#7f7f00",
+    "dynamic temperature": "#000000",
 }
 #: In the plots of many methods: the others are in the tables.
 _SHOWN = {
