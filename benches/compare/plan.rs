@@ -58,6 +58,8 @@ pub fn cases(options: &Options) -> Vec<Planned> {
         add(*vocab, HEADLINE, "cold", "f32", 1, 1);
         add(*vocab, HEADLINE, "hot", "f16", 1, 1);
         add(*vocab, HEADLINE, "hot", "bf16", 1, 1);
+        add(*vocab, HEADLINE, "cold", "f16", 1, 1);
+        add(*vocab, HEADLINE, "cold", "bf16", 1, 1);
     }
     let vocab = if options.timed { 128_256 } else { 32_000 };
     for (batch, threads) in [(1, 2), (8, 1), (8, 2), (64, 1), (64, 2)] {
