@@ -296,8 +296,9 @@ typedef struct bregman_batch {
     uint32_t flags;
     /**
      * 0 or 1 to decode all rows on the caller's thread; n for up to n - 1 threads of the library's own pool to help it.
-     * They are started when they are first wanted, at most one for each core but the caller's and at most 255, and serve
-     * one call at a time: a call that finds none idle does all the work itself. The results do not depend on it.
+     * They are started when they are first wanted, with the host's signals blocked: at most one for each core that the
+     * thread of that call may run on but one, and at most 255. They serve one call at a time, and calls at the same time
+     * leave a core to each other: a call that gets none does all the work itself. The results do not depend on it.
      */
     uint32_t threads;
     /**

@@ -17,23 +17,24 @@ mod by_id {
 /// as its parent was.
 #[cfg(target_os = "linux")]
 mod by_page {
+    use once_cell::race::OnceBox;
     use std::ptr::null_mut;
-    use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     /// A number that a child does not share with its parent.
     pub(crate) fn number() -> u64 {
         /// The last number that this process or those before it took.
         static LAST: AtomicU64 = AtomicU64::new(0);
-        static PAGE: OnceLock<Option<&AtomicU64>> = OnceLock::new();
-        let Some(page) = PAGE.get_or_init(page) else { return super::by_id::number() };
-        let new = LAST.load(Ordering::Relaxed) + 1;
-        match page.compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => {
-                LAST.store(new, Ordering::Relaxed);
-                new
+        /// Of two threads that are the first at the same time, one maps a page that is never used.
+        static PAGE: OnceBox<Option<&AtomicU64>> = OnceBox::new();
+        let Some(page) = PAGE.get_or_init(|| Box::new(page())) else { return super::by_id::number() };
+        match page.load(Ordering::Relaxed) {
+            0 => {
+                // Taken before it is written to the page: a child in between takes the next.
+                let new = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+                page.compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed).map_or_else(|known| known, |_| new)
             }
-            Err(known) => known,
+            known => known,
         }
     }
 

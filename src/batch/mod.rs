@@ -1,6 +1,7 @@
 //! Rows in parallel: the caller works, and threads of the library's own pool help it.
 
 mod pool;
+mod signals;
 mod worker;
 
 use pool::Pool;

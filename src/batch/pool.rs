@@ -1,6 +1,7 @@
 //! The threads that help callers. A call claims those that are idle and gives up those that have not begun when its work
 //! is done, so that it never waits for a thread to wake, nor for another call.
 
+use super::signals;
 use super::worker::Worker;
 use crate::process;
 use once_cell::race::OnceBox;
@@ -8,9 +9,16 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The most workers of a pool: 256 threads with the caller's.
 const MOST: usize = 255;
+
+/// Bytes of a worker's stack: any call needs less than 64 KiB.
+const STACK: usize = 2 << 20;
+
+/// How long a system that had no thread is not asked again: asking costs more than a usual row.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The threads of one process. They are started when a call first wants them, and stay.
 pub(super) struct Pool {
@@ -18,11 +26,11 @@ pub(super) struct Pool {
     workers: Box<[Worker<Job>]>,
     /// How many were started.
     started: AtomicUsize,
-    /// Held by the call that starts some.
-    starts: Mutex<()>,
+    /// Held by the call that starts some; when the system last had no thread for one.
+    starts: Mutex<Option<Instant>>,
     /// Those that no call has claimed.
     idle: Set,
-    /// Calls that are at work.
+    /// Calls at work that may have helpers.
     callers: AtomicUsize,
 }
 
@@ -68,7 +76,7 @@ impl Pool {
         Self {
             workers: (0..n.min(MOST)).map(|_| Worker::new()).collect(),
             started: AtomicUsize::new(0),
-            starts: Mutex::new(()),
+            starts: Mutex::new(None),
             idle: Set::default(),
             callers: AtomicUsize::new(0),
         }
@@ -96,10 +104,16 @@ impl Pool {
         if self.started.load(Ordering::Relaxed) >= wanted {
             return;
         }
-        let Ok(_starts) = self.starts.try_lock() else { return };
+        let Ok(mut refused) = self.starts.try_lock() else { return };
+        if refused.is_some_and(|at| at.elapsed() < RETRY) {
+            return;
+        }
         for i in self.started.load(Ordering::Relaxed)..wanted {
             let serve = move || self.workers[i].serve(Job::run);
-            if std::thread::Builder::new().name(format!("bregman-{i}")).spawn(serve).is_err() {
+            // The size is set because the default is the environment's RUST_MIN_STACK.
+            let thread = std::thread::Builder::new().name(format!("bregman-{i}")).stack_size(STACK);
+            if signals::blocked_while(|| thread.spawn(serve)).is_err() {
+                *refused = Some(Instant::now());
                 return;
             }
             self.idle.add(i);
@@ -113,7 +127,12 @@ impl Job {
         self.wake_one();
         self.wake_one();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(self.work)) {
-            self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(panic);
+            let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+            match *first {
+                None => *first = Some(panic),
+                // Never dropped: that could panic again, here.
+                Some(_) => std::mem::forget(panic),
+            }
         }
     }
 
@@ -131,7 +150,7 @@ struct Help<'a> {
 }
 
 impl<'a> Help<'a> {
-    /// At most as many as leave a core to each other caller: with more, all would be slower.
+    /// At most as many as leave a core to each other call that may have helpers: with more, all would be slower.
     fn new(job: &'a Job, most: usize) -> Self {
         let (help, pool) = (Self { job, claimed: Set::default() }, job.pool);
         let others = pool.callers.fetch_add(1, Ordering::Relaxed);

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 /// row takes, so that batches that follow one another closely wake none.
 const SPIN: Duration = Duration::from_micros(100);
 
-/// The states of a worker. `FREE` and `GIVEN` may have `SLEEPS` added: the thread sleeps. `TAKEN` may have `AWAITED` added:
-/// the caller sleeps until it is done.
+/// The states of a worker. `FREE`, `GIVEN` and `DONE` may have `SLEEPS` added: the thread sleeps. `TAKEN` may have `AWAITED`
+/// added: the caller sleeps until it is done.
 const FREE: u32 = 0;
 const GIVEN: u32 = 1;
 const TAKEN: u32 = 2;
@@ -19,6 +19,9 @@ const SLEEPS: u32 = 4;
 const AWAITED: u32 = 8;
 
 /// A thread of the pool. A call that has claimed it (see `Pool`) may give it a job, and has to take the job back.
+///
+/// On cache lines of its own, since it is looked at all the time while its thread is awake.
+#[repr(align(128))]
 pub(super) struct Worker<J> {
     state: AtomicU32,
     job: AtomicPtr<J>,
@@ -26,7 +29,7 @@ pub(super) struct Worker<J> {
     changed: Condvar,
 }
 
-impl<J> Worker<J> {
+impl<J: Sync> Worker<J> {
     pub(super) fn new() -> Self {
         Self {
             state: AtomicU32::new(FREE),
@@ -55,15 +58,17 @@ impl<J> Worker<J> {
         if given & !SLEEPS == GIVEN && self.changes(given, given & SLEEPS) {
             return;
         }
-        if !self.spins_until(DONE) {
+        let is_done = |state| state & !SLEEPS == DONE;
+        if !self.spins_until(is_done) {
             let mut lock = self.lock();
             if self.changes(TAKEN, TAKEN | AWAITED) {
-                while self.state.load(Ordering::Acquire) != DONE {
+                while !is_done(self.state.load(Ordering::Acquire)) {
                     lock = self.sleep(lock);
                 }
             }
         }
-        self.state.store(FREE, Ordering::Release);
+        // To FREE; the thread may sleep on.
+        self.state.fetch_and(SLEEPS, Ordering::AcqRel);
     }
 
     /// Waits for a job, runs it, and so on; `run` must not unwind.
@@ -81,7 +86,7 @@ impl<J> Worker<J> {
     /// Returns when the state is `TAKEN`.
     fn wait_for_job(&self) {
         loop {
-            if self.spins_until(GIVEN) {
+            if self.spins_until(|state| state == GIVEN) {
                 // Or it was taken back.
                 if self.changes(GIVEN, TAKEN) {
                     return;
@@ -89,7 +94,8 @@ impl<J> Worker<J> {
                 continue;
             }
             let mut lock = self.lock();
-            if self.changes(FREE, SLEEPS) {
+            // Also if the job is done and not yet taken back: the caller's own item may be a long one.
+            if self.changes(FREE, SLEEPS) || self.changes(DONE, DONE | SLEEPS) {
                 while !self.changes(GIVEN | SLEEPS, TAKEN) {
                     lock = self.sleep(lock);
                 }
@@ -99,14 +105,15 @@ impl<J> Worker<J> {
     }
 
     fn changes(&self, from: u32, to: u32) -> bool {
-        self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        // If it fails because the job is done, what the job wrote is visible, too.
+        self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    fn spins_until(&self, state: u32) -> bool {
+    fn spins_until(&self, arrived: impl Fn(u32) -> bool) -> bool {
         let start = Instant::now();
         loop {
             for _ in 0..32 {
-                if self.state.load(Ordering::Acquire) == state {
+                if arrived(self.state.load(Ordering::Acquire)) {
                     return true;
                 }
                 spin_loop();
@@ -123,5 +130,31 @@ impl<J> Worker<J> {
 
     fn sleep<'a>(&self, lock: MutexGuard<'a, ()>) -> MutexGuard<'a, ()> {
         self.changed.wait(lock).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+
+    #[test]
+    fn thread_sleeps_while_its_finished_job_is_not_taken_back() {
+        let worker: &Worker<AtomicBool> = Box::leak(Box::new(Worker::new()));
+        std::thread::spawn(|| worker.serve(|job| job.store(true, Ordering::Relaxed)));
+        for _ in 0..3 {
+            let ran = AtomicBool::new(false);
+            if worker.give(&ran) {
+                worker.wake();
+            }
+            let start = Instant::now();
+            while worker.state.load(Ordering::Relaxed) != DONE | SLEEPS {
+                assert!(start.elapsed() < Duration::from_secs(60), "state {}", worker.state.load(Ordering::Relaxed));
+                std::thread::yield_now();
+            }
+            worker.take_back();
+            assert!(ran.load(Ordering::Relaxed));
+            assert_eq!(worker.state.load(Ordering::Relaxed), SLEEPS);
+        }
     }
 }

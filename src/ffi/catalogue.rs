@@ -7,9 +7,9 @@ use crate::chain::macros::{MacroInfo, macros};
 use crate::error::Error;
 use crate::parameters::{Kind, ParameterInfo};
 use crate::stages::{StageInfo, stages};
+use once_cell::race::OnceBox;
 use std::ffi::{CString, c_char};
 use std::mem::offset_of;
-use std::sync::LazyLock;
 
 /// Kind of parameter: a number from `min` to `max`, in decimal, such as 0.8 or 1e-3, or inf if `max` is infinite.
 pub const BREGMAN_KIND_NUMBER: u32 = 0;
@@ -110,12 +110,17 @@ unsafe impl Send for Table {}
 // SAFETY: as above.
 unsafe impl Sync for Table {}
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| {
+fn table() -> &'static Table {
+    static TABLE: OnceBox<Table> = OnceBox::new();
+    TABLE.get_or_init(|| Box::new(made()))
+}
+
+fn made() -> Table {
     let (mut texts, mut lists) = (Vec::new(), Vec::new());
     let stages = stages().iter().map(|s| stage(s, &mut lists, &mut texts)).collect();
     let macros = macros().iter().map(|m| stage_like(m, &mut lists, &mut texts)).collect();
     Table { stages, macros, _parameters: lists, _texts: texts }
-});
+}
 
 fn keep(text: &str, texts: &mut Vec<CString>) -> *const c_char {
     let text = CString::new(text).unwrap_or_default();
@@ -196,7 +201,7 @@ fn described(
 /// The number of stages that a chain can name. Thread-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn bregman_stage_count() -> usize {
-    guard(0, || TABLE.stages.len())
+    guard(0, || table().stages.len())
 }
 
 /// Describes stage `index`, from 0 to bregman_stage_count() - 1, in `*out`, whose `struct_size` the caller sets before.
@@ -208,7 +213,7 @@ pub extern "C" fn bregman_stage_count() -> usize {
 pub unsafe extern "C" fn bregman_stage_info(index: usize, out: *mut bregman_stage) -> u32 {
     guard(BREGMAN_INTERNAL, || {
         // SAFETY: the caller's struct.
-        unsafe { describe(&TABLE.stages, index, out) }
+        unsafe { describe(&table().stages, index, out) }
     })
 }
 
@@ -216,7 +221,7 @@ pub unsafe extern "C" fn bregman_stage_info(index: usize, out: *mut bregman_stag
 /// engine's stages in its order with its defaults. Thread-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn bregman_macro_count() -> usize {
-    guard(0, || TABLE.macros.len())
+    guard(0, || table().macros.len())
 }
 
 /// bregman_stage_info for macro `index`, from 0 to bregman_macro_count() - 1. A macro ends a chain. Thread-safe.
@@ -224,7 +229,7 @@ pub extern "C" fn bregman_macro_count() -> usize {
 pub unsafe extern "C" fn bregman_macro_info(index: usize, out: *mut bregman_stage) -> u32 {
     guard(BREGMAN_INTERNAL, || {
         // SAFETY: the caller's struct.
-        unsafe { describe(&TABLE.macros, index, out) }
+        unsafe { describe(&table().macros, index, out) }
     })
 }
 

@@ -124,8 +124,9 @@ pub struct bregman_batch {
     /// BREGMAN_ACCEPT and BREGMAN_STAY, or'ed.
     pub flags: u32,
     /// 0 or 1 to decode all rows on the caller's thread; n for up to n - 1 threads of the library's own pool to help it.
-    /// They are started when they are first wanted, at most one for each core but the caller's and at most 255, and serve
-    /// one call at a time: a call that finds none idle does all the work itself. The results do not depend on it.
+    /// They are started when they are first wanted, with the host's signals blocked: at most one for each core that the
+    /// thread of that call may run on but one, and at most 255. They serve one call at a time, and calls at the same time
+    /// leave a core to each other: a call that gets none does all the work itself. The results do not depend on it.
     pub threads: u32,
     /// NULL for dense rows: element i of a row is the logit of token i. Else the rows are sparse: `ids`, laid out as the
     /// logits (`row_stride`), has the token of each element, in any order, each token once; -1 for an element to be left out. `vocab` is then the number of

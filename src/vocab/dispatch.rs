@@ -22,10 +22,9 @@ use crate::error::{Error, Result};
 use crate::logits::Candidate;
 use crate::math::{ListMath, list};
 use crate::random::Stream;
-use once_cell::sync::OnceCell;
+use once_cell::race::{OnceBox, OnceRef};
 use std::ffi::CStr;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 /// The kernels of `kernels/`, compiled for one instruction set.
 pub(crate) struct Kernels {
@@ -156,7 +155,8 @@ macro_rules! has_all {
 
 /// The levels that this build and processor have, the lowest first.
 pub(crate) fn levels() -> &'static [&'static Kernels] {
-    static LEVELS: LazyLock<Vec<&Kernels>> = LazyLock::new(|| {
+    static LEVELS: OnceBox<Vec<&Kernels>> = OnceBox::new();
+    LEVELS.get_or_init(|| {
         let mut levels = vec![&scalar::KERNELS];
         #[cfg(target_arch = "x86_64")]
         {
@@ -171,22 +171,19 @@ pub(crate) fn levels() -> &'static [&'static Kernels] {
         }
         #[cfg(target_arch = "aarch64")]
         levels.push(&neon::KERNELS);
-        levels
-    });
-    &LEVELS
+        Box::new(levels)
+    })
 }
 
 /// The level that `BREGMAN_SIMD` names, else the highest. A name that this processor does not have is an error, and is
 /// not remembered: the variable is read again at the next call.
 pub(crate) fn kernels() -> Result<&'static Kernels> {
-    static CHOSEN: OnceCell<&'static Kernels> = OnceCell::new();
-    CHOSEN
-        .get_or_try_init(|| match std::env::var_os("BREGMAN_SIMD") {
-            Some(name) if !name.is_empty() => by_name(&name.to_string_lossy())
-                .map_err(|e| Error::Unsupported(format!("environment variable BREGMAN_SIMD: {e}"))),
-            _ => Ok(levels()[levels().len() - 1]),
-        })
-        .copied()
+    static CHOSEN: OnceRef<'static, Kernels> = OnceRef::new();
+    CHOSEN.get_or_try_init(|| match std::env::var_os("BREGMAN_SIMD") {
+        Some(name) if !name.is_empty() => by_name(&name.to_string_lossy())
+            .map_err(|e| Error::Unsupported(format!("environment variable BREGMAN_SIMD: {e}"))),
+        _ => Ok(levels()[levels().len() - 1]),
+    })
 }
 
 /// The level of this name, if this build and processor have it.

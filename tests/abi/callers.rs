@@ -1,6 +1,6 @@
 //! Several callers at once, each with batches on several threads: all share one pool, and each must have the answers that it
 //! has alone on one thread. Every function that takes threads is called, between calls that copy, save, rewind and free
-//! samplers. `ci/threads.sh` runs this under ThreadSanitizer.
+//! samplers. `ci/sanitized.sh threads` runs this under ThreadSanitizer.
 
 use crate::common::chains::CHAINS;
 use crate::common::handle::{Handle, bits, blank, row};

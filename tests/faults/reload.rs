@@ -61,3 +61,23 @@ fn library_stays_mapped_when_it_is_closed() {
         crate::toolchain::run(std::process::Command::new("readelf").arg("-d").arg(library_dir().join("libbregman.so")));
     assert!(dynamic.contains("NODELETE"), "{dynamic}");
 }
+
+/// A user's environment does not say how much stack the library's threads have.
+#[test]
+fn threads_have_enough_stack_whatever_the_environment_says() {
+    let _alone = crate::alone();
+    let output = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "reload::batch_where_the_environment_says_little_stack", "--ignored", "--test-threads=1"])
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{:?}\n{text}", output.status);
+}
+
+#[test]
+#[ignore = "the test above runs it, in a process that has no pool yet"]
+fn batch_where_the_environment_says_little_stack() {
+    // SAFETY: no other thread reads the environment. This program's threads have read it; the library has not.
+    unsafe { std::env::set_var("RUST_MIN_STACK", "16384") };
+    (0..20).for_each(|seed| assert_eq!(cycle(&row(ROWS * VOCAB, seed)).len(), ROWS));
+}

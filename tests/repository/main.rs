@@ -8,6 +8,7 @@ mod layers;
 mod links;
 mod map;
 mod mathematics;
+mod once;
 mod picture;
 mod readme;
 mod reference;
