@@ -48,12 +48,17 @@ def _save(figure: plt.Figure, path: Path) -> None:
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
-    # Smaller by half: no comments, no lists of fonts, and coordinates (not labels) to a hundredth of a point.
+    # Smaller by half: no comments, no lists of fonts, no groups of one element, and coordinates (not labels) to a
+    # hundredth of a point.
     svg = re.sub(r"<!--.*?-->\s*", "", text.getvalue(), flags=re.S)
     svg = re.sub(r"font-family: [^;\"]*", "font-family: sans-serif", svg)
     svg = re.sub(r' clip-path="[^"]*"', "", svg)
     svg = re.sub(r'<g id="(?:line2d|text|[xy]tick|patch)_\d+">', "<g>", svg)
     svg = re.sub(r' transform="rotate\(-0 [^"]*\)"', "", svg)
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
+    alone = re.compile(r"<g>\s*(<(?:use|path)\b[^>]*/>)\s*</g>")
+    while alone.search(svg):
+        svg = alone.sub(r"\1", svg)
     svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"-?\d+\.\d{3,}", _shortened, tag[0]), svg)
     path.write_text(re.sub(r"\s*\n\s*", "\n", svg))
 
@@ -208,6 +213,7 @@ def repetition(texts: dict[str, Record], names: dict[str, str], path: Path) -> N
                 beside = (4, -9 if chain.startswith("penalties") else 4)
                 axis.annotate(_NAMED[chain], (x[0], y[0]), xytext=beside, textcoords="offset points", fontsize=7)
         axis.set_xscale("log")
+        axis.xaxis.set_minor_locator(mpl.ticker.NullLocator())
         # Linear below a thousandth: many texts repeat nothing.
         axis.set_yscale("symlog", linthresh=1e-3, linscale=0.4)
         axis.set_yticks([0, 1e-3, 1e-2, 1e-1, 1], ["0", ".001", ".01", ".1", "1"])
