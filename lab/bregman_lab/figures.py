@@ -42,7 +42,7 @@ class Figures:
         """What an expression may use."""
         looked: list[Callable[..., Any]] = [number, within, less, listed]
         looked += [self.accuracy, self.leaders, self.placed, self.kept, self.row, self.best, self.own]
-        looked += [self.at_ten, self.best_at_ten, self.calibration, self.truth, self.nearest]
+        looked += [self.at_ten, self.best_at_ten, self.calibration, self.positions, self.truth, self.nearest]
         looked += [self.text, self.each, self.clear, self.written, self.asked]
         return {f.__name__: f for f in looked} | {"all_of": all} | {m: m for m in "sgkb"}
 
@@ -94,6 +94,10 @@ class Figures:
     def calibration(self, model: str, method: str) -> list[float]:
         """The ℓ2 calibration error at a usual setting."""
         return self._models[model]["calibration"]["methods"][method]["error"]
+
+    def positions(self, model: str, method: str) -> str:
+        """The mean number of tokens kept in the first four positions, the next four and the next, in a sentence."""
+        return listed([number(x, 1) for x in self._models[model]["supports"][method]["by position"]])
 
     def truth(self, model: str, method: str, name: str = "TV") -> list[float]:
         """A distance from the known truth: itself with its interval, and less top-p's with that."""
