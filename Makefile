@@ -1,6 +1,6 @@
 # Thin: everything is in ci/, and can be run by hand.
 
-.PHONY: demo evidence models speculate test test-emulated test-sanitized test-threads test-transformers test-ray test-llama-cpp-python test-vllm bench bench-table bench-server bench-server-table bench-peers bench-peers-table bench-worst instructions memory fuzz soak advisories install \
+.PHONY: demo evidence models speculate test test-emulated test-sanitized test-threads test-loom test-transformers test-ray test-llama-cpp-python test-vllm bench bench-table bench-server bench-server-table bench-peers bench-peers-table bench-worst instructions memory fuzz soak advisories install \
         uninstall header documents picture vectors conformance abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options;
@@ -24,6 +24,10 @@ test-sanitized:
 # Rust tests under ThreadSanitizer, with an instrumented standard library; THREADS="callers:: threads::" takes some.
 test-threads:
 	@ci/sanitized.sh threads $(THREADS)
+
+# The thread pool in loom: every order of its threads, up to a number of preemptions. LOOM=--whole takes any, for one model.
+test-loom:
+	@ci/loom.sh $(LOOM)
 
 # libFuzzer with AddressSanitizer, SECONDS for each target, or RUNS inputs; FUZZ="states faces" takes some targets.
 fuzz:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compares every locked Rust dependency, those of fuzz/ and benches/peers/ too, with the RustSec advisories.
+# Compares every locked Rust dependency, those of fuzz/, tests/loom/ and benches/peers/ too, with the RustSec advisories.
 # usage: ci/advisories.sh [DATABASE]
 #   DATABASE   a clone of github.com/rustsec/advisory-db, for a machine that does not reach it; its date is printed.
 #              Without it the newest is fetched
@@ -22,7 +22,7 @@ if [ $# -gt 0 ]; then
 else
     database="--db $audit/advisory-db"
 fi
-for lock in Cargo.lock fuzz/Cargo.lock benches/peers/Cargo.lock; do
+for lock in Cargo.lock fuzz/Cargo.lock tests/loom/Cargo.lock benches/peers/Cargo.lock; do
     strict=
     [ "$lock" = benches/peers/Cargo.lock ] || strict='--deny warnings'
     echo "== $lock"

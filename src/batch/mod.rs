@@ -2,6 +2,7 @@
 
 mod pool;
 mod signals;
+mod sync;
 mod worker;
 
 use pool::Pool;

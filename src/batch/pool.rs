@@ -2,13 +2,12 @@
 //! is done, so that it never waits for a thread to wake, nor for another call.
 
 use super::signals;
+use super::sync::{AtomicU64, AtomicUsize, Builder, Mutex, Ordering, PoisonError};
 use super::worker::Worker;
 use crate::process;
 use once_cell::race::OnceBox;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The most workers of a pool: 256 threads with the caller's.
@@ -23,7 +22,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The threads of one process. They are started when a call first wants them, and stay.
 pub(super) struct Pool {
     /// As many as may be started.
-    workers: Box<[Worker<Job>]>,
+    pub(super) workers: Box<[Worker<Job>]>,
     /// How many were started.
     started: AtomicUsize,
     /// Held by the call that starts some; when the system last had no thread for one.
@@ -35,7 +34,7 @@ pub(super) struct Pool {
 }
 
 /// What the workers of a call have to do.
-struct Job {
+pub(super) struct Job {
     /// Returns when nothing is left to do. It is borrowed for as long as the job, which nothing outlives: see `Help`.
     work: &'static (dyn Fn() + Sync),
     pool: &'static Pool,
@@ -72,7 +71,7 @@ impl Pool {
         Self::with_workers(std::thread::available_parallelism().map_or(0, |n| n.get() - 1))
     }
 
-    fn with_workers(n: usize) -> Self {
+    pub(super) fn with_workers(n: usize) -> Self {
         Self {
             workers: (0..n.min(MOST)).map(|_| Worker::new()).collect(),
             started: AtomicUsize::new(0),
@@ -111,7 +110,7 @@ impl Pool {
         for i in self.started.load(Ordering::Relaxed)..wanted {
             let serve = move || self.workers[i].serve(Job::run);
             // The size is set because the default is the environment's RUST_MIN_STACK.
-            let thread = std::thread::Builder::new().name(format!("bregman-{i}")).stack_size(STACK);
+            let thread = Builder::new().name(format!("bregman-{i}")).stack_size(STACK);
             if signals::blocked_while(|| thread.spawn(serve)).is_err() {
                 *refused = Some(Instant::now());
                 return;

@@ -1,13 +1,6 @@
 //! One thread of the pool, and how it is given a job: without a lock while it is awake, and without an allocation.
 
-use std::hint::spin_loop;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-/// How long a thread looks for what it waits for before it sleeps: longer than waking a thread and than decoding a usual
-/// row takes, so that batches that follow one another closely wake none.
-const SPIN: Duration = Duration::from_micros(100);
+use super::sync::{AtomicPtr, AtomicU32, Condvar, Mutex, MutexGuard, Ordering, PoisonError, spins_until};
 
 /// The states of a worker. `FREE`, `GIVEN` and `DONE` may have `SLEEPS` added: the thread sleeps. `TAKEN` may have `AWAITED`
 /// added: the caller sleeps until it is done.
@@ -110,18 +103,7 @@ impl<J: Sync> Worker<J> {
     }
 
     fn spins_until(&self, arrived: impl Fn(u32) -> bool) -> bool {
-        let start = Instant::now();
-        loop {
-            for _ in 0..32 {
-                if arrived(self.state.load(Ordering::Acquire)) {
-                    return true;
-                }
-                spin_loop();
-            }
-            if start.elapsed() > SPIN {
-                return false;
-            }
-        }
+        spins_until(|| arrived(self.state.load(Ordering::Acquire)))
     }
 
     fn lock(&self) -> MutexGuard<'_, ()> {
@@ -137,6 +119,7 @@ impl<J: Sync> Worker<J> {
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicBool;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn thread_sleeps_while_its_finished_job_is_not_taken_back() {
