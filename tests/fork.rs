@@ -4,14 +4,16 @@
 #[path = "common"]
 #[allow(dead_code, reason = "other tests use more of it")]
 mod common {
+    pub mod children;
     pub mod handle;
     pub mod rows;
 }
 
 use bregman::ffi::*;
+use common::children::{fork, wait};
 use common::handle::{Handle, blank, row};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Held by the test that runs.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -41,37 +43,6 @@ fn batch(logits: &[f32]) -> Vec<i32> {
     let status = unsafe { bregman_decode_batch(handles.as_ptr(), &batch, results.as_mut_ptr()) };
     assert_eq!(status, BREGMAN_OK);
     results.iter().map(|r| r.token).collect()
-}
-
-/// The child's exit code; None if it hangs.
-fn wait(child: libc::pid_t) -> Option<i32> {
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(20) {
-        let mut status = 0;
-        // SAFETY: our own child, and a place for its status.
-        let done = unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) };
-        if done == child {
-            return Some(if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) });
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    // SAFETY: our own child.
-    unsafe { libc::kill(child, libc::SIGKILL) };
-    None
-}
-
-/// Forks; the child ends with the code that `body` gives, or 1 if it panics.
-fn fork(body: impl FnOnce() -> i32) -> libc::pid_t {
-    // SAFETY: the child calls the library, compares, and ends without running anything of the parent's.
-    let child = unsafe { libc::fork() };
-    assert!(child >= 0, "fork failed");
-    if child == 0 {
-        // A panic must not unwind into the parent's test harness.
-        let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(1);
-        // SAFETY: ends the process.
-        unsafe { libc::_exit(code) };
-    }
-    child
 }
 
 /// Children from now on are in a process namespace of their own, in which the first has the id 1.
