@@ -3,8 +3,11 @@
 use super::bulk::MANY;
 use super::{Distribution, Least, Ties};
 
-/// From so many tokens on a list that grows is foreseen.
-const LONG: usize = 128;
+/// From so many tokens on it is estimated how many there will be.
+const LONG: usize = 64;
+
+/// Until then the list grows by this factor.
+const GROWTH: usize = 4;
 
 impl Distribution<'_> {
     /// Keeps the most likely tokens as long as `keeps(before, with, target)` says so of each, from the weight before it
@@ -25,11 +28,10 @@ impl Distribution<'_> {
         keeps: impl Fn(f64, f64, f64) -> bool,
         foresees: bool,
     ) -> Option<usize> {
-        let mut estimates = true;
         let total = self.total();
         let target = share * total;
         let keeps = |before: f64, with: f64| keeps(before, with, target);
-        let (mut k, mut sum) = (0, 0.0);
+        let (mut k, mut sum, mut estimates, mut rest) = (0, 0.0, true, None);
         'deepen: loop {
             for weight in &self.weights()[k..] {
                 let with = sum + weight;
@@ -39,17 +41,21 @@ impl Distribution<'_> {
                 sum = with;
                 k += 1;
             }
-            let mut wanted = k + 1;
-            // Where no bulk will do, the estimate saves fetching and selecting again and again from some size on.
-            if (foresees || k >= LONG && !self.is_truncated()) && std::mem::take(&mut estimates) {
-                // Those that tie with the last are still to come.
-                let last = self.entries().last().map_or(f32::INFINITY, |e| e.raw.next_up());
-                let share = (target - sum) / (total - sum);
-                let bounds = (self.head.lowest(), last);
-                let scale = self.scale();
+            // Those that tie with the last are still to come.
+            let next = self.entries().last().map_or(f32::INFINITY, |e| e.raw.next_up());
+            let (first, share, below) = *rest.get_or_insert((k, (target - sum) / (total - sum), next));
+            // No token left weighs more than the last, and about half as much, so there are twice as many as this.
+            let least_rest = self.weights().last().map_or(0.0, |last| (target - sum) / last);
+            let is_long = k < least.tokens || k as f64 + 2.0 * least_rest >= LONG as f64;
+            let mut wanted = if is_long { k + 1 } else { GROWTH * k + 1 };
+            // A sample of the row costs more than some more entries do.
+            if is_long && !self.is_truncated() && std::mem::take(&mut estimates) {
+                let (bounds, scale) = ((self.head.lowest(), below), self.scale());
                 if let Some(foreseen) = self.head.vocab_mut().estimate_prefix(share.clamp(0.0, 1.0), bounds, scale) {
-                    wanted += foreseen.tokens + foreseen.tokens / 4;
-                    if foresees && wanted > 2 * MANY && self.keep_bulk_while(target, foreseen.floor, least, keeps) {
+                    let with_slack = |tokens| first + 1 + tokens + tokens / 4;
+                    wanted = wanted.max(with_slack(foreseen.tokens));
+                    let are_many = with_slack(foreseen.most) > 2 * MANY;
+                    if foresees && are_many && self.keep_bulk_while(target, foreseen.floor, least, keeps) {
                         return None;
                     }
                 }

@@ -17,8 +17,9 @@ const FIRST_STEP: f64 = 4.0;
 /// An estimate of the tokens that have a given share of the weight below some logit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PrefixEstimate {
-    /// How many tokens.
+    /// How many tokens: about, and at most with high probability.
     pub(crate) tokens: usize,
+    pub(crate) most: usize,
     /// A logit that these tokens are above with high probability.
     pub(crate) floor: f32,
 }
@@ -80,9 +81,13 @@ impl Vocabulary<'_> {
         let end = bracket_of(high, share);
         let per_sampled = row.vocab() as f64 / sampled as f64;
         let count = end.at_low.count.saturating_sub(before.count);
+        // As if the tokens of the bracket had the same weight.
+        let part = (before.weight + share * all - end.at_high.weight) / (end.at_low.weight - end.at_high.weight);
+        let about = count as f64 - (1.0 - part) * (end.at_low.count - end.at_high.count) as f64;
         // Two standard deviations above the share, as if each token had the same weight.
         let sure = share + 2.0 * (share * (1.0 - share) / count.max(1) as f64).sqrt();
         let floor = if sure < 1.0 { bracket_of(end.high, sure).low } else { lowest };
-        Some(PrefixEstimate { tokens: (count as f64 * per_sampled) as usize, floor })
+        let [tokens, most] = [about, count as f64].map(|n| (n * per_sampled) as usize);
+        Some(PrefixEstimate { tokens, most, floor })
     }
 }

@@ -9,8 +9,9 @@ use super::{BLOCK, ROWS};
 /// Spare capacity that [`collect`] needs beyond the tokens it returns, so that it never reallocates.
 pub(crate) const COLLECT_SPARE: usize = BLOCK + LANES;
 
-/// From this many tokens in a block on it is cheaper to compress whole vectors than to append one by one.
-const MANY: u32 = 48;
+/// From this many tokens in a block on it is cheaper to compress whole vectors than to append one by one. The block
+/// before says how many to expect.
+const MANY: usize = 48;
 
 /// Vectors whose comparison results fill a 64-bit word.
 const WORD: usize = u64::BITS as usize / LANES;
@@ -49,7 +50,7 @@ fn collect_range<L: Lanes, F: Format, M: Mask, const HIGH: bool>(
     tokens: &mut Vec<RankedToken>,
 ) {
     let (low, high) = (L::splat(range.low), L::splat(range.high));
-    let last = run.last();
+    let (last, mut is_dense) = (run.last(), false);
     let block_of = |number: u32| {
         let b = number as usize - range.first;
         Some((b, run.whole().get(b).or(last.as_ref())?))
@@ -61,28 +62,27 @@ fn collect_range<L: Lanes, F: Format, M: Mask, const HIGH: bool>(
             next.iter().for_each(L::prefetch);
         }
         let first = number * BLOCK as u32;
-        // All comparisons of the block before the first branch: most blocks have one token or two in the range, and a
-        // branch per vector would be mispredicted.
-        let mut words = [0u64; ROWS / WORD];
-        for (w, word) in words.iter_mut().enumerate() {
-            for v in (w * WORD..(w + 1) * WORD).rev() {
-                let x = run.vector::<L>(block, b, v);
-                let inside = if HIGH { L::and(x.ge(low), x.lt(high)) } else { x.ge(low) };
-                *word = *word << LANES | u64::from(L::bits(inside));
-            }
-        }
-        if words.iter().map(|word| word.count_ones()).sum::<u32>() < MANY {
-            for (w, mut word) in words.into_iter().enumerate() {
+        let before = tokens.len();
+        if !is_dense {
+            for w in 0..ROWS / WORD {
+                let mut word = 0u64;
+                for v in (w * WORD..(w + 1) * WORD).rev() {
+                    let x = run.vector::<L>(block, b, v);
+                    let inside = if HIGH { L::and(x.ge(low), x.lt(high)) } else { x.ge(low) };
+                    word = word << LANES | u64::from(L::bits(inside));
+                }
+                // Most blocks have one token or two in the range: a branch per vector would be mispredicted.
                 while word != 0 {
                     let at = w * WORD * LANES + word.trailing_zeros() as usize;
                     tokens.push(RankedToken::new(first + at as u32, F::value(block.as_flattened()[at])));
                     word &= word - 1;
                 }
             }
+            is_dense = tokens.len() - before >= MANY;
             continue;
         }
         // Each vector is compressed to its front, written whole, and overwritten by the next from its count on.
-        let mut len = tokens.len();
+        let mut len = before;
         tokens.resize(len + COLLECT_SPARE, RankedToken::LAST);
         let (mut indices, mut logits) = ([0; LANES], [0.0; LANES]);
         for v in 0..ROWS {
@@ -96,5 +96,6 @@ fn collect_range<L: Lanes, F: Format, M: Mask, const HIGH: bool>(
             len += n;
         }
         tokens.truncate(len);
+        is_dense = len - before >= MANY;
     }
 }
