@@ -6,16 +6,21 @@
 //! rounded weights between two such points add up exactly, in any order. The first tokens, those around a power of two and
 //! those halfway are added one by one.
 
+use super::kernels::lanes::LANES;
 use super::kernels::prefix::PrefixSum;
 use super::kernels::rounded::{Grid, RoundedSum};
 use super::nearest::{LogitRange, NearestScratch};
 use super::weighted::{Bracket, SearchTarget};
-use super::{Scratch, Vocabulary};
+use super::{Scratch, Vocabulary, sample};
+use crate::math::exp;
 use std::ops::Range;
 
 /// Tokens that are added one by one at first, and around a power of two.
 const FIRST: usize = 256;
 const FEW: usize = 128;
+
+/// So many are summed apart from the others: there is room for them in the sample's list.
+const SOME: usize = sample::VECTORS * LANES;
 
 /// More tokens are not sorted.
 const TOO_MANY: usize = 4096;
@@ -57,7 +62,7 @@ impl Vocabulary<'_> {
         let (before, step) = (if at == 0 { begin } else { steps[at - 1] }, steps[at]);
         let (above, mut sum, mut end) = (self.prefix_of_bulk(range.high), before.sum, (step.down_to, before.down_to));
         if !step.is_single {
-            (sum, end) = self.narrow_step(before, step, target)?;
+            (sum, end) = self.narrow_step(before, step, target, range.scale)?;
         }
         self.collect_from_bulk(end.0, end.1)?;
         let Scratch { bulk, nearest: NearestScratch { weights, .. }, .. } = &*self.scratch;
@@ -73,18 +78,38 @@ impl Vocabulary<'_> {
     }
 
     /// Some tokens of a step among which its sum exceeds the target, and the sum before them.
-    fn narrow_step(&self, before: Step, step: Step, target: f64) -> Option<(f64, (f32, f32))> {
+    fn narrow_step(&mut self, before: Step, step: Step, target: f64, scale: f64) -> Option<(f64, (f32, f32))> {
         let grid = Grid::of(before.sum);
-        let sum_to = |low: f32| before.sum + self.rounded_sum(low..before.down_to, grid).sum;
         let (at_low, at_high) = (self.prefix_of_bulk(step.down_to), self.prefix_of_bulk(before.down_to));
         // By f32 weights, whose share of the step is the target's.
         let share = (target - before.sum) / (step.sum - before.sum);
         let weight = at_high.weight + share * (at_low.weight - at_high.weight);
         let bracket = Bracket { low: step.down_to, at_low, high: before.down_to, at_high };
-        let keeps = |at: PrefixSum| at.weight < weight;
-        let end = bracket.narrow(SearchTarget::Weight(weight), FEW, keeps, |_, low| self.prefix_of_bulk(low));
+        let end = self.narrow_by_weight(bracket, weight, scale);
+        let sum_to = |low: f32| before.sum + self.rounded_sum(low..before.down_to, grid).sum;
         let sum = sum_to(end.high);
         (sum <= target && sum_to(end.low) > target).then_some((sum, (end.low, end.high)))
+    }
+
+    /// Narrows a bracket down to a few tokens, by f32 weights. Once it has few enough, only these are summed.
+    fn narrow_by_weight(&mut self, bracket: Bracket, target: f64, scale: f64) -> Bracket {
+        let keeps = |at: PrefixSum| at.weight < target;
+        let search = SearchTarget::Weight(target);
+        let near = bracket.narrow(search, SOME, keeps, |_, low| self.prefix_of_bulk(low));
+        if near.at_low.count - near.at_high.count > SOME {
+            // They have one logit.
+            return near;
+        }
+        let Self { kernels, scratch, max, .. } = self;
+        let Scratch { bulk, sample: some, nearest, blocks, .. } = &mut **scratch;
+        bulk.tokens.compress_into(kernels, &near, (blocks, &mut nearest.halfway), some);
+        if !some.compute_weights(kernels, *max, scale) {
+            return near;
+        }
+        near.narrow(search, FEW, keeps, |_, low| {
+            let PrefixSum { weight, count } = some.prefix_sum(kernels, low);
+            PrefixSum { weight: near.at_high.weight + weight, count: near.at_high.count + count }
+        })
     }
 
     /// Fills the steps from the largest token of a range to the smallest.
@@ -103,7 +128,7 @@ impl Vocabulary<'_> {
         }
         let (all, first) = (self.prefix_of_bulk(range.low), self.prefix_of_bulk(range.high));
         // What f32 weights are divided by to be relative to the largest token of the range.
-        let unit = (all.weight - first.weight) / self.rounded_sum(range.low..range.high, Grid::NONE).sum;
+        let unit = exp((f64::from(range.largest) - f64::from(self.max)) * range.scale);
         let mut top = Bracket { low: range.low, at_low: all, high: range.high, at_high: first };
         while at.down_to > range.low {
             let limit = 2.0 * f64::from_bits(at.sum.to_bits() & 0x7ff0_0000_0000_0000);
@@ -116,8 +141,7 @@ impl Vocabulary<'_> {
             if top.high != at.down_to {
                 (top.high, top.at_high) = (at.down_to, self.prefix_of_bulk(at.down_to));
             }
-            let keeps = |prefix: PrefixSum| prefix.weight < target;
-            let end = top.narrow(SearchTarget::Weight(target), FEW, keeps, |_, low| self.prefix_of_bulk(low));
+            let end = self.narrow_by_weight(top, target, range.scale);
             if end.high < at.down_to {
                 at = self.add_rounded(at, end.high, limit)?;
             }

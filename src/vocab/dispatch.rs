@@ -47,7 +47,7 @@ pub(crate) struct Kernels {
     pub(crate) tops: fn(&[f32], &mut Vec<f32>),
     pub(crate) nearness: fn(&[f32], Level, &mut [f32]),
     pub(crate) largest_near: fn(&[f32], &[f32], f32) -> f32,
-    pub(crate) log_weights: fn(&[f32], Level, f64, &mut [f64]),
+    pub(crate) exact_weights: fn(&[f32], Level, f64, &mut [f64]),
     pub(crate) rounded_sum: fn(&[f32], &[f64], Range<f32>, Grid) -> RoundedSum,
     pub(crate) halfway: fn(&[f32], &[f64], Range<f32>, Grid, &mut Positions),
     pub(crate) unpack_candidates: fn(&[Candidate], &mut [f32]) -> bool,
@@ -85,7 +85,7 @@ macro_rules! kernels {
                 tops(logits: &[f32], out: &mut Vec<f32>) -> (),
                 nearness(logits: &[f32], level: Level, out: &mut [f32]) -> (),
                 largest_near(logits: &[f32], nearness: &[f32], low: f32) -> f32,
-                log_weights(logits: &[f32], level: Level, first: f64, out: &mut [f64]) -> (),
+                exact_weights(logits: &[f32], level: Level, first: f64, out: &mut [f64]) -> (),
                 rounded_sum(logits: &[f32], weights: &[f64], range: Range<f32>, grid: Grid) -> RoundedSum,
                 halfway(
                     logits: &[f32], weights: &[f64], range: Range<f32>, grid: Grid, positions: &mut Positions

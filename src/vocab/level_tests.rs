@@ -145,8 +145,10 @@ fn nearness_and_rounded_sums_have_the_same_bits_on_every_level() {
             let (mut near, mut weights, mut halfway) =
                 (vec![0.0; row.len()], vec![0.0; row.len()], Vec::with_capacity(row.len()));
             (k.nearness)(row, of, &mut near);
-            (k.log_weights)(row, of, 0.0, &mut weights);
-            (k.math.exp)(&mut weights);
+            (k.exact_weights)(row, of, -1.5, &mut weights);
+            let mut plain: Vec<f64> = row.iter().map(|&logit| of.log_weight(logit) + 1.5).collect();
+            (k.math.exp)(&mut plain);
+            assert_eq!(weights, plain);
             // Some of them lie halfway between two multiples.
             weights.iter_mut().step_by(5).for_each(|w| *w = 0.75 * f64::EPSILON);
             let grid = Grid::of(0.75);

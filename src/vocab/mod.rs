@@ -114,7 +114,7 @@ impl Scratch {
         self.sums.reserve(row)?;
         self.bulk.reserve(row)?;
         self.nearest.reserve(row)?;
-        self.sample.reserve(sample::VECTORS * LANES)
+        self.sample.reserve(sample::VECTORS * LANES + sample::TOP)
     }
 }
 

@@ -26,10 +26,10 @@ const TOO_MANY: usize = 4096;
 const FEW_SAMPLED: usize = 16;
 
 /// What is left outside the first range, as a share of what the sample says may be.
-const SLACK: f64 = 0.7;
+const SLACK: f64 = 0.85;
 
 /// A range whose tokens do not suffice is widened by this factor.
-const FURTHER: f64 = 1.2;
+const FURTHER: f64 = 1.1;
 
 /// A token near the end of the window.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +47,9 @@ pub(crate) struct LogitRange {
     /// The first logit above the range.
     pub(crate) high: f32,
     pub(crate) count: usize,
+    /// The largest logit in it, and the scale of the weights.
+    pub(super) largest: f32,
+    pub(super) scale: f64,
 }
 
 /// The window to find.
@@ -85,7 +88,7 @@ pub(super) struct NearestScratch {
 impl NearestScratch {
     /// Reserves room for all tokens of the row.
     pub(super) fn reserve(&mut self, row: &Row<'_>) -> Result<()> {
-        let n = row.vocab().max(sample::VECTORS * super::LANES);
+        let n = row.vocab().max(sample::VECTORS * super::LANES + sample::TOP);
         self.near.reserve(n.next_multiple_of(super::BLOCK))?;
         make_room(&mut self.weights, row.vocab().next_multiple_of(CHUNK))?;
         make_room(&mut self.ends, TOO_MANY)?;
@@ -118,13 +121,21 @@ impl Vocabulary<'_> {
     /// The distance of the window's end, with some slack, as a sample of the row says; none if the tokens are few.
     fn estimate_radius(&mut self, level: Level, window: Window) -> Option<f64> {
         let sampled = self.sample();
-        let per_sampled = self.row.vocab() as f64 / sampled as f64;
-        let outside = (self.total(window.scale) - window.weight) / per_sampled * SLACK;
-        let Self { kernels, scratch, .. } = self;
+        let top = self.replace_top_of_sample();
+        let total = self.total(window.scale);
+        let Self { kernels, scratch, row, .. } = self;
         let Scratch { sample, nearest: NearestScratch { near, .. }, .. } = &mut **scratch;
         if !near.become_near(kernels, sample, level) {
             return None;
         }
+        // The sampled tokens stand for all but the top.
+        let top_weight = near.weight_from(sampled);
+        let per_sampled = (total - top_weight) / (near.all().weight - top_weight);
+        if !per_sampled.is_finite() || per_sampled <= 0.0 {
+            return None;
+        }
+        near.scale_weights_from(sampled, 1.0 / per_sampled);
+        let outside = (total - window.weight) / per_sampled * SLACK;
         // Of light tokens far from the level the sample has many: what lies outside is known better than what is inside.
         let all = near.prefix_sum(kernels, f32::MIN);
         let target = all.weight - outside;
@@ -139,8 +150,23 @@ impl Vocabulary<'_> {
         }
         let bracket = Bracket { low, at_low, high, at_high };
         let end = near.narrow(kernels, bracket, SearchTarget::Weight(target), FEW_SAMPLED, keeps);
-        let tokens = end.at_low.count as f64 * per_sampled;
-        (tokens >= 2.0 * window.many as f64).then_some(-f64::from(end.low))
+        let tokens = end.at_low.count.saturating_sub(top) * (row.vocab() / sampled);
+        (tokens >= 2 * window.many).then_some(-f64::from(end.low))
+    }
+
+    /// Replaces the largest tokens in the sample, of which few weigh much, by all of the row's; returns how many.
+    fn replace_top_of_sample(&mut self) -> usize {
+        let floor = self.bound_for_rank(sample::TOP / 2, 0);
+        let mut top = std::mem::take(&mut self.scratch.bulk.near);
+        top.clear();
+        self.collect(floor, f32::INFINITY, &mut top);
+        let fits = top.len() <= sample::TOP;
+        if fits {
+            self.scratch.sample.replace_from(floor, top.iter().map(|token| token.logit()));
+        }
+        let n = if fits { top.len() } else { 0 };
+        self.scratch.bulk.near = top;
+        n
     }
 
     fn nearest_within(
@@ -182,18 +208,25 @@ impl Vocabulary<'_> {
             NearEnd { distance: level.distance(logit), weight: exp(level.log_weight(logit)), place, logit }
         }));
         ends.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.place.cmp(&b.place)));
-        // The weight before the end, relative to the largest logit there.
+        // The largest logit of the tokens before the end and of those that f32 weights expect to belong to them.
         let nearness = near.padded();
-        let mut first = match (kernels.largest_near)(padded, nearness, end.high) {
-            f32::NEG_INFINITY => ends[0].logit,
-            logit => logit + 0.0,
-        };
+        let before_end = (kernels.largest_near)(padded, nearness, end.high);
+        let largest = |n: usize| ends[..n].iter().map(|e| e.logit).fold(before_end, f32::max) + 0.0;
+        let mut sum = end.at_high.weight;
+        let expected = ends.iter().take_while(|e| {
+            sum += e.weight;
+            sum <= window.weight
+        });
+        let expected = (expected.count() + 1).min(ends.len());
+        if ends[expected - 1].distance >= certain {
+            return Found::Short;
+        }
+        let mut first = largest(expected);
         if resize(weights, padded.len(), 0.0).is_err() {
             return Found::Uncertain;
         }
         let mut weigh = |first: f32| {
-            (kernels.log_weights)(padded, level, level.log_weight(first), weights);
-            kernels.math.exp(weights);
+            (kernels.exact_weights)(padded, level, level.log_weight(first), weights);
             (kernels.rounded_sum)(nearness, weights, end.high..f32::INFINITY, Grid::NONE)
         };
         let before = weigh(first);
@@ -208,14 +241,13 @@ impl Vocabulary<'_> {
         if ends.get(n).is_some_and(|next| next.distance <= distance) {
             return Found::Uncertain;
         }
-        let largest = ends[..n].iter().map(|e| e.logit).fold(first, f32::max);
-        if largest > first {
-            first = largest;
+        if largest(n) != first {
+            first = largest(n);
             weigh(first);
         }
         let low = first_float(floor, level.max, |logit| window.level - level.log_weight(logit) <= distance);
         let high = first_float(low, level.max.next_up(), |logit| level.log_weight(logit) - window.level > distance);
-        Found::Range(LogitRange { low, high, count: end.at_high.count + n })
+        Found::Range(LogitRange { low, high, count: end.at_high.count + n, largest: first, scale: window.scale })
     }
 }
 

@@ -8,6 +8,9 @@ use super::{Scratch, Vocabulary};
 /// Vectors in a sample.
 pub(super) const VECTORS: usize = 256;
 
+/// Room for the largest tokens of the row beside the sample.
+pub(super) const TOP: usize = 1024;
+
 /// Tokens of the sample by which an estimate may be off.
 const FEW: usize = 32;
 

@@ -115,6 +115,24 @@ impl WeightedLogits {
         PrefixSum { weight: weight * self.unit, count }
     }
 
+    /// Removes the logits of at least `floor`, and appends these, for which there is room. Weights are lost.
+    pub(super) fn replace_from(&mut self, floor: f32, logits: impl ExactSizeIterator<Item = f32>) {
+        let (len, n) = (self.len, logits.len());
+        self.logits[..len].iter_mut().filter(|logit| **logit >= floor).for_each(|logit| *logit = f32::NEG_INFINITY);
+        self.logits[len..len + n].iter_mut().zip(logits).for_each(|(out, logit)| *out = logit);
+        self.become_unweighted(len + n);
+    }
+
+    /// The weight of the tokens from a place in the list on.
+    pub(super) fn weight_from(&self, place: usize) -> f64 {
+        self.weights[place..self.len].iter().map(|&weight| f64::from(weight)).sum::<f64>() * self.unit
+    }
+
+    /// Multiplies their weights, and none in the total.
+    pub(super) fn scale_weights_from(&mut self, place: usize, factor: f64) {
+        self.weights[place..self.len].iter_mut().for_each(|weight| *weight *= factor as f32);
+    }
+
     /// Finds the groups' largest logits, so that sums above a high logit skip most groups. Until the next weights.
     pub(super) fn find_tops(&mut self, kernels: &Kernels) {
         if self.len >= MANY && self.tops.is_empty() {

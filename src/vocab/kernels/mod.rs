@@ -54,7 +54,7 @@ pub(crate) use count::{blocks_at_least, count, lanes_at_least};
 pub(crate) use curve::reshape;
 pub(crate) use deviation::centred_sums;
 pub(crate) use maxima::maxima;
-pub(crate) use nearness::{largest_near, log_weights, nearness};
+pub(crate) use nearness::{exact_weights, largest_near, nearness};
 pub(crate) use noise::{noise_words, search_noise};
 pub(crate) use prefix::{prefix_sum, tops, weigh};
 pub(crate) use rounded::{halfway, rounded_sum};

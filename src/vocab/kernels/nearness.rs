@@ -1,6 +1,8 @@
 //! How near tokens are to a level, as numbers that sort like logits: the nearest is the largest.
 
+use super::BLOCK;
 use super::lanes::{LANES, Lanes};
+use crate::math::list;
 
 /// A level that tokens are near to or far from: `(logit - max) * scale` is compared with it.
 #[derive(Clone, Copy, Debug)]
@@ -45,10 +47,15 @@ pub(crate) fn largest_near<L: Lanes>(logits: &[f32], nearness: &[f32], low: f32)
     largest.reduce_max()
 }
 
-/// Writes the log-weight of each logit less `first`.
+/// Writes the weight of each logit relative to the one whose log-weight is `first`: what [`list::exp`] returns. Both lists
+/// have whole vectors.
 #[inline(always)]
-pub(crate) fn log_weights<L: Lanes>(logits: &[f32], level: Level, first: f64, out: &mut [f64]) {
-    for (&logit, out) in logits.iter().zip(out) {
-        *out = level.log_weight(logit) - first;
+pub(crate) fn exact_weights<L: Lanes>(logits: &[f32], level: Level, first: f64, out: &mut [f64]) {
+    // In blocks, which stay in the first-level cache between the two loops.
+    for (logits, out) in logits.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
+        for (&logit, out) in logits.iter().zip(&mut *out) {
+            *out = level.log_weight(logit) - first;
+        }
+        list::exp(out);
     }
 }
