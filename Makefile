@@ -63,11 +63,11 @@ bench:
 
 # The tokens of a server's step, by llama.cpp's samplers and by bregman in its chains and in batches; SERVER="--quick" takes a minute.
 bench-server:
-	@ci/bench_server.sh $(SERVER)
+	@ci/bench.sh server $(SERVER)
 
 # The tables of a server's step in the README and docs/performance.md from a record: RECORD=benches/record/server-FILE.csv
 bench-server-table:
-	@ci/bench_server.sh --table $(RECORD) --into README.md --into docs/performance.md
+	@ci/bench.sh server --table $(RECORD) --into README.md --into docs/performance.md
 
 # The samplers of candle, llm-samplers, torch and transformers beside bregman; PEERS="--vllm" takes vLLM's environment.
 bench-peers:
@@ -77,9 +77,9 @@ bench-peers:
 bench-peers-table:
 	@ci/bench_peers.sh --table $(RECORD) --into docs/performance.md
 
-# The ten worst cases, as multiples of a usual decode.
+# The ten worst cases, as multiples of a usual decode; WORST="--only dry" takes the chains with that text.
 bench-worst:
-	@ci/worst.sh
+	@cargo bench --quiet --bench worst -- $(WORST)
 
 # The README's table of times, and that of candidates in docs/performance.md, from a record: RECORD=benches/record/FILE.csv
 bench-table:

@@ -129,7 +129,7 @@ fn several_callers(rows: &Rows<f32>) {
 fn main() {
     let timed = std::env::args().any(|argument| argument == "--bench");
     let count = if timed { ROWS } else { 8 };
-    let rows = Kind::Synth(24).rows(VOCAB, count).expect("the profile has this vocabulary");
+    let rows = Kind::HEADLINE.rows(VOCAB, count).expect("the profile has this vocabulary");
     for chain in CHAINS {
         let tokens = [1, 2].map(|threads| Caller::new(chain, 8, &rows, 0).call(threads).1);
         assert_eq!(tokens[0], tokens[1], "{chain}");

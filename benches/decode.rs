@@ -25,7 +25,7 @@ const CHAINS: [&str; 7] = [
 
 fn decode(c: &mut Criterion) {
     for vocab in [32_000, 128_256] {
-        let rows = Kind::Synth(24).rows(vocab, 1).expect("the profile has this vocabulary");
+        let rows = Kind::HEADLINE.rows(vocab, 1).expect("the profile has this vocabulary");
         let logits = rows.row(0);
         let mut group = c.benchmark_group(format!("V={vocab}"));
         group.bench_function("floor", |b| b.iter(|| floor::sum(black_box(logits))));
@@ -47,7 +47,7 @@ fn rows(c: &mut Criterion) {
     const VOCAB: usize = 128_256;
     const N: usize = 1024;
     const CHAIN: &str = "top_k(40) | top_p(0.95) | min_p(0.05) | temperature(0.8) | draw";
-    let rows = Kind::Synth(24).rows(VOCAB, 64).expect("the profile has this vocabulary");
+    let rows = Kind::HEADLINE.rows(VOCAB, 64).expect("the profile has this vocabulary");
     let reduced = |logits: &[f32], first: usize, n: usize| {
         let (mut ids, mut largest) = (vec![0; n], vec![0.0; n]);
         let rest = reduce(Row::from_f32(logits).unwrap(), first as i32, 1.0, &mut ids, &mut largest).unwrap();

@@ -8,6 +8,7 @@
 mod common;
 
 use bregman::{Draft, DraftLaws, Row, Rule, Sampler, Want};
+use common::figures::median;
 use common::rows::{Kind, Rows};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -91,11 +92,6 @@ fn compare(
     (median(ratios), median(times))
 }
 
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_unstable_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
-}
-
 fn main() {
     let timed = std::env::args().any(|argument| argument == "--bench");
     if timed {
@@ -104,7 +100,7 @@ fn main() {
     }
     for chain in CHAINS {
         for vocab in [32_000, 128_256] {
-            let rows = Kind::Synth(24).rows(vocab, DRAFTED + 1).expect("the profile has this vocabulary");
+            let rows = Kind::HEADLINE.rows(vocab, DRAFTED + 1).expect("the profile has this vocabulary");
             let sampler = Sampler::new(chain, 1).expect("the chain is valid");
             let drafted = Drafted::of(&sampler, &rows);
             let (mut ratios, mut a_decode) = (vec![], 0.0);

@@ -1,9 +1,9 @@
 //! The worst cases: every stage on adversarial rows, and the stages that look at the history on long and repetitive ones,
 //! as multiples of a usual decode that is measured beside each.
 //!
-//! `ci/worst.sh` prints the ten worst and writes all of them to target/worst.csv. `--only TEXT` takes the cases with that
-//! text in their chain, and `--rows TEXT` those with it in the name of their row or history. Without `--bench`
-//! (`cargo test`) each case is decoded once and nothing is timed.
+//! `cargo bench --bench worst` prints the ten worst and writes all of them to target/worst.csv, or to the file after `-- --csv`.
+//! `--only TEXT` takes the cases with that text in their chain, and `--rows TEXT` those with it in the name of their row or
+//! history. Without `--bench` (`cargo test`) each case is decoded once and nothing is timed.
 
 #[allow(dead_code, reason = "the comparison measures more")]
 mod common;
@@ -13,9 +13,9 @@ mod common;
 mod chains;
 
 use bregman::{Row, Sampler, Want};
+use common::figures::median;
 use common::profile::random;
 use common::rows::Kind;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 const VOCAB: usize = 128_256;
@@ -81,7 +81,7 @@ fn main() {
         eprintln!("worst: no chain has the stages {missing:?}");
         std::process::exit(1);
     }
-    let usual = Kind::Synth(24).rows(VOCAB, 1).expect("the profile has this vocabulary");
+    let usual = Kind::HEADLINE.rows(VOCAB, 1).expect("the profile has this vocabulary");
     let mut bench = Bench::new(usual.row(0), timed);
     let mut cases = vec![];
     let (only, rows) = (value_of("--only"), value_of("--rows"));
@@ -123,7 +123,7 @@ impl<'a> Bench<'a> {
     /// The time of a usual decode now: the median of some.
     fn usual(&mut self) -> f64 {
         let Self { usual, row, .. } = self;
-        median(Duration::from_millis(2), || decode(usual, row))
+        time(Duration::from_millis(2), || decode(usual, row))
     }
 
     fn row(&mut self, chain: &str, name: &'static str, row: &[f32]) -> Option<Case> {
@@ -135,8 +135,8 @@ impl<'a> Bench<'a> {
             return None;
         }
         let usual = self.usual();
-        let time = median(Duration::from_millis(20), || decode(&mut sampler, row));
-        Some(Case { chain: chain.into(), row: name, history: "200".into(), times_usual: time / usual })
+        let times_usual = time(Duration::from_millis(20), || decode(&mut sampler, row)) / usual;
+        Some(Case { chain: chain.into(), row: name, history: "200".into(), times_usual })
     }
 
     fn history(&mut self, chain: &str, name: &str, token: Token, n: usize) -> Option<Case> {
@@ -159,8 +159,8 @@ impl<'a> Bench<'a> {
             return None;
         }
         let (usual, row) = (self.usual(), self.row);
-        let time = median(Duration::from_millis(40), || step(&mut sampler, row));
-        Some(Case { chain: chain.into(), row: "usual", history: format!("{n} {name}"), times_usual: time / usual })
+        let times_usual = time(Duration::from_millis(40), || step(&mut sampler, row)) / usual;
+        Some(Case { chain: chain.into(), row: "usual", history: format!("{n} {name}"), times_usual })
     }
 }
 
@@ -175,15 +175,14 @@ fn decode(sampler: &mut Sampler, row: &[f32]) {
 }
 
 /// The median time of a call in nanoseconds, over as many as fit into `about`, five at least.
-fn median(about: Duration, mut call: impl FnMut()) -> f64 {
+fn time(about: Duration, mut call: impl FnMut()) -> f64 {
     let (begin, mut times) = (Instant::now(), vec![]);
     while times.len() < 5 || begin.elapsed() < about {
         let start = Instant::now();
         call();
         times.push(start.elapsed().as_nanos() as f64);
     }
-    times.sort_unstable_by(f64::total_cmp);
-    times[times.len() / 2]
+    median(times)
 }
 
 fn report(mut cases: Vec<Case>) {
@@ -193,14 +192,13 @@ fn report(mut cases: Vec<Case>) {
     for Case { chain, row, history, times_usual } in cases.iter().take(10) {
         println!("| {times_usual:.0} | `{}` | {row} | {history} |", chain.replace('|', "\\|"));
     }
-    if let Some(path) = value_of("--csv").map(PathBuf::from) {
-        let mut csv = csv::Writer::from_path(&path).expect("the file can be written");
-        csv.write_record(["chain", "row", "history", "times_usual"]).expect("the file can be written");
-        for Case { chain, row, history, times_usual } in &cases {
-            let figure = format!("{times_usual:.2}");
-            csv.write_record([chain, *row, history, &figure]).expect("the file can be written");
-        }
-        csv.flush().expect("the file can be written");
-        println!("\n{} cases in {}", cases.len(), path.display());
+    let path = value_of("--csv").unwrap_or("target/worst.csv".into());
+    let mut csv = csv::Writer::from_path(&path).expect("the file can be written");
+    csv.write_record(["chain", "row", "history", "times_usual"]).expect("the file can be written");
+    for Case { chain, row, history, times_usual } in &cases {
+        let figure = format!("{times_usual:.2}");
+        csv.write_record([chain, *row, history, &figure]).expect("the file can be written");
     }
+    csv.flush().expect("the file can be written");
+    println!("\n{} cases in {path}", cases.len());
 }

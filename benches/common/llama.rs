@@ -188,9 +188,9 @@ impl Sampler<'_> {
         (array.size, usize::try_from(array.selected).ok())
     }
 
-    pub fn accept(&mut self, token: i32) {
+    pub fn accept(&mut self, tokens: &[i32]) {
         // SAFETY: a live chain.
-        unsafe { (self.llama.accept)(self.raw, token) };
+        tokens.iter().for_each(|&token| unsafe { (self.llama.accept)(self.raw, token) });
     }
 }
 
@@ -199,6 +199,11 @@ impl Drop for Sampler<'_> {
         // SAFETY: freed once.
         unsafe { (self.llama.free)(self.raw) };
     }
+}
+
+/// An array for all tokens of a vocabulary.
+pub fn blank(vocab: usize) -> Vec<Candidate> {
+    vec![Candidate { id: 0, logit: 0.0, p: 0.0 }; vocab]
 }
 
 /// What an engine does before its chain runs: an array of all tokens from a row of logits.

@@ -19,6 +19,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The rows of most tables: a real model's logits times 1.5.
+    pub const HEADLINE: Kind = Kind::Synth(24);
+
     pub fn name(self) -> String {
         match self {
             Kind::Synth(gain16) => format!("synth-{}", gain16 as f64 / 16.0),

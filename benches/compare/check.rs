@@ -1,7 +1,7 @@
 //! Nothing is timed that does not answer rightly: against the plain way in f64, against llama.cpp's own samplers, and
 //! all levels and faces of the library against one another.
 
-use crate::llama::{Llama, Stage, differ, fill};
+use crate::llama::{Llama, Stage, blank, differ, fill};
 use crate::reference::plain::{Plain, Tokens, steps, with_ids};
 use crate::work::Work;
 use bregman::{Candidate, Row, Sampler, Token, Values, Want};
@@ -57,7 +57,7 @@ fn bits(token: Token) -> (u32, usize, u64) {
 
 /// The same work on candidates.
 fn in_chain(work: &Work, level: &str, logits: &[f32], law: &[(u32, f64)]) -> Result<(), String> {
-    let mut candidates = vec![Candidate { id: 0, logit: 0.0, p: 0.0 }; logits.len()];
+    let mut candidates = blank(logits.len());
     fill(&mut candidates, logits);
     let applied = sampler(work, level).apply(&mut candidates).map_err(|e| e.to_string())?;
     differ(&candidates[..applied.size], law, 1e-5).map_err(|why| format!("in chain on {level}: {why}"))?;
@@ -69,7 +69,7 @@ fn in_chain(work: &Work, level: &str, logits: &[f32], law: &[(u32, f64)]) -> Res
 
 /// llama.cpp's samplers against the law.
 fn against(llama: &Llama, work: &Work, logits: &[f32], law: &[(u32, f64)]) -> Result<(), String> {
-    let mut candidates = vec![Candidate { id: 0, logit: 0.0, p: 0.0 }; logits.len()];
+    let mut candidates = blank(logits.len());
     fill(&mut candidates, logits);
     let (size, selected) = llama.sampler(work.llama, 42).apply(&mut candidates);
     let selected = selected.ok_or("llama.cpp took no token")?;

@@ -12,7 +12,7 @@ const CALLS: usize = 8;
 /// Decodes of the headline's rows on one level, or of flat ones if the key ends with `:flat`. The first ones, in which
 /// buffers grow, are not counted.
 pub fn run(key: &str, level: &str) -> Result<(), String> {
-    let (key, kind) = key.strip_suffix(":flat").map_or((key, Kind::Synth(24)), |key| (key, Kind::Normal(25)));
+    let (key, kind) = key.strip_suffix(":flat").map_or((key, Kind::HEADLINE), |key| (key, Kind::Normal(25)));
     let work = work::ALL.iter().find(|work| work.key == key).ok_or(format!("no work {key}"))?;
     let rows = kind.rows(128_256, CALLS)?;
     let mut sampler = sampler(work, level);

@@ -34,43 +34,34 @@ mod reference {
     pub mod shape;
 }
 
+use common::facts::Facts;
 use common::llama::{self, Llama};
 use common::{floor, rows};
 use options::Options;
 use std::process::exit;
 
 fn main() {
-    let options = Options::from_arguments().unwrap_or_else(|why| fail(&why));
-    if let Some(csv) = &options.table {
-        table::write(csv, &options.into).unwrap_or_else(|why| fail(&why));
-        return;
-    }
-    if options.shape {
-        shape::write(&options.into).unwrap_or_else(|why| fail(&why));
-        return;
-    }
-    if let Some((key, level)) = &options.count {
-        count::run(key, level).unwrap_or_else(|why| fail(&why));
-        return;
-    }
-    let llama = Llama::fetched().unwrap_or_else(|why| fail(&why));
-    let mut lines = vec![];
-    let run = record::Line::of_now(llama.as_ref().map(|l| &*l.version));
-    println!("{}, {}, bregman {} ({}), {}", run.machine, run.date, run.bregman, run.commit, run.llama);
-    println!("levels: {}; the floor is a sum on {}", bregman::simd_levels().join(", "), floor::level());
-    for case in plan::cases(&options) {
-        lines.extend(plan::run(&case, &options, llama.as_ref(), &run));
-    }
-    if let Some(csv) = &options.csv {
-        record::write(csv, &lines).unwrap_or_else(|e| fail(&format!("{}: {e}", csv.display())));
-        println!("\n{} figures in {}", lines.len(), csv.display());
-    }
-    if lines.is_empty() && options.timed {
-        fail("nothing has that name");
+    if let Err(why) = run() {
+        eprintln!("compare: {why}");
+        exit(1)
     }
 }
 
-fn fail(why: &str) -> ! {
-    eprintln!("compare: {why}");
-    exit(1)
+fn run() -> Result<(), String> {
+    let options = Options::from_arguments()?;
+    if let Some(csv) = &options.common.table {
+        return table::write(csv, &options.common.into);
+    }
+    if options.shape {
+        return shape::write(&options.common.into);
+    }
+    if let Some((key, level)) = &options.count {
+        return count::run(key, level);
+    }
+    let llama = Llama::fetched()?;
+    let facts = Facts::of_now(llama.as_ref());
+    println!("{facts}\nlevels: {}; the floor is a sum on {}", bregman::simd_levels().join(", "), floor::level());
+    let cases = plan::cases(&options.common);
+    let lines: Vec<_> = cases.iter().flat_map(|case| plan::run(case, &options, llama.as_ref())).collect();
+    common::record::write(&options.common, "target/bench.csv", &facts, &lines)
 }

@@ -1,20 +1,12 @@
 //! The record: one line for each figure, with what it needs to be understood later.
 
-use crate::common::facts::Facts;
 use crate::common::figures::{median, min, round};
 use crate::contest::{Face, Times};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 /// A figure.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub struct Line {
-    pub date: String,
-    pub machine: String,
-    pub commit: String,
-    pub bregman: String,
-    pub llama: String,
-    pub rustc: String,
     pub vocab: usize,
     pub rows: String,
     /// "hot" (in the cache) or "cold" (from memory).
@@ -43,7 +35,6 @@ pub struct Line {
 }
 
 /// What a table is about: everything but who and how fast.
-#[derive(Debug, Clone)]
 pub struct Case {
     pub vocab: usize,
     pub rows: String,
@@ -59,10 +50,15 @@ impl Case {
         let Self { vocab, rows, heat, dtype, batch, threads } = self;
         format!("V={vocab}/{rows}/{heat}/{dtype}/{batch}x{threads}")
     }
+
+    /// One row at a time, by the thread that calls.
+    pub fn is_single(&self) -> bool {
+        self.batch == 1 && self.threads == 1
+    }
 }
 
 /// The lines of one contest.
-pub fn lines(run: &Line, case: &Case, (work, chain): (&str, &str), times: &[Times]) -> Vec<Line> {
+pub fn lines(case: &Case, (work, chain): (&str, &str), times: &[Times]) -> Vec<Line> {
     let of = |face: Face| times.iter().find(|t| t.face == face);
     let (fill, llama) = (of(Face::Fill), of(Face::Llama));
     // Round by round, with or without the filling.
@@ -96,26 +92,6 @@ pub fn lines(run: &Line, case: &Case, (work, chain): (&str, &str), times: &[Time
                 Face::Chain | Face::Read | Face::ReadBack => Some(round(ratio(&net(l)?, &net(t)?))),
                 Face::Llama | Face::Fill => None,
             }),
-            ..run.clone()
         })
         .collect()
-}
-
-impl Line {
-    /// Of this run: machine, date and versions, and nothing measured yet.
-    pub fn of_now(llama: Option<&str>) -> Self {
-        let Facts { date, machine, commit, bregman, rustc } = Facts::of_now();
-        let llama = llama.unwrap_or_default().into();
-        Self { date, machine, commit, bregman, llama, rustc, ..Self::default() }
-    }
-}
-
-pub fn write(path: &Path, lines: &[Line]) -> Result<(), csv::Error> {
-    let mut writer = csv::Writer::from_path(path)?;
-    lines.iter().try_for_each(|line| writer.serialize(line))?;
-    Ok(writer.flush()?)
-}
-
-pub fn read(path: &Path) -> Result<Vec<Line>, csv::Error> {
-    csv::Reader::from_path(path)?.deserialize().collect()
 }

@@ -1,8 +1,10 @@
 //! Figures as Markdown: line by line while they are taken, and the README's table from a record.
 
+use crate::common::facts::Facts;
 use crate::common::figures::short;
 use crate::common::marks::{self, Marked};
-use crate::record::{self, Line};
+use crate::common::record;
+use crate::record::Line;
 use crate::work::{self, Work};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -39,35 +41,36 @@ pub fn line(work: &Work, lines: &[Line], levels: &[&str]) -> String {
 
 /// The tables of the documents from a record: the README's, and what in a chain is the reading of candidates.
 pub fn write(csv: &Path, into: &[PathBuf]) -> Result<(), String> {
-    let lines = record::read(csv).map_err(|e| format!("{}: {e}", csv.display()))?;
-    let mut tables = vec![Marked { name: "candidates by `make bench-table`", table: candidates(&lines, csv) }];
-    match Figures::of(&lines) {
-        Ok(figures) => tables.push(Marked { name: "table by `make bench-table`", table: figures.table(csv) }),
-        Err(why) => println!("{why}"),
-    }
+    let (facts, lines) = record::read(csv)?;
+    let headline = Figures::of(&lines).map(|figures| figures.table() + &facts.source(figures.level, csv));
+    let tables = [
+        Marked { name: "candidates by `make bench-table`", table: candidates(&facts, &lines, csv) },
+        Marked { name: "table by `make bench-table`", table: headline },
+    ];
     marks::write(&tables, into)
 }
 
 /// Short truncations in the chain, and one read of the candidates: the highest level, on rows of gain 1.5 in the cache.
-fn candidates(lines: &[Line], csv: &Path) -> String {
-    let mut t = String::from(
-        "| V | work | a read of the candidates, µs | GB/s | bregman as a stage, µs | of it the read | llama.cpp's own, µs | times as fast | with AVX2 | the most that is possible |\n|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|\n",
-    );
-    let shown = |l: &&Line| (&*l.rows, &*l.heat, &*l.dtype, l.batch, l.threads) == ("synth-1.5", "hot", "f32", 1, 1);
-    let shown: Vec<&Line> = lines.iter().filter(shown).collect();
+/// None if the record has no such read.
+fn candidates(facts: &Facts, lines: &[Line], csv: &Path) -> Option<String> {
+    const HEAD: &str = "| V | work | a read of the candidates, µs | GB/s | bregman as a stage, µs | of it the read | llama.cpp's own, µs | times as fast | with AVX2 | the most that is possible |\n|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|\n";
+    let (mut rows, shown) = (String::new(), shown(lines));
     for vocab in [32_000, 128_256, 262_144] {
         for work in work::ALL.iter().filter(|w| ["greedy", "top_k", "default", "min_p"].contains(&w.key)) {
             let of: Vec<&Line> = shown.iter().copied().filter(|l| l.vocab == vocab && l.work == work.key).collect();
             if let Some(cells) = candidates_of(&of) {
-                writeln!(t, "| {vocab} | {} | {} |", work.title, cells.join(" | ")).expect("text");
+                writeln!(rows, "| {vocab} | {} | {} |", work.title, cells.join(" | ")).expect("text");
             }
         }
     }
-    if let Some(l) = lines.first() {
-        writeln!(t, "\n{}, {}; bregman {} ({}): `{}`.", l.machine, l.date, l.bregman, l.commit, csv.display())
-            .expect("text");
-    }
-    t
+    let (Facts { machine, date, bregman, commit, .. }, csv) = (facts, csv.display());
+    (!rows.is_empty()).then(|| format!("{HEAD}{rows}\n{machine}, {date}; bregman {bregman} ({commit}): `{csv}`.\n"))
+}
+
+/// The lines of the rows that the tables are about: of gain 1.5, in the cache, one thread.
+fn shown(lines: &[Line]) -> Vec<&Line> {
+    let is_shown = |l: &&Line| (&*l.rows, &*l.heat, &*l.dtype, l.batch, l.threads) == ("synth-1.5", "hot", "f32", 1, 1);
+    lines.iter().filter(is_shown).collect()
 }
 
 /// The figures of one piece of work; none where the record lacks one.
@@ -96,7 +99,7 @@ fn candidates_of(lines: &[&Line]) -> Option<[String; 8]> {
 /// From the lowest to the highest.
 const LEVELS: [&str; 4] = ["scalar", "neon", "avx2", "avx512"];
 
-/// The lines of a record that the README shows: V = 128 256 on rows of gain 1.5, in the cache, one thread.
+/// What the README shows of a record: V = 128 256.
 struct Figures<'a> {
     lines: Vec<&'a Line>,
     /// The record's highest instruction set.
@@ -104,14 +107,12 @@ struct Figures<'a> {
 }
 
 impl<'a> Figures<'a> {
-    fn of(lines: &'a [Line]) -> Result<Self, String> {
-        let shown = |l: &&Line| {
-            (l.vocab, &*l.rows, &*l.heat, &*l.dtype, l.batch, l.threads) == (128_256, "synth-1.5", "hot", "f32", 1, 1)
-        };
-        let lines: Vec<&Line> = lines.iter().filter(shown).collect();
-        let highest = LEVELS.into_iter().rev().find(|level| lines.iter().any(|l| l.level == *level));
-        let level = highest.ok_or("the record lacks V = 128256 on rows of gain 1.5")?;
-        Ok(Self { lines, level })
+    /// None if the record has no decode of such a row.
+    fn of(lines: &'a [Line]) -> Option<Self> {
+        let lines: Vec<&Line> = shown(lines).into_iter().filter(|l| l.vocab == 128_256).collect();
+        let decoded = |level: &&str| lines.iter().any(|l| l.face == "raw" && l.level == *level);
+        let level = LEVELS.into_iter().rev().find(decoded)?;
+        Some(Self { lines, level })
     }
 
     /// The median in microseconds.
@@ -126,7 +127,7 @@ impl<'a> Figures<'a> {
         Some(self.time(work, face)? - self.time(work, "fill")?)
     }
 
-    fn table(&self, csv: &Path) -> String {
+    fn table(&self) -> String {
         let mut t = String::from(
             "| median, µs | bregman, raw logits | llama.cpp, raw logits | ratio | bregman, as a stage | llama.cpp's own | ratio |\n\
              |---|--:|--:|--:|--:|--:|--:|\n",
@@ -141,20 +142,6 @@ impl<'a> Figures<'a> {
             }
             writeln!(t, "| {} |", cells.join(" | ")).expect("text");
         }
-        let first = self.lines[0];
-        writeln!(
-            t,
-            "\n{}, {}, {}; bregman {} ({}), llama.cpp from {}, rustc {}. All figures: `{}`.",
-            first.machine,
-            self.level,
-            first.date,
-            first.bregman,
-            first.commit,
-            first.llama,
-            first.rustc,
-            csv.display()
-        )
-        .expect("text");
         t
     }
 }

@@ -1,12 +1,12 @@
 //! Nothing is timed that does not answer rightly: the distribution of each slot by bregman, by its stage in llama.cpp's
 //! chain and by llama.cpp's own samplers. That stage and batches draw the same tokens is checked while they are timed.
 
-use crate::common::llama::{self, Llama, differ, fill};
+use crate::common::llama::{self, Llama, blank, differ, fill};
+use crate::contestants::set_mask;
 use crate::model::Model;
 use crate::plan::Work;
 use crate::slots::Slot;
-use bregman::ffi::{BREGMAN_OK, bregman_sampler_set_mask};
-use bregman::{Candidate, Row, Sampler, Want};
+use bregman::{Row, Sampler, Want};
 
 /// Slots that are checked; with and without a grammar.
 const SLOTS: usize = 8;
@@ -27,13 +27,10 @@ fn one(work: &Work, vocab: usize, slot: &Slot, logits: &[f32], llama: Option<&Ll
     let token = sampler.decode(row, Want::default()).expect("the row is valid").token;
     let Some(llama) = llama else { return Ok(()) };
 
-    let mut candidates = vec![Candidate { id: 0, logit: 0.0, p: 0.0 }; vocab];
+    let mut candidates = blank(vocab);
     let mut chain = llama.with_bregman(work.chain, slot.seed);
-    slot.history.iter().for_each(|&token| chain.accept(token));
-    if let Some(mask) = slot.mask(0) {
-        // SAFETY: a live handle, and words of that number.
-        assert_eq!(unsafe { bregman_sampler_set_mask(chain.stage, mask.as_ptr(), mask.len()) }, BREGMAN_OK);
-    }
+    chain.accept(&slot.history);
+    set_mask(chain.stage, slot.mask(0));
     fill(&mut candidates, logits);
     let (size, selected) = chain.apply(&mut candidates);
     differ(&candidates[..size], &law, 1e-5).map_err(|why| format!("as a stage: {why}"))?;
@@ -46,7 +43,7 @@ fn one(work: &Work, vocab: usize, slot: &Slot, logits: &[f32], llama: Option<&Ll
         return Ok(());
     }
     let mut chain = llama.sampler(&stages, slot.seed as u32);
-    slot.history.iter().for_each(|&token| chain.accept(token));
+    chain.accept(&slot.history);
     fill(&mut candidates, logits);
     let (size, _) = chain.apply(&mut candidates);
     differ(&candidates[..size], &law, llama::TOLERANCE).map_err(|why| format!("llama.cpp: {why}"))

@@ -1,7 +1,7 @@
 //! Who decodes a step, and how.
 
 use crate::common::floor;
-use crate::common::llama::{Llama, Sampler, Stage, fill};
+use crate::common::llama::{Llama, Sampler, Stage, blank, fill};
 use crate::common::rows::Rows;
 use crate::contest::Clock;
 use crate::slots::Slot;
@@ -61,12 +61,7 @@ pub fn touch<'a>() -> Contestant<'a> {
 /// As llama.cpp's server does it, slot by slot: fills the slot's array, applies its chain, accepts the token. Its server
 /// checks a grammar after the draw, and that is left out.
 pub fn llama<'a>(llama: &'a Llama, stages: &[Stage], slots: &[Slot], vocab: usize) -> Contestant<'a> {
-    let chains = slots.iter().map(|slot| {
-        let mut chain = llama.sampler(stages, slot.seed as u32);
-        slot.history.iter().for_each(|&token| chain.accept(token));
-        chain
-    });
-    let mut places = places(chains, vocab);
+    let mut places = places(slots, vocab, |slot| llama.sampler(stages, slot.seed as u32));
     let step = move |rows: &Rows<f32>, _, clock: &mut Clock| {
         for (s, place) in places.iter_mut().enumerate() {
             clock.token(place.decode(rows.row(s)));
@@ -78,12 +73,7 @@ pub fn llama<'a>(llama: &'a Llama, stages: &[Stage], slots: &[Slot], vocab: usiz
 
 /// The same with bregman's stage in the chains, and with the grammars' masks.
 pub fn stage<'a>(llama: &'a Llama, chain: &str, slots: &'a [Slot], vocab: usize) -> Contestant<'a> {
-    let chains = slots.iter().map(|slot| {
-        let mut chain = llama.with_bregman(chain, slot.seed);
-        slot.history.iter().for_each(|&token| chain.accept(token));
-        chain
-    });
-    let mut places = places(chains, vocab);
+    let mut places = places(slots, vocab, |slot| llama.with_bregman(chain, slot.seed));
     let step = move |rows: &Rows<f32>, n, clock: &mut Clock| {
         for (s, (place, slot)) in places.iter_mut().zip(slots).enumerate() {
             set_mask(place.chain.stage, slot.mask(n));
@@ -100,9 +90,13 @@ struct Place<'a> {
     candidates: Vec<Candidate>,
 }
 
-fn places<'a>(chains: impl Iterator<Item = Sampler<'a>>, vocab: usize) -> Vec<Place<'a>> {
-    let blank = Candidate { id: 0, logit: 0.0, p: 0.0 };
-    chains.map(|chain| Place { chain, candidates: vec![blank; vocab] }).collect()
+fn places<'a>(slots: &[Slot], vocab: usize, chain: impl Fn(&Slot) -> Sampler<'a>) -> Vec<Place<'a>> {
+    let place = |slot| {
+        let mut chain = chain(slot);
+        chain.accept(&slot.history);
+        Place { chain, candidates: blank(vocab) }
+    };
+    slots.iter().map(place).collect()
 }
 
 impl Place<'_> {
@@ -110,7 +104,7 @@ impl Place<'_> {
         fill(&mut self.candidates, black_box(row));
         let (_, selected) = self.chain.apply(&mut self.candidates);
         let token = self.candidates[selected.expect("the row is valid")].id;
-        self.chain.accept(token);
+        self.chain.accept(&[token]);
         token
     }
 }
@@ -118,7 +112,7 @@ impl Place<'_> {
 /// All slots in one call of the C interface.
 pub fn batch<'a>(chain: &str, slots: &'a [Slot], threads: u32) -> Contestant<'a> {
     let samplers = Handles(slots.iter().map(|slot| handle(chain, slot)).collect());
-    let mut results = vec![blank(); slots.len()];
+    let mut results = vec![no_result(); slots.len()];
     let step = move |rows: &Rows<f32>, n, clock: &mut Clock| {
         for (sampler, slot) in samplers.0.iter().zip(slots) {
             set_mask(*sampler, slot.mask(n));
@@ -164,7 +158,7 @@ fn handle(chain: &str, slot: &Slot) -> *mut bregman_sampler {
 }
 
 /// The mask of a slot with a grammar; the others never have one.
-fn set_mask(sampler: *mut bregman_sampler, mask: Option<&[u32]>) {
+pub fn set_mask(sampler: *mut bregman_sampler, mask: Option<&[u32]>) {
     if let Some(words) = mask {
         // SAFETY: a live handle, and words of that number.
         let status = unsafe { bregman_sampler_set_mask(sampler, words.as_ptr(), words.len()) };
@@ -172,7 +166,7 @@ fn set_mask(sampler: *mut bregman_sampler, mask: Option<&[u32]>) {
     }
 }
 
-fn blank() -> bregman_result {
+fn no_result() -> bregman_result {
     let nan = f32::NAN;
     bregman_result {
         token: -1,

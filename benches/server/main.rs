@@ -3,8 +3,8 @@
 //! threads, in turn in one run, each after a model step of its own.
 //!
 //! ```text
-//! ci/bench_server.sh [--quick] [--csv FILE]
-//! ci/bench_server.sh --table FILE.csv [--into docs/performance.md] [--into README.md]
+//! ci/bench.sh server [--quick] [--csv FILE]
+//! ci/bench.sh server --table FILE.csv [--into docs/performance.md] [--into README.md]
 //! ```
 //! `BENCH_FILTER="default_64 V=128256"` runs what has all these words in its name. Without `--bench` (`cargo test`) the
 //! answers of a small vocabulary are checked and nothing is timed.
@@ -13,7 +13,6 @@ mod check;
 mod contest;
 mod contestants;
 mod model;
-mod options;
 mod plan;
 mod record;
 mod slots;
@@ -23,33 +22,28 @@ mod table;
 #[allow(dead_code, reason = "the comparison uses more of it")]
 mod common;
 
+use common::facts::Facts;
 use common::llama::Llama;
-use options::Options;
+use common::options::Options;
 use std::process::exit;
 
 fn main() {
-    let options = Options::from_arguments().unwrap_or_else(|why| fail(&why));
-    if let Some(csv) = &options.table {
-        table::write(csv, &options.into).unwrap_or_else(|why| fail(&why));
-        return;
-    }
-    let llama = Llama::fetched().unwrap_or_else(|why| fail(&why));
-    let run = record::Line::of_now(llama.as_ref().map(|l| &*l.version));
-    println!("{}, {}, {}, bregman {} ({}), {}", run.machine, run.level, run.date, run.bregman, run.commit, run.llama);
-    let mut lines = vec![];
-    for case in plan::cases(&options) {
-        lines.extend(plan::run(&case, &options, llama.as_ref(), &run));
-    }
-    if let Some(csv) = &options.csv {
-        record::write(csv, &lines).unwrap_or_else(|e| fail(&format!("{}: {e}", csv.display())));
-        println!("\n{} figures in {}", lines.len(), csv.display());
-    }
-    if lines.is_empty() && options.timed {
-        fail("nothing has that name");
+    if let Err(why) = run() {
+        eprintln!("server: {why}");
+        exit(1)
     }
 }
 
-fn fail(why: &str) -> ! {
-    eprintln!("server: {why}");
-    exit(1)
+fn run() -> Result<(), String> {
+    let options = Options::from_arguments(|_, _| Ok(false))?;
+    if let Some(csv) = &options.table {
+        return table::write(csv, &options.into);
+    }
+    let llama = Llama::fetched()?;
+    let facts = Facts::of_now(llama.as_ref());
+    let level = bregman::simd_levels().pop().expect("there is one");
+    println!("{facts}, {level}");
+    let cases = plan::cases(&options);
+    let lines: Vec<_> = cases.iter().flat_map(|case| plan::run(case, &options, llama.as_ref(), level)).collect();
+    common::record::write(&options, "target/server.csv", &facts, &lines)
 }

@@ -2,11 +2,11 @@
 
 use crate::check;
 use crate::common::llama::{Llama, Stage};
+use crate::common::options::Options;
 use crate::common::rows::Kind;
 use crate::contest;
 use crate::contestants;
 use crate::model::Model;
-use crate::options::Options;
 use crate::record::{self, Line};
 use crate::slots::Slot;
 use crate::table;
@@ -79,18 +79,17 @@ impl Case {
     }
 }
 
-const HEADLINE: Kind = Kind::Synth(24);
 /// Different rows that the model writes in turn.
 const ROWS: usize = 64;
 
 pub fn cases(options: &Options) -> Vec<Case> {
     let works = |few: bool| WORKS.iter().filter(move |work| !few || ["default_64", "temperature"].contains(&work.key));
     let kinds: &[(Kind, usize, &[usize])] = match (options.timed, options.quick) {
-        (false, _) => &[(HEADLINE, 32_000, &[1, 8])],
-        (true, true) => &[(HEADLINE, 128_256, &[1, 32]), (Kind::Real, 262_144, &[8]), (Kind::Real, 49_152, &[8])],
+        (false, _) => &[(Kind::HEADLINE, 32_000, &[1, 8])],
+        (true, true) => &[(Kind::HEADLINE, 128_256, &[1, 32]), (Kind::Real, 262_144, &[8]), (Kind::Real, 49_152, &[8])],
         (true, false) => &[
-            (HEADLINE, 128_256, &[1, 8, 32, 64]),
-            (HEADLINE, 262_144, &[1, 8, 32, 64]),
+            (Kind::HEADLINE, 128_256, &[1, 8, 32, 64]),
+            (Kind::HEADLINE, 262_144, &[1, 8, 32, 64]),
             (Kind::Real, 262_144, &[1, 8, 32, 64]),
             (Kind::Real, 49_152, &[1, 8, 32, 64]),
         ],
@@ -106,7 +105,7 @@ pub fn cases(options: &Options) -> Vec<Case> {
 }
 
 /// Checks and times a case.
-pub fn run(case: &Case, options: &Options, llama: Option<&Llama>, run: &Line) -> Vec<Line> {
+pub fn run(case: &Case, options: &Options, llama: Option<&Llama>, level: &str) -> Vec<Line> {
     let Case { kind, vocab, slots: count, work } = *case;
     let rows = match kind.rows(vocab, if options.timed { ROWS } else { 8 }) {
         Ok(rows) => rows,
@@ -137,7 +136,7 @@ pub fn run(case: &Case, options: &Options, llama: Option<&Llama>, run: &Line) ->
         return vec![];
     }
     let masked = slots.iter().filter(|slot| slot.mask(0).is_some()).count();
-    let lines = record::lines(run, case, masked, &times);
+    let lines = record::lines(level, case, masked, &times);
     print!("\n{}\n{}", case.name(), table::of_case(&lines));
     lines
 }

@@ -1,22 +1,14 @@
 //! The record: one line for each contestant of each case, with what it needs to be understood later.
 
-use crate::common::facts::Facts;
 use crate::common::figures::{median, percentile_99, round};
 use crate::contest::Times;
 use crate::contestants::Who;
 use crate::plan::Case;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 /// A figure.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub struct Line {
-    pub date: String,
-    pub machine: String,
-    pub commit: String,
-    pub bregman: String,
-    pub llama: String,
-    pub rustc: String,
     /// The library's instruction set.
     pub level: String,
     pub vocab: usize,
@@ -44,24 +36,15 @@ pub struct Line {
     pub faster: Option<f64>,
 }
 
-impl Line {
-    /// Of this run: machine, date and versions, and nothing measured yet.
-    pub fn of_now(llama: Option<&str>) -> Self {
-        let Facts { date, machine, commit, bregman, rustc } = Facts::of_now();
-        let level = bregman::simd_levels().last().expect("there is one").to_string();
-        let llama = llama.unwrap_or_default().into();
-        Self { date, machine, commit, bregman, llama, rustc, level, ..Self::default() }
-    }
-}
-
 /// The lines of one contest.
-pub fn lines(run: &Line, case: &Case, masked: usize, times: &[Times]) -> Vec<Line> {
+pub fn lines(level: &str, case: &Case, masked: usize, times: &[Times]) -> Vec<Line> {
     let line = |t: &Times| {
         let of = |who: Who| times.iter().find(|other| other.who == who && other.when == t.when);
         let ratio = |a: &[f64], b: &[f64]| round(median(a.iter().zip(b).map(|(a, b)| a / b)));
         let us = |ns: f64| round(ns / 1000.0);
         let waits = (!t.waits.is_empty()).then_some(&t.waits);
         Line {
+            level: level.into(),
             vocab: case.vocab,
             rows: case.kind.name(),
             slots: case.slots,
@@ -78,18 +61,7 @@ pub fn lines(run: &Line, case: &Case, masked: usize, times: &[Times]) -> Vec<Lin
             wait_p99_us: waits.map(|w| us(percentile_99(w.iter().copied()))),
             touches: ratio(&t.steps, &of(Who::Touch).expect("it takes part").steps),
             faster: of(Who::Llama).filter(|_| t.who.is_ours()).map(|llama| ratio(&llama.steps, &t.steps)),
-            ..run.clone()
         }
     };
     times.iter().map(line).collect()
-}
-
-pub fn write(path: &Path, lines: &[Line]) -> Result<(), csv::Error> {
-    let mut writer = csv::Writer::from_path(path)?;
-    lines.iter().try_for_each(|line| writer.serialize(line))?;
-    Ok(writer.flush()?)
-}
-
-pub fn read(path: &Path) -> Result<Vec<Line>, csv::Error> {
-    csv::Reader::from_path(path)?.deserialize().collect()
 }

@@ -1,10 +1,12 @@
 //! Figures as Markdown: of a case while it is measured, and the tables of the documents from a record.
 
+use crate::common::facts::Facts;
 use crate::common::figures::{short, significant};
 use crate::common::marks::{self, Marked};
+use crate::common::record;
 use crate::contest::When;
 use crate::plan::WORKS;
-use crate::record::{self, Line};
+use crate::record::Line;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -24,18 +26,14 @@ pub fn of_case(lines: &[Line]) -> String {
 
 /// The tables of the documents.
 pub fn write(csv: &Path, into: &[PathBuf]) -> Result<(), String> {
-    let lines = record::read(csv).map_err(|e| format!("{}: {e}", csv.display()))?;
-    let steps = Step::all(&lines);
-    let first = lines.first().ok_or(format!("{} has no figures", csv.display()))?;
-    let source = source(first, csv);
-    marks::write(
-        &[
-            Marked { name: "headline by `make bench-server-table`", table: headline(&steps, first) },
-            Marked { name: "steps by `make bench-server-table`", table: table(&steps) + &source },
-            Marked { name: "waits by `make bench-server-table`", table: waits(&steps) },
-        ],
-        into,
-    )
+    let (facts, lines) = record::read::<Line>(csv)?;
+    let (steps, level) = (Step::all(&lines), &*lines[0].level);
+    let tables = [
+        ("headline by `make bench-server-table`", headline(&steps, &facts, level)),
+        ("steps by `make bench-server-table`", table(&steps) + &facts.source(level, csv)),
+        ("waits by `make bench-server-table`", waits(&steps)),
+    ];
+    marks::write(&tables.map(|(name, table)| Marked { name, table: Some(table) }), into)
 }
 
 /// All contestants' lines of one case.
@@ -123,8 +121,8 @@ fn waits(steps: &[Step<'_>]) -> String {
 }
 
 /// The README's few lines.
-fn headline(steps: &[Step<'_>], first: &Line) -> String {
-    let level = match &*first.level {
+fn headline(steps: &[Step<'_>], facts: &Facts, level: &str) -> String {
+    let level = match level {
         "avx512" => "AVX-512",
         "avx2" => "AVX2",
         "neon" => "NEON",
@@ -132,7 +130,7 @@ fn headline(steps: &[Step<'_>], first: &Line) -> String {
     };
     let mut t = format!(
         "| the tokens of a server's step, ms; {}, {level} | llama.cpp's samplers | bregman in its chains | bregman's batch, 1 thread | 2 threads | touching the rows |\n|---|--:|--:|--:|--:|--:|\n",
-        first.machine
+        facts.machine
     );
     for (slots, vocab) in [(1, 128_256), (32, 128_256), (64, 262_144)] {
         let is = |l: &Line| (l.slots, l.vocab, &*l.rows, &*l.work) == (slots, vocab, "synth-1.5", WORKS[0].key);
@@ -142,12 +140,4 @@ fn headline(steps: &[Step<'_>], first: &Line) -> String {
         writeln!(t, "| {slots} row{s} of {vocab} logits | {} |", cells.join(" | ")).expect("text");
     }
     t
-}
-
-fn source(first: &Line, csv: &Path) -> String {
-    let Line { machine, level, date, bregman, commit, llama, rustc, .. } = first;
-    format!(
-        "\n{machine}, {level}, {date}; bregman {bregman} ({commit}), llama.cpp from {llama}, rustc {rustc}. All figures: `{}`.\n",
-        csv.display()
-    )
 }
