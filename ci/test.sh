@@ -25,7 +25,7 @@ rust() {
     echo "== cargo test"
     cargo test
     echo "== benchmarks: checked, not timed"
-    cargo test --quiet --bench decode --bench compare --bench verify --bench batch --bench server
+    cargo test --quiet --bench decode --bench compare --bench verify --bench batch --bench server --bench worst
     echo "== documentation"
     RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps
 }

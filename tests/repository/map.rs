@@ -2,7 +2,6 @@
 
 use crate::{read, root};
 use std::collections::BTreeSet;
-use std::path::Path;
 
 /// The files and folders in a folder of the tree.
 fn entries(folder: &str) -> Vec<String> {
@@ -62,19 +61,44 @@ fn tables_of_files_in_modules_are_complete() {
     assert!(found >= 5, "only {found} modules have a table of their files");
 }
 
+/// What follows a word in a text: `b` of each `a b`.
+fn after<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.windows(2).filter(|pair| pair[0] == word).map(|pair| pair[1]).collect()
+}
+
 #[test]
 fn commands_that_are_named_exist() {
     let makefile = read("Makefile");
-    let mut found = 0;
+    let is_made = |target: &str| target.contains('=') || makefile.contains(&format!("\n{target}:"));
+    let is_in = |folder: &str, name: &str| {
+        [format!("{folder}/{name}.rs"), format!("{folder}/{name}/main.rs")]
+            .iter()
+            .any(|path| root().join(path).exists())
+    };
+    let mut found = [0; 3];
     for (path, page) in crate::pages() {
+        // A block of code is one of them.
         for code in in_backticks(&page) {
-            let Some(rest) = code.strip_prefix("make ") else { continue };
-            let target = rest.split_whitespace().next().unwrap_or_default();
-            if !target.contains('=') {
-                assert!(makefile.contains(&format!("\n{target}:")), "{}: no `make {target}`", path.display());
-                found += 1;
+            let [made, benches, tests] = ["make", "--bench", "--test"].map(|word| after(code, word));
+            for (n, named) in found.iter_mut().zip([&made, &benches, &tests]) {
+                *n += named.len();
             }
+            let wrong = made.iter().find(|target| !is_made(target));
+            let wrong = wrong.or(benches.iter().find(|name| !is_in("benches", name)));
+            let wrong = wrong.or(tests.iter().find(|name| !is_in("tests", name)));
+            assert!(wrong.is_none(), "{}: `{code}` names {wrong:?}, which does not exist", path.display());
         }
     }
-    assert!(found > 10 && Path::new("Makefile").exists(), "only {found} commands were found");
+    assert!(found[0] > 20 && found[1] > 3 && found[2] > 10, "only {found:?} commands were found");
+}
+
+#[test]
+fn every_benchmark_is_checked_in_ci() {
+    let manifest = read("Cargo.toml");
+    let tables = manifest.split("[[bench]]\nname = \"").skip(1);
+    let benchmarks: BTreeSet<&str> = tables.map(|table| table.split('"').next().unwrap()).collect();
+    assert!(benchmarks.len() >= 6, "only {benchmarks:?} were found");
+    let checked = read("ci/test.sh");
+    assert_eq!(BTreeSet::from_iter(after(&checked, "--bench")), benchmarks, "ci/test.sh, and Cargo.toml");
 }
