@@ -1,6 +1,6 @@
 # Thin: everything is in ci/, and can be run by hand.
 
-.PHONY: demo evidence models speculate test test-emulated test-sanitized test-threads test-loom test-transformers test-ray test-llama-cpp-python test-vllm bench bench-table bench-server bench-server-table bench-peers bench-peers-table bench-worst instructions memory fuzz soak advisories install \
+.PHONY: demo evidence models speculate test test-emulated test-sanitized test-threads test-loom test-transformers test-ray test-llama-cpp-python test-vllm test-peers bench bench-table bench-server bench-server-table bench-peers bench-peers-table bench-worst instructions memory fuzz soak advisories install \
         uninstall header documents picture vectors conformance abi-list abi-baseline
 
 # The main job: a real llama.cpp writes text through three decoders, side by side. DEMO="--prompt ... --model ..." adds options;
@@ -52,6 +52,11 @@ test-ray:
 # Inside the real llama-cpp-python: built from source, 4 minutes of one core, once.
 test-llama-cpp-python:
 	@ci/llama_cpp_python.sh
+
+# Whether the samplers of bench-peers still build and draw right, in the environment of test-transformers: 3 to 4 minutes of
+# one core the first time.
+test-peers:
+	@ci/bench_peers.sh --check
 
 # Inside the real vLLM on the CPU: 7 GB, once.
 test-vllm:

@@ -1,7 +1,8 @@
 #!/bin/sh
 # The time of a token by the samplers of other projects, beside bregman's, in turn in one run: candle's LogitsProcessor, the
 # crate llm-samplers, torch, transformers' warpers and onnxruntime-genai; 5 minutes, in the environment of ci/transformers.sh (6 GB, once).
-# usage: ci/bench_peers.sh [--vllm] [--quick | --check] [--csv FILE]
+# usage: ci/bench_peers.sh [--vllm] [--quick] [--csv FILE]
+#        ci/bench_peers.sh [--vllm] --check       whether they build without warnings and draw from the right distribution
 #        ci/bench_peers.sh --table RECORD.csv... [--into docs/performance.md]
 # --vllm takes the environment that ci/vllm.sh made instead, which has vLLM's sampler and torch; without it there is nothing
 # to do. A table of two records has vLLM from the second. Without --csv the record is target/peers.csv; records to keep go to benches/record/peers-MACHINE-DATE.csv.
@@ -34,11 +35,18 @@ else
     fi
     export PYTHONPATH="$packages"
 fi
-cargo build --quiet --locked --release --manifest-path benches/peers/Cargo.toml --target-dir target/peers
+crate='--quiet --locked --manifest-path benches/peers/Cargo.toml --target-dir target/peers' # a list of words
 case " $* " in
-    *" --csv "* | *" --check "*) ;;
-    *) set -- "$@" --csv target/peers.csv ;;
+    *" --check "*)
+        cargo clippy $crate -- -D warnings
+        cargo build $crate
+        profile=debug
+        ;;
+    *)
+        cargo build $crate --release
+        profile=release
+        ;;
 esac
 # One thread for each, as for bregman.
 export OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1 VLLM_LOGGING_LEVEL=ERROR
-exec "$venv/bin/python" "$bench" target/peers/release/libbregman_peers.so "$@"
+exec "$venv/bin/python" "$bench" target/peers/$profile/libbregman_peers.so "$@"

@@ -20,7 +20,9 @@ lint() {
 
 # The library, and the C and C++ programs that the tests compile and run, some of them with a real llama.cpp.
 rust() {
-    lint fmt --check
+    for manifest in Cargo.toml fuzz/Cargo.toml benches/peers/Cargo.toml; do
+        lint fmt --check --manifest-path "$manifest"
+    done
     lint clippy --quiet --all-targets -- -D warnings
     echo "== cargo test"
     cargo test

@@ -4,7 +4,7 @@ usage: bench.py LIBRARY [--quick | --check] [--csv FILE]       (ci/bench_peers.s
        bench.py --table RECORD... [--into FILE]
 
 Every contestant has one thread, and the row is in the cache. Before anything is timed, each draws some hundred tokens
-of one row: they must be of bregman's support, and the most likely token as frequent as its probability says.
+of the flattest row: they must be of bregman's support, and the most likely ones as frequent as their probability says.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import platform
 import subprocess
 import sys
 import time
+from bisect import bisect_left
+from itertools import accumulate
 from pathlib import Path
 from statistics import median
 
@@ -29,8 +31,9 @@ TITLES = {
     "min_p": "temperature, min-p 0.05",
     "typical": "temperature, typical 0.95",
 }
-#: Draws of the check; how many may be of tokens that single precision puts on the other side of a threshold.
-DRAWS, OUTSIDE = 200, 4
+#: Draws of the check; how many may be of tokens that single precision puts on the other side of a threshold; and the
+#: probabilities of the most likely tokens whose frequency is compared: the first alone, and up to half and so on of all.
+DRAWS, OUTSIDE, MASSES = 400, 4, (0.0, 0.5, 0.8)
 
 
 def said(*command: str) -> str:
@@ -59,14 +62,20 @@ def check(name: str, work: str, chain: str, call, rows) -> None:
     """Whether a contestant draws from the distribution that the chain has."""
     import bregman
 
-    law = bregman.Sampler(chain, 0).distribution(rows.array[0])
-    likely = {int(token): float(p) for token, p in zip(law.ids, law.p, strict=True)}
-    top, p = max(likely.items(), key=lambda entry: entry[1])
-    drawn = [draw(call, 0)[0] for _ in range(DRAWS)]
-    outside = sum(token not in likely for token in drawn)
-    off = abs(drawn.count(top) - DRAWS * p) / (DRAWS * p * (1 - p) + 1) ** 0.5
-    if outside > OUTSIDE or off > 5:
-        sys.exit(f"bench.py: {name}, {work}: {outside} of {DRAWS} tokens not kept, the first {off:.1f} sigma off")
+    law = bregman.Sampler(chain, 0).distribution(rows.array[rows.flattest])
+    kept = sorted(zip(law.p.tolist(), law.ids.tolist(), strict=True), reverse=True)
+    rank = {token: r for r, (_, token) in enumerate(kept)}
+    sums = list(accumulate(p for p, _ in kept))
+    drawn = [rank.get(draw(call, rows.flattest)[0], len(kept)) for _ in range(DRAWS)]
+    outside = drawn.count(len(kept))
+    if outside > OUTSIDE:
+        sys.exit(f"bench.py: {name}, {work}: {outside} of {DRAWS} tokens are not kept by {chain}")
+    for mass in MASSES:
+        last = bisect_left(sums, mass)
+        p = sums[last]
+        off = (sum(r <= last for r in drawn) - DRAWS * p) / (DRAWS * p * (1 - p) + 1) ** 0.5
+        if abs(off) > 5:
+            sys.exit(f"bench.py: {name}, {work}: the first {last + 1} of {chain} are {off:+.1f} sigma off")
 
 
 def contest(calls: dict, rounds: int, rows) -> dict[str, list[float]]:
@@ -158,7 +167,7 @@ def main() -> None:
     parser.add_argument("library", type=Path, nargs="?")
     parser.add_argument("--quick", action="store_true", help="one vocabulary, few rounds")
     parser.add_argument("--check", action="store_true", help="check the answers on a small vocabulary, time nothing")
-    parser.add_argument("--csv", type=Path)
+    parser.add_argument("--csv", type=Path, default=ROOT / "target/peers.csv")
     parser.add_argument("--table", type=Path, nargs="+")
     parser.add_argument("--into", type=Path)
     options = parser.parse_args()
@@ -173,7 +182,7 @@ def main() -> None:
     rounds = 0 if options.check else 32 if options.quick else 160
     vocabularies = [32_000] if options.check else [128_256] if options.quick else [32_000, 128_256, 262_144]
     lines = measure(options.library, rounds, vocabularies)
-    if options.csv and lines:
+    if lines:
         with options.csv.open("w", newline="") as file:
             writer = csv.DictWriter(file, lines[0].keys())
             writer.writeheader()

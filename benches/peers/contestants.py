@@ -47,6 +47,8 @@ class Rows:
     def __init__(self, array: NDArray[np.float32]) -> None:
         self.array = array
         self.count, self.vocab = array.shape
+        #: The row whose most likely token is the least likely.
+        self.flattest = int(np.exp(array - array.max(1, keepdims=True)).sum(1).argmax())
 
 
 def from_c(work: str, rows: Rows) -> Call:
@@ -188,7 +190,8 @@ def onnxruntime_genai(work: str, rows: Rows) -> Call | None:
 
     options = {
         "top_k": {"top_k": TOP_K},
-        "top_p": {"top_k": 0, "top_p": TOP_P},
+        # With a top_k of 0 it does not truncate (0.18.0).
+        "top_p": {"top_k": rows.vocab, "top_p": TOP_P},
         "top_k_top_p": {"top_k": TOP_K, "top_p": TOP_P},
     }.get(work)
     if options is None:

@@ -15,6 +15,7 @@ const SEED: u64 = 42;
 const TEMPERATURE: f64 = 0.8;
 
 /// One peer with one piece of work, and the rows.
+#[allow(clippy::large_enum_variant, reason = "each is in a box of its own")]
 pub enum Peer {
     Candle { processor: LogitsProcessor, rows: Vec<Tensor> },
     LlmSamplers { chain: SamplerChain, resources: SimpleSamplerResources, rows: Vec<Vec<f32>> },
