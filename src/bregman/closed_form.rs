@@ -59,7 +59,7 @@ mod tests {
     fn scans_find_the_first_gain_that_is_too_small() {
         for weights in adversarial_weights(3000) {
             let mut problem = Problem::default();
-            problem.set(&ListMath::PORTABLE, &weights, 0.1 * weights[0]);
+            problem.set(&ListMath::PORTABLE, &weights, 0.1 * weights[0], false);
             for lambda in [1e-1, 1e-3, 1e-5, 1e-7, 1e-8, 1e-10] {
                 let (at_two, at_three_halves) = (Primal::new(2.0, lambda), Primal::new(1.5, lambda));
                 assert_eq!(at_two.scan(&problem), Some(size_at_two(&problem, lambda, 1)));
@@ -74,7 +74,7 @@ mod tests {
         for weights in adversarial_weights(500) {
             for alpha in [1.5, 2.0] {
                 let (solver, mut problem) = (Primal::new(alpha, 1e-9), Problem::default());
-                problem.set(&ListMath::PORTABLE, &weights, 0.3 * weights[0]);
+                problem.set(&ListMath::PORTABLE, &weights, 0.3 * weights[0], false);
                 prepare(&solver, &mut problem).unwrap();
                 problem.take_logs();
                 let n = problem.len();
@@ -83,7 +83,7 @@ mod tests {
                     let by_sums = solver.moved_by_sums(&problem, k, powers).unwrap();
                     let mut x = vec![];
                     let nu = solver.solve(&mut problem, k, &mut x).unwrap();
-                    let moved = solver.moved(&mut problem, Optimum { x: &x, nu }).unwrap();
+                    let moved = solver.moved(&mut problem, k, Optimum { x: &x, nu }).unwrap();
                     assert!((by_sums - moved).abs() <= 1e-12 * moved, "α {alpha}, k {k}: {by_sums:e} {moved:e}");
                 }
             }

@@ -179,6 +179,11 @@ impl Solver for Custom {
         self.call.finite(power, "f")
     }
 
+    /// A generator may give equal numbers at other places of a list other bits.
+    fn takes_runs(&self, _: bool) -> bool {
+        false
+    }
+
     fn lambda(&self) -> f64 {
         self.lambda
     }
@@ -204,7 +209,7 @@ impl Solver for Custom {
             });
         }
         if rest <= 0.0 {
-            normalise(x);
+            normalise(x.iter().sum(), x);
             return Ok(0.0);
         }
         // ν_j would give token j an equal share of the rest; ν lies between the smallest and the largest of them.
@@ -241,7 +246,7 @@ impl Solver for Custom {
                 1.0 + excess
             )));
         }
-        normalise(x);
+        normalise(x.iter().sum(), x);
         Ok(nu)
     }
 
@@ -291,7 +296,7 @@ impl Solver for Custom {
         self.call.finite(out, "phi")
     }
 
-    fn moved(&self, problem: &mut Problem, x: Optimum<'_>) -> Result<f64> {
+    fn moved(&self, problem: &mut Problem, _: usize, x: Optimum<'_>) -> Result<f64> {
         let Problem { p, power, spare: [one, two, three, _], .. } = problem;
         self.divergence(p, x.x, power, [one, two, three])
     }

@@ -5,7 +5,7 @@
 use super::a_test::Verdict;
 use super::estimate::{Estimate, sum_of_divergences};
 use super::generator::{Alpha, Series};
-use super::problem::{Problem, last_step, normalise};
+use super::problem::{Problem, last_step};
 use super::root::{Probe, newton};
 use super::solver::{Optimum, Solver};
 use crate::error::Result;
@@ -50,9 +50,9 @@ impl Dual {
     /// Newton's method for all x and ν together, in the rises d = x - p. In each step every d moves to where the tangent
     /// of x^(b-1) d equals ν, with the ν for which Σ d = R. That function of d is convex for α > 2 and concave for α < 2,
     /// so its tangents lie on one side of it and ν converges monotonically from any start.
-    fn solve_jointly(&self, problem: &Problem, x: &mut [f64], [rises, slopes]: [&mut [f64]; 2]) -> f64 {
-        let (b, k) = (self.family.b, x.len());
-        let (p, rest) = (&problem.p[..k], problem.rest[k]);
+    fn solve_jointly(&self, problem: &Problem, k: usize, x: &mut [f64], [rises, slopes]: [&mut [f64]; 2]) -> f64 {
+        let b = self.family.b;
+        let (p, rest) = (&problem.p[..x.len()], problem.rest(k));
         let level = if self.family.alpha < WATER_FILLING { 0.0 } else { problem.water_level(k) };
         let share = rest / k as f64;
         for (rise, p) in rises.iter_mut().zip(p) {
@@ -62,7 +62,7 @@ impl Dual {
         for _ in 0..60 {
             x.iter_mut().zip(p.iter().zip(&*rises)).for_each(|(x, (p, rise))| *x = p + rise);
             // dd/dν, with powers relative to the last x so that none overflows; and the zero of the tangent.
-            let scale = 1.0 / x[k - 1];
+            let scale = 1.0 / x[x.len() - 1];
             slopes.iter_mut().zip(&*x).for_each(|(slope, x)| *slope = x * scale);
             problem.math.pow(slopes, 1.0 - b);
             for ((slope, rise), x) in slopes.iter_mut().zip(&mut *rises).zip(&*x) {
@@ -70,7 +70,7 @@ impl Dual {
                 *slope *= x * inverse;
                 *rise *= (b - 1.0) * *rise * inverse;
             }
-            let step = (rest - list::sum(rises)) / list::sum(slopes);
+            let step = (rest - problem.sum(rises, k)) / problem.sum(slopes, k);
             nu = step * fast_pow(scale, 1.0 - b);
             for ((rise, slope), (x, p)) in rises.iter_mut().zip(&*slopes).zip(x.iter_mut().zip(p)) {
                 *rise = list::at_least(0.0, *rise + step * slope);
@@ -103,12 +103,12 @@ impl Dual {
     fn a_test(&self, problem: &Problem, k: usize, x_t: f64, log_nu: f64, lists: [&mut [f64]; 3]) -> Verdict {
         let b = self.family.b;
         let [logs, rises, errors] = lists;
-        if !self.closed_form(&problem.p[..k], exp(log_nu), rises)
-            && let Some(verdict) = self.verdict_or_rises(problem, x_t, log_nu, [logs, &mut *rises, errors])
+        if !self.closed_form(&problem.p[..rises.len()], exp(log_nu), rises)
+            && let Some(verdict) = self.verdict_or_rises(problem, k, x_t, log_nu, [logs, &mut *rises, errors])
         {
             return verdict;
         }
-        let mass = problem.head[k] + list::sum(rises);
+        let mass = problem.head(k) + problem.sum(rises, k);
         let verdict = Verdict::without_bound(mass, x_t, k);
         if verdict != Verdict::Ambiguous {
             return verdict;
@@ -126,7 +126,7 @@ impl Dual {
             mass,
             x_t,
             k,
-            [list::sum(slopes), share(x_t, x_t - problem.p[k])],
+            [problem.sum(slopes, k), share(x_t, x_t - problem.p(k))],
             2.0 * curvature / x_t,
         )
     }
@@ -138,12 +138,13 @@ impl Dual {
     fn verdict_or_rises(
         &self,
         problem: &Problem,
+        k: usize,
         x_t: f64,
         log_nu: f64,
         [logs, rises, errors]: [&mut [f64]; 3],
     ) -> Option<Verdict> {
-        let (b, k) = (self.family.b, logs.len());
-        let (p, log_p) = (&problem.p[..k], &problem.log_p[..k]);
+        let b = self.family.b;
+        let (p, log_p) = (&problem.p[..logs.len()], &problem.log_p[..logs.len()]);
         // For u = v - ln p the equation is u + (b-1) ln(1 + e^u) = ln ν - b ln p, convex or concave: it lies on one side of
         // its tangents at -infinity, 0 and infinity. Starting at the nearest of them, no step overshoots.
         let at_zero = (b - 1.0) * std::f64::consts::LN_2;
@@ -156,7 +157,7 @@ impl Dual {
         for _ in 0..20 {
             rises.copy_from_slice(logs);
             problem.math.exp(rises);
-            let mass = problem.head[k] + list::sum(rises);
+            let mass = problem.head(k) + problem.sum(rises, k);
             errors.iter_mut().zip(rises.iter().zip(p)).for_each(|(x, (rise, p))| *x = p + rise);
             problem.math.ln(errors);
             for ((error, v), (rise, p)) in errors.iter_mut().zip(&mut *logs).zip(rises.iter_mut().zip(p)) {
@@ -170,7 +171,7 @@ impl Dual {
             if error <= LAST_STEP {
                 break;
             }
-            let slack = list::sum(rises) / b.min(1.0) * (1.0 + error);
+            let slack = problem.sum(rises, k) / b.min(1.0) * (1.0 + error);
             if error <= 1.0 && (mass - slack >= 1.0 || mass + slack + x_t < 1.0) {
                 return Some(Verdict::without_bound(mass, x_t, k));
             }
@@ -251,30 +252,30 @@ impl Solver for Dual {
 
     fn solve(&self, problem: &mut Problem, k: usize, x: &mut Vec<f64>) -> Result<f64> {
         x.clear();
-        x.extend_from_slice(&problem.p[..k]);
+        x.extend_from_slice(&problem.p[..problem.numbers(k)]);
         if k == 1 {
             x[0] = 1.0;
-            return Ok(problem.rest[1]);
+            return Ok(problem.rest(1));
         }
-        if problem.rest[k] <= 0.0 {
-            normalise(x);
+        if problem.rest(k) <= 0.0 {
+            problem.normalise(x, k);
             return Ok(0.0);
         }
-        let nu = problem.with_lists(k, |problem, lists| self.solve_jointly(problem, x, lists));
-        normalise(x);
+        let nu = problem.with_lists(k, |problem, lists| self.solve_jointly(problem, k, x, lists));
+        problem.normalise(x, k);
         Ok(nu)
     }
 
     fn verdict(&self, problem: &mut Problem, k: usize) -> Result<Verdict> {
         let b = self.family.b;
-        let next = problem.p[k];
+        let next = problem.p(k);
         if next > self.t_sure {
             return Ok(Verdict::Include { at_most: usize::MAX, steps: f64::NAN });
         }
         let x_t = self.x_at_threshold(next);
         if x_t <= next {
             // The threshold is at ν = 0, where x = p.
-            return Ok(Verdict::without_bound(problem.head[k], x_t, k));
+            return Ok(Verdict::without_bound(problem.head(k), x_t, k));
         }
         let log_nu = (b - 1.0) * ln(x_t) + ln(x_t - next);
         Ok(problem.with_lists(k, |problem, lists| self.a_test(problem, k, x_t, log_nu, lists)))
@@ -285,7 +286,7 @@ impl Solver for Dual {
         let moved = problem.with_lists(k, |problem, [ratios, powers]| {
             // x - p = ν x^(1-b). From ν, not from x: see `Optimum`.
             let rise = |at: Optimum<'_>, list: &mut [f64]| {
-                list.copy_from_slice(&at.x[..k]);
+                list.copy_from_slice(&at.x[..list.len()]);
                 problem.math.ln(list);
                 let log_nu = ln(at.nu);
                 list.iter_mut().for_each(|log| *log = log_nu + (1.0 - b) * *log);
@@ -298,18 +299,21 @@ impl Solver for Dual {
                 *ratio = (*ratio - power) / y;
             }
             if ratios.iter().any(|r| r.abs() > Series::MAX_RATIO) {
-                return ratios.iter().zip(entries()).map(|(r, (&p, &y))| self.divergence_of_h(p, y, r * y)).sum();
+                for (power, (r, (&p, &y))) in powers.iter_mut().zip(ratios.iter().zip(entries())) {
+                    *power = self.divergence_of_h(p, y, r * y);
+                }
+                return problem.sum_in_order(powers, k);
             }
-            powers.copy_from_slice(&y.x[..k]);
+            powers.copy_from_slice(&y.x[..powers.len()]);
             problem.math.pow(powers, b);
             let [of_alpha, of_b] = &self.series;
             for (power, (&r, (&p, &y))) in powers.iter_mut().zip(ratios.iter().zip(entries())) {
                 *power *= b * y * of_alpha.at(r) - (b - 1.0) * p * of_b.at(r);
             }
-            list::sum(powers)
+            problem.sum(powers, k)
         });
-        let last = y.x[k];
-        Ok(moved + pow(last, b) * (b / alpha * last - (b - 1.0) / b * problem.p[k]))
+        let last = problem.runs.at(y.x, k);
+        Ok(moved + pow(last, b) * (b / alpha * last - (b - 1.0) / b * problem.p(k)))
     }
 
     fn prices(&self, problem: &mut Problem, out: &mut [f64]) -> Result<()> {
@@ -320,7 +324,7 @@ impl Solver for Dual {
         Ok(())
     }
 
-    fn moved(&self, problem: &mut Problem, x: Optimum<'_>) -> Result<f64> {
+    fn moved(&self, problem: &mut Problem, k: usize, x: Optimum<'_>) -> Result<f64> {
         let b = self.family.b;
         let each = |(&x_i, &p): (&f64, &f64)| {
             // x - p = ν x^(1-b). From ν where p is near x: see `Optimum`.
@@ -331,23 +335,27 @@ impl Solver for Dual {
                 self.family.divergence(p, x_i)
             }
         };
-        Ok(x.x.iter().zip(&problem.p).map(each).sum())
+        Ok(problem.with_lists(k, |problem, [moved]| {
+            let all = x.x.iter().zip(&problem.p);
+            moved.iter_mut().zip(all.map(each)).for_each(|(moved, each)| *moved = each);
+            problem.sum_in_order(moved, k)
+        }))
     }
 
-    fn estimate_moved(&self, problem: &mut Problem, x: &[f64], _: &[f64]) -> Option<Estimate> {
+    fn estimate_moved(&self, problem: &mut Problem, k: usize, x: &[f64], _: &[f64]) -> Option<Estimate> {
         let alpha = self.family.alpha;
-        problem.with_lists(x.len(), |problem, [weights, ratios, powers]| {
+        problem.with_lists(k, |problem, [weights, ratios, powers]| {
             weights.copy_from_slice(x);
             problem.math.pow(weights, alpha);
             ratios.iter_mut().zip(x.iter().zip(&problem.p)).for_each(|(ratio, (x, p))| *ratio = p / x - 1.0);
-            sum_of_divergences(problem.math, alpha, &self.series[0], [weights, ratios, powers])
+            sum_of_divergences(problem, k, alpha, &self.series[0], [weights, ratios, powers])
         })
     }
 
     fn renormalised(&self, problem: &mut Problem, k: usize, prices: f64) -> Result<f64> {
         // d(p, c p) = p^α d(1, c), and 1 is less than c = 1/S by R of it.
         let Alpha { alpha, b } = self.family;
-        let (head, less) = (problem.head[k], problem.rest[k].max(0.0));
+        let (head, less) = (problem.head(k), problem.rest(k).max(0.0));
         Ok(alpha * b * prices * self.family.divergence_of_ratio(1.0 / head, -less, ln(head)))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::problem::{Problem, normalise, tolerance};
 use super::root::{Probe, newton};
+use super::runs::Runs;
 use crate::math::{ListMath, exp, list, ln, pow};
 use std::ops::Range;
 
@@ -32,24 +33,31 @@ impl Entmax {
     /// Writes the probabilities of the support to the problem's solution. `falls` are the distances from the largest logit,
     /// in ascending order; the first is 0.
     pub(crate) fn solve(&self, math: &'static ListMath, problem: &mut Problem, falls: impl Iterator<Item = f64>) {
-        let Problem { p: d, x, y, .. } = problem;
+        let Problem { runs, p: d, x, y, block_runs, .. } = problem;
         d.clear();
         d.extend(falls);
-        if self.b < 0.5 && d.len() >= MANY {
-            self.solve_many(math, d, x, y);
+        let k = if self.b < 0.5 && d.len() >= MANY {
+            runs.find(d);
+            runs.compact(d);
+            self.solve_many(math, Falls { runs, d }, x, (y, block_runs))
         } else {
+            runs.clear();
             self.solve_few(math, d, x, y);
-        }
+            x.len()
+        };
         // What underflows has no logarithm.
         let kept = x.partition_point(|&x| x > 1e-290).max(1);
         x.truncate(kept);
-        normalise(x);
+        let k = k.min(runs.tokens(kept));
+        normalise(runs.sum_in_order(x, k), x);
+        problem.spread_solution(k);
     }
 
     fn solve_few(&self, math: &ListMath, d: &[f64], x: &mut Vec<f64>, y: &mut Vec<f64>) {
         // A sum of few terms is as cheap as any bound.
         let unsure = if d.len() < 8 { 1..d.len() } else { self.unsure(math, d, x, y) };
-        let k = self.support(d, unsure, |k| self.is_in(math, d, k, x));
+        let falls = Falls { runs: &Runs::default(), d };
+        let k = self.support(falls, unsure, |k| self.is_in(math, d, k, x));
         let d = &d[..k];
         x.clear();
         x.resize(k, 0.0);
@@ -70,28 +78,36 @@ impl Entmax {
         }
     }
 
-    /// By list functions, on all candidates: those that get nothing at the level are not in the support.
-    fn solve_many(&self, math: &ListMath, d: &[f64], x: &mut Vec<f64>, y: &mut Vec<f64>) {
-        let level = self.level(math, d, x, y);
-        let k = self.support(d, self.around(d, level), |k| self.sum_below(d, k) < 1.0);
-        x.truncate(k);
-        self.write_shares(math, |d| level - self.b * d, d, x);
+    /// By list functions, on all candidates: those that get nothing at the level are not in the support. Returns how many
+    /// are.
+    fn solve_many(
+        &self,
+        math: &ListMath,
+        falls: Falls<'_>,
+        x: &mut Vec<f64>,
+        means: (&mut Vec<f64>, &mut Runs),
+    ) -> usize {
+        let level = self.level(math, falls, x, means);
+        let k = self.support(falls, self.around(falls, level), |k| self.sum_below(falls, k, x) < 1.0);
+        x.resize(falls.runs.numbers(k), 0.0);
+        self.write_shares(math, |d| level - self.b * d, falls.d, x);
+        k
     }
 
     /// The size of the support: token k + 1 is in it if the first k do not reach 1 with the level at which it gets nothing.
     /// `is_in` says so for the k that are `unsure`; for a smaller one they do not, for a larger one they do.
-    fn support(&self, d: &[f64], unsure: Range<usize>, mut is_in: impl FnMut(usize) -> bool) -> usize {
-        let (mut low, mut high) = (1, d.len());
+    fn support(&self, falls: Falls<'_>, unsure: Range<usize>, mut is_in: impl FnMut(usize) -> bool) -> usize {
+        let (mut low, mut high) = (1, falls.len());
         // What was found for the last token that was looked at is true for its equals, which add nothing to its sum.
         let (mut last, mut last_is_in) = (f64::NAN, false);
         while low < high {
             let middle = low + (high - low) / 2;
             if !unsure.contains(&middle) {
                 last_is_in = middle < unsure.start;
-            } else if d[middle] != last {
+            } else if falls.at(middle) != last {
                 last_is_in = is_in(middle);
             }
-            last = d[middle];
+            last = falls.at(middle);
             if last_is_in { low = middle + 1 } else { high = middle }
         }
         low
@@ -108,13 +124,17 @@ impl Entmax {
                 return sum < 1.0;
             }
         }
-        self.sum_below(d, k) < 1.0
+        self.sum_below(Falls { runs: &Runs::default(), d }, k, x) < 1.0
     }
 
     /// The shares of the first k tokens at the level at which token k + 1 gets nothing.
-    fn sum_below(&self, d: &[f64], k: usize) -> f64 {
-        let mut memo = Memo::new();
-        d[..k].iter().map(|&d_i| memo.of(d_i, |d_i| self.power(self.b * (d[k] - d_i), 1.0 / self.b))).sum()
+    fn sum_below(&self, falls: Falls<'_>, k: usize, x: &mut Vec<f64>) -> f64 {
+        let (mut memo, next) = (Memo::new(), falls.at(k));
+        x.resize(falls.runs.numbers(k), 0.0);
+        for (x, &d) in x.iter_mut().zip(falls.d) {
+            *x = memo.of(d, |d| self.power(self.b * (next - d), 1.0 / self.b));
+        }
+        falls.runs.sum_in_order(x, k)
     }
 
     /// The k for which that sum may be rounded to the wrong side of 1.
@@ -122,8 +142,9 @@ impl Entmax {
         if self.b == 1.0 || self.b == 0.5 {
             return self.unsure_by_gaps(d);
         } else if self.b < 1.0 {
-            let level = self.level(math, d, x, y);
-            return self.around(d, level);
+            let falls = Falls { runs: &Runs::default(), d };
+            let level = self.level(math, falls, x, (y, &mut Runs::default()));
+            return self.around(falls, level);
         }
         1..d.len()
     }
@@ -148,45 +169,53 @@ impl Entmax {
     }
 
     /// The same from the level: the sum's slope is at least 1 at it, and a chord's below it.
-    fn around(&self, d: &[f64], level: f64) -> Range<usize> {
-        let below = |limit: f64| d.partition_point(|d| self.b * d < limit);
+    fn around(&self, falls: Falls<'_>, level: f64) -> Range<usize> {
+        let below = |limit: f64| falls.runs.tokens(falls.d.partition_point(|d| self.b * d < limit));
         below(level - UNSURE)..below(level + UNSURE)
     }
 
     /// α < 2: the level at which the shares of all candidates have the sum 1, by Newton's method for the 1/b-norm of
     /// what the level leaves of each, which is convex and nearly linear. It begins at the level for the means of blocks,
     /// which is not below, as a share is convex in the distance.
-    fn level(&self, math: &ListMath, d: &[f64], x: &mut Vec<f64>, means: &mut Vec<f64>) -> f64 {
-        means.clear();
-        means.extend(d.chunks(BLOCK).map(|block| list::sum(block) / block.len() as f64));
-        let sizes = |at: usize| BLOCK.min(d.len() - at * BLOCK) as f64;
-        let low = exp(-self.b * ln(d.len() as f64)) * (1.0 - 1e-12);
+    fn level(
+        &self,
+        math: &ListMath,
+        falls: Falls<'_>,
+        x: &mut Vec<f64>,
+        (means, block_runs): (&mut Vec<f64>, &mut Runs),
+    ) -> f64 {
+        falls.write_means(means, block_runs);
+        // The last block may be shorter.
+        let (last, size_of_last) = (means.len() - 1, (falls.len() - 1) % BLOCK + 1);
+        let sizes = |at: usize| if at == last { size_of_last as f64 } else { BLOCK as f64 };
+        let low = exp(-self.b * ln(falls.len() as f64)) * (1.0 - 1e-12);
+        let means = Falls { runs: block_runs, d: means };
         let start = self.level_of(math, means, sizes, [low, 1.0], 1.0, x);
-        self.level_of(math, d, |_| 1.0, [low, 1.0], start * (1.0 + 1e-12), x)
+        self.level_of(math, falls, |_| 1.0, [low, 1.0], start * (1.0 + 1e-12), x)
     }
 
     fn level_of(
         &self,
         math: &ListMath,
-        d: &[f64],
+        falls: Falls<'_>,
         weight: impl Fn(usize) -> f64,
         bracket: [f64; 2],
         start: f64,
         x: &mut Vec<f64>,
     ) -> f64 {
-        let b = self.b;
+        let (b, Falls { runs, d }, n) = (self.b, falls, falls.len());
         x.resize(d.len(), 0.0);
-        let (level, step) = newton(start, bracket, [tolerance(d.len()), 1e-8 * b], |w| {
+        let (level, step) = newton(start, bracket, [tolerance(n), 1e-8 * b], |w| {
             self.write_shares(math, |d| w - b * d, d, x);
             x.iter_mut().enumerate().for_each(|(i, x)| *x *= weight(i));
-            let sum = list::sum(x);
+            let sum = runs.sum(x, n);
             if sum <= 0.0 {
                 return Probe { excess: -1.0, value: -1.0, slope: 1.0 };
             }
             x.iter_mut().zip(d).for_each(|(x, d)| *x = if *x > 0.0 { *x / (w - b * d) } else { 0.0 });
             let log_sum = ln(sum);
             let norm = exp(b * log_sum);
-            Probe { excess: sum - 1.0, value: norm - 1.0, slope: norm / sum * list::sum(x) }
+            Probe { excess: sum - 1.0, value: norm - 1.0, slope: norm / sum * runs.sum(x, n) }
         });
         level + step
     }
@@ -240,6 +269,46 @@ impl Entmax {
     }
 }
 
+/// Candidates' distances from the largest logit, with a number for each run of equal ones where most are equal.
+#[derive(Clone, Copy)]
+struct Falls<'a> {
+    runs: &'a Runs,
+    d: &'a [f64],
+}
+
+impl Falls<'_> {
+    /// The number of candidates.
+    fn len(&self) -> usize {
+        self.runs.tokens(self.d.len())
+    }
+
+    /// The distance of the candidate at a place.
+    fn at(&self, place: usize) -> f64 {
+        self.runs.at(self.d, place)
+    }
+
+    /// Writes the mean of each block of candidates, also with a number for each run of equal blocks.
+    fn write_means(&self, means: &mut Vec<f64>, block_runs: &mut Runs) {
+        let mean = |block: &[f64]| list::sum(block) / block.len() as f64;
+        means.clear();
+        block_runs.clear();
+        if self.runs.is_plain() {
+            means.extend(self.d.chunks(BLOCK).map(mean));
+            return;
+        }
+        let (mut place, mut block) = (0, [0.0; BLOCK]);
+        while place < self.len() {
+            let block = &mut block[..BLOCK.min(self.len() - place)];
+            block.iter_mut().zip(place..).for_each(|(d, place)| *d = self.at(place));
+            means.push(mean(block));
+            let end_of_run = self.runs.tokens(self.runs.numbers(place + 1));
+            let equal = ((end_of_run - place) / block.len()).max(1);
+            block_runs.push(equal);
+            place += equal * block.len();
+        }
+    }
+}
+
 /// The last value of a function: equal tokens are adjacent.
 struct Memo {
     at: f64,
@@ -285,7 +354,8 @@ mod tests {
             let (mut x, mut y) = (vec![], vec![]);
             for d in distances(alpha) {
                 let unsure = entmax.unsure(math, &d, &mut x, &mut y);
-                let found = entmax.support(&d, unsure, |k| entmax.is_in(math, &d, k, &mut x));
+                let falls = Falls { runs: &Runs::default(), d: &d };
+                let found = entmax.support(falls, unsure, |k| entmax.is_in(math, &d, k, &mut x));
                 let (mut low, mut high) = (1, d.len());
                 while low < high {
                     let k = low + (high - low) / 2;
@@ -298,16 +368,48 @@ mod tests {
     }
 
     #[test]
+    fn runs_of_equal_candidates_change_no_bit() {
+        for alpha in ALPHAS.into_iter().filter(|&alpha| alpha < 1.5) {
+            let (entmax, math) = (Entmax::new(alpha), &ListMath::PORTABLE);
+            let mut with_runs = 0;
+            for weights in [1500, 4001].into_iter().flat_map(adversarial_weights) {
+                let (mut d, mut x, mut plain) = (weights.iter().map(|w| -ln(*w)).collect::<Vec<_>>(), vec![], vec![]);
+                let none = Runs::default();
+                let k = entmax.solve_many(
+                    math,
+                    Falls { runs: &none, d: &d },
+                    &mut plain,
+                    (&mut vec![], &mut Runs::default()),
+                );
+                let mut runs = Runs::default();
+                runs.find(&d);
+                if runs.is_plain() {
+                    continue;
+                }
+                runs.compact(&mut d);
+                with_runs += 1;
+                let means = (&mut vec![], &mut Runs::default());
+                assert_eq!(entmax.solve_many(math, Falls { runs: &runs, d: &d }, &mut x, means), k);
+                let mut spread = vec![];
+                runs.spread(&x, k, &mut spread);
+                assert_eq!(spread, plain);
+            }
+            assert!(with_runs >= 6);
+        }
+    }
+
+    #[test]
     fn shares_by_lists_equal_those_by_single_powers() {
         for alpha in ALPHAS.into_iter().filter(|&alpha| alpha < 1.5) {
             let (entmax, math) = (Entmax::new(alpha), &ListMath::PORTABLE);
             for d in distances(alpha) {
                 let (mut few, mut many, mut y) = (vec![], vec![], vec![]);
                 entmax.solve_few(math, &d, &mut few, &mut y);
-                entmax.solve_many(math, &d, &mut many, &mut y);
+                let falls = Falls { runs: &Runs::default(), d: &d };
+                entmax.solve_many(math, falls, &mut many, (&mut y, &mut Runs::default()));
                 assert_eq!(few.len(), many.len());
-                normalise(&mut few);
-                normalise(&mut many);
+                normalise(few.iter().sum(), &mut few);
+                normalise(many.iter().sum(), &mut many);
                 for (few, many) in few.iter().zip(&many) {
                     assert!((few - many).abs() <= 1e-14 + 1e-11 * few, "α {alpha}, {}: {few:e} {many:e}", d.len());
                 }

@@ -2,8 +2,8 @@
 //! (`mass.rs`), but for those very near to it.
 
 use super::generator::Series;
-use super::problem::tolerance;
-use crate::math::{ListMath, list};
+use super::problem::{Problem, tolerance};
+use crate::math::list;
 
 /// A sum and what it may be off by.
 #[derive(Clone, Copy)]
@@ -16,9 +16,10 @@ pub(super) struct Estimate {
 const LEAST_WEIGHT: f64 = 1e-280;
 
 /// Σ w_i ((1 + e_i)^α - 1 - α e_i) / (α b), from the e_i, which must be right to the tolerance of a solution. None if it
-/// cannot be trusted. `powers` is memory.
+/// cannot be trusted. The sum is over the first `k` tokens; `powers` is memory.
 pub(super) fn sum_of_divergences(
-    math: &ListMath,
+    problem: &Problem,
+    k: usize,
     alpha: f64,
     series: &Series,
     [weights, e, powers]: [&mut [f64]; 3],
@@ -29,10 +30,11 @@ pub(super) fn sum_of_divergences(
     if list_least(weights) < LEAST_WEIGHT || far && b.abs() < 1e-3 {
         return None;
     }
-    let moved: f64 = weights.iter().zip(&*e).map(|(w, e)| w * e.abs()).sum();
+    powers.iter_mut().zip(weights.iter().zip(&*e)).for_each(|(moved, (w, e))| *moved = w * e.abs());
+    let moved = problem.sum_in_order(powers, k);
     if far {
         powers.iter_mut().zip(&*e).for_each(|(power, e)| *power = 1.0 + e);
-        math.pow(powers, b);
+        problem.math.pow(powers, b);
         if list::largest(powers) > 1.0 / LEAST_WEIGHT {
             return None;
         }
@@ -41,9 +43,9 @@ pub(super) fn sum_of_divergences(
         let direct = ((1.0 + e) * (power - 1.0) / b - e) / alpha;
         *w *= if is_near(*e) { series.at(*e) } else { direct };
     }
-    let value = list::sum(weights);
+    let value = problem.sum(weights, k);
     // Each e is off by the rounding of two numbers and by what the solution's sum is.
-    let error = 1e-9 * value + (1e-14 + 8.0 * tolerance(e.len())) * moved;
+    let error = 1e-9 * value + (1e-14 + 8.0 * tolerance(k)) * moved;
     (value + error).is_finite().then_some(Estimate { value, error })
 }
 

@@ -8,6 +8,7 @@ use super::estimate::Estimate;
 use super::problem::{Problem, tolerance};
 use super::solver::{Optimum, Solver};
 use crate::error::Result;
+use std::ops::Range;
 
 /// Masses this close to the target are equal to it: of equal tokens some prefix often is, and sums are rounded in another
 /// way for every order of the candidates.
@@ -20,7 +21,7 @@ pub(crate) fn is_below(mass: f64, target: f64) -> bool {
 
 /// The number of tokens that top-p keeps.
 pub(super) fn nucleus(problem: &Problem, p: f64) -> usize {
-    problem.head[..problem.len()].partition_point(|&before| is_below(before, p)).max(1)
+    first_without(0..problem.len(), |k| is_below(problem.head(k), p)).max(1)
 }
 
 /// The fewest of the first `nucleus` tokens whose optimum is no farther from the model than these tokens renormalised; or
@@ -43,10 +44,13 @@ const LONG: usize = 64;
 struct Search<'a> {
     solver: &'a dyn Solver,
     problem: &'a mut Problem,
-    /// `dropped[k]` is the cost of dropping all but the first k; then sums of powers or a solution; then prices.
+    /// Sums of the prices from each token on: the cost of dropping it and all after it; then sums of powers or a solution;
+    /// then prices.
     lists: [Vec<f64>; 3],
     /// Whether the divergence follows from the sums of the powers.
     has_sums: bool,
+    /// The number of tokens that top-p keeps.
+    nucleus: usize,
     budget: f64,
     /// A size that is certain not to fit, as all below it, and one that is certain to, as all above.
     known: (usize, usize),
@@ -55,14 +59,14 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn new(solver: &'a dyn Solver, problem: &'a mut Problem) -> Self {
         let lists = [&mut problem.dropped, &mut problem.y, &mut problem.prices].map(std::mem::take);
-        Self { solver, problem, lists, has_sums: false, budget: 0.0, known: (0, usize::MAX) }
+        Self { solver, problem, lists, has_sums: false, nucleus: 0, budget: 0.0, known: (0, usize::MAX) }
     }
 
     fn smallest(&mut self, nucleus: usize, most: usize) -> Result<usize> {
         self.sum_prices(nucleus)?;
         // What is dropped costs too much alone for fewer than this; and with all of them there is nothing to show.
         let mut high = nucleus.min(most);
-        let mut low = self.lists[0].partition_point(|&cost| cost > self.budget).clamp(1, high);
+        let mut low = first_without(0..nucleus + 1, |k| self.dropped(k) > self.budget).clamp(1, high);
         if high - low > LONG && !self.has_sums {
             self.narrow(low, high)?;
         }
@@ -86,24 +90,22 @@ impl<'a> Search<'a> {
     /// Fills the lists and finds the budget.
     fn sum_prices(&mut self, nucleus: usize) -> Result<()> {
         let Self { solver, problem, lists: [dropped, y, prices], .. } = self;
-        for list in [&mut *dropped, &mut *y] {
-            list.clear();
-            list.resize(nucleus + 1, 0.0);
-        }
-        solver.prices(problem, &mut dropped[..nucleus])?;
+        self.nucleus = nucleus;
         prices.clear();
-        prices.extend_from_slice(&dropped[..nucleus]);
-        // Closed forms need no more than the sums of the powers. In one loop with the other sums: neither waits for the other.
+        prices.resize(problem.numbers(nucleus), 0.0);
+        solver.prices(problem, prices)?;
+        // Closed forms need no more than the sums of the powers.
         self.has_sums = solver.moved_by_sums(problem, 1, 0.0).is_some();
-        let (mut cost, mut sum) = (0.0, 0.0);
-        let powers = problem.power.iter().copied().chain(std::iter::repeat(0.0));
-        for ((dropped, y), power) in dropped[..nucleus].iter_mut().rev().zip(&mut y[1..]).zip(powers) {
-            cost += *dropped;
-            sum += power;
-            (*dropped, *y) = (cost, sum);
-        }
+        let powers = powers(problem, prices);
+        problem.runs.running_sums(nucleus, (prices, 0.0, dropped), (powers, y));
         self.budget = solver.renormalised(problem, nucleus, dropped[0])?;
         Ok(())
+    }
+
+    /// The cost of dropping all but the first k of the nucleus.
+    fn dropped(&self, k: usize) -> f64 {
+        let [dropped, _, prices] = &self.lists;
+        self.problem.runs.sum_from(dropped, prices, k, self.nucleus)
     }
 
     /// Whether the optimum on k tokens is within the budget.
@@ -111,14 +113,16 @@ impl<'a> Search<'a> {
         if k <= self.known.0 || k >= self.known.1 {
             return Ok(k >= self.known.1);
         }
-        let Self { solver, problem, lists: [dropped, y, _], has_sums, .. } = self;
+        let dropped = self.dropped(k);
+        let Self { solver, problem, lists: [_, y, prices], has_sums, .. } = self;
         let moved = if *has_sums {
-            solver.moved_by_sums(problem, k, y[k]).unwrap_or(f64::NAN)
+            let powers = powers(problem, prices);
+            solver.moved_by_sums(problem, k, problem.runs.sum_to(y, powers, k)).unwrap_or(f64::NAN)
         } else {
             let nu = solver.solve(problem, k, y)?;
-            solver.moved(problem, Optimum { x: y, nu })?
+            solver.moved(problem, k, Optimum { x: y, nu })?
         };
-        Ok(moved + dropped[k] <= self.budget)
+        Ok(moved + dropped <= self.budget)
     }
 
     /// Finds sizes that are certain to fit, and not to, until they are neighbours or an estimate is in doubt: by false
@@ -159,11 +163,12 @@ impl<'a> Search<'a> {
 
     /// By how much the optimum on k tokens exceeds the budget, if that is certain; then `known` has it.
     fn estimate(&mut self, k: usize) -> Result<Option<f64>> {
-        let Self { solver, problem, lists: [dropped, y, prices], budget, .. } = self;
-        let nu_error = 16.0 * tolerance(k) / problem.rest[k];
+        let dropped = self.dropped(k);
+        let Self { solver, problem, lists: [_, y, prices], budget, .. } = self;
+        let nu_error = 16.0 * tolerance(k) / problem.rest(k);
         solver.solve(problem, k, y)?;
-        let Some(Estimate { value, error }) = solver.estimate_moved(problem, y, &prices[..k]) else { return Ok(None) };
-        let (excess, error) = (value + dropped[k] - *budget, error + nu_error * value + 1e-9 * *budget);
+        let Some(Estimate { value, error }) = solver.estimate_moved(problem, k, y, prices) else { return Ok(None) };
+        let (excess, error) = (value + dropped - *budget, error + nu_error * value + 1e-9 * *budget);
         if excess > error {
             self.known.0 = self.known.0.max(k);
         } else if excess < -error {
@@ -173,6 +178,21 @@ impl<'a> Search<'a> {
         }
         Ok(Some(excess))
     }
+}
+
+/// What a closed form may need the sums of: powers, or for one that uses none any list.
+fn powers<'a>(problem: &'a Problem, prices: &'a [f64]) -> &'a [f64] {
+    if problem.power.is_empty() { prices } else { &problem.power }
+}
+
+/// The first of some numbers of tokens for which something does not hold that holds for all before it.
+fn first_without(sizes: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (sizes.start, sizes.end);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
 }
 
 #[cfg(test)]
@@ -193,7 +213,7 @@ mod tests {
         for solver in primals.into_iter().chain(duals) {
             for weights in adversarial_weights(200) {
                 let mut problem = Problem::default();
-                problem.set(&ListMath::PORTABLE, &weights, 0.01 * weights[0]);
+                problem.set(&ListMath::PORTABLE, &weights, 0.01 * weights[0], true);
                 prepare(&*solver, &mut problem).unwrap();
                 for mass in [0.3, 0.9, 0.999] {
                     let nucleus = nucleus(&problem, mass);

@@ -21,6 +21,7 @@
 //! | `generator.rs` | φ: the α family, and the trait for a user's own |
 //! | `objective.rs` | the objective above, term by term, to check answers against |
 //! | `problem.rs` | the candidates with their prefix and suffix sums |
+//! | `runs.rs` | lists with one number for each run of equal tokens |
 //! | `solver.rs` | the interface between the search and a decoder |
 //! | `closed_form.rs` | k* from the gains that have closed forms |
 //! | `a_test.rs` | whether a token is kept, from sums alone |
@@ -43,6 +44,7 @@ mod objective;
 mod primal;
 mod problem;
 mod root;
+mod runs;
 mod solver;
 mod support;
 
@@ -172,7 +174,7 @@ impl Decoder {
             return Err(Error::EmptySupport);
         }
         let mut problem = Problem::default();
-        problem.set(&ListMath::PORTABLE, p, 0.0);
+        problem.set(&ListMath::PORTABLE, p, 0.0, self.takes_runs());
         let (_, nu) = self.solve(&mut problem, None)?;
         Ok(Decoded { p_hat: problem.x, nu })
     }
@@ -201,6 +203,7 @@ impl Decoder {
         };
         let clamped = k.clamp(self.limits.k_min, self.limits.k_max).min(n);
         if let (Some(nu), true) = (nu, clamped == k) {
+            problem.spread_solution(k);
             return Ok((k, nu));
         }
         if self.solver.needs_powers(problem, clamped) {
@@ -209,7 +212,13 @@ impl Decoder {
         let mut x = std::mem::take(&mut problem.x);
         let nu = self.solver.solve(problem, clamped, &mut x);
         problem.x = x;
+        problem.spread_solution(clamped);
         Ok((clamped, nu?))
+    }
+
+    /// Whether [`Problem::set`] may look for runs of equal tokens.
+    pub(crate) fn takes_runs(&self) -> bool {
+        self.solver.takes_runs(matches!(self.size, Size::Lambda(_) | Size::Floor(_)))
     }
 
     /// p̂ of the last [`Self::solve`].
@@ -307,5 +316,42 @@ fn check_alpha(alpha: f64, mode: Mode, size: Size) -> Result<()> {
             untested("outside the range in which the solver is proven to be accurate; the dual takes 1.0001 to 16")
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::problem::adversarial_weights;
+    use super::*;
+
+    /// Lists with one number for each run of equal tokens give the bits of lists with one for each token.
+    #[test]
+    fn runs_of_equal_tokens_change_no_bit() {
+        let primals = [0.3, 0.95, 1.25, 1.5, 2.0, 3.0, 12.0, f64::INFINITY].map(|alpha| (alpha, Mode::Primal));
+        let duals = [1.25, 1.5, 2.5, 3.0, 6.0].map(|alpha| (alpha, Mode::Dual));
+        let sizes = [0.3, 0.9, 0.99].map(Size::Mass).into_iter().chain([1e-3, 2.7e-4].map(Size::Floor)).chain([
+            Size::Lambda(1e-6),
+            Size::Lambda(1e-9),
+            Size::TopP(0.7),
+            Size::Fixed(1001),
+        ]);
+        let (mut cases, mut with_runs) = (0, 0);
+        for (weights, beyond) in adversarial_weights(1500).into_iter().flat_map(|w| [(w.clone(), 0.0), (w, 0.4)]) {
+            for ((alpha, mode), size) in
+                primals.into_iter().chain(duals).flat_map(|a| sizes.clone().map(move |s| (a, s)))
+            {
+                let Ok(decoder) = Decoder::new(Family::Alpha(alpha), mode, size, Limits::default()) else { continue };
+                let [by_runs, plain] = [decoder.takes_runs(), false].map(|by_runs| {
+                    let mut problem = Problem::default();
+                    problem.set(&ListMath::PORTABLE, &weights, beyond, by_runs);
+                    with_runs += usize::from(!problem.runs.is_plain());
+                    let solved = decoder.solve(&mut problem, None);
+                    (solved.map(|(k, nu)| (k, nu.to_bits())), problem.x)
+                });
+                assert!(by_runs == plain, "α {alpha}, {mode:?}, {size:?}: {:?} {:?}", by_runs.0, plain.0);
+                cases += 1;
+            }
+        }
+        assert!(3 * with_runs > cases && cases > 1500, "{with_runs} of {cases}");
     }
 }

@@ -6,7 +6,7 @@ use super::a_test::Verdict;
 use super::closed_form::{self, root_shift};
 use super::estimate::{Estimate, sum_of_divergences};
 use super::generator::{Alpha, Series};
-use super::problem::{Problem, last_step, normalise, tolerance};
+use super::problem::{Problem, last_step, tolerance};
 use super::root::{Probe, newton};
 use super::solver::{Optimum, Solver};
 use crate::error::Result;
@@ -99,29 +99,30 @@ impl Primal {
     /// Solves for the shift (α < 2); ν.
     fn solve_for_shift(&self, problem: &Problem, k: usize, x: &mut [f64], terms: &mut [f64]) -> f64 {
         let (b, base) = (self.family.b, self.base(problem));
-        let (p, power) = (&problem.p[..k], &problem.power[..k]);
-        let (rest, head) = (problem.rest[k], problem.head[k]);
+        let (p, power) = (&problem.p[..x.len()], &problem.power[..x.len()]);
+        let (rest, head) = (problem.rest(k), problem.head(k));
         // f(p_j + R/k) - f(p_j) at both ends of the support, and f(1/k) - f(p_j) and f(1) - f(p_1) as outer bounds.
         let step = |j: usize, log_ratio: f64| (base + power[j]) * expm1(b * log_ratio) / b;
         let share = |j: usize| step(j, log1p(rest / k as f64 / p[j]));
         let level = |j: usize| step(j, -ln(k as f64) - problem.log_p[j]);
-        let (first, last) = (share(0), share(k - 1));
+        let last = p.len() - 1;
+        let (first, last, last_level) = (share(0), share(last), level(last));
         let low = first.min(last).max(level(0)).max(0.0);
         // If R is nearly zero, rounding may make a bound negative.
-        let high = first.max(last).min(level(k - 1)).min(self.f_of_one_less(p[0], problem.rest[1])).max(0.0);
+        let high = first.max(last).min(last_level).min(self.f_of_one_less(p[0], problem.rest(1))).max(0.0);
         let (low, high) = (low.min(high) * (1.0 - 1e-13), high * (1.0 + 1e-13));
         // Start right of the root, from where Newton's steps do not overshoot: at the step from ν = 0, where x = p.
         terms.iter_mut().zip(p.iter().zip(power)).for_each(|(term, (p, power))| *term = p / (base + power));
-        let slope = list::sum(terms) * exp((b - 1.0) * ln(head));
+        let slope = problem.sum(terms, k) * exp((b - 1.0) * ln(head));
         let start = (self.f_of_one_less(head, rest) / slope).min(high);
         let shift = |nu: f64| if base > 0.0 { (base + b * nu).clamp(1.0, base.max(1.0)) } else { b * nu };
         let (low, high) = if b > 0.0 { (shift(low), shift(high)) } else { (shift(high), shift(low)) };
         let (shift, step) = newton(shift(start), [low, high], [tolerance(k), last_step(b)], |shift| {
             self.x_at_shift(problem, shift, x);
             terms.iter_mut().zip(x.iter().zip(power)).for_each(|(term, (x, power))| *term = x / (power + shift));
-            let sum = list::sum(x);
+            let sum = problem.sum(x, k);
             let log_sum = log1p(sum - 1.0);
-            let slope = exp((b - 1.0) * log_sum) * list::sum(terms) / b;
+            let slope = exp((b - 1.0) * log_sum) * problem.sum(terms, k) / b;
             Probe { excess: sum - 1.0, value: expm1(b * log_sum) / b, slope }
         });
         x.iter_mut().zip(terms).for_each(|(x, term)| *x += step * *term / b);
@@ -134,7 +135,7 @@ impl Primal {
         // x is between max(p, w) and 2^(1/b) max(p, w), so the water level bounds w on both sides. The sum is convex in
         // w: Newton's steps from above are monotone.
         let high = problem.water_level(k);
-        let low = (problem.rest[k] / k as f64 * (1.0 - 1e-13)).min(high);
+        let low = (problem.rest(k) / k as f64 * (1.0 - 1e-13)).min(high);
         let (w, step) = newton(high, [low, high], [tolerance(k), last_step(b)], |w| {
             let log_w = ln(w);
             if alpha > LEVEL_FORM {
@@ -149,18 +150,18 @@ impl Primal {
                     *term = x / (power + shift) * (shift / w);
                 }
             }
-            let excess = list::sum(x) - 1.0;
-            Probe { excess, value: excess, slope: list::sum(terms) }
+            let excess = problem.sum(x, k) - 1.0;
+            Probe { excess, value: excess, slope: problem.sum(terms, k) }
         });
         x.iter_mut().zip(terms).for_each(|(x, term)| *x += step * *term);
         pow(w + step, b) / b
     }
 
-    /// Writes x_i at the ν that puts token `next` at the threshold: f(x_i) = f(p_i) + f(t) - f(p_next).
-    fn x_at_threshold(&self, problem: &Problem, next: usize, x: &mut [f64]) {
+    /// Writes x_i at the ν that puts a token, whose ln p is `next`, at the threshold: f(x_i) = f(p_i) + f(t) - f(p_next).
+    fn x_at_threshold(&self, problem: &Problem, next: f64, x: &mut [f64]) {
         let b = self.family.b;
         // b ν = t^b - p_next^b.
-        let fall = expm1(b * (problem.log_p[next] - self.log_t));
+        let fall = expm1(b * (next - self.log_t));
         if fall == 0.0 {
             x.copy_from_slice(&problem.p[..x.len()]);
         } else if self.family.alpha > LEVEL_FORM {
@@ -173,8 +174,8 @@ impl Primal {
     /// The A-test for token k + 1; if it is ambiguous, by the derivatives dx_i/dν = x_i^(1-b).
     fn a_test(&self, problem: &Problem, k: usize, x: &mut [f64]) -> Verdict {
         let (b, t) = (self.family.b, self.t);
-        self.x_at_threshold(problem, k, x);
-        let mass = list::sum(x);
+        self.x_at_threshold(problem, problem.runs.at(&problem.log_p, k), x);
+        let mass = problem.sum(x, k);
         let verdict = Verdict::of(mass, t, k);
         if verdict != Verdict::Ambiguous {
             return verdict;
@@ -183,7 +184,7 @@ impl Primal {
         x.iter_mut().for_each(|x| *x /= t);
         problem.math.pow(x, 1.0 - b);
         let curvature = 2.0 * (1.0 - b).abs().max(b) * if b > 0.0 { 1.0 / t } else { pow(t, b - 1.0) };
-        Verdict::by_derivatives(mass, t, k, [list::sum(x), 1.0], curvature)
+        Verdict::by_derivatives(mass, t, k, [problem.sum(x, k), 1.0], curvature)
     }
 
     /// Writes x_i / y_i - 1 of two optima.
@@ -243,7 +244,7 @@ impl Solver for Primal {
     }
 
     fn needs_powers(&self, problem: &Problem, k: usize) -> bool {
-        k > 1 && problem.rest[k] > 0.0
+        k > 1 && problem.rest(k) > 0.0
     }
 
     fn lambda(&self) -> f64 {
@@ -276,25 +277,25 @@ impl Solver for Primal {
     }
 
     fn solve(&self, problem: &mut Problem, k: usize, x: &mut Vec<f64>) -> Result<f64> {
-        let (alpha, rest) = (self.family.alpha, problem.rest[k]);
+        let (alpha, rest) = (self.family.alpha, problem.rest(k));
         x.clear();
-        x.extend_from_slice(&problem.p[..k]);
+        x.extend_from_slice(&problem.p[..problem.numbers(k)]);
         if k == 1 && alpha.is_finite() {
             x[0] = 1.0;
-            return Ok(self.f_of_one_less(problem.p[0], problem.rest[1]));
+            return Ok(self.f_of_one_less(problem.p[0], problem.rest(1)));
         }
         if rest <= 0.0 {
-            normalise(x);
+            problem.normalise(x, k);
             return Ok(0.0);
         }
         let nu = if alpha == 1.0 {
-            self.f_of_one_less(problem.head[k], rest)
+            self.f_of_one_less(problem.head(k), rest)
         } else if alpha == 2.0 {
             let nu = rest / k as f64;
             x.iter_mut().for_each(|x| *x += nu);
             nu
         } else if alpha == 1.5 {
-            let roots: f64 = problem.power[..k].iter().sum();
+            let roots = problem.sum_in_order(&problem.power, k);
             let (c, _) = root_shift(roots, k as f64, rest);
             x.iter_mut().zip(&problem.power).for_each(|(x, root)| *x = (root + c) * (root + c));
             2.0 * c
@@ -307,30 +308,31 @@ impl Solver for Primal {
         } else {
             problem.with_lists(k, |problem, [terms]| self.solve_for_shift(problem, k, x, terms))
         };
-        normalise(x);
+        problem.normalise(x, k);
         Ok(nu)
     }
 
     fn verdict(&self, problem: &mut Problem, k: usize) -> Result<Verdict> {
-        let next = problem.p[k];
-        if next > self.t {
+        if problem.p(k) > self.t {
             return Ok(Verdict::Include { at_most: usize::MAX, steps: f64::NAN });
         }
         Ok(problem.with_lists(k, |problem, [x]| self.a_test(problem, k, x)))
     }
 
     fn gain(&self, problem: &mut Problem, k: usize, x: Optimum<'_>, y: Optimum<'_>) -> Result<f64> {
-        let last = self.family.divergence(0.0, y.x[k]);
+        let last = self.family.divergence(0.0, problem.runs.at(y.x, k));
         let moved = problem.with_lists(k, |problem, [ratios, powers]| {
             self.ratios_less_1(problem, x, y, ratios);
             if ratios.iter().all(|r| r.abs() <= Series::MAX_RATIO) {
-                powers.copy_from_slice(&y.x[..k]);
+                powers.copy_from_slice(&y.x[..powers.len()]);
                 problem.math.pow(powers, self.family.alpha);
                 powers.iter_mut().zip(&*ratios).for_each(|(power, ratio)| *power *= self.series.at(*ratio));
-                list::sum(powers)
+                problem.sum(powers, k)
             } else {
-                let moved = |(&r, &y): (&f64, &f64)| self.family.divergence_of_ratio(y, r, log1p(r));
-                ratios.iter().zip(y.x).map(moved).sum()
+                for (moved, (&r, &y)) in powers.iter_mut().zip(ratios.iter().zip(y.x)) {
+                    *moved = self.family.divergence_of_ratio(y, r, log1p(r));
+                }
+                problem.sum_in_order(powers, k)
             }
         });
         Ok(last + moved)
@@ -346,7 +348,7 @@ impl Solver for Primal {
         Ok(())
     }
 
-    fn moved(&self, problem: &mut Problem, x: Optimum<'_>) -> Result<f64> {
+    fn moved(&self, problem: &mut Problem, k: usize, x: Optimum<'_>) -> Result<f64> {
         let b = self.family.b;
         // x_i^b = p_i^b + b ν. From ν where x is near p: see `Optimum`.
         let (scale, b_nu) = (self.scale(problem), b * x.nu);
@@ -360,12 +362,16 @@ impl Solver for Primal {
                 self.family.distance(x * scale, p * scale)
             }
         };
-        Ok(x.x.iter().zip(&problem.p).zip(&problem.log_p).map(each).sum())
+        Ok(problem.with_lists(k, |problem, [moved]| {
+            let all = x.x.iter().zip(&problem.p).zip(&problem.log_p);
+            moved.iter_mut().zip(all.map(each)).for_each(|(moved, each)| *moved = each);
+            problem.sum_in_order(moved, k)
+        }))
     }
 
     /// Of the closed forms of docs/mathematics.md, 3.
     fn moved_by_sums(&self, problem: &Problem, k: usize, roots: f64) -> Option<f64> {
-        let (n, rest) = (k as f64, problem.rest[k]);
+        let (n, rest) = (k as f64, problem.rest(k));
         if self.family.alpha == 2.0 {
             let rest = rest.max(0.0);
             return Some(rest * rest / (2.0 * n));
@@ -373,7 +379,7 @@ impl Solver for Primal {
             return None;
         }
         let nu = match k {
-            1 => self.f_of_one_less(problem.p[0], problem.rest[1]),
+            1 => self.f_of_one_less(problem.p[0], problem.rest(1)),
             _ if rest <= 0.0 => 0.0,
             _ => 2.0 * root_shift(roots, n, rest).0,
         };
@@ -381,19 +387,24 @@ impl Solver for Primal {
         Some(c * c * (2.0 * roots + 4.0 / 3.0 * n * c))
     }
 
-    fn estimate_moved(&self, problem: &mut Problem, x: &[f64], prices: &[f64]) -> Option<Estimate> {
+    fn estimate_moved(&self, problem: &mut Problem, k: usize, x: &[f64], prices: &[f64]) -> Option<Estimate> {
         let alpha = self.family.alpha;
-        problem.with_lists(x.len(), |problem, [weights, ratios, powers]| {
+        problem.with_lists(k, |problem, [weights, ratios, powers]| {
             weights.iter_mut().zip(prices).for_each(|(weight, price)| *weight = alpha * price);
             ratios.iter_mut().zip(x.iter().zip(&problem.p)).for_each(|(ratio, (x, p))| *ratio = x / p - 1.0);
-            sum_of_divergences(problem.math, alpha, &self.series, [weights, ratios, powers])
+            sum_of_divergences(problem, k, alpha, &self.series, [weights, ratios, powers])
         })
     }
 
     fn renormalised(&self, problem: &mut Problem, k: usize, prices: f64) -> Result<f64> {
         // d(c p, p) = p^α d(c, 1), and c is 1/S.
-        let more = problem.rest[k].max(0.0) / problem.head[k];
+        let more = problem.rest(k).max(0.0) / problem.head(k);
         Ok(self.family.alpha * prices * self.family.divergence_of_ratio(1.0, more, log1p(more)))
+    }
+
+    /// A scan goes from token to token.
+    fn takes_runs(&self, is_scanned: bool) -> bool {
+        !(is_scanned && [1.0, 1.5, 2.0].contains(&self.family.alpha))
     }
 
     fn scan(&self, problem: &Problem) -> Option<usize> {

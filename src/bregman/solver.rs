@@ -29,6 +29,12 @@ pub(super) trait Solver: Send + Sync {
     /// Fills the problem's powers.
     fn prepare(&self, problem: &mut Problem) -> Result<()>;
 
+    /// Whether lists may have one number for each run of equal tokens; `is_scanned` is whether [`Solver::scan`] is called.
+    fn takes_runs(&self, is_scanned: bool) -> bool {
+        let _ = is_scanned;
+        true
+    }
+
     /// Whether [`Solver::solve`] for k tokens uses them.
     fn needs_powers(&self, problem: &Problem, k: usize) -> bool {
         let _ = (problem, k);
@@ -70,12 +76,12 @@ pub(super) trait Solver: Send + Sync {
     /// The gain of token k + 1, G(k) - G(k + 1), from the optima for k and k + 1.
     fn gain(&self, problem: &mut Problem, k: usize, x: Optimum<'_>, y: Optimum<'_>) -> Result<f64>;
 
-    /// Writes what dropping each of the first `out.len()` tokens costs: d(0, p_i), or d(p_i, 0) for the dual. This and the
+    /// Writes what dropping each of the tokens of the first `out.len()` numbers costs: d(0, p_i), or d(p_i, 0) for the dual. This and the
     /// next two may have a common factor, so that no power underflows.
     fn prices(&self, problem: &mut Problem, out: &mut [f64]) -> Result<()>;
 
-    /// The divergence of the first tokens' optimum from their probabilities: Σ d(x_i, p_i), or Σ d(p_i, x_i).
-    fn moved(&self, problem: &mut Problem, x: Optimum<'_>) -> Result<f64>;
+    /// The divergence of the first k tokens' optimum from their probabilities: Σ d(x_i, p_i), or Σ d(p_i, x_i).
+    fn moved(&self, problem: &mut Problem, k: usize, x: Optimum<'_>) -> Result<f64>;
 
     /// The same for the first k tokens from sums alone, where there is such a form; `powers` is the sum of their powers.
     fn moved_by_sums(&self, problem: &Problem, k: usize, powers: f64) -> Option<f64> {
@@ -85,8 +91,8 @@ pub(super) trait Solver: Send + Sync {
 
     /// The same by list functions, with a bound of the error; `prices` are what [`Solver::prices`] wrote. None if they do not
     /// serve.
-    fn estimate_moved(&self, problem: &mut Problem, x: &[f64], prices: &[f64]) -> Option<Estimate> {
-        let _ = (problem, x, prices);
+    fn estimate_moved(&self, problem: &mut Problem, k: usize, x: &[f64], prices: &[f64]) -> Option<Estimate> {
+        let _ = (problem, k, x, prices);
         None
     }
 

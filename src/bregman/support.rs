@@ -159,7 +159,7 @@ mod tests {
             for exponent in [-0.5, -1.0, -1.5] {
                 let mut problem = Problem::default();
                 let weights: Vec<f64> = (1..=300).map(|i| crate::math::pow(f64::from(i), exponent)).collect();
-                problem.set(&ListMath::PORTABLE, &weights, 2.0);
+                problem.set(&ListMath::PORTABLE, &weights, 2.0, true);
                 make(alpha, 1.0).prepare(&mut problem).unwrap();
                 for k in [2, 9, 40, 41, 130, 280] {
                     let (gain, _) = exact_gain(&*make(alpha, 1.0), &mut problem, k).unwrap();

@@ -58,25 +58,50 @@ impl Default for &'static ListMath {
     }
 }
 
+/// Numbers of a block: where they are all equal they are treated as one.
+pub(super) const BLOCK: usize = 64;
+
+/// The number that a block has in each place, if they are equal.
+#[inline(always)]
+pub(super) fn one_of(block: &[f64; BLOCK]) -> Option<f64> {
+    let first = block[0];
+    // Most blocks differ at their ends; the others are compared without a branch.
+    let differs = |x: f64| x.to_bits() ^ first.to_bits();
+    (differs(block[BLOCK - 1]) == 0 && block.iter().fold(0, |bits, &x| bits | differs(x)) == 0).then_some(first)
+}
+
+/// Replaces each number by a function of it.
+#[inline(always)]
+fn replace(xs: &mut [f64], of: impl Fn(f64) -> f64) {
+    let (blocks, rest) = xs.as_chunks_mut();
+    for block in blocks {
+        match one_of(block) {
+            Some(x) => *block = [of(x); BLOCK],
+            None => block.iter_mut().for_each(|x| *x = of(*x)),
+        }
+    }
+    rest.iter_mut().for_each(|x| *x = of(*x));
+}
+
 /// See [`ListMath::exp`]. These four are inlined into the function that carries an instruction set's features.
 #[inline(always)]
 pub(crate) fn exp(xs: &mut [f64]) {
-    xs.iter_mut().for_each(|x| *x = exp_of(*x));
+    replace(xs, exp_of);
 }
 
 #[inline(always)]
 pub(crate) fn expm1(xs: &mut [f64]) {
-    xs.iter_mut().for_each(|x| *x = expm1_of(*x));
+    replace(xs, expm1_of);
 }
 
 #[inline(always)]
 pub(crate) fn ln(xs: &mut [f64]) {
-    xs.iter_mut().for_each(|x| *x = ln_of(*x));
+    replace(xs, ln_of);
 }
 
 #[inline(always)]
 pub(crate) fn log1p(xs: &mut [f64]) {
-    xs.iter_mut().for_each(|x| *x = log1p_of(*x));
+    replace(xs, log1p_of);
 }
 
 /// 1.5 * 2^52: adding it to a small number rounds that to an integer and leaves the integer in the low bits.
@@ -293,6 +318,15 @@ mod tests {
                 list(&mut xs);
                 assert_eq!(xs, alone);
             }
+        }
+    }
+
+    #[test]
+    fn equal_blocks_change_no_bit() {
+        for xs in super::super::repeated::tests::lists_with_equal_blocks() {
+            let mut logs = xs.clone();
+            ln(&mut logs);
+            assert!(logs.iter().zip(&xs).all(|(log, x)| log.to_bits() == ln_of(*x).to_bits()));
         }
     }
 

@@ -2,6 +2,7 @@
 //! and a token must not depend on the machine. (`f64::sqrt` is correctly rounded everywhere and comes from std.)
 
 pub(crate) mod list;
+pub(crate) mod repeated;
 
 pub(crate) use libm::{erfc, exp, expm1, lgamma as ln_gamma, log as ln, log1p, pow};
 pub(crate) use list::ListMath;

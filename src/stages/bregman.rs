@@ -248,7 +248,7 @@ impl Bregman {
         let n = dist.deepen(most).min(most);
         let beyond = dist.beyond(n);
         problem.make_room(n)?;
-        problem.set(dist.math(), &dist.weights()[..n], beyond);
+        problem.set(dist.math(), &dist.weights()[..n], beyond, self.decoder.takes_runs());
         self.decoder(dist).solve(problem, Some(nucleus))?;
         dist.renormalise(Decoder::solution(problem));
         Ok(())
@@ -265,7 +265,7 @@ impl Bregman {
             let n = dist.deepen_if_listed(wanted).min(wanted);
             let beyond = dist.beyond(n);
             problem.make_room(n)?;
-            problem.set(dist.math(), &dist.weights()[..n], beyond);
+            problem.set(dist.math(), &dist.weights()[..n], beyond, self.decoder.takes_runs());
             let (k, _) = self.decoder(dist).solve(problem, None)?;
             if k < n || n < wanted || n >= most || k >= k_max {
                 // Any of the next could be kept, too.
