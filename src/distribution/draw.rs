@@ -2,7 +2,7 @@
 
 use super::bulk::MANY;
 use super::{Distribution, Support};
-use crate::math::exp;
+use crate::math::{exp, repeated};
 
 /// A token that a drawing stage took.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,15 +42,8 @@ impl Distribution<'_> {
                 let is_many = self.head.entries().len() >= MANY;
                 let u = if is_many { self.doubtful_share(u) } else { u };
                 let (entries, weights) = self.head.weighted();
-                let total: f64 = weights.iter().sum();
-                let (mut sum, mut rank) = (0.0, 0);
-                for (i, weight) in weights.iter().enumerate() {
-                    rank = i;
-                    sum += weight;
-                    if sum > u * total {
-                        break;
-                    }
-                }
+                let total = repeated::sum_in_order(weights);
+                let rank = repeated::first_above(weights, u * total);
                 Drawn { index: entries[rank].index, rank, p: weights[rank] / total }
             }
         }

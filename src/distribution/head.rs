@@ -250,13 +250,25 @@ impl<'r> Head<'r> {
         }
         // The best go to the end of the pool, where removing them moves no others.
         let mut split = pool.len() - n;
-        if split > 0 {
-            let (worse, last, _) = pool.select_nth_unstable(split);
+        // To sort all in linear time is faster than to select most of them.
+        if split > 0 && n < radix::LONG.max(split) {
+            // Ties that stay behind are sorted the faster for their order.
+            if n < split / 8 && split >= radix::LONG {
+                radix::move_largest_up(pool, n, spare);
+            } else {
+                pool.select_nth_unstable(split);
+            }
             if self.ids.is_some() {
-                split = bring_ties_up(worse, last.logit());
+                let (worse, best) = pool.split_at_mut(split);
+                split = bring_ties_up(worse, best[0].logit());
+            }
+            radix::sort(&mut pool[split..], spare);
+        } else {
+            radix::sort(pool, spare);
+            while self.ids.is_some() && split > 0 && pool[split - 1].logit() == pool[split].logit() {
+                split -= 1;
             }
         }
-        radix::sort(&mut pool[split..], spare);
         let first = entries.len();
         entries.extend(pool[split..].iter().rev().map(|hit| Entry {
             index: hit.index(),

@@ -1,13 +1,12 @@
-//! Sorts a head; a long one by radix, in linear time.
+//! Sorts a head, a long one by radix, and selects from a long pool: in linear time.
 
 use crate::vocab::RankedToken;
 
 /// From this length on radix sort is faster than comparison sort.
-const LONG: usize = 1024;
+pub(super) const LONG: usize = 1024;
 
 /// Bits of a digit.
 const BITS: u32 = 11;
-const DIGITS: usize = u32::BITS.div_ceil(BITS) as usize;
 
 /// Sorts ascending. `spare` is the second buffer of the radix sort.
 pub(super) fn sort(hits: &mut [RankedToken], spare: &mut Vec<RankedToken>) {
@@ -15,10 +14,14 @@ pub(super) fn sort(hits: &mut [RankedToken], spare: &mut Vec<RankedToken>) {
         hits.sort_unstable();
         return;
     }
+    // As they are collected ties stand in order of index, which is the reverse of theirs.
+    hits.reverse();
     by_digits(hits, spare, RankedToken::order);
+    if hits.is_sorted() {
+        return;
+    }
     for ties in hits.chunk_by_mut(|a, b| a.order() == b.order()) {
-        // As they are collected they stand in reverse, which the comparison sort sees.
-        if ties.len() < LONG || ties.is_sorted_by(|a, b| a > b) {
+        if ties.len() < LONG {
             ties.sort_unstable();
         } else {
             by_digits(ties, spare, |hit| !hit.index());
@@ -26,34 +29,61 @@ pub(super) fn sort(hits: &mut [RankedToken], spare: &mut Vec<RankedToken>) {
     }
 }
 
-/// By the least significant digit of the key first, stably; ties in any order.
-fn by_digits(hits: &mut [RankedToken], spare: &mut Vec<RankedToken>, key: impl Fn(RankedToken) -> u32) {
-    let digit = |hit: RankedToken, at: usize| (key(hit) >> (BITS * at as u32)) as usize & ((1 << BITS) - 1);
-    let mut ends = [[0u32; 1 << BITS]; DIGITS];
+/// Moves the `n` largest to the end, and leaves the others in their order; `largest` is memory.
+pub(super) fn move_largest_up(hits: &mut [RankedToken], n: usize, largest: &mut Vec<RankedToken>) {
+    largest.clear();
+    let mut least = RankedToken::LAST;
     for &hit in &*hits {
-        for (at, ends) in ends.iter_mut().enumerate() {
-            ends[digit(hit, at)] += 1;
+        if hit > least {
+            largest.push(hit);
+            if largest.len() == 2 * n {
+                largest.select_nth_unstable(n);
+                largest.drain(..n);
+                least = largest[0];
+            }
         }
+    }
+    let more = largest.len() - n;
+    largest.select_nth_unstable(more);
+    largest.drain(..more);
+    let (mut at, least) = (0, largest[0]);
+    for i in 0..hits.len() {
+        let hit = hits[i];
+        hits[at] = hit;
+        at += usize::from(hit < least);
+    }
+    hits[at..].copy_from_slice(largest);
+}
+
+/// By the least significant digit of the key first, stably. Bits that are the same in all keys are left
+/// out.
+fn by_digits(hits: &mut [RankedToken], spare: &mut Vec<RankedToken>, key: impl Fn(RankedToken) -> u32) {
+    let first = key(hits[0]);
+    let differing = hits.iter().fold(0, |bits, &hit| bits | (key(hit) ^ first));
+    let (mut low, end) = (differing.trailing_zeros(), u32::BITS - differing.leading_zeros());
+    if low >= end {
+        return;
     }
     spare.clear();
     spare.extend_from_slice(hits);
     let (mut from, mut to) = (hits, &mut spare[..]);
     let mut is_swapped = false;
-    for (at, places) in ends.iter_mut().enumerate() {
-        if places[digit(from[0], at)] as usize == from.len() {
-            continue;
-        }
+    while low < end {
+        let digit = |hit: RankedToken| (key(hit) >> low) as usize & ((1 << BITS) - 1);
+        let mut places = [0u32; 1 << BITS];
+        from.iter().for_each(|&hit| places[digit(hit)] += 1);
         let mut place = 0;
-        for count in places.iter_mut() {
+        for count in &mut places {
             place += std::mem::replace(count, place);
         }
         for &hit in &*from {
-            let place = &mut places[digit(hit, at)];
+            let place = &mut places[digit(hit)];
             to[*place as usize] = hit;
             *place += 1;
         }
         std::mem::swap(&mut from, &mut to);
         is_swapped = !is_swapped;
+        low += BITS;
     }
     if is_swapped {
         to.copy_from_slice(from);
@@ -83,6 +113,31 @@ mod tests {
                         sort(&mut hits, &mut spare);
                         assert!(hits == expected, "{n} {spread} {values} {shuffle}");
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn move_largest_up_keeps_the_order_of_the_others() {
+        let mut random = Lcg::new(4);
+        for values in [1, 3, 50, 1 << 20] {
+            for (n, of) in [(1, 5), (1, 1), (16, 3000), (40, 40), (700, 5000)] {
+                for order in [1, -1] {
+                    let mut logits: Vec<f32> = (0..of).map(|_| (random.next_u64() % values) as f32).collect();
+                    if order < 0 {
+                        logits.sort_unstable_by(f32::total_cmp);
+                    }
+                    let mut hits: Vec<_> = (0..).zip(logits).map(|(i, logit)| RankedToken::new(i, logit)).collect();
+                    let mut sorted = hits.clone();
+                    sorted.sort_unstable();
+                    let (others, largest) = sorted.split_at(of - n);
+                    let expected: Vec<_> =
+                        hits.iter().filter(|hit| others.binary_search(hit).is_ok()).copied().collect();
+                    move_largest_up(&mut hits, n, &mut vec![]);
+                    let (found, end) = hits.split_at_mut(of - n);
+                    end.sort_unstable();
+                    assert!(found == expected && end == largest, "{n} of {of}, {values}");
                 }
             }
         }

@@ -177,27 +177,52 @@ impl Vocabulary<'_> {
 
     /// Sums the lanes of some tokens again without the tokens, and saves the original lanes.
     fn exclude(&mut self, tokens: impl Iterator<Item = u32>) {
-        let (row, kernels, sums) = (&self.row, self.kernels, &mut self.scratch.sums);
-        sums.excluded.clear();
-        sums.excluded.extend(tokens);
-        // Groups the tokens of one lane of a block.
-        if sums.excluded.len() < MANY_EXCLUDED {
-            sums.excluded.sort_unstable_by_key(|&token| place(token));
-        } else {
-            sort_by_place(&mut sums.excluded, &mut sums.marks, row.blocks());
+        let (row, kernels) = (&self.row, self.kernels);
+        let Sums { lanes, tiles, shift, saved, excluded, marks, .. } = &mut self.scratch.sums;
+        excluded.clear();
+        excluded.extend(tokens);
+        // The weight of a lane without any token, in the last tile that had one.
+        let mut empty = (usize::MAX, 0.0);
+        let mut sum_again = |block: usize, lane: usize, without: u16| {
+            if saved.last().is_none_or(|&(last, _)| last != block) {
+                saved.push((block, lanes[block]));
+            }
+            let tile = block / TILE_BLOCKS;
+            let weight = |column| (kernels.column_weight)(column, tiles[tile].params) as f32;
+            lanes[block][lane] = if without == u16::MAX {
+                if empty.0 != tile {
+                    empty = (tile, weight(&[f32::NEG_INFINITY; LANES]));
+                }
+                empty.1
+            } else {
+                let mut column = row.column(block, lane);
+                column.iter_mut().for_each(|l| *l -= *shift);
+                let mut left = without;
+                while left != 0 {
+                    column[left.trailing_zeros() as usize] = f32::NEG_INFINITY;
+                    left &= left - 1;
+                }
+                weight(&column)
+            };
+        };
+        if excluded.len() < MANY_EXCLUDED {
+            // Groups the tokens of one lane of a block.
+            excluded.sort_unstable_by_key(|&token| place(token));
+            for tokens in excluded.chunk_by(|&a, &b| place(a) == place(b)) {
+                let (block, lane) = place(tokens[0]);
+                sum_again(
+                    block,
+                    lane,
+                    tokens.iter().fold(0, |bits, &token| bits | 1 << (token as usize % BLOCK / LANES)),
+                );
+            }
+            return;
         }
-        for tokens in sums.excluded.chunk_by(|&a, &b| place(a) == place(b)) {
-            let (block, lane) = place(tokens[0]);
-            if sums.saved.last().is_none_or(|&(last, _)| last != block) {
-                sums.saved.push((block, sums.lanes[block]));
+        mark(excluded, marks, row.blocks());
+        for (block, words) in marks.as_chunks().0.iter().enumerate() {
+            for (lane, without) in by_lane(words).into_iter().enumerate().filter(|&(_, without)| without != 0) {
+                sum_again(block, lane, without);
             }
-            let mut column = row.column(block, lane);
-            column.iter_mut().for_each(|l| *l -= sums.shift);
-            for &token in tokens {
-                column[token as usize % BLOCK / LANES] = f32::NEG_INFINITY;
-            }
-            let params = sums.tiles[block / TILE_BLOCKS].params;
-            sums.lanes[block][lane] = (kernels.column_weight)(&column, params) as f32;
         }
     }
 
@@ -396,18 +421,33 @@ fn place(token: u32) -> (usize, usize) {
     (token as usize / BLOCK, token as usize % LANES)
 }
 
-/// Puts tokens in order of their places without comparing them.
-fn sort_by_place(tokens: &mut Vec<u32>, marks: &mut Vec<u32>, blocks: usize) {
+/// Sets a bit for each token.
+fn mark(tokens: &[u32], marks: &mut Vec<u32>, blocks: usize) {
     marks.clear();
     marks.resize(blocks * BLOCK / 32, 0);
-    tokens.iter().for_each(|&token| marks[token as usize / 32] |= 1 << (token % 32));
-    tokens.clear();
-    for (block, words) in marks.chunks(BLOCK / 32).enumerate().filter(|(_, words)| words.iter().any(|&word| word != 0))
-    {
-        let places = (0..LANES).flat_map(|lane| (lane..BLOCK).step_by(LANES));
-        let marked = places.filter(|at| words[at / 32] >> (at % 32) & 1 == 1);
-        tokens.extend(marked.map(|at| (block * BLOCK + at) as u32));
+    // Neighbours often follow each other: their word is written once.
+    let (mut at, mut word) = (0, 0);
+    for &token in tokens {
+        if token as usize / 32 != at {
+            marks[at] |= word;
+            (at, word) = (token as usize / 32, 0);
+        }
+        word |= 1 << (token % 32);
     }
+    marks[at] |= word;
+}
+
+/// The bits of a block's tokens, lane by lane.
+fn by_lane(words: &[u32; BLOCK / 32]) -> [u16; LANES] {
+    const { assert!(BLOCK == LANES * 16 && LANES == 16) };
+    let mut lanes = [0; LANES];
+    for row in 0..BLOCK / LANES {
+        let bits = (words[row / 2] >> (16 * (row % 2))) as u16;
+        for (lane, of_lane) in lanes.iter_mut().enumerate() {
+            *of_lane |= if bits & 1 << lane != 0 { 1 << row } else { 0 };
+        }
+    }
+    lanes
 }
 
 /// The first part at which the running sum exceeds the target, and the sum before it. If rounding puts the target at the
@@ -430,16 +470,21 @@ mod tests {
     use crate::testing::Lcg;
 
     #[test]
-    fn marks_group_tokens_as_a_sort_does() {
+    fn marks_group_tokens_by_lane() {
         let (mut random, mut marks) = (Lcg::new(5), vec![]);
         for vocab in [1, BLOCK, 5 * BLOCK + 3, 20_000] {
             for share in [0.01, 0.5, 1.0] {
                 let mut tokens: Vec<u32> = (0..vocab as u32).filter(|_| random.unit() < share).collect();
-                let mut sorted = tokens.clone();
-                sorted.sort_by_key(|&token| place(token));
-                tokens.reverse();
-                sort_by_place(&mut tokens, &mut marks, vocab.div_ceil(BLOCK));
-                assert_eq!(tokens, sorted);
+                let mut expected = vec![[0u16; LANES]; vocab.div_ceil(BLOCK)];
+                for &token in &tokens {
+                    let (block, lane) = place(token);
+                    expected[block][lane] |= 1 << (token as usize % BLOCK / LANES);
+                }
+                // In any order.
+                tokens.sort_unstable_by_key(|token| token % 7);
+                mark(&tokens, &mut marks, expected.len());
+                let found: Vec<_> = marks.as_chunks().0.iter().map(by_lane).collect();
+                assert_eq!(found, expected);
             }
         }
     }
