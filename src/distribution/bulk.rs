@@ -3,7 +3,7 @@
 
 use super::{Distribution, Drawn, LOWEST_LOG_WEIGHT, Least, Support, Ties};
 use crate::math::exp;
-use crate::vocab::{PrefixSum, RankedToken};
+use crate::vocab::{PrefixEstimate, PrefixSum, RankedToken};
 
 /// From so many tokens on a distribution is kept as a bulk.
 pub(in crate::distribution) const MANY: usize = 512;
@@ -93,12 +93,12 @@ impl Distribution<'_> {
         true
     }
 
-    /// Keeps the longest prefix that satisfies `keeps` as a bulk; see [`Distribution::keep_while`]. `floor` estimates
+    /// Keeps the longest prefix that satisfies `keeps` as a bulk; see [`Distribution::keep_while`]. `foreseen` estimates
     /// where it ends. False if there are no weights.
     pub(super) fn keep_bulk_while(
         &mut self,
         weight: f64,
-        floor: f32,
+        foreseen: PrefixEstimate,
         least: Least,
         keeps: impl Fn(f64, f64) -> bool,
     ) -> bool {
@@ -106,12 +106,17 @@ impl Distribution<'_> {
             |before: PrefixSum, with: PrefixSum| before.count < least.tokens || keeps(before.weight, with.weight);
         let (lowest, scale) = (self.head.lowest(), self.scale());
         let vocab = self.head.vocab_mut();
-        let mut floor = floor.max(lowest);
-        let all = loop {
+        let mut attempt = 0;
+        let (floor, all) = loop {
+            let floor = match foreseen.bound {
+                Some((_, floor)) if attempt == 0 => floor.max(lowest),
+                Some(_) => lowest,
+                None => vocab.bound_for_rank(2 * foreseen.tokens, attempt).max(lowest),
+            };
             match vocab.gather(floor, scale) {
                 None => return false,
-                Some(all) if floor > lowest && keeps(all, all) => floor = lowest,
-                Some(all) => break all,
+                Some(all) if floor > lowest && keeps(all, all) => attempt += 1,
+                Some(all) => break (floor, all),
             }
         };
         let from = RankedToken::new(u32::MAX, floor);

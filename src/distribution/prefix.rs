@@ -54,8 +54,9 @@ impl Distribution<'_> {
                 if let Some(foreseen) = self.head.vocab_mut().estimate_prefix(share.clamp(0.0, 1.0), bounds, scale) {
                     let with_slack = |tokens| first + 1 + tokens + tokens / 4;
                     wanted = wanted.max(with_slack(foreseen.tokens));
-                    let are_many = with_slack(foreseen.most) > 2 * MANY;
-                    if foresees && are_many && self.keep_bulk_while(target, foreseen.floor, least, keeps) {
+                    let most = foreseen.bound.map_or(foreseen.tokens, |(most, _)| most);
+                    let are_many = foresees && with_slack(most) > 2 * MANY;
+                    if are_many && self.keep_bulk_while(target, foreseen, least, keeps) {
                         return None;
                     }
                 }

@@ -20,11 +20,10 @@ const FIRST_STEP: f64 = 4.0;
 /// An estimate of the tokens that have a given share of the weight below some logit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PrefixEstimate {
-    /// How many tokens: about, and at most with high probability.
+    /// About how many tokens.
     pub(crate) tokens: usize,
-    pub(crate) most: usize,
-    /// A logit that these tokens are above with high probability.
-    pub(crate) floor: f32,
+    /// More than that with high probability, and a logit that they are above; none if the sample has too few of them.
+    pub(crate) bound: Option<(usize, f32)>,
 }
 
 impl Vocabulary<'_> {
@@ -87,10 +86,10 @@ impl Vocabulary<'_> {
         // As if the tokens of the bracket had the same weight.
         let part = (before.weight + share * all - end.at_high.weight) / (end.at_low.weight - end.at_high.weight);
         let about = count as f64 - (1.0 - part) * (end.at_low.count - end.at_high.count) as f64;
+        let scaled = |n: f64| (n * per_sampled) as usize;
         // Two standard deviations above the share, as if each token had the same weight.
         let sure = share + 2.0 * (share * (1.0 - share) / count.max(1) as f64).sqrt();
-        let floor = if sure < 1.0 { bracket_of(end.high, sure).low } else { lowest };
-        let [tokens, most] = [about, count as f64].map(|n| (n * per_sampled) as usize);
-        Some(PrefixEstimate { tokens, most, floor })
+        let bound = (sure < 1.0).then(|| (scaled(count as f64), bracket_of(end.high, sure).low));
+        Some(PrefixEstimate { tokens: scaled(about), bound })
     }
 }
