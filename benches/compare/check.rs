@@ -106,10 +106,15 @@ fn alike(work: &Work, logits: &[f32], theirs: &[Candidate], law: &[(u32, f64)]) 
     near.then_some(()).ok_or_else(|| format!("{elsewhere:.1e} of the mass is elsewhere"))
 }
 
-/// Which tokens the work keeps if every threshold is moved by a share `by` of itself, upwards: towards more tokens.
+/// Which tokens the work keeps if every threshold is moved by a share `by` of itself, upwards: towards more tokens. Of
+/// those that tie with the k-th largest, llama.cpp may keep any.
 fn kept(work: &Work, logits: &[f32], by: f64) -> Vec<bool> {
     let mut chain = work.chain.to_owned();
     for stage in work.llama {
+        if let Stage::TopK(k) = *stage {
+            let moved = if by > 0.0 { format!("{k}, ties=keep") } else { above_last(logits, k as usize).to_string() };
+            chain = chain.replace(&format!("top_k({k})"), &format!("top_k({moved})"));
+        }
         let (name, x, by) = match *stage {
             Stage::TopP(p) => ("top_p", p, by),
             Stage::Typical(p) => ("typical", p, by),
@@ -130,6 +135,14 @@ fn kept(work: &Work, logits: &[f32], by: f64) -> Vec<bool> {
         move_window(&mut kept, logits, by);
     }
     kept
+}
+
+/// How many tokens are above the `k`-th largest; at least one.
+fn above_last(logits: &[f32], k: usize) -> usize {
+    let mut row = logits.to_vec();
+    let last = k.min(row.len()) - 1;
+    let (above, last, _) = row.select_nth_unstable_by(last, |a, b| b.total_cmp(a));
+    above.iter().filter(|logit| *logit > last).count().max(1)
 }
 
 /// Widens or narrows typical's window by the error of the entropy, of which each sum has the share `by`: it takes a token
