@@ -209,10 +209,15 @@ impl<'r> Head<'r> {
         self.scratch.entries.partition_point(|e| e.x >= x)
     }
 
-    /// Fetches what `deepen_to` would, without sorting it; returns how many tokens are known then.
-    pub(crate) fn fetch_to(&mut self, x: f64) -> usize {
-        self.fetch(self.logit_of(x));
-        self.scratch.entries.len() + self.scratch.pool.len()
+    /// Fetches what `deepen_to` would, without sorting it; returns how many tokens are known then. None, and nothing is
+    /// fetched, if there are clearly more than `enough`.
+    pub(crate) fn fetch_to(&mut self, x: f64, enough: usize) -> Option<usize> {
+        let bound = self.logit_of(x);
+        if enough < self.vocab.row().vocab() && self.vocab.count_lower_bound(bound, enough) > enough {
+            return None;
+        }
+        self.fetch(bound);
+        Some(self.scratch.entries.len() + self.scratch.pool.len())
     }
 
     /// Makes the first `n` tokens, which all have a logit of at least `floor`, the entries.

@@ -252,13 +252,13 @@ impl<'r> Distribution<'r> {
         if self.is_truncated() { self.entries().partition_point(|e| e.x >= x) } else { self.head.deepen_to(x) }
     }
 
-    /// Fetches every token with a log-weight of at least `x` without sorting; returns how many tokens are known then, or a
-    /// number above it if they are not all listed.
-    pub(crate) fn fetch_to(&mut self, x: f64) -> usize {
+    /// Fetches every token with a log-weight of at least `x` without sorting, unless there are clearly more than `enough`;
+    /// returns how many tokens are known then, or a number above it if they are not all listed or fetched.
+    pub(crate) fn fetch_to(&mut self, x: f64, enough: usize) -> usize {
         if !self.reaches(x) {
             return usize::MAX;
         }
-        if self.is_truncated() { self.entries().len() } else { self.head.fetch_to(x) }
+        if self.is_truncated() { self.entries().len() } else { self.head.fetch_to(x, enough).unwrap_or(usize::MAX) }
     }
 
     /// Divides all logits by a temperature of 1/`factor`. Beyond some bounds the scale changes no more, so that

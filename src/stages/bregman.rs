@@ -187,9 +187,12 @@ impl Bregman {
     /// α = 1: token k + 1 stays iff its weight exceeds a multiple of the first k weights' sum. No normaliser, and the
     /// distribution is read no deeper than k* + 1.
     fn keep_by_ratio(&self, dist: &mut Distribution<'_>, ratio: f64) {
+        /// Times as many are fetched at once; beyond that a few at a time are cheaper.
+        const FEW: f64 = 4.0;
         let Limits { k_min, k_max } = self.decoder.limits();
-        // The first weight is 1: what does not exceed the multiple itself is dropped, whatever the sum.
-        let known = dist.fetch_to(ln(ratio) - 1e-12);
+        // The first weight is 1: what does not exceed the multiple itself is dropped, whatever the sum. No weight exceeds
+        // those before it, so that at most 1 + 1 / ratio tokens stay: on a flat row many more may exceed the multiple.
+        let known = dist.fetch_to(ln(ratio) - 1e-12, (FEW * (1.0 + 1.0 / ratio)) as usize);
         let most = known.max(k_min).min(k_max);
         let (mut k, mut sum) = (0, 0.0);
         while k < most && (k < dist.entries().len() || k < dist.deepen(k + 1)) {
@@ -218,7 +221,7 @@ impl Bregman {
             usual = most;
         } else if let Some(t) = self.decoder.floor().filter(|t| dist.reaches(ln(t * total * F32_SLACK))) {
             let x = ln(t * total * F32_SLACK);
-            dist.fetch_to(x - FURTHER);
+            dist.fetch_to(x - FURTHER, usize::MAX);
             let above = dist.deepen_to(x);
             let rest = (1.0 - dist.weights()[..above].iter().sum::<f64>() / total).max(0.0);
             let t = t * F32_SLACK;
