@@ -61,7 +61,9 @@ impl Distribution<'_> {
                     }
                 }
             }
-            if self.deepen(wanted) == k {
+            // Fewer than are wanted may be enough, of a sparse row too.
+            if self.deepen_if_listed(wanted) == k {
+                self.lack_tokens();
                 break;
             }
         }

@@ -66,7 +66,8 @@ impl Vocabulary<'_> {
         let bracket_of = |mut high: f32, share: f64| {
             let weight = before.weight + share * all;
             let keeps = |at: PrefixSum| at.weight < weight;
-            let mut step = (FIRST_STEP / scale) as f32;
+            // Not 0 at an extreme scale, where it would never grow.
+            let mut step = ((FIRST_STEP / scale) as f32).max(f32::MIN_POSITIVE);
             let mut low = (high - step).max(lowest);
             let mut bracket = sample.between(kernels, low, high);
             while keeps(bracket.at_low) && low > lowest {
@@ -86,7 +87,8 @@ impl Vocabulary<'_> {
         // As if the tokens of the bracket had the same weight.
         let part = (before.weight + share * all - end.at_high.weight) / (end.at_low.weight - end.at_high.weight);
         let about = count as f64 - (1.0 - part) * (end.at_low.count - end.at_high.count) as f64;
-        let scaled = |n: f64| (n * per_sampled) as usize;
+        // It is infinite where the bracket's tokens have no weight.
+        let scaled = |n: f64| ((n * per_sampled) as usize).min(row.vocab());
         // Two standard deviations above the share, as if each token had the same weight.
         let sure = share + 2.0 * (share * (1.0 - share) / count.max(1) as f64).sqrt();
         let bound = (sure < 1.0).then(|| (scaled(count as f64), bracket_of(end.high, sure).low));

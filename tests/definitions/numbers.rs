@@ -33,6 +33,19 @@ fn softmax(candidates: &[Candidate]) -> Vec<(i32, f64)> {
     all
 }
 
+/// Eight times a temperature of 1e-6: a nat is less than the smallest f32.
+#[test]
+fn extreme_temperatures_before_a_nucleus_end() {
+    let cold = "temperature(0.000001) | ".repeat(8);
+    for zeros in [64, 700, 5000] {
+        let row: Vec<f32> = (0..5000).map(|i| if i < zeros { 0.0 } else { -1.0 }).collect();
+        for stage in ["top_p(0.9)", "typical(0.9)", "bregman(alpha=1.5, mass=0.9)", "top_h(0.4)", "tail_free(0.9)"] {
+            let law = distribution(&mut sampler(&format!("{cold}{stage} | draw")), &row);
+            assert!(!law.is_empty() && law.len() <= zeros, "{stage}, {zeros} largest: {}", law.len());
+        }
+    }
+}
+
 #[test]
 fn probabilities_are_in_0_to_1_on_every_face() {
     let cases = (drawing(), tokens(), row());

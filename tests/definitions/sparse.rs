@@ -371,6 +371,28 @@ fn usual_chains_are_complete_at_1024_entries_of_rows_that_keep_fewer() {
     assert!(complete.values().all(|(n, rows, fewer)| *fewer <= 1 && *n >= rows / 4), "{complete:?}");
 }
 
+/// A list need not have more tokens than are looked at: one more than the nucleus is enough, whatever its size.
+#[test]
+fn nucleus_within_a_list_of_any_length_is_complete() {
+    for n in (3..=140).chain([300, 700]) {
+        let row: Vec<f32> = (0..4000).map(|i| if i < 2 * n { -4.0 * i as f32 / n as f32 } else { -40.0 }).collect();
+        let weights = || row.iter().map(|l| f64::from(*l).exp());
+        let (total, in_nucleus) = (weights().sum::<f64>(), n - 1);
+        let half_of_last = 0.5 * weights().nth(in_nucleus - 1).unwrap();
+        let p = (weights().take(in_nucleus).sum::<f64>() - half_of_last) / total;
+        let rest = Rest { log_sum: log_sum(row[n..].iter().copied(), 1.0), temperature: 1.0, bound: row[n] };
+        let list = Listed { ids: (0..n as i32).collect(), logits: row[..n].to_vec(), rest: Some(rest) };
+        for text in [format!("top_p({p}) | draw"), format!("bregman(alpha=1, mass={p}) | draw")] {
+            for seed in 0..4 {
+                let mut sampler = Sampler::new(&text, seed).unwrap();
+                let whole = sampler.clone().decode(Row::from_f32(&row).unwrap(), WANT).unwrap();
+                let some = sampler.decode(list.row(), WANT).unwrap_or_else(|e| panic!("{text}, {n} listed: {e}"));
+                assert_eq!((some.token, some.support), (whole.token, in_nucleus), "{text}, {n} listed");
+            }
+        }
+    }
+}
+
 /// Two shards, cut anywhere: the first or the last token alone, more tokens than a list holds and fewer.
 #[test]
 fn shards_at_every_cut_give_the_whole_rows_answer() {
