@@ -154,7 +154,8 @@ impl Vocabulary<'_> {
         (tokens >= 2 * window.many).then_some(-f64::from(end.low))
     }
 
-    /// Replaces the largest tokens in the sample, of which few weigh much, by all of the row's; returns how many.
+    /// Replaces the largest tokens in the sample by all of the row's, which weigh much and which a sample may miss; returns
+    /// how many.
     fn replace_top_of_sample(&mut self) -> usize {
         let floor = self.bound_for_rank(sample::TOP / 2, 0);
         let mut top = std::mem::take(&mut self.scratch.bulk.near);
