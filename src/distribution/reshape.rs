@@ -3,7 +3,7 @@
 //! A list gets them at once. Of a whole vocabulary the new logits are written to a row of their own in one pass, which
 //! is the distribution's row from then on; a few tokens are edited in the row as it is.
 
-use super::{Distribution, LOWEST_LOG_WEIGHT};
+use super::{Distribution, LOWEST_LOG_WEIGHT, Support};
 use crate::error::{Error, Result};
 use crate::history::merge;
 use crate::logits::Row;
@@ -175,7 +175,9 @@ impl<'r> Distribution<'r> {
         marked.sort_unstable();
         let demoted = |&index: &u32| (index, (f64::from(row.logit(index)) + less / scale) as f32);
         merge(row.edits(), marked.iter().map(demoted), row_edits);
-        self.go_on_with(row.with_edits(row_edits), scale);
+        self.head.vocab_mut().replace_edited(row.with_edits(row_edits), marked);
+        self.support = Support::Whole { is_read: false };
+        self.is_reshaped = true;
         Ok(())
     }
 

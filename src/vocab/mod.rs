@@ -9,7 +9,7 @@
 //! | `dispatch.rs` | which instruction set runs: the table of kernels |
 //! | `row.rs` | a row read in blocks |
 //! | `reads.rs` | how much was read by which pass, for tests |
-//! | `sums.rs` | sums of weights: totals, tails, the draw from the whole vocabulary |
+//! | `sums/` | sums of weights: totals, tails, the draw from the whole vocabulary |
 //! | `select.rs` | the largest tokens: bounds that certify a selection, and the collection above them |
 //! | `bulk.rs` | the tokens above a floor where they are too many to sort |
 //! | `weighted.rs` | a list of logits with their weights, and the search for the end of a prefix in it |
@@ -151,26 +151,40 @@ pub(crate) struct Vocabulary<'r> {
 impl<'r> Vocabulary<'r> {
     /// [`Vocabulary::read`] must be called before anything else.
     pub(crate) fn new(row: Row<'r>, kernels: &'static Kernels, scratch: &'r mut Scratch) -> Self {
+        scratch.sums.forget_edits();
         Self { row, kernels, scratch, max: f32::NEG_INFINITY, min: f32::NEG_INFINITY, in_order: true, summed_at: None }
     }
 
     /// Replaces the row, which must be read again.
     pub(crate) fn replace(&mut self, row: Row<'r>) {
         self.row = row;
+        self.summed_at = None;
+        self.scratch.sums.forget_edits();
     }
 
     /// The first pass, with weights at this scale (1/T). An error for a NaN, +infinity, or a row without a finite logit.
     pub(crate) fn read(&mut self, pass: FirstPass, scale: f64) -> Result<()> {
-        self.scratch.reserve(&self.row)?;
-        self.summed_at = None;
         // Kernels read blocks with an edit as copies without ids.
         self.in_order &= self.row.edited_candidates().all(|(first, block)| has_ids_from(block, first as i32));
-        match pass {
-            FirstPass::Maxima => self.find_maxima()?,
-            FirstPass::Total => self.sum_at(scale, SumsExtra::None)?,
-            FirstPass::TotalAndMin => self.sum_at(scale, SumsExtra::Min)?,
-            FirstPass::TotalAndMoment => self.sum_at(scale, SumsExtra::Moment { from: 0.0 })?,
-            FirstPass::TotalAndSquares => self.sum_at(scale, SumsExtra::Squares)?,
+        let extra = match pass {
+            FirstPass::Maxima => None,
+            FirstPass::Total => Some(SumsExtra::None),
+            FirstPass::TotalAndMin => Some(SumsExtra::Min),
+            FirstPass::TotalAndMoment => Some(SumsExtra::Moment { from: 0.0 }),
+            FirstPass::TotalAndSquares => Some(SumsExtra::Squares),
+        };
+        let is_known = match extra {
+            Some(extra) => self.sum_edited(scale, extra)?,
+            None => false,
+        };
+        if !is_known {
+            self.scratch.reserve(&self.row)?;
+            self.scratch.sums.forget_edits();
+            self.summed_at = None;
+            match extra {
+                None => self.find_maxima()?,
+                Some(extra) => self.sum_at(scale, extra)?,
+            }
         }
         if self.max == f32::NEG_INFINITY {
             return Err(Error::EmptySupport);
@@ -200,7 +214,7 @@ impl<'r> Vocabulary<'r> {
     /// The number of tokens with `logit >= low`.
     pub(crate) fn count(&mut self, low: f32) -> u64 {
         if self.min >= low {
-            return self.row.vocab() as u64;
+            return (self.row.vocab() - self.scratch.sums.banned()) as u64;
         }
         let Self { row, kernels, scratch, .. } = self;
         let mut n = 0;

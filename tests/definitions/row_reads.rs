@@ -86,9 +86,10 @@ const READS: [(&str, &str); 59] = [
     ("p_less | draw", "total and squares"),
     ("epsilon(0.001) | draw", "total"),
     ("eta(0.001) | draw", "total and moment"),
-    ("xtc(1, threshold=0.05) | draw", "2 total and min + count"),
+    // The first token is in the first tile, which all exponents follow; without it the row is summed again.
+    ("xtc(1, threshold=0.05) | draw", "2 total and min"),
     ("xtc(0.5, threshold=0.05, mode=average) | draw", "2 total and min"),
-    ("xtc(probability=1, threshold=0.01, exempt=0, rule=others) | draw", "2 total and min + count"),
+    ("xtc(probability=1, threshold=0.01, exempt=0, rule=others) | draw", "total and min"),
     ("synthid(42) | draw", "maxima + total and min"),
     ("green_list(42) | draw", "total and min"),
     ("green_list(key=42, scheme=selfhash) | draw", "maxima + total and min"),

@@ -5,6 +5,8 @@
 //! logits are so large that t would lose its fraction (`exponential.rs`) takes a second pass, with its maximum
 //! subtracted.
 
+mod edited;
+
 use super::kernels::BLOCK;
 use super::kernels::exponential::{ExpParams, TileScale, binary_scale, power};
 use super::kernels::lanes::{LANES, Vector};
@@ -18,6 +20,7 @@ use crate::error::Result;
 use crate::logits::Row;
 use crate::math::exp;
 use crate::memory::make_room;
+use edited::Edits;
 use std::ops::Range;
 
 /// Blocks in a tile, the part of a row that is weighted with one exponent.
@@ -41,6 +44,7 @@ pub(super) struct Sums {
     unit: f64,
     /// What the tiles have besides their totals. (A moment is taken from each tile's own `from`.)
     extra: SumsExtra,
+    edits: Edits,
     /// The original lanes of blocks from which tokens are excluded.
     saved: Vec<(usize, Vector)>,
     excluded: Vec<u32>,
@@ -54,8 +58,8 @@ pub(super) struct Sums {
 struct TileSum {
     params: ExpParams,
     total: f64,
-    /// What [`SumsExtra`] asks for; a moment where no logit is above `from`.
-    extra: f64,
+    /// What the pass found besides; a moment is taken from `from`, above which there is no logit.
+    extent: Extent,
     from: f32,
 }
 
@@ -71,10 +75,21 @@ impl Sums {
     pub(super) fn reserve(&mut self, row: &Row<'_>) -> Result<()> {
         make_room(&mut self.lanes, row.blocks())?;
         make_room(&mut self.tiles, row.blocks().div_ceil(TILE_BLOCKS))?;
+        make_room(&mut self.edits.blocks, row.blocks())?;
         make_room(&mut self.saved, row.blocks())?;
         make_room(&mut self.excluded, row.vocab())?;
         make_room(&mut self.marks, row.blocks() * BLOCK / 32)?;
         make_room(&mut self.weights, BLOCK)
+    }
+
+    /// The sums are of another row.
+    pub(super) fn forget_edits(&mut self) {
+        self.edits.clear();
+    }
+
+    /// The tokens banned since that are not among the smallest logits.
+    pub(super) fn banned(&self) -> usize {
+        self.edits.banned()
     }
 
     /// The factor from a tile's unit to the last tile's.
@@ -233,7 +248,7 @@ impl Vocabulary<'_> {
         let max = f64::from(self.max - sums.shift);
         let moments = sums.tiles.iter().enumerate().map(|(tile, sum)| {
             // Both terms are at most zero: nothing cancels.
-            (sum.extra + (f64::from(sum.from) - max) * sum.total) * sums.factor(tile)
+            (sum.extent.extra + (f64::from(sum.from) - max) * sum.total) * sums.factor(tile)
         });
         let moment = moments.sum::<f64>() * sums.unit;
         // Logits that are far apart at a high temperature are too large for products in f32.
@@ -244,7 +259,8 @@ impl Vocabulary<'_> {
     pub(crate) fn squares(&mut self, scale: f64) -> f64 {
         self.ensure_sums_with(scale, SumsExtra::Squares);
         let sums = &self.scratch.sums;
-        let squares = (0..sums.tiles.len()).map(|tile| sums.tiles[tile].extra * sums.factor(tile) * sums.factor(tile));
+        let squares =
+            (0..sums.tiles.len()).map(|tile| sums.tiles[tile].extent.extra * sums.factor(tile) * sums.factor(tile));
         (squares.sum::<f64>() / f64::from(SQUARES_UNIT) * sums.unit * sums.unit).max(1.0)
     }
 
@@ -331,46 +347,37 @@ impl Vocabulary<'_> {
 
     /// False if a logit is too large to be weighted as it is.
     fn sum_tiles(&mut self, c: f32, extra: SumsExtra) -> Result<bool> {
-        let (mut so_far, mut last_params) = (Extent::EMPTY, None);
+        let (mut so_far, mut exponents) = (Extent::EMPTY, Exponents::new(c));
         for tile in 0..self.row.blocks().div_ceil(TILE_BLOCKS) {
-            let (mut params, mut from) = match last_params {
-                Some(params) => (params, so_far.max),
-                None => {
-                    let max = self.maxima_of(blocks_of(&self.row, tile)).max;
-                    // Any exponent will do for a tile without a finite logit.
-                    (ExpParams::new(if ExpParams::fits(max, c) { max } else { 0.0 }, c), max.max(f32::MIN))
-                }
-            };
-            let mut extent = self.sum_tile(tile, params, extra, from);
-            let max = so_far.max.max(extent.max);
-            if max > f32::NEG_INFINITY {
-                if !ExpParams::fits(max, c) {
-                    return Ok(false);
-                }
-                let has_room = params.has_room_for(max, c);
-                if !has_room {
-                    params = ExpParams::new(max, c);
-                }
-                if !has_room || (max > from && matches!(extra, SumsExtra::Moment { .. })) {
-                    from = max;
-                    extent = self.sum_tile(tile, params, extra, from);
-                }
-                last_params = Some(params);
-            }
-            so_far = so_far.and(extent);
-            let sums = &mut self.scratch.sums;
-            let total = (self.kernels.total)(&sums.lanes[blocks_of(&self.row, tile)]);
-            sums.tiles.push(TileSum { params, total, extra: extent.extra, from });
+            let Some(sum) = self.sum_tile(tile, &mut exponents, extra) else { return Ok(false) };
+            so_far = so_far.and(sum.extent);
+            self.scratch.sums.tiles.push(sum);
         }
         self.set_extent(so_far)?;
         Ok(true)
     }
 
-    fn sum_tile(&mut self, tile: usize, params: ExpParams, extra: SumsExtra, from: f32) -> Extent {
+    /// Sums the tile that follows those with these exponents; none if a logit is too large to be weighted as it is.
+    fn sum_tile(&mut self, tile: usize, exponents: &mut Exponents, extra: SumsExtra) -> Option<TileSum> {
+        let blocks = blocks_of(&self.row, tile);
+        self.scratch.columns[blocks.start / LANES..blocks.end.div_ceil(LANES)].fill([f32::NEG_INFINITY; LANES]);
+        let first_max = exponents.is_first().then(|| self.maxima_of(blocks.clone()).max);
+        let foreseen = exponents.foreseen(first_max);
+        let mut from = first_max.unwrap_or(exponents.max).max(f32::MIN);
+        let mut extent = self.sum_blocks(blocks.clone(), foreseen, extra, from);
+        let params = exponents.next(foreseen, extent.max)?;
+        if params != foreseen || (exponents.max > from && matches!(extra, SumsExtra::Moment { .. })) {
+            from = exponents.max;
+            extent = self.sum_blocks(blocks.clone(), params, extra, from);
+        }
+        Some(TileSum { params, total: (self.kernels.total)(&self.scratch.sums.lanes[blocks]), extent, from })
+    }
+
+    fn sum_blocks(&mut self, blocks: Range<usize>, params: ExpParams, extra: SumsExtra, from: f32) -> Extent {
         let Self { row, kernels, scratch, .. } = self;
         let Scratch { block, maxima, columns, sums, .. } = &mut **scratch;
         let (pass, extra, mut extent) = (pass_of(extra), extra.from(from), Extent::EMPTY);
-        row.for_each_run(pass, blocks_of(row, tile), block, |first, run| {
+        row.for_each_run(pass, blocks, block, |first, run| {
             let maxima = Maxima { blocks: &mut maxima[first..], columns, first };
             extent = extent.and((kernels.sums)(run, params, extra, maxima, &mut sums.lanes[first..]));
         });
@@ -384,7 +391,7 @@ impl Vocabulary<'_> {
         let (pass, params, extra) = (pass_of(extra), ExpParams::new(0.0, c), extra.from(0.0));
         tiles.clear();
         for (tile, lanes) in lanes.chunks_mut(TILE_BLOCKS).enumerate() {
-            let mut sum = 0.0;
+            let mut extent = Extent::EMPTY;
             for (block, lanes) in (tile * TILE_BLOCKS..).zip(&mut *lanes) {
                 let run = row.shifted_block(block, *max, &mut scratch.block);
                 count_read(pass, run.len());
@@ -392,11 +399,54 @@ impl Vocabulary<'_> {
                 // The maxima of the shifted logits are not used.
                 let (mut block, mut column) = ([[0.0; LANES]], [[0.0; LANES]]);
                 let unused = Maxima { blocks: &mut block, columns: &mut column, first: 0 };
-                sum += (kernels.sums)(run, params, extra, unused, lanes).extra;
+                extent = extent.and((kernels.sums)(run, params, extra, unused, lanes));
             }
-            tiles.push(TileSum { params, total: (kernels.total)(lanes), extra: sum, from: 0.0 });
+            tiles.push(TileSum { params, total: (kernels.total)(lanes), extent, from: 0.0 });
         }
         (scratch.sums.shift, scratch.sums.unit) = (*max, params.unit(0.0, c));
+    }
+}
+
+/// The exponents that the tiles of a row are weighted with, one after the other.
+#[derive(Clone, Copy)]
+struct Exponents {
+    c: f32,
+    last: Option<ExpParams>,
+    max: f32,
+}
+
+impl Exponents {
+    fn new(c: f32) -> Self {
+        Self { c, last: None, max: f32::NEG_INFINITY }
+    }
+
+    /// Whether no tile so far had a finite logit.
+    fn is_first(&self) -> bool {
+        self.last.is_none()
+    }
+
+    /// The next tile's, as far as it can be said before its logits are known. `first_max` is its largest logit if it is
+    /// the first.
+    fn foreseen(&self, first_max: Option<f32>) -> ExpParams {
+        self.last.unwrap_or_else(|| {
+            // Any exponent will do for a tile without a finite logit.
+            let max = first_max.filter(|&max| ExpParams::fits(max, self.c)).unwrap_or(0.0);
+            ExpParams::new(max, self.c)
+        })
+    }
+
+    /// The next tile's, whose largest logit is `tile_max`; none if that is too large to be weighted as it is.
+    fn next(&mut self, foreseen: ExpParams, tile_max: f32) -> Option<ExpParams> {
+        self.max = self.max.max(tile_max);
+        if self.max == f32::NEG_INFINITY {
+            return Some(foreseen);
+        }
+        if !ExpParams::fits(self.max, self.c) {
+            return None;
+        }
+        let has_room = foreseen.has_room_for(self.max, self.c);
+        self.last = Some(if has_room { foreseen } else { ExpParams::new(self.max, self.c) });
+        self.last
     }
 }
 
