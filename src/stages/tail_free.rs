@@ -2,9 +2,8 @@
 
 use super::{Built, Context, MIN_KEEP, OFF, Stage, StageInfo, on};
 use crate::bregman::Generators;
-use crate::distribution::{Distribution, Entry};
+use crate::distribution::Distribution;
 use crate::error::Result;
-use crate::math::exp;
 use crate::parameters::{Arguments, Kind, ParameterInfo};
 use crate::vocab::FirstPass;
 
@@ -60,30 +59,22 @@ const FIRST_LOOK: usize = 128;
 const STRAIGHT: f64 = 1e-6;
 
 impl TailFree {
-    /// The place of the token with which the share of `sum` is passed, if it is among these.
-    fn end(&self, entries: &[Entry], sum: f64) -> Option<usize> {
-        let mut so_far = 0.0;
-        bends(entries).position(|d| {
-            so_far += d;
-            so_far > self.z * sum
-        })
-    }
-
-    /// The place of that token, by looking no further down than it takes: what the weights beyond the n-th bend is at
-    /// most the sum of the last two, because first differences telescope.
+    /// The place of the token with which the share of the bends is passed, by looking no further down than it takes: what the
+    /// weights beyond the n-th bend is at most the sum of the last two, because first differences telescope.
     fn last(&self, dist: &mut Distribution<'_>) -> Option<usize> {
         let (straight, mut wanted) = (STRAIGHT * dist.total(), FIRST_LOOK);
+        let mut bends = Bends::new(dist.vocabulary().0.row().vocab());
         loop {
             let n = dist.deepen(wanted);
             let is_all = dist.is_truncated() || n < wanted;
-            let entries = &dist.entries()[..n];
-            let known: f64 = bends(entries).sum();
-            let rest: f64 = if is_all { 0.0 } else { entries[n - 2..].iter().map(|e| exp(e.x)).sum() };
-            if known + rest <= straight {
+            let weights = &dist.weights()[..n];
+            bends.extend(weights);
+            let rest = if is_all { 0.0 } else { weights[n - 2] + weights[n - 1] };
+            if bends.sum + rest <= straight {
                 return Some((self.z * (dist.support() - 2) as f64) as usize);
             }
-            if known > straight {
-                let (first, last) = (self.end(entries, known), self.end(entries, known + rest));
+            if bends.sum > straight {
+                let [first, last] = [bends.sum, bends.sum + rest].map(|sum| bends.above(self.z * sum, weights));
                 if first == last && (is_all || first.is_some()) {
                     return first;
                 }
@@ -93,15 +84,53 @@ impl TailFree {
     }
 }
 
-/// How the curve of the weights bends: its second differences, without their signs.
-fn bends(entries: &[Entry]) -> impl Iterator<Item = f64> {
-    let mut weights = entries.iter().map(|e| exp(e.x));
-    let (mut a, mut b) = (weights.next().unwrap_or(0.0), weights.next().unwrap_or(0.0));
-    weights.map(move |c| {
-        let bend = (a - 2.0 * b + c).abs();
-        (a, b) = (b, c);
-        bend
-    })
+/// How the curve of the weights bends, summed from the first one on: its second differences, without their signs.
+struct Bends {
+    len: usize,
+    sum: f64,
+    /// The sum before every `stride`-th.
+    marks: [f64; MARKS],
+    stride: usize,
+}
+
+/// A mark for every 512th of the largest vocabularies.
+const MARKS: usize = 512;
+
+impl Bends {
+    /// For up to this many weights.
+    fn new(most: usize) -> Self {
+        Self { len: 0, sum: 0.0, marks: [0.0; MARKS], stride: most.div_ceil(MARKS).max(1) }
+    }
+
+    /// Adds those of the weights that have joined.
+    fn extend(&mut self, weights: &[f64]) {
+        let end = weights.len() - 2;
+        while self.len < end {
+            if self.len.is_multiple_of(self.stride) {
+                self.marks[self.len / self.stride] = self.sum;
+            }
+            let next = end.min((self.len / self.stride + 1) * self.stride);
+            self.sum = weights[self.len..next + 2].windows(3).fold(self.sum, |sum, three| sum + bend(three));
+            self.len = next;
+        }
+    }
+
+    /// The first with which their sum is above this.
+    fn above(&self, target: f64, weights: &[f64]) -> Option<usize> {
+        let marks = &self.marks[..self.len.div_ceil(self.stride)];
+        let first = self.stride * (marks.partition_point(|&before| before <= target) - 1);
+        let mut sum = marks[first / self.stride];
+        let passed = weights[first..self.len + 2].windows(3).position(|three| {
+            sum += bend(three);
+            sum > target
+        });
+        passed.map(|at| first + at)
+    }
+}
+
+/// How three weights bend.
+fn bend(three: &[f64]) -> f64 {
+    (three[0] - 2.0 * three[1] + three[2]).abs()
 }
 
 impl Stage for TailFree {
