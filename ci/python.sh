@@ -57,6 +57,8 @@ lint() {
     echo "== python: lints"
     "$venv/bin/ruff" check --quiet "$binding"
     "$venv/bin/ruff" format --quiet --check "$binding"
+    "$venv/bin/ruff" check --quiet "$root/benches" "$root/examples"
+    "$venv/bin/ruff" format --quiet --check "$root/benches" "$root/examples"
     echo "== python: types"
     (cd "$binding" && "$venv/bin/mypy" --no-error-summary src agreement)
     # The installed package as a user's type checker sees it.

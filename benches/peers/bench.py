@@ -32,7 +32,7 @@ TITLES = {
     "typical": "temperature, typical 0.95",
 }
 #: Draws of the check; how many may be of tokens that single precision puts on the other side of a threshold; and the
-#: probabilities of the most likely tokens whose frequency is compared: the first alone, and up to half and so on of all.
+#: probabilities of the most likely tokens whose frequency is compared: the first alone, up to half, and so on of all.
 DRAWS, OUTSIDE, MASSES = 400, 4, (0.0, 0.5, 0.8)
 
 

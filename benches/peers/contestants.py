@@ -8,8 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import bregman
 import numpy as np
+
+import bregman
 from bregman._library import ffi, lib
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def transformers_warpers(work: str, rows: Rows) -> Call | None:
 
 
 def vllm_ops(work: str, rows: Rows) -> Call | None:
-    """vLLM's sampler of the CPU: its top-k and top-p, and its draw, for a batch of one."""
+    """The sampler of vLLM for the CPU: its top-k and top-p, and its draw, for a batch of one."""
     import torch
     import vllm._custom_ops  # noqa: F401 - loads the kernels
     from vllm.v1.sample.ops.topk_topp_sampler import TopKTopPSampler

@@ -2,7 +2,7 @@
 
 A request is its sampler: the state has the tokens so far, and everything that the next ones depend on. A sampler is an
 ordinary argument and result of an actor's method, because it pickles by its state. Any actor can continue from the last
-saved sampler, and the text equals that of a run without moves and kills, for chains that learn from their draws as well.
+saved sampler, and the text equals that of a run without moves and kills, for chains that learn from their draws too.
 
 Runs on one machine: three actors, each with the model in models/. usage: move_requests.py
 """
@@ -19,7 +19,7 @@ import bregman
 
 # Ray listens on the machine's outer address otherwise, even where a cluster is one machine. Read when it is imported.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-import ray  # noqa: E402
+import ray
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = [str(ROOT / "examples" / "decisions"), str(ROOT / "examples" / "ray")]
@@ -142,6 +142,7 @@ def compare(chains: list[str], rounds: int = 6, n: int = 8) -> list[tuple[str, s
 
 
 def main() -> int:
+    """Moves the requests of all chains and prints what came of it."""
     start()
     lines = compare(CHAINS)
     for chain, text, same in lines:
