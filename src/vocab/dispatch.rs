@@ -6,7 +6,7 @@ use super::kernels::curve::Curve;
 use super::kernels::deviation::{CentredSums, Centring};
 use super::kernels::exponential::ExpParams;
 use super::kernels::format::{Bf16, Candidates, F16, F32};
-use super::kernels::lanes::Vector;
+use super::kernels::lanes::{LANES, Vector};
 use super::kernels::maxima::{Extent, Maxima};
 use super::kernels::nearness::Level;
 use super::kernels::noise::NoiseMatch;
@@ -16,7 +16,7 @@ use super::kernels::rounded::{Grid, Positions, RoundedSum};
 use super::kernels::run::{NoMask, PackedMask, Run, TypedRun, with_typed_run};
 use super::kernels::sums::SumsExtra;
 use super::kernels::words::NoiseWords;
-use super::kernels::{self as kernel};
+use super::kernels::{self as kernel, ROWS};
 use super::levels::{self as level};
 use crate::error::{Error, Result};
 use crate::logits::Candidate;
@@ -39,7 +39,7 @@ pub(crate) struct Kernels {
     pub(crate) centred_sums: fn(Run<'_>, Centring) -> CentredSums,
     pub(crate) reshape: fn(Run<'_>, Curve, f32, &mut [f32]),
     pub(crate) total: fn(&[Vector]) -> f64,
-    pub(crate) column_weight: fn(&Vector, ExpParams) -> f64,
+    pub(crate) column_weights: fn(&[Vector; ROWS], &[ExpParams; LANES], &mut Vector),
     pub(crate) blocks_at_least: fn(&[Vector], &[Vector], f32, &mut Vec<u32>),
     pub(crate) lanes_at_least: fn(&[Vector], f32) -> u64,
     pub(crate) prefix_sum: fn(&[f32], &[f32], &[f32], f32) -> PrefixSum,
@@ -77,7 +77,7 @@ macro_rules! kernels {
             ],
             [
                 total(blocks: &[Vector]) -> f64,
-                column_weight(logits: &Vector, params: ExpParams) -> f64,
+                column_weights(logits: &[Vector; ROWS], params: &[ExpParams; LANES], out: &mut Vector) -> (),
                 blocks_at_least(maxima: &[Vector], columns: &[Vector], low: f32, blocks: &mut Vec<u32>) -> (),
                 lanes_at_least(maxima: &[Vector], low: f32) -> u64,
                 prefix_sum(logits: &[f32], weights: &[f32], tops: &[f32], low: f32) -> PrefixSum,

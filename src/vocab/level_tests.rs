@@ -115,6 +115,12 @@ fn kernels_over_a_row_have_the_same_bits_on_every_level() {
                                 .map(|tops| (k.prefix_sum)(&row[..whole], &weights[..whole], tops, low));
                             assert_eq!(plain, skipping, "groups below {low} have no part in the sum");
                         }
+                        let mut columns_of_weights = vec![];
+                        for block in row.as_chunks().0.as_chunks().0 {
+                            let mut out = [0.0; LANES];
+                            (k.column_weights)(block, &[params; LANES], &mut out);
+                            columns_of_weights.extend(out.map(f32::to_bits));
+                        }
                         let centred = (k.centred_sums)(run, Centring { centre: -0.7, factor: 0.25 });
                         let numbers = [(k.total)(&sums), centred.sum, centred.squares, prefix.weight];
                         let numbers = numbers.map(f64::to_bits);
@@ -127,7 +133,7 @@ fn kernels_over_a_row_have_the_same_bits_on_every_level() {
                         let weights: Vec<u32> = weights.iter().map(|w| w.to_bits()).collect();
                         let lanes = [bits(&maxima), bits(&sums), bits(&columns)];
                         let collected = (tokens, compressed, starts);
-                        (found, extents, lanes, weights, collected, blocks_at_least, numbers, counts)
+                        (found, extents, lanes, weights, collected, blocks_at_least, numbers, counts, columns_of_weights)
                     };
                     assert_eq!(all(level), all(scalar()), "{:?}, {} logits, {format}", level.level, row.len());
                 }

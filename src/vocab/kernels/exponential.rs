@@ -12,7 +12,7 @@
 //! [`ExpParams::unit`]. Its error is at most 1.54 ulp, and 3e-10 on average. With the rounding of log2(e)/T and of t a
 //! weight is accurate to 1.54 ulp + |t| * 2^-23, which is enough for the mass of a tail.
 
-use super::lanes::Lanes;
+use super::lanes::{LANES, Lanes};
 
 /// 2^23: t is an integer count of units of 2^-23.
 const ONE: f32 = 8_388_608.0;
@@ -119,6 +119,13 @@ impl<L: Lanes> ExpKernel<L> {
             *lanes = L::splat(c);
         }
         Self { c: L::splat(params.c), offset: L::splat(params.offset), polynomial }
+    }
+
+    /// For other parameters in each lane.
+    #[inline(always)]
+    pub(crate) fn of_lanes(params: &[ExpParams; LANES]) -> Self {
+        let (c, offset) = (params.map(|params| params.c), params.map(|params| params.offset));
+        Self { c: L::load(&c), offset: L::load(&offset), ..Self::new(ExpParams::NONE) }
     }
 
     /// The weights.

@@ -19,7 +19,7 @@ pub(crate) trait Lanes: Copy {
     /// The result of a comparison, one bit a lane.
     type Mask: Copy;
     /// A sum in f64 for each lane.
-    type Sums;
+    type Sums: Copy;
     /// The same registers as 32-bit integers.
     type Words: Words;
     type IdCheck: IdCheck;
@@ -175,6 +175,9 @@ pub(crate) trait Lanes: Copy {
 
     fn zero_sums() -> Self::Sums;
     fn add_to(self, sums: &mut Self::Sums);
+    fn add_sums(a: Self::Sums, b: Self::Sums) -> Self::Sums;
+    /// Each lane's sum rounded to f32.
+    fn round_sums(sums: Self::Sums) -> Self;
     /// The lanes' sums added by halves: the same tree on every instruction set.
     fn reduce_sums(sums: Self::Sums) -> f64;
 }

@@ -59,7 +59,7 @@ pub(crate) use noise::{noise_words, search_noise};
 pub(crate) use prefix::{prefix_sum, tops, weigh};
 pub(crate) use rounded::{halfway, rounded_sum};
 pub(crate) use sums::{sums, total};
-pub(crate) use weights::{column_weight, weights};
+pub(crate) use weights::{column_weights, weights};
 
 use lanes::LANES;
 

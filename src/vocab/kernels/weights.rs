@@ -25,11 +25,23 @@ pub(crate) fn weights<L: Lanes, F: Format, M: Mask>(run: TypedRun<'_, F, M>, par
     });
 }
 
-/// The total weight of one column of a block: sixteen tokens.
+/// The total weights of sixteen columns of blocks, each with its own parameters: `logits[v][i]` is token `v` of column `i`.
+/// The weights of a column are added by halves.
 #[inline(always)]
-pub(crate) fn column_weight<L: Lanes>(logits: &Vector, params: ExpParams) -> f64 {
-    let (p, power) = ExpKernel::<L>::new(params).factors(L::load(logits));
-    let mut sum = L::zero_sums();
-    p.mul(power).add_to(&mut sum);
-    -L::reduce_sums(sum)
+pub(crate) fn column_weights<L: Lanes>(logits: &[Vector; ROWS], params: &[ExpParams; LANES], out: &mut Vector) {
+    let exp = ExpKernel::<L>::of_lanes(params);
+    let mut sums = [L::zero_sums(); ROWS];
+    for (sum, logits) in sums.iter_mut().zip(logits) {
+        let (p, power) = exp.factors(L::load(logits));
+        p.mul(power).add_to(sum);
+    }
+    let mut half = ROWS / 2;
+    while half > 0 {
+        for v in 0..half {
+            sums[v] = L::add_sums(sums[v], sums[v + half]);
+        }
+        half /= 2;
+    }
+    // The product of the factors is negative.
+    L::splat(0.0).sub(L::round_sums(sums[0])).store(out);
 }

@@ -258,6 +258,22 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn add_sums(a: Self::Sums, b: Self::Sums) -> Self::Sums {
+        simd!(std::array::from_fn(|i| _mm256_add_pd(a[i], b[i])))
+    }
+
+    #[inline(always)]
+    fn round_sums(sums: Self::Sums) -> Self {
+        simd!({
+            let (low, high) = (_mm256_cvtpd_ps(sums[0]), _mm256_cvtpd_ps(sums[2]));
+            Self(
+                _mm256_insertf128_ps(_mm256_castps128_ps256(low), _mm256_cvtpd_ps(sums[1]), 1),
+                _mm256_insertf128_ps(_mm256_castps128_ps256(high), _mm256_cvtpd_ps(sums[3]), 1),
+            )
+        })
+    }
+
+    #[inline(always)]
     fn reduce_sums(sums: Self::Sums) -> f64 {
         simd!({
             let four = _mm256_add_pd(_mm256_add_pd(sums[0], sums[2]), _mm256_add_pd(sums[1], sums[3]));

@@ -246,6 +246,19 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn add_sums(a: Self::Sums, b: Self::Sums) -> Self::Sums {
+        simd!([_mm512_add_pd(a[0], b[0]), _mm512_add_pd(a[1], b[1])])
+    }
+
+    #[inline(always)]
+    fn round_sums(sums: Self::Sums) -> Self {
+        simd!({
+            let (low, high) = (_mm512_cvtpd_ps(sums[0]), _mm512_cvtpd_ps(sums[1]));
+            Self(_mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1))
+        })
+    }
+
+    #[inline(always)]
     fn reduce_sums(sums: Self::Sums) -> f64 {
         simd!({
             let eight = _mm512_add_pd(sums[0], sums[1]);

@@ -128,6 +128,16 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
+    fn add_sums(a: SumArray, b: SumArray) -> SumArray {
+        std::array::from_fn(|i| a[i] + b[i])
+    }
+
+    #[inline(always)]
+    fn round_sums(sums: SumArray) -> Self {
+        Self::load(&sums.map(|sum| sum as f32))
+    }
+
+    #[inline(always)]
     fn reduce_sums(sums: SumArray) -> f64 {
         sum_by_halves(sums)
     }

@@ -5,6 +5,7 @@
 //! logits are so large that t would lose its fraction (`exponential.rs`) takes a second pass, with its maximum
 //! subtracted.
 
+mod columns;
 mod edited;
 
 use super::kernels::BLOCK;
@@ -20,6 +21,7 @@ use crate::error::Result;
 use crate::logits::Row;
 use crate::math::exp;
 use crate::memory::make_room;
+use columns::{Columns, by_columns};
 use edited::Edits;
 use std::ops::Range;
 
@@ -196,49 +198,40 @@ impl Vocabulary<'_> {
         let Sums { lanes, tiles, shift, saved, excluded, marks, .. } = &mut self.scratch.sums;
         excluded.clear();
         excluded.extend(tokens);
-        // The weight of a lane without any token, in the last tile that had one.
-        let mut empty = (usize::MAX, 0.0);
+        let mut columns = Columns::new();
         let mut sum_again = |block: usize, lane: usize, without: u16| {
             if saved.last().is_none_or(|&(last, _)| last != block) {
                 saved.push((block, lanes[block]));
             }
-            let tile = block / TILE_BLOCKS;
-            let weight = |column| (kernels.column_weight)(column, tiles[tile].params) as f32;
-            lanes[block][lane] = if without == u16::MAX {
-                if empty.0 != tile {
-                    empty = (tile, weight(&[f32::NEG_INFINITY; LANES]));
-                }
-                empty.1
-            } else {
-                let mut column = row.column(block, lane);
-                column.iter_mut().for_each(|l| *l -= *shift);
-                let mut left = without;
-                while left != 0 {
-                    column[left.trailing_zeros() as usize] = f32::NEG_INFINITY;
-                    left &= left - 1;
-                }
-                weight(&column)
-            };
+            if without == u16::MAX {
+                lanes[block][lane] = 0.0;
+                return;
+            }
+            let logits = row.column(block, lane);
+            columns.add((block, lane), tiles[block / TILE_BLOCKS].params, |v| {
+                if without & 1 << v != 0 { f32::NEG_INFINITY } else { logits[v] - *shift }
+            });
+            if columns.is_full() {
+                columns.sum(kernels, lanes);
+            }
         };
         if excluded.len() < MANY_EXCLUDED {
             // Groups the tokens of one lane of a block.
-            excluded.sort_unstable_by_key(|&token| place(token));
-            for tokens in excluded.chunk_by(|&a, &b| place(a) == place(b)) {
-                let (block, lane) = place(tokens[0]);
-                sum_again(
-                    block,
-                    lane,
-                    tokens.iter().fold(0, |bits, &token| bits | 1 << (token as usize % BLOCK / LANES)),
-                );
+            excluded.iter_mut().for_each(|token| *token = by_columns(*token));
+            excluded.sort_unstable();
+            for tokens in excluded.chunk_by(|a, b| a / LANES as u32 == b / LANES as u32) {
+                let (block, lane) = place(by_columns(tokens[0]));
+                sum_again(block, lane, tokens.iter().fold(0, |bits, token| bits | 1 << (token % LANES as u32)));
             }
-            return;
-        }
-        mark(excluded, marks, row.blocks());
-        for (block, words) in marks.as_chunks().0.iter().enumerate() {
-            for (lane, without) in by_lane(words).into_iter().enumerate().filter(|&(_, without)| without != 0) {
-                sum_again(block, lane, without);
+        } else {
+            mark(excluded, marks, row.blocks());
+            for (block, words) in marks.as_chunks().0.iter().enumerate() {
+                for (lane, without) in by_lane(words).into_iter().enumerate().filter(|&(_, without)| without != 0) {
+                    sum_again(block, lane, without);
+                }
             }
         }
+        columns.sum(kernels, lanes);
     }
 
     /// The sum of `exp((l - max) * scale) * (l - max)` over the row.
