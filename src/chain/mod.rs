@@ -102,7 +102,7 @@ impl Chain {
     /// it, and again after a change of its logits.
     pub(crate) fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {
         for (at, stage) in &self.stages {
-            if let Some(pass) = stage.first_pass() {
+            if let Some(pass) = stage.first_pass_after(context.learnt) {
                 dist.read(pass)?;
             }
             context.stage = *at;

@@ -109,6 +109,10 @@ impl Control {
     }
 }
 
+/// From this limit on most rows keep all tokens: of most models' rows the exponent is less than 2.8, and 2^(48 / 2.8) is
+/// 144 000 tokens.
+const KEEPS_ALL: f64 = 48.0;
+
 struct V1Stage {
     control: Control,
     m: usize,
@@ -142,6 +146,11 @@ impl V1Stage {
 impl Stage for V1Stage {
     fn first_pass(&self) -> Option<FirstPass> {
         Some(FirstPass::Maxima)
+    }
+
+    fn first_pass_after(&self, learnt: Learnt) -> Option<FirstPass> {
+        // The draw from all tokens needs their total.
+        Some(if learnt.level >= KEEPS_ALL { FirstPass::TotalAndMin } else { FirstPass::Maxima })
     }
 
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()> {

@@ -70,6 +70,12 @@ pub(crate) trait Stage: Send + Sync {
     /// pass slower. `tests/definitions/row_reads.rs` counts the passes of every stage.
     fn first_pass(&self) -> Option<FirstPass>;
 
+    /// The same, once it is known what the drawing stage has learnt.
+    fn first_pass_after(&self, learnt: Learnt) -> Option<FirstPass> {
+        let _ = learnt;
+        self.first_pass()
+    }
+
     /// Changes the distribution; takes no token and consumes no randomness that a drawing stage uses.
     fn transform(&self, dist: &mut Distribution<'_>, context: &mut Context<'_>) -> Result<()>;
 
