@@ -20,6 +20,11 @@ pub(crate) enum SumsExtra {
     Squares,
 }
 
+/// A block's logits, aligned as the widest registers are. With a variable like this the compiler aligns the whole stack
+/// frame, so that the registers that it saves there do not lie across cache lines.
+#[repr(align(64))]
+struct Aligned([Vector; ROWS]);
+
 /// The square of a weight, which may be 2^106, would overflow.
 pub(crate) const SQUARES_UNIT: f32 = 7.888_609e-31; // 2^-100
 
@@ -66,12 +71,12 @@ fn sums_with<L: Lanes, F: Format, M: Mask, const MIN: bool, const MOMENT: bool, 
     let (mut ordered, mut ids) = (L::all(), L::IdCheck::new(maxima.first_token()));
     let (mut largest, mut smallest) = (L::splat(f32::NEG_INFINITY), L::splat(f32::INFINITY));
     let (from, unit, mut extras) = (L::splat(from), L::splat(SQUARES_UNIT), L::zero_sums());
-    let mut floats = [[0.0; LANES]; ROWS];
+    let mut floats = Aligned([[0.0; LANES]; ROWS]);
     for_each_block!(run, |b, block| {
         if F::STAGED {
             for v in groups::<F>() {
                 for v in v..v + UNROLL {
-                    run.vector_permuted::<L>(block, b, v).store(&mut floats[v]);
+                    run.vector_permuted::<L>(block, b, v).store(&mut floats.0[v]);
                     F::check_ids::<L>(&mut ids, &block[v]);
                 }
             }
@@ -81,7 +86,7 @@ fn sums_with<L: Lanes, F: Format, M: Mask, const MIN: bool, const MOMENT: bool, 
             let mut x = [L::splat(0.0); UNROLL];
             let mut weight = [(L::splat(0.0), L::splat(0.0)); UNROLL];
             for i in 0..UNROLL {
-                x[i] = if F::STAGED { L::load(&floats[v + i]) } else { run.vector_permuted::<L>(block, b, v + i) };
+                x[i] = if F::STAGED { L::load(&floats.0[v + i]) } else { run.vector_permuted::<L>(block, b, v + i) };
                 weight[i] = exp.factors(x[i]);
             }
             for i in 0..UNROLL {
