@@ -200,6 +200,13 @@ impl<'r> Head<'r> {
         self.scratch.entries.len()
     }
 
+    /// Extends the entries to every eligible token with a logit of at least `bound`; returns how many there are.
+    pub(crate) fn deepen_above(&mut self, bound: f32) -> usize {
+        self.fetch(bound.max(self.lowest));
+        self.take(self.scratch.pool.len());
+        self.scratch.entries.len()
+    }
+
     /// Extends the entries to every eligible token with a log-weight of at least `x`; returns how many those are.
     pub(crate) fn deepen_to(&mut self, x: f64) -> usize {
         let bound = self.logit_of(x);

@@ -115,6 +115,10 @@ fn kernels_over_a_row_have_the_same_bits_on_every_level() {
                                 .map(|tops| (k.prefix_sum)(&row[..whole], &weights[..whole], tops, low));
                             assert_eq!(plain, skipping, "groups below {low} have no part in the sum");
                         }
+                        let below = [-40.0, 9.0, 40.0].map(|low| {
+                            let below = (k.lanes_below)(&maxima, &sums, low);
+                            (below.weight.to_bits(), below.count)
+                        });
                         let mut columns_of_weights = vec![];
                         for block in row.as_chunks().0.as_chunks().0 {
                             let mut out = [0.0; LANES];
@@ -133,7 +137,8 @@ fn kernels_over_a_row_have_the_same_bits_on_every_level() {
                         let weights: Vec<u32> = weights.iter().map(|w| w.to_bits()).collect();
                         let lanes = [bits(&maxima), bits(&sums), bits(&columns)];
                         let collected = (tokens, compressed, starts);
-                        (found, extents, lanes, weights, collected, blocks_at_least, numbers, counts, columns_of_weights)
+                        let of_lanes = (below, columns_of_weights);
+                        (found, extents, lanes, weights, collected, blocks_at_least, numbers, counts, of_lanes)
                     };
                     assert_eq!(all(level), all(scalar()), "{:?}, {} logits, {format}", level.level, row.len());
                 }

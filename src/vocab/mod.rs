@@ -58,6 +58,7 @@ pub(crate) use nearest::{LogitRange, NearEnd, Window};
 pub(crate) use reads::take_logits_read;
 pub(crate) use row::BlockBuffer;
 pub(crate) use sample::PrefixEstimate;
+pub(crate) use select::Tail;
 pub(crate) use sums::TILE;
 
 use crate::error::{Error, Result};

@@ -3,9 +3,39 @@
 use super::kernels::collect::CollectRange;
 use super::kernels::lanes::{LANES, Vector};
 use super::{RankedToken, Scratch, Vocabulary};
+use crate::math::ln;
 
 /// Bisection steps for a bound.
 const STEPS: usize = 14;
+
+/// Steps for the bound of a tail; two are usual.
+const TAIL_STEPS: usize = 8;
+
+/// How many nats further down the tail of a model's distribution is smaller by a factor of e.
+const FIRST_RATE: f64 = 2.0;
+
+/// By how much the logarithm of the number of tokens grows a nat at least, as far as a bound goes by it.
+const LEAST_RATE: f64 = 0.5;
+
+/// The logarithm of the factor by which the estimate of a tail may be off.
+const TAIL_TOLERANCE: f64 = 0.06;
+
+/// So little further down than the start, in nats, or with so few lanes above it a bound need not be better.
+const NEAR: f64 = 0.25;
+const FEW_LANES: f64 = 48.0;
+
+/// So many times as many lanes as the estimate says are above a bound, and some more.
+const MORE: f64 = 1.25;
+const FEW_MORE: f64 = 8.0;
+
+/// The tokens after the most likely ones.
+#[derive(Clone, Copy)]
+pub(crate) struct Tail {
+    /// The last logit before them.
+    pub(crate) from: f32,
+    /// Their weight.
+    pub(crate) weight: f64,
+}
 
 impl Vocabulary<'_> {
     /// A logit that about `k` tokens are at or above: where to look for the k largest.
@@ -64,6 +94,47 @@ impl Vocabulary<'_> {
         low
     }
 
+    /// A logit below which the tokens probably weigh at most `rest`, less than those of a tail, which are all after the first
+    /// `known`. None if too many tokens are above it to tell.
+    ///
+    /// The lanes of blocks that have no token above a logit show how much weight the tokens below it have in a lane.
+    pub(crate) fn bound_for_tail(&mut self, tail: Tail, known: usize, rest: f64, scale: f64) -> Option<f32> {
+        let lanes = (self.scratch.maxima.len() * LANES) as f64;
+        let from = f64::from(tail.from);
+        // How much more than the rest it is, as a logarithm.
+        let excess = |weight: f64| ln(weight / rest);
+        let (mut above, mut below) = ((from, excess(tail.weight)), None);
+        let mut logit = from - FIRST_RATE * above.1 / scale;
+        for _ in 0..TAIL_STEPS {
+            if !(logit > f64::from(f32::MIN) && logit < above.0) {
+                return None;
+            }
+            let at = self.lanes_below(logit as f32, scale);
+            let with = at.count as f64;
+            if with > lanes / 2.0 {
+                return None;
+            }
+            let at = excess(at.weight * lanes / (lanes - with));
+            let is_near = (from - logit) * scale < NEAR || with <= FEW_LANES;
+            if at < TAIL_TOLERANCE && (at > -2.0 * TAIL_TOLERANCE || is_near) {
+                // At the rate at which the lanes became more so far.
+                let rate = (ln(with / known as f64) / (from - logit)).max(LEAST_RATE * scale);
+                return Some((logit - ln(MORE + FEW_MORE / with) / rate) as f32);
+            }
+            // By the line through the bracket's ends, or on from the two last points.
+            let slope = if at > 0.0 {
+                let so_far = (excess(tail.weight) - at).max(0.1) / (from - logit);
+                above = (logit, at);
+                below.map_or(so_far, |(low, below)| (at - below) / (logit - low))
+            } else {
+                below = Some((logit, at));
+                (above.1 - at) / (above.0 - logit)
+            };
+            logit = above.0 - above.1 / slope;
+        }
+        None
+    }
+
     /// A cheap lower bound of the number of tokens with `logit >= low`; 0 if that is clearly below `enough`.
     pub(crate) fn count_lower_bound(&self, low: f32, enough: usize) -> usize {
         let Scratch { maxima, columns, .. } = &*self.scratch;
@@ -84,5 +155,45 @@ impl Vocabulary<'_> {
         row.for_each_run_with(&scratch.blocks, &mut scratch.block, |first, run, blocks| {
             (kernels.collect)(run, CollectRange { blocks, first, low, high }, tokens);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logits::Row;
+    use crate::testing::Lcg;
+    use crate::vocab::{FirstPass, Scratch, kernels};
+
+    /// Rows whose tail falls as a power of the rank, in random order.
+    #[test]
+    fn bound_for_tail_leaves_about_the_rest_below() {
+        let mut random = Lcg::new(12);
+        for (vocab, exponent) in [(32_000, 1.5), (49_152, 1.4), (128_256, 1.6), (262_144, 1.3)] {
+            let mut logits: Vec<f32> = (1..=vocab).map(|rank| (-exponent * f64::from(rank).ln()) as f32).collect();
+            let sorted = logits.clone();
+            (1..logits.len()).for_each(|i| logits.swap(i, random.below(i + 1)));
+            let weights: Vec<f64> = sorted.iter().map(|&l| f64::from(l).exp()).collect();
+            let total: f64 = weights.iter().sum();
+            let mut scratch = Scratch::new();
+            let mut vocabulary = Vocabulary::new(Row::from_f32(&logits).unwrap(), kernels().unwrap(), &mut scratch);
+            vocabulary.read(FirstPass::Total, 1.0).unwrap();
+            for known in [16, 64] {
+                for (share, most) in [(0.75, 0.8), (0.85, 0.89), (0.9, 0.93)] {
+                    let known_weight: f64 = weights[..known].iter().sum();
+                    let (tail, rest) = (total - known_weight, total * (1.0 - share));
+                    if tail < 1.1 * rest {
+                        continue;
+                    }
+                    let start = Tail { from: sorted[known - 1], weight: tail };
+                    let Some(bound) = vocabulary.bound_for_tail(start, known, rest, 1.0) else {
+                        panic!("{vocab} {known} {share}");
+                    };
+                    let above = sorted.partition_point(|&logit| logit >= bound);
+                    let found = weights[..above].iter().sum::<f64>() / total;
+                    assert!((share..most).contains(&found), "{vocab} {known} {share}: {found}, {above} tokens");
+                }
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::ROWS;
 use super::format::Format;
 use super::lanes::{LANES, Lanes, Vector};
+use super::prefix::PrefixSum;
 use super::run::{Mask, TypedRun, for_each_block};
 
 /// The number of tokens with `logit >= low`.
@@ -26,6 +27,22 @@ pub(crate) fn lanes_at_least<L: Lanes>(maxima: &[Vector], low: f32) -> u64 {
         n += u64::from(L::bits(L::load(max).ge(low)).count_ones());
     }
     n
+}
+
+/// The weight of the lanes whose maximum is below `low`, and the number of the others.
+#[inline(always)]
+pub(crate) fn lanes_below<L: Lanes>(maxima: &[Vector], sums: &[Vector], low: f32) -> PrefixSum {
+    let (low, mut total, mut count) = (L::splat(low), L::zero_sums(), 0);
+    for (maxima, sums) in maxima.chunks(ROWS).zip(sums.chunks(ROWS)) {
+        let mut below = L::splat(0.0);
+        for (max, sum) in maxima.iter().zip(sums) {
+            let is_below = L::load(max).lt(low);
+            below = below.add(L::load(sum).keep(is_below));
+            count += LANES - L::bits(is_below).count_ones() as usize;
+        }
+        below.add_to(&mut total);
+    }
+    PrefixSum { weight: L::reduce_sums(total), count }
 }
 
 /// Appends the numbers of the blocks with a lane whose maximum is at least `low`. The columns are tested first: each

@@ -50,7 +50,7 @@ pub(crate) mod words;
 pub(crate) use candidates::{unpack_candidates, update_candidates};
 pub(crate) use collect::collect;
 pub(crate) use compress::compress;
-pub(crate) use count::{blocks_at_least, count, lanes_at_least};
+pub(crate) use count::{blocks_at_least, count, lanes_at_least, lanes_below};
 pub(crate) use curve::reshape;
 pub(crate) use deviation::centred_sums;
 pub(crate) use maxima::maxima;

@@ -16,7 +16,7 @@ use super::kernels::run::Run;
 use super::kernels::sums::{SQUARES_UNIT, SumsExtra};
 use super::reads::{Pass, count_read};
 use super::row::BlockBuffer;
-use super::{Scratch, Vocabulary};
+use super::{PrefixSum, Scratch, Vocabulary};
 use crate::error::Result;
 use crate::logits::Row;
 use crate::math::exp;
@@ -232,6 +232,19 @@ impl Vocabulary<'_> {
             }
         }
         columns.sum(kernels, lanes);
+    }
+
+    /// The weight of the lanes of blocks whose maximum is below `low`, and the number of the others.
+    pub(super) fn lanes_below(&mut self, low: f32, scale: f64) -> PrefixSum {
+        self.ensure_sums(scale);
+        let Scratch { maxima, sums, .. } = &*self.scratch;
+        let mut all = PrefixSum::default();
+        for (tile, (maxima, lanes)) in maxima.chunks(TILE_BLOCKS).zip(sums.lanes.chunks(TILE_BLOCKS)).enumerate() {
+            let below = (self.kernels.lanes_below)(maxima, lanes, low);
+            all.weight += below.weight * sums.factor(tile);
+            all.count += below.count;
+        }
+        PrefixSum { weight: all.weight * sums.unit, ..all }
     }
 
     /// The sum of `exp((l - max) * scale) * (l - max)` over the row.
