@@ -5,8 +5,8 @@
 //! logits are so large that t would lose its fraction (`exponential.rs`) takes a second pass, with its maximum
 //! subtracted.
 
-mod columns;
 mod edited;
+mod excluded;
 
 use super::kernels::BLOCK;
 use super::kernels::exponential::{ExpParams, TileScale, binary_scale, power};
@@ -21,15 +21,11 @@ use crate::error::Result;
 use crate::logits::Row;
 use crate::math::exp;
 use crate::memory::make_room;
-use columns::{Columns, by_columns};
 use edited::Edits;
 use std::ops::Range;
 
 /// Blocks in a tile, the part of a row that is weighted with one exponent.
 const TILE_BLOCKS: usize = 32;
-
-/// From so many excluded tokens on they are grouped by marks instead of a sort.
-const MANY_EXCLUDED: usize = 1024;
 
 /// Tokens in a tile.
 pub(crate) const TILE: usize = TILE_BLOCKS * BLOCK;
@@ -165,73 +161,6 @@ impl Vocabulary<'_> {
         self.ensure_sums(scale);
         let sums = &self.scratch.sums;
         (sums.totals().sum::<f64>() * sums.unit).max(1.0)
-    }
-
-    /// The sum of `exp((l - max) * scale)` over the tokens that are not among `excluded`.
-    ///
-    /// The total minus the head would have the rounding error of the total (docs/mathematics.md, 8). Instead each lane of
-    /// a block that has an excluded token, sixteen tokens, is summed again without it, and all other lanes are used as
-    /// they are: nothing cancels.
-    pub(crate) fn total_without(&mut self, excluded: impl Iterator<Item = u32>, scale: f64) -> f64 {
-        self.ensure_sums(scale);
-        self.exclude(excluded);
-        let (kernels, sums) = (self.kernels, &mut self.scratch.sums);
-        let mut total = 0.0;
-        let mut touched = sums.saved.iter().map(|&(block, _)| block / TILE_BLOCKS).peekable();
-        for (tile, lanes) in sums.lanes.chunks(TILE_BLOCKS).enumerate() {
-            let mut sum = sums.tiles[tile].total;
-            if touched.peek() == Some(&tile) {
-                sum = (kernels.total)(lanes);
-                while touched.next_if_eq(&tile).is_some() {}
-            }
-            total += sum * sums.factor(tile);
-        }
-        for (block, lanes) in sums.saved.drain(..) {
-            sums.lanes[block] = lanes;
-        }
-        total * sums.unit
-    }
-
-    /// Sums the lanes of some tokens again without the tokens, and saves the original lanes.
-    fn exclude(&mut self, tokens: impl Iterator<Item = u32>) {
-        let (row, kernels) = (&self.row, self.kernels);
-        let Sums { lanes, tiles, shift, saved, excluded, marks, .. } = &mut self.scratch.sums;
-        excluded.clear();
-        excluded.extend(tokens);
-        let mut columns = Columns::new();
-        let mut sum_again = |block: usize, lane: usize, without: u16| {
-            if saved.last().is_none_or(|&(last, _)| last != block) {
-                saved.push((block, lanes[block]));
-            }
-            if without == u16::MAX {
-                lanes[block][lane] = 0.0;
-                return;
-            }
-            let logits = row.column(block, lane);
-            columns.add((block, lane), tiles[block / TILE_BLOCKS].params, |v| {
-                if without & 1 << v != 0 { f32::NEG_INFINITY } else { logits[v] - *shift }
-            });
-            if columns.is_full() {
-                columns.sum(kernels, lanes);
-            }
-        };
-        if excluded.len() < MANY_EXCLUDED {
-            // Groups the tokens of one lane of a block.
-            excluded.iter_mut().for_each(|token| *token = by_columns(*token));
-            excluded.sort_unstable();
-            for tokens in excluded.chunk_by(|a, b| a / LANES as u32 == b / LANES as u32) {
-                let (block, lane) = place(by_columns(tokens[0]));
-                sum_again(block, lane, tokens.iter().fold(0, |bits, token| bits | 1 << (token % LANES as u32)));
-            }
-        } else {
-            mark(excluded, marks, row.blocks());
-            for (block, words) in marks.as_chunks().0.iter().enumerate() {
-                for (lane, without) in by_lane(words).into_iter().enumerate().filter(|&(_, without)| without != 0) {
-                    sum_again(block, lane, without);
-                }
-            }
-        }
-        columns.sum(kernels, lanes);
     }
 
     /// The weight of the lanes of blocks whose maximum is below `low`, and the number of the others.
@@ -472,40 +401,6 @@ fn blocks_of(row: &Row<'_>, tile: usize) -> Range<usize> {
     tile * TILE_BLOCKS..((tile + 1) * TILE_BLOCKS).min(row.blocks())
 }
 
-/// The block and the lane of a token.
-fn place(token: u32) -> (usize, usize) {
-    (token as usize / BLOCK, token as usize % LANES)
-}
-
-/// Sets a bit for each token.
-fn mark(tokens: &[u32], marks: &mut Vec<u32>, blocks: usize) {
-    marks.clear();
-    marks.resize(blocks * BLOCK / 32, 0);
-    // Neighbours often follow each other: their word is written once.
-    let (mut at, mut word) = (0, 0);
-    for &token in tokens {
-        if token as usize / 32 != at {
-            marks[at] |= word;
-            (at, word) = (token as usize / 32, 0);
-        }
-        word |= 1 << (token % 32);
-    }
-    marks[at] |= word;
-}
-
-/// The bits of a block's tokens, lane by lane.
-fn by_lane(words: &[u32; BLOCK / 32]) -> [u16; LANES] {
-    const { assert!(BLOCK == LANES * 16 && LANES == 16) };
-    let mut lanes = [0; LANES];
-    for row in 0..BLOCK / LANES {
-        let bits = (words[row / 2] >> (16 * (row % 2))) as u16;
-        for (lane, of_lane) in lanes.iter_mut().enumerate() {
-            *of_lane |= if bits & 1 << lane != 0 { 1 << row } else { 0 };
-        }
-    }
-    lanes
-}
-
 /// The first part at which the running sum exceeds the target, and the sum before it. If rounding puts the target at the
 /// total, the last positive part.
 fn find_in_cumulative(parts: impl Iterator<Item = f64>, target: f64) -> (usize, f64) {
@@ -518,30 +413,4 @@ fn find_in_cumulative(parts: impl Iterator<Item = f64>, target: f64) -> (usize, 
         }
     }
     (found, before)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::Lcg;
-
-    #[test]
-    fn marks_group_tokens_by_lane() {
-        let (mut random, mut marks) = (Lcg::new(5), vec![]);
-        for vocab in [1, BLOCK, 5 * BLOCK + 3, 20_000] {
-            for share in [0.01, 0.5, 1.0] {
-                let mut tokens: Vec<u32> = (0..vocab as u32).filter(|_| random.unit() < share).collect();
-                let mut expected = vec![[0u16; LANES]; vocab.div_ceil(BLOCK)];
-                for &token in &tokens {
-                    let (block, lane) = place(token);
-                    expected[block][lane] |= 1 << (token as usize % BLOCK / LANES);
-                }
-                // In any order.
-                tokens.sort_unstable_by_key(|token| token % 7);
-                mark(&tokens, &mut marks, expected.len());
-                let found: Vec<_> = marks.as_chunks().0.iter().map(by_lane).collect();
-                assert_eq!(found, expected);
-            }
-        }
-    }
 }
