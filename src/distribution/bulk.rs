@@ -3,7 +3,7 @@
 
 use super::{Distribution, Drawn, LOWEST_LOG_WEIGHT, Least, Support, Ties};
 use crate::math::exp;
-use crate::vocab::{PrefixEstimate, PrefixSum, RankedToken};
+use crate::vocab::{BulkDraw, PrefixEstimate, PrefixSum, RankedToken};
 
 /// From so many tokens on a distribution is kept as a bulk.
 pub(in crate::distribution) const MANY: usize = 512;
@@ -11,7 +11,7 @@ pub(in crate::distribution) const MANY: usize = 512;
 /// The tokens of the vocabulary's bulk that were kept.
 #[derive(Clone, Copy)]
 pub(super) struct BulkPrefix {
-    /// The last of them; its index is its place in the bulk.
+    /// The last of them; its index is the largest possible if none that ties with it was dropped.
     last: RankedToken,
     above: PrefixSum,
 }
@@ -51,33 +51,18 @@ impl Distribution<'_> {
 
     /// The same, and all ties for the last.
     fn keep_bulk_down_to(&mut self, logit: f32) {
-        self.keep_bulk(RankedToken::new(u32::MAX, logit), self.head.vocab().bulk_at_least(logit));
+        let above = self.head.vocab_mut().bulk_at_least(logit);
+        self.keep_bulk(RankedToken::new(u32::MAX, logit), above);
     }
 
     /// Keeps the `k` largest as a bulk, or all there are. False, and nothing changed, if there are no weights.
     pub(super) fn keep_bulk_largest(&mut self, k: usize, ties: Ties) -> bool {
         let (lowest, scale) = (self.head.lowest(), self.scale());
         let vocab = self.head.vocab_mut();
-        let mut attempt = 0;
-        let (floor, count) = loop {
-            let floor = vocab.bound_for_rank(k, attempt).max(lowest);
-            match vocab.gather_logits(floor) {
-                count if count < k && floor > lowest => attempt += 1,
-                count => break (floor, count),
-            }
-        };
-        if count <= k {
-            let Some(all) = vocab.reweigh_bulk(scale) else { return false };
-            self.keep_bulk(RankedToken::new(u32::MAX, floor), all);
-            return true;
-        }
-        if !vocab.weigh_bulk(scale) {
-            return false;
-        }
-        let end = vocab.end_of_largest(k, floor, scale);
+        let Some(end) = vocab.bulk_of_largest(k, lowest, scale) else { return false };
         match ties {
-            Ties::Exact => self.keep_bulk(end.last, end.above),
-            Ties::Keep => self.keep_bulk_down_to(end.last.logit()),
+            Ties::Keep if end.next.is_some() => self.keep_bulk_down_to(end.last.logit()),
+            _ => self.keep_bulk(end.last, end.above),
         }
         true
     }
@@ -88,7 +73,7 @@ impl Distribution<'_> {
         if vocab.count_lower_bound(floor, MANY) < MANY {
             return false;
         }
-        let Some(all) = vocab.gather(floor, scale) else { return false };
+        let Some(all) = vocab.begin_bulk_above(floor, scale) else { return false };
         self.keep_bulk(RankedToken::new(u32::MAX, floor), all);
         true
     }
@@ -137,7 +122,7 @@ impl Distribution<'_> {
         let Support::Bulk { prefix: BulkPrefix { last, above }, first_scale } = self.support else { return false };
         let vocab = self.head.vocab_mut();
         let x = (f64::from(last.logit()) - f64::from(vocab.max())) * scale;
-        if x < LOWEST_LOG_WEIGHT || vocab.reweigh_bulk(scale).is_none() {
+        if x < LOWEST_LOG_WEIGHT || !vocab.rescale_bulk(scale) {
             return false;
         }
         let larger = vocab.bulk_at_least(last.logit().next_up());
@@ -149,18 +134,31 @@ impl Distribution<'_> {
     }
 
     /// [`Distribution::draw`] from a bulk: the order is the descending one, as it is of a list.
-    pub(super) fn draw_from_bulk(&mut self, BulkPrefix { last, above }: BulkPrefix, u: f64) -> Drawn {
-        let scale = self.scale();
+    pub(super) fn draw_from_bulk(&mut self, prefix: BulkPrefix, u: f64) -> Drawn {
+        let BulkPrefix { last, above } = prefix;
         // Below the total, however it is rounded: some token is always drawn.
         let target = (u * above.weight).min(above.weight.next_down());
+        match self.head.vocab_mut().draw_from_bulk((last, above), target) {
+            Some(BulkDraw { index, rank, logit }) => {
+                Drawn { index, rank, p: exp(self.head.log_weight(logit)) / above.weight }
+            }
+            None => self.draw_from_lists(prefix, target),
+        }
+    }
+
+    fn draw_from_lists(&mut self, BulkPrefix { last, above }: BulkPrefix, target: f64) -> Drawn {
+        let scale = self.scale();
         let is_below = |_, with: PrefixSum| with.weight <= target;
         let vocab = self.head.vocab_mut();
         vocab.expect_high_sums();
         let end = vocab.end_of_prefix((last, above), scale, target, is_below);
         // Weights are f64 near the end and f32 elsewhere; a target between the two selects the last token.
-        let (hit, rank) = end.next.map_or((end.last, above.count - 1), |next| (next, end.above.count));
-        let index = vocab.bulk_token(hit.index());
-        Drawn { index, rank, p: exp(self.head.log_weight(hit.logit())) / above.weight }
+        let (mut hit, rank) = end.next.map_or((end.last, above.count - 1), |next| (next, end.above.count));
+        if hit.index() == u32::MAX {
+            // No token is among those that the search came down to.
+            hit = vocab.last_listed(last).unwrap_or(hit);
+        }
+        Drawn { index: hit.index(), rank, p: exp(self.head.log_weight(hit.logit())) / above.weight }
     }
 }
 
@@ -181,7 +179,13 @@ mod tests {
 
     /// Rows whose heads are long: flat, sloping, with many ties, with a spike, a few values, all equal, large.
     fn rows() -> Vec<Vec<f32>> {
-        let n = 20_011;
+        rows_of(20_011)
+    }
+
+    /// So many tokens that most of them are not listed.
+    const LARGE: usize = 80_021;
+
+    fn rows_of(n: usize) -> Vec<Vec<f32>> {
         let shapes: [fn(usize, f64) -> f64; 8] = [
             |_, u| 3.0 * u,
             |_, u| 6.0 * u.powi(3) - 900.0,
@@ -230,9 +234,10 @@ mod tests {
 
     #[test]
     fn keep_largest_equals_a_full_sort() {
-        for row in rows() {
+        let cases = rows().into_iter().map(|row| (row, &[513, 1000, 6000, 20_000, 50_000][..]));
+        for (row, sizes) in cases.chain(rows_of(LARGE).into_iter().map(|row| (row, &[45_000, 79_000][..]))) {
             let all = sorted(&row, 1.0);
-            for k in [513, 1000, 6000, 20_000, 50_000] {
+            for &k in sizes {
                 for ties in [Ties::Exact, Ties::Keep] {
                     let mut expected: Vec<u32> = all.iter().take(k).map(|e| e.0).collect();
                     if ties == Ties::Keep {
@@ -257,7 +262,7 @@ mod tests {
 
     #[test]
     fn threshold_keeps_tokens_at_or_above_it() {
-        for row in rows() {
+        for row in rows().into_iter().chain(rows_of(LARGE)) {
             for x in [-0.7, -1.3, -30.0] {
                 let expected: Vec<u32> = sorted(&row, 1.0).iter().filter(|e| e.1.ln() >= x).map(|e| e.0).collect();
                 for kept in with_distribution(&row, 1.0, |dist| {
@@ -317,6 +322,39 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn draw_that_few_passes_decide_equals_that_from_lists() {
+        let (mut certain, mut all) = (0, 0);
+        // Flat rows, and one with a head that has half the weight.
+        let long_head = noise(LARGE, 7).into_iter().map(|u| (-4.0 * (u + 1e-5).ln()) as f32).collect();
+        for row in rows_of(LARGE).into_iter().chain([long_head]) {
+            for (k, later, u) in [(700, 1.0, 9), (50_000, 1.0, 2), (70_000, 0.7, 3), (90_000, 1.0, 5)] {
+                let found = with_distribution(&row, 1.0, |dist| {
+                    dist.keep_largest(k, Ties::Exact);
+                    dist.scale_by(later);
+                    let Support::Bulk { prefix, .. } = dist.support else { panic!("{k} tokens are a bulk") };
+                    let mut targets = noise(28, u);
+                    targets.extend([0.0, 1e-9, 0.999_999_9, 1.0]);
+                    targets.iter_mut().for_each(|target| *target = (*target * prefix.above.weight).next_down());
+                    // First those without lists, which stay once they are made.
+                    let draw = |dist: &mut Distribution<'_>, target| {
+                        dist.head.vocab_mut().draw_from_bulk((prefix.last, prefix.above), target)
+                    };
+                    let drawn: Vec<_> = targets.iter().map(|&target| draw(dist, target)).collect();
+                    for (drawn, target) in drawn.iter().zip(targets) {
+                        let Drawn { index, rank, .. } = dist.draw_from_lists(prefix, target);
+                        assert!(drawn.is_none_or(|drawn| (drawn.index, drawn.rank) == (index, rank)), "{target}");
+                    }
+                    drawn.iter().flatten().count()
+                });
+                certain += found[0];
+                all += 32;
+                assert!(found.iter().all(|n| *n == found[0]), "all levels agree");
+            }
+        }
+        assert!(certain > all / 4, "{certain} of {all}");
     }
 
     /// Also where no token stands exactly at the floor.

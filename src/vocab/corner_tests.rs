@@ -82,7 +82,7 @@ fn compressed(k: &Kernels, run: Run<'_>) -> Vec<f32> {
     let blocks: Vec<u32> = (0..run.blocks() as u32).collect();
     let (mut out, mut starts) = (vec![0.0; run.blocks() * BLOCK + LANES], vec![]);
     let range = CollectRange { blocks: &blocks, first: 0, low: LOW, high: f32::INFINITY };
-    let len = (k.compress)(run, range, &mut out, 0, &mut starts);
+    let len = (k.compress)(run, range, &mut out, 0, &mut starts).len;
     out.truncate(len);
     out
 }

@@ -2,6 +2,7 @@
 
 use super::kernels::candidates::CandidateUpdate;
 use super::kernels::collect::CollectRange;
+use super::kernels::compress::{Compressed, Gathering};
 use super::kernels::curve::Curve;
 use super::kernels::deviation::{CentredSums, Centring};
 use super::kernels::exponential::ExpParams;
@@ -34,7 +35,8 @@ pub(crate) struct Kernels {
     pub(crate) sums: fn(Run<'_>, ExpParams, SumsExtra, Maxima<'_>, &mut [Vector]) -> Extent,
     pub(crate) weights: fn(Run<'_>, ExpParams, &mut [f32]),
     pub(crate) collect: fn(Run<'_>, CollectRange<'_>, &mut Vec<RankedToken>),
-    pub(crate) compress: fn(Run<'_>, CollectRange<'_>, &mut [f32], usize, &mut Vec<u32>) -> usize,
+    pub(crate) compress: fn(Run<'_>, CollectRange<'_>, &mut [f32], usize, &mut Vec<u32>) -> Compressed,
+    pub(crate) gather: fn(Run<'_>, CollectRange<'_>, &mut Gathering<'_>, &mut Vec<u32>),
     pub(crate) count: fn(Run<'_>, f32) -> u64,
     pub(crate) centred_sums: fn(Run<'_>, Centring) -> CentredSums,
     pub(crate) reshape: fn(Run<'_>, Curve, f32, &mut [f32]),
@@ -44,7 +46,7 @@ pub(crate) struct Kernels {
     pub(crate) lanes_at_least: fn(&[Vector], f32) -> u64,
     pub(crate) lanes_below: fn(&[Vector], &[Vector], f32) -> PrefixSum,
     pub(crate) prefix_sum: fn(&[f32], &[f32], &[f32], f32) -> PrefixSum,
-    pub(crate) weigh: fn(&[f32], ExpParams, &mut [f32]) -> f64,
+    pub(crate) weigh: fn(&[f32], ExpParams, f32, &mut [f32], &mut Vec<Vector>),
     pub(crate) tops: fn(&[f32], &mut Vec<f32>),
     pub(crate) nearness: fn(&[f32], Level, &mut [f32]),
     pub(crate) largest_near: fn(&[f32], &[f32], f32) -> f32,
@@ -71,7 +73,8 @@ macro_rules! kernels {
                 sums(run, params: ExpParams, extra: SumsExtra, maxima: Maxima<'_>, sums: &mut [Vector]) -> Extent,
                 weights(run, params: ExpParams, out: &mut [f32]) -> (),
                 collect(run, range: CollectRange<'_>, tokens: &mut Vec<RankedToken>) -> (),
-                compress(run, range: CollectRange<'_>, out: &mut [f32], len: usize, starts: &mut Vec<u32>) -> usize,
+                compress(run, range: CollectRange<'_>, out: &mut [f32], len: usize, starts: &mut Vec<u32>) -> Compressed,
+                gather(run, range: CollectRange<'_>, list: &mut Gathering<'_>, starts: &mut Vec<u32>) -> (),
                 count(run, low: f32) -> u64,
                 centred_sums(run, centring: Centring) -> CentredSums,
                 reshape(run, curve: Curve, lowest: f32, out: &mut [f32]) -> ()
@@ -83,7 +86,7 @@ macro_rules! kernels {
                 lanes_at_least(maxima: &[Vector], low: f32) -> u64,
                 lanes_below(maxima: &[Vector], sums: &[Vector], low: f32) -> PrefixSum,
                 prefix_sum(logits: &[f32], weights: &[f32], tops: &[f32], low: f32) -> PrefixSum,
-                weigh(logits: &[f32], params: ExpParams, out: &mut [f32]) -> f64,
+                weigh(logits: &[f32], params: ExpParams, least: f32, out: &mut [f32], sums: &mut Vec<Vector>) -> (),
                 tops(logits: &[f32], out: &mut Vec<f32>) -> (),
                 nearness(logits: &[f32], level: Level, out: &mut [f32]) -> (),
                 largest_near(logits: &[f32], nearness: &[f32], low: f32) -> f32,

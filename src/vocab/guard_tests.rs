@@ -118,7 +118,7 @@ fn answers(k: &Kernels, run: Run<'_>, to: &mut Outputs, place: Place) -> impl Pa
 
     let [first, second] = &mut to.floats;
     let compressed = first.put(&vec![0.0; blocks * BLOCK + LANES], place);
-    let kept = (k.compress)(run, range, compressed, 0, &mut starts);
+    let kept = (k.compress)(run, range, compressed, 0, &mut starts).len;
     let compressed = bits(&compressed[..kept]);
     let weights = first.put(&vec![7.0; n], place);
     (k.weights)(run, params, weights);

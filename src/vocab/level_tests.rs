@@ -4,6 +4,7 @@ use super::dispatch::{Kernels, levels};
 use super::kernels::BLOCK;
 use super::kernels::candidates::{CandidateUpdate, LogitChange, ProbabilityScale};
 use super::kernels::collect::CollectRange;
+use super::kernels::compress::Compressed;
 use super::kernels::curve::{AdaptivePCurve, Curve, SmoothingCurve};
 use super::kernels::deviation::Centring;
 use super::kernels::exponential::{ExpParams, TileScale, binary_scale};
@@ -97,18 +98,27 @@ fn kernels_over_a_row_have_the_same_bits_on_every_level() {
                         (k.blocks_at_least)(&maxima, &columns, 9.0, &mut blocks_at_least);
                         let mut compressed = vec![0.0; numbers.len() * BLOCK + LANES];
                         let mut starts = vec![];
-                        let mut len = 0;
+                        let (mut len, mut above) = (0, 0);
                         for (low, high) in [(9.0, f32::INFINITY), (-3.0, 5.0)] {
                             let range = CollectRange { blocks: &numbers, first: 5, low, high };
-                            len = (k.compress)(run, range, &mut compressed, len, &mut starts);
+                            Compressed { len, above } = (k.compress)(run, range, &mut compressed, len, &mut starts);
                         }
+                        assert_eq!(above as u64, (k.count)(run, 5.0));
                         let compressed: Vec<u32> = compressed[..len].iter().map(|x| x.to_bits()).collect();
                         let prefix = (k.prefix_sum)(&row, &weights, &[], -3.0);
                         let (mut tops, whole) = (vec![], row.len() / CHUNK * CHUNK);
                         let mut weighed = vec![0.0; whole];
-                        let total = (k.weigh)(&row[..whole], params, &mut weighed);
-                        let sum = (k.prefix_sum)(&row[..whole], &weighed, &[], f32::MIN);
-                        assert_eq!(total.to_bits(), sum.weight.to_bits(), "the sum of all weights");
+                        for least in [f32::NEG_INFINITY, -3.0, 9.0, 15.9] {
+                            // With weights that are stored, and without.
+                            let outs = if least == f32::NEG_INFINITY { vec![whole, 0] } else { vec![0] };
+                            for stored in outs {
+                                let mut groups = Vec::new();
+                                let out = &mut weighed[..stored];
+                                (k.weigh)(&row[..whole], params, least, out, &mut groups);
+                                let sum = (k.prefix_sum)(&row[..whole], &weighed, &[], least);
+                                assert_eq!((k.total)(&groups).to_bits(), sum.weight.to_bits(), "weights from {least}");
+                            }
+                        }
                         (k.tops)(&row[..whole], &mut tops);
                         for low in [-3.0, 9.0, 15.9, 40.0] {
                             let [plain, skipping] = [&[], &tops[..]]

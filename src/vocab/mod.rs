@@ -12,6 +12,8 @@
 //! | `sums/` | sums of weights: totals, tails, the draw from the whole vocabulary |
 //! | `select.rs` | the largest tokens: bounds that certify a selection, and the collection above them |
 //! | `bulk.rs` | the tokens above a floor where they are too many to sort |
+//! | `largest.rs` | the end of the k largest of them |
+//! | `bulk_draw.rs` | a draw from them in descending order |
 //! | `weighted.rs` | a list of logits with their weights, and the search for the end of a prefix in it |
 //! | `nearest.rs` | the tokens nearest to a level where they are too many to sort |
 //! | `descent.rs` | a draw from them in descending order |
@@ -23,6 +25,7 @@
 //! Files import downwards only: kernels and levels, then `dispatch.rs` and `row.rs`, then the others.
 
 mod bulk;
+mod bulk_draw;
 #[cfg(test)]
 mod corner_tests;
 mod curve;
@@ -32,6 +35,7 @@ mod dispatch;
 #[cfg(all(test, target_os = "linux"))]
 mod guard_tests;
 mod kernels;
+mod largest;
 #[cfg(test)]
 mod level_tests;
 mod levels;
@@ -44,6 +48,7 @@ mod select;
 mod sums;
 mod weighted;
 
+pub(crate) use bulk_draw::BulkDraw;
 pub(crate) use dispatch::{Kernels, by_name, kernels, levels};
 pub(crate) use kernels::BLOCK;
 pub(crate) use kernels::candidates::{CandidateUpdate, LogitChange, ProbabilityScale};

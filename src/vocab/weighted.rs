@@ -2,8 +2,9 @@
 
 use super::dispatch::Kernels;
 use super::kernels::collect::CollectRange;
+use super::kernels::compress::{Compressed, Gathering};
 use super::kernels::exponential::{ExpParams, binary_scale};
-use super::kernels::lanes::LANES;
+use super::kernels::lanes::{LANES, Vector};
 use super::kernels::nearness::Level;
 use super::kernels::prefix::{CHUNK, GROUP, PrefixSum};
 use super::kernels::ranked::RankedToken;
@@ -32,8 +33,9 @@ pub(super) struct WeightedLogits {
     pub(super) len: usize,
     /// The factor from weights to exp((l - max) * scale).
     unit: f64,
-    /// The sum of the weights.
+    /// The sum of the weights, and those of each lane of each group.
     total: f64,
+    sums: Vec<Vector>,
     /// The largest logit of each group of tokens; empty if it was not found.
     tops: Vec<f32>,
 }
@@ -72,6 +74,7 @@ impl WeightedLogits {
             let (logits, weights) = (zeros(room)?, zeros(room)?);
             (self.logits, self.weights) = (logits, weights);
         }
+        make_room(&mut self.sums, room.div_ceil(GROUP))?;
         make_room(&mut self.tops, room.div_ceil(GROUP))
     }
 
@@ -79,6 +82,45 @@ impl WeightedLogits {
     pub(super) fn become_unweighted(&mut self, len: usize) {
         self.len = len;
         self.tops.clear();
+        self.sums.clear();
+    }
+
+    /// Appends the logits of some blocks with `range.low <= logit < range.high`, for which there is room; the number of
+    /// tokens above these.
+    pub(super) fn append(
+        &mut self,
+        kernels: &Kernels,
+        run: Run<'_>,
+        range: CollectRange<'_>,
+        starts: &mut Vec<u32>,
+    ) -> usize {
+        let Compressed { len, above } = (kernels.compress)(run, range, &mut self.logits, self.len, starts);
+        self.len = len;
+        above
+    }
+
+    /// Becomes the list that `fill` makes, with weights if it `stores` them; the sum of those of at least `least`.
+    pub(super) fn fill(
+        &mut self,
+        kernels: &Kernels,
+        (params, unit): (ExpParams, f64),
+        (least, stores): (f32, bool),
+        fill: impl FnOnce(&mut Gathering<'_>),
+    ) -> f64 {
+        let mut list = Gathering::new(params, &mut self.logits, &mut self.sums);
+        list.least = least;
+        if stores {
+            list.weights = &mut self.weights;
+        }
+        fill(&mut list);
+        let (weighed, len) = (list.weighed, list.len);
+        self.tops.clear();
+        (self.len, self.unit) = (len, unit);
+        let padded = self.pad().len();
+        let rest = if stores { &mut self.weights[weighed..padded] } else { &mut [] };
+        (kernels.weigh)(&self.logits[weighed..padded], params, least, rest, &mut self.sums);
+        self.total = (kernels.total)(&self.sums);
+        self.total * unit
     }
 
     /// The logits in whole chunks.
@@ -88,16 +130,14 @@ impl WeightedLogits {
 
     /// Pads the last chunk and computes all weights at a scale; false if the logits are too large for that.
     pub(super) fn compute_weights(&mut self, kernels: &Kernels, max: f32, scale: f64) -> bool {
-        let Some((params, unit)) = params(max, scale) else { return false };
-        let padded = self.pad().len();
-        self.tops.clear();
-        self.total = (kernels.weigh)(&self.logits[..padded], params, &mut self.weights[..padded]);
-        self.unit = unit;
+        let Some(params) = params(max, scale) else { return false };
+        let len = self.len;
+        self.fill(kernels, params, (f32::NEG_INFINITY, true), |list| list.len = len);
         true
     }
 
     /// Pads the last chunk; the logits in whole chunks.
-    fn pad(&mut self) -> &[f32] {
+    pub(super) fn pad(&mut self) -> &[f32] {
         let padded = self.len.next_multiple_of(CHUNK);
         self.logits[self.len..padded].fill(f32::NEG_INFINITY);
         &self.logits[..padded]
@@ -128,9 +168,34 @@ impl WeightedLogits {
         self.weights[place..self.len].iter().map(|&weight| f64::from(weight)).sum::<f64>() * self.unit
     }
 
+    /// The sum of the squared weights of the tokens with `low <= logit < high`.
+    pub(super) fn squares(&self, low: f32, high: f32) -> f64 {
+        // A weight's square would overflow.
+        const UNIT: f32 = 8.673_617_4e-19; // 2^-60
+        let mut sums = [0.0; LANES];
+        let (logits, _) = self.padded().as_chunks::<LANES>();
+        for (logits, weights) in logits.iter().zip(self.weights.as_chunks::<LANES>().0) {
+            for i in 0..LANES {
+                let weight = if (logits[i] >= low) & (logits[i] < high) { weights[i] * UNIT } else { 0.0 };
+                sums[i] += weight * weight;
+            }
+        }
+        let unit = self.unit / f64::from(UNIT);
+        sums.into_iter().map(f64::from).sum::<f64>() * unit * unit
+    }
+
     /// Multiplies their weights, and none in the total.
     pub(super) fn scale_weights_from(&mut self, place: usize, factor: f64) {
         self.weights[place..self.len].iter_mut().for_each(|weight| *weight *= factor as f32);
+    }
+
+    /// Sorts the logits, the largest first, and forgets the weights; -0 becomes 0, with which it ties.
+    pub(super) fn sort(&mut self) -> &[f32] {
+        let logits = &mut self.logits[..self.len];
+        logits.iter_mut().for_each(|logit| *logit += 0.0);
+        logits.sort_unstable_by(|a, b| b.total_cmp(a));
+        self.become_unweighted(self.len);
+        &self.logits[..self.len]
     }
 
     /// Finds the groups' largest logits, so that sums above a high logit skip most groups. Until the next weights.
@@ -159,7 +224,8 @@ impl WeightedLogits {
         spare.clear();
         blocks.extend(0..run.blocks() as u32);
         let range = CollectRange { blocks, first: 0, low: b.low, high: b.high };
-        out.len = (kernels.compress)(run, range, &mut out.logits, 0, spare);
+        out.become_unweighted(0);
+        out.append(kernels, run, range, spare);
         out.pad();
     }
 
@@ -196,7 +262,9 @@ impl WeightedLogits {
         let Some((params, unit)) = params(level.max, level.scale) else { return false };
         (self.len, self.unit) = (tokens.len, unit);
         let logits = tokens.pad();
-        self.total = (kernels.weigh)(logits, params, &mut self.weights[..logits.len()]);
+        self.sums.clear();
+        (kernels.weigh)(logits, params, f32::NEG_INFINITY, &mut self.weights[..logits.len()], &mut self.sums);
+        self.total = (kernels.total)(&self.sums);
         (kernels.nearness)(logits, level, &mut self.logits);
         true
     }
@@ -209,7 +277,7 @@ impl WeightedLogits {
 }
 
 /// How weights are computed at a scale, and their unit; none if the logits are too large for that.
-fn params(max: f32, scale: f64) -> Option<(ExpParams, f64)> {
+pub(super) fn params(max: f32, scale: f64) -> Option<(ExpParams, f64)> {
     let c = binary_scale(scale);
     ExpParams::fits(max, c).then(|| (ExpParams::new(max, c), ExpParams::new(max, c).unit(max, c)))
 }

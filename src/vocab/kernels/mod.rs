@@ -18,7 +18,7 @@
 //! | `weights.rs` | the weight of each token |
 //! | `count.rs` | how many tokens, lanes or blocks are at or above a logit |
 //! | `collect.rs` | the tokens in a range of logits |
-//! | `compress.rs` | the logits in a range, without gaps |
+//! | `compress.rs` | the logits in a range, without gaps, and the sums of their weights |
 //! | `prefix.rs` | weight and number of the tokens above a logit |
 //! | `nearness.rs` | how near tokens are to a level |
 //! | `rounded.rs` | sums of rounded f64 weights, which are exact |
@@ -49,7 +49,7 @@ pub(crate) mod words;
 
 pub(crate) use candidates::{unpack_candidates, update_candidates};
 pub(crate) use collect::collect;
-pub(crate) use compress::compress;
+pub(crate) use compress::{compress, gather};
 pub(crate) use count::{blocks_at_least, count, lanes_at_least, lanes_below};
 pub(crate) use curve::reshape;
 pub(crate) use deviation::centred_sums;

@@ -1,7 +1,7 @@
 //! The weight and the number of the tokens at or above a logit.
 
 use super::exponential::{ExpKernel, ExpParams};
-use super::lanes::{LANES, Lanes};
+use super::lanes::{LANES, Lanes, Vector};
 use super::{ROWS, UNROLL};
 
 /// The tokens of a prefix of the descending order: their total weight and their number.
@@ -43,24 +43,54 @@ pub(crate) fn prefix_sum<L: Lanes>(logits: &[f32], weights: &[f32], tops: &[f32]
     PrefixSum { weight: L::reduce_sums(total), count }
 }
 
-/// Writes the weight of each token and returns the sum of [`prefix_sum`] over all of them. Both lists have whole chunks.
+/// Appends the sums of each lane of each group of the tokens with `logit >= least`; their total has the bits of
+/// [`prefix_sum`]. `out` gets the weight of each token, if it is not empty; then `least` must be -infinity. Both lists have
+/// whole chunks.
 #[inline(always)]
-pub(crate) fn weigh<L: Lanes>(logits: &[f32], params: ExpParams, out: &mut [f32]) -> f64 {
-    let (exp, mut total) = (ExpKernel::<L>::new(params), L::zero_sums());
+pub(crate) fn weigh<L: Lanes>(logits: &[f32], params: ExpParams, least: f32, out: &mut [f32], sums: &mut Vec<Vector>) {
+    // An instance each: the loop is bound by its number of instructions.
+    if !out.is_empty() {
+        weigh_with::<L, true, false>(logits, params, least, out, sums);
+    } else if least == f32::NEG_INFINITY {
+        weigh_with::<L, false, false>(logits, params, least, out, sums);
+    } else {
+        weigh_with::<L, false, true>(logits, params, least, out, sums);
+    }
+}
+
+#[inline(always)]
+fn weigh_with<L: Lanes, const STORES: bool, const BOUND: bool>(
+    logits: &[f32],
+    params: ExpParams,
+    least: f32,
+    out: &mut [f32],
+    sums: &mut Vec<Vector>,
+) {
+    let (exp, least) = (ExpKernel::<L>::new(params), L::splat(least));
     let logits = logits.as_chunks::<LANES>().0.as_chunks::<UNROLL>().0;
-    let out = out.as_chunks_mut::<LANES>().0.as_chunks_mut::<UNROLL>().0;
-    for (logits, out) in logits.chunks(ROWS / UNROLL).zip(out.chunks_mut(ROWS / UNROLL)) {
-        let mut sums = [L::splat(0.0); UNROLL];
-        for (logits, out) in logits.iter().zip(out) {
+    let mut out = out.as_chunks_mut::<LANES>().0.as_chunks_mut::<UNROLL>().0.iter_mut();
+    for logits in logits.chunks(ROWS / UNROLL) {
+        // Of negative weights, which spares a subtraction each.
+        let mut below = [L::splat(0.0); UNROLL];
+        for logits in logits {
+            let mut stored = if STORES { out.next() } else { None };
             for i in 0..UNROLL {
-                let weight = exp.weights(L::load(&logits[i]));
-                weight.store(&mut out[i]);
-                sums[i] = sums[i].add(weight);
+                let x = L::load(&logits[i]);
+                let (p, power) = exp.factors(x);
+                let mut product = p.mul(power);
+                if let Some(stored) = &mut stored {
+                    L::splat(0.0).sub(product).store(&mut stored[i]);
+                }
+                if BOUND {
+                    product = product.keep(x.ge(least));
+                }
+                below[i] = below[i].add(product);
             }
         }
-        sums[0].add(sums[1]).add(sums[2].add(sums[3])).add_to(&mut total);
+        let mut sum = [0.0; LANES];
+        L::splat(0.0).sub(below[0].add(below[1]).add(below[2].add(below[3]))).store(&mut sum);
+        sums.push(sum);
     }
-    L::reduce_sums(total)
 }
 
 /// Writes the largest logit of each group.
