@@ -357,6 +357,43 @@ mod tests {
         assert!(certain > all / 4, "{certain} of {all}");
     }
 
+    #[test]
+    fn bulk_of_a_row_whose_first_tokens_were_dropped_has_the_others_alone() {
+        // Whole blocks, in which no padding is banned.
+        let mut row: Vec<f32> = noise(80_128, 3).into_iter().map(|u| (3.0 * u) as f32).collect();
+        [(1000, 9.0), (70_000, 8.0), (5, 8.5)].into_iter().for_each(|(at, logit)| row[at] = logit);
+        let banned: Vec<f32> = row.iter().map(|&l| if l > 7.0 { f32::NEG_INFINITY } else { l }).collect();
+        let kept = |row: &[f32], dropped: usize| {
+            let of_level = |kernels| {
+                let mut scratch = DistributionScratch::new();
+                scratch.reserve_stages(1).unwrap();
+                let mut dist = Distribution::new(Row::from_f32(row).unwrap(), kernels, &mut scratch);
+                dist.read(FirstPass::TotalAndMin).unwrap();
+                if dropped > 0 {
+                    dist.deepen(dropped);
+                    dist.drop_first(dropped, |_| false).unwrap();
+                    dist.read(FirstPass::TotalAndMin).unwrap();
+                }
+                dist.keep_down_to(-30.0, Edge::Inside, ONE);
+                assert!(is_bulk(&dist));
+                let mut drawn = vec![];
+                for scale in [1.0, 1.0 / 3.0] {
+                    dist.scale_by(scale);
+                    let of_u = |dist: &mut Distribution<'_>, u| {
+                        let Drawn { index, rank, p } = dist.draw(u);
+                        (dist.support(), index, rank, p.to_bits())
+                    };
+                    drawn.extend([0.001, 0.1, 0.4, 0.77, 0.99].map(|u| of_u(&mut dist, u)));
+                }
+                drawn
+            };
+            levels().iter().map(|kernels| of_level(kernels)).collect::<Vec<_>>()
+        };
+        let (dropped, banned) = (kept(&row, 3), kept(&banned, 0));
+        assert_eq!(dropped[0][0].0, 80_125);
+        assert!(dropped == banned, "dropping tokens is banning them");
+    }
+
     /// Also where no token stands exactly at the floor.
     #[test]
     fn draw_at_u_1_is_within_the_support() {

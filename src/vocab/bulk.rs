@@ -73,7 +73,8 @@ impl Vocabulary<'_> {
     pub(super) fn begin_bulk(&mut self, floor: f32, scale: f64) -> Option<PrefixSum> {
         let Bulk { is_listed, floor: bulk_floor, scale: bulk_scale, .. } = &mut self.scratch.bulk;
         (*is_listed, *bulk_floor, *bulk_scale) = (false, floor, scale);
-        let (weight, count) = self.weigh_tokens(floor, f32::NEG_INFINITY, scale, self.min >= floor)?;
+        let has_all = self.min >= floor && self.scratch.sums.banned() == 0;
+        let (weight, count) = self.weigh_tokens(floor, f32::NEG_INFINITY, scale, has_all)?;
         Some(PrefixSum { weight, count })
     }
 

@@ -227,19 +227,21 @@ impl Vocabulary<'_> {
         listed.compress_into(kernels, &end, (blocks, halfway), last);
         last.sort();
         let (mut sum, mut rank) = (before.sum.weight + end.at_high.weight, before.sum.count + end.at_high.count);
-        // The groups of each list have their own errors. Both ways may have f64 weights for some of these, or for others that are around the end there.
+        // The groups of each list have their own errors. Both ways may have f64 weights where the other has f32 weights: of few
+        // tokens of any weight, and of those around the end.
         let lightest = self.log_weight_in_bulk(end.low);
         if lightest < LOWEST {
             return None;
         }
-        let around = (FEW + MOST_LAST) as f64 * exp(self.log_weight_in_bulk(end.high)) * weight_error(lightest);
+        let around = MOST_LAST as f64 * exp(self.log_weight_in_bulk(end.high));
         let (mut logit, mut ties) = (f32::INFINITY, 0);
         for at in 0..self.scratch.sample.len {
             let next = self.scratch.sample.logits[at];
             ties = if next == logit { ties + 1 } else { 0 };
             logit = next;
             let with = sum + exp(self.log_weight_in_bulk(logit));
-            let error = before.error.max(2.0 * GROUPED) * with + around;
+            let error =
+                before.error.max(2.0 * GROUPED) * with + weight_error(lightest) * (around + with.min(FEW as f64));
             if with - error > target {
                 let is_certain = sum + error <= target;
                 let index = if is_certain { self.nth_with_logit(ties, logit)? } else { return None };
