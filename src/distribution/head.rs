@@ -200,10 +200,12 @@ impl<'r> Head<'r> {
         self.scratch.entries.len()
     }
 
-    /// Extends the entries to every eligible token with a logit of at least `bound`; returns how many there are.
-    pub(crate) fn deepen_above(&mut self, bound: f32) -> usize {
+    /// Extends the entries to every eligible token with a logit of at least `bound`, or of these, so many as they are, to the
+    /// first `first(n)`; returns how many there are.
+    pub(crate) fn deepen_above(&mut self, bound: f32, first: impl FnOnce(usize) -> usize) -> usize {
         self.fetch(bound.max(self.lowest));
-        self.take(self.scratch.pool.len());
+        let have = self.scratch.entries.len();
+        self.take(first(have + self.scratch.pool.len()).saturating_sub(have));
         self.scratch.entries.len()
     }
 

@@ -78,7 +78,9 @@ impl Distribution<'_> {
             }
             edge = wanted.max(2 * k);
             if let Some(guess) = guess.filter(|_| is_guessed) {
-                known = self.head.deepen_above(guess);
+                // If they may turn out to be too many to sort, no more are sorted than decide that.
+                let is_open = estimates && foresees;
+                known = self.head.deepen_above(guess, |n| if is_open && n > 2 * MANY { edge } else { n });
             }
             // Fewer than are wanted may be enough, of a sparse row too.
             if known == k && self.deepen_if_listed(wanted) == k {

@@ -3,6 +3,7 @@
 use super::kernels::candidates::CandidateUpdate;
 use super::kernels::collect::CollectRange;
 use super::kernels::compress::{Compressed, Gathering};
+use super::kernels::count::LanesBelow;
 use super::kernels::curve::Curve;
 use super::kernels::deviation::{CentredSums, Centring};
 use super::kernels::exponential::ExpParams;
@@ -44,7 +45,7 @@ pub(crate) struct Kernels {
     pub(crate) column_weights: fn(&[Vector; ROWS], &[ExpParams; LANES], &mut Vector),
     pub(crate) blocks_at_least: fn(&[Vector], &[Vector], f32, &mut Vec<u32>),
     pub(crate) lanes_at_least: fn(&[Vector], f32) -> u64,
-    pub(crate) lanes_below: fn(&[Vector], &[Vector], f32) -> PrefixSum,
+    pub(crate) lanes_below: fn(&[Vector], &[Vector], f32) -> LanesBelow,
     pub(crate) prefix_sum: fn(&[f32], &[f32], &[f32], f32) -> PrefixSum,
     pub(crate) weigh: fn(&[f32], ExpParams, f32, &mut [f32], &mut Vec<Vector>),
     pub(crate) tops: fn(&[f32], &mut Vec<f32>),
@@ -84,7 +85,7 @@ macro_rules! kernels {
                 column_weights(logits: &[Vector; ROWS], params: &[ExpParams; LANES], out: &mut Vector) -> (),
                 blocks_at_least(maxima: &[Vector], columns: &[Vector], low: f32, blocks: &mut Vec<u32>) -> (),
                 lanes_at_least(maxima: &[Vector], low: f32) -> u64,
-                lanes_below(maxima: &[Vector], sums: &[Vector], low: f32) -> PrefixSum,
+                lanes_below(maxima: &[Vector], sums: &[Vector], low: f32) -> LanesBelow,
                 prefix_sum(logits: &[f32], weights: &[f32], tops: &[f32], low: f32) -> PrefixSum,
                 weigh(logits: &[f32], params: ExpParams, least: f32, out: &mut [f32], sums: &mut Vec<Vector>) -> (),
                 tops(logits: &[f32], out: &mut Vec<f32>) -> (),

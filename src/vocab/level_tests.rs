@@ -127,7 +127,7 @@ fn kernels_over_a_row_have_the_same_bits_on_every_level() {
                         }
                         let below = [-40.0, 9.0, 40.0].map(|low| {
                             let below = (k.lanes_below)(&maxima, &sums, low);
-                            (below.weight.to_bits(), below.count)
+                            (below.weight.to_bits(), below.others)
                         });
                         let mut columns_of_weights = vec![];
                         for block in row.as_chunks().0.as_chunks().0 {

@@ -146,7 +146,7 @@ pub(crate) struct Vocabulary<'r> {
     kernels: &'static Kernels,
     scratch: &'r mut Scratch,
     max: f32,
-    /// A lower bound of all logits; -infinity if the smallest was not computed.
+    /// A lower bound of all logits but those that `scratch.sums` knows as banned; -infinity if the smallest was not computed.
     min: f32,
     /// Whether every candidate read so far has its position as id.
     in_order: bool,

@@ -28,8 +28,8 @@ pub(crate) struct PrefixEstimate {
     pub(crate) tokens: usize,
     /// Whether they may be many.
     pub(crate) are_many: bool,
-    /// If they are: more than that with high probability, and a logit that they are above; none if the sample has too few
-    /// of them.
+    /// If they may: a number that they probably do not exceed, and a logit that they are above; none if the sample has too
+    /// few of them.
     pub(crate) bound: Option<(usize, f32)>,
 }
 

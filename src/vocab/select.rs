@@ -109,17 +109,17 @@ impl Vocabulary<'_> {
             if !(logit > f64::from(f32::MIN) && logit < above.0) {
                 return None;
             }
-            let at = self.lanes_below(logit as f32, scale);
-            let with = at.count as f64;
-            if with > lanes / 2.0 {
+            let lanes_below = self.lanes_below(logit as f32, scale);
+            let others = lanes_below.others as f64;
+            if others > lanes / 2.0 {
                 return None;
             }
-            let at = excess(at.weight * lanes / (lanes - with));
-            let is_near = (from - logit) * scale < NEAR || with <= FEW_LANES;
+            let at = excess(lanes_below.weight * lanes / (lanes - others));
+            let is_near = (from - logit) * scale < NEAR || others <= FEW_LANES;
             if at < TAIL_TOLERANCE && (at > -2.0 * TAIL_TOLERANCE || is_near) {
                 // At the rate at which the lanes became more so far.
-                let rate = (ln(with / known as f64) / (from - logit)).max(LEAST_RATE * scale);
-                return Some((logit - ln(MORE + FEW_MORE / with) / rate) as f32);
+                let rate = (ln(others / known as f64) / (from - logit)).max(LEAST_RATE * scale);
+                return Some((logit - ln(MORE + FEW_MORE / others) / rate) as f32);
             }
             // By the line through the bracket's ends, or on from the two last points.
             let slope = if at > 0.0 {

@@ -2,7 +2,6 @@
 
 use super::format::Format;
 use super::lanes::{LANES, Lanes, Vector};
-use super::prefix::PrefixSum;
 use super::run::{Mask, TypedRun, for_each_block};
 use super::{ROWS, UNROLL};
 
@@ -42,20 +41,29 @@ pub(crate) fn lanes_at_least<L: Lanes>(maxima: &[Vector], low: f32) -> u64 {
     L::reduce_sums(n) as u64
 }
 
-/// The weight of the lanes whose maximum is below `low`, and the number of the others.
+/// Lanes of blocks without a token at or above a logit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LanesBelow {
+    /// Their weight.
+    pub(crate) weight: f64,
+    /// The number of the other lanes.
+    pub(crate) others: usize,
+}
+
+/// The lanes whose maximum is below `low`.
 #[inline(always)]
-pub(crate) fn lanes_below<L: Lanes>(maxima: &[Vector], sums: &[Vector], low: f32) -> PrefixSum {
-    let (low, mut total, mut count) = (L::splat(low), L::zero_sums(), 0);
+pub(crate) fn lanes_below<L: Lanes>(maxima: &[Vector], sums: &[Vector], low: f32) -> LanesBelow {
+    let (low, mut total, mut others) = (L::splat(low), L::zero_sums(), 0);
     for (maxima, sums) in maxima.chunks(ROWS).zip(sums.chunks(ROWS)) {
         let mut below = L::splat(0.0);
         for (max, sum) in maxima.iter().zip(sums) {
             let is_below = L::load(max).lt(low);
             below = below.add(L::load(sum).keep(is_below));
-            count += LANES - L::bits(is_below).count_ones() as usize;
+            others += LANES - L::bits(is_below).count_ones() as usize;
         }
         below.add_to(&mut total);
     }
-    PrefixSum { weight: L::reduce_sums(total), count }
+    LanesBelow { weight: L::reduce_sums(total), others }
 }
 
 /// Appends the numbers of the blocks with a lane whose maximum is at least `low`. The columns are tested first: each

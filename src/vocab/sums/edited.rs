@@ -1,5 +1,5 @@
 //! Sums of a row that differs in a few tokens from the one that was summed before: only their blocks are read, and the tiles
-//! whose exponent came from one of them.
+//! that have another exponent now.
 
 use super::{Exponents, Sums, TILE_BLOCKS, TileSum, blocks_of};
 use crate::error::Result;
@@ -10,6 +10,9 @@ use crate::vocab::kernels::exponential::{ExpParams, binary_scale};
 use crate::vocab::kernels::lanes::{LANES, Vector};
 use crate::vocab::kernels::maxima::Extent;
 use crate::vocab::kernels::sums::SumsExtra;
+
+/// From more edited blocks on, each of which is a pass of its own, summing their tile is faster.
+const MOST_EDITED: usize = TILE_BLOCKS / 4;
 
 /// The edits since the row was summed.
 #[derive(Default)]
@@ -25,6 +28,11 @@ pub(super) struct Edits {
 }
 
 impl Edits {
+    /// The sums are now of the row as it is, or of no row.
+    pub(super) fn end(&mut self) {
+        self.summed_at = None;
+    }
+
     pub(super) fn clear(&mut self) {
         self.blocks.clear();
         (self.summed_at, self.banned, self.min) = (None, 0, f32::INFINITY);
@@ -43,8 +51,11 @@ impl<'r> Vocabulary<'r> {
         let edits = &mut self.scratch.sums.edits;
         edits.summed_at = self.summed_at.take();
         edits.blocks.clear();
+        // Both ascend: no search for each token.
+        let mut in_order = row.edits().iter();
         for &token in tokens {
-            match row.logit(token) {
+            let edit = in_order.find(|&&(edited, _)| edited == token);
+            match edit.map_or_else(|| row.logit(token), |&(_, logit)| logit) {
                 f32::NEG_INFINITY => edits.banned += 1,
                 logit => edits.min = edits.min.min(logit),
             }
@@ -92,7 +103,8 @@ impl<'r> Vocabulary<'r> {
         Ok(true)
     }
 
-    /// Sums the edited blocks of a tile again; none if another exponent follows those of the tiles before it.
+    /// Sums the edited blocks of a tile again; none if the whole tile has to be: if another exponent follows those of the
+    /// tiles before it, or if too many blocks were edited.
     fn patch_tile(
         &mut self,
         tile: usize,
@@ -101,7 +113,8 @@ impl<'r> Vocabulary<'r> {
         extra: SumsExtra,
     ) -> Option<TileSum> {
         let mut sum = self.scratch.sums.tiles[tile];
-        if !exponents.is_first() && exponents.foreseen(None) != sum.params {
+        let is_known_to_differ = !exponents.is_first() && exponents.foreseen(None) != sum.params;
+        if edited.len() > MOST_EDITED || is_known_to_differ && !edited.is_empty() {
             return None;
         }
         for block in edited.iter().map(|&block| block as usize) {

@@ -110,7 +110,7 @@ impl Columns {
         self.len += 1;
     }
 
-    /// Writes the sums to their places, and begins again.
+    /// Writes the sums to their places, and begins again. (Columns that were not added since have old logits.)
     fn sum(&mut self, kernels: &Kernels, lanes: &mut [Vector]) {
         let mut sums = [0.0; LANES];
         (kernels.column_weights)(&self.logits, &self.params, &mut sums);

@@ -9,6 +9,7 @@ mod edited;
 mod excluded;
 
 use super::kernels::BLOCK;
+use super::kernels::count::LanesBelow;
 use super::kernels::exponential::{ExpParams, TileScale, binary_scale, power};
 use super::kernels::lanes::{LANES, Vector};
 use super::kernels::maxima::{Extent, Maxima};
@@ -16,7 +17,7 @@ use super::kernels::run::Run;
 use super::kernels::sums::{SQUARES_UNIT, SumsExtra};
 use super::reads::{Pass, count_read};
 use super::row::BlockBuffer;
-use super::{PrefixSum, Scratch, Vocabulary};
+use super::{Scratch, Vocabulary};
 use crate::error::Result;
 use crate::logits::Row;
 use crate::math::exp;
@@ -164,16 +165,16 @@ impl Vocabulary<'_> {
     }
 
     /// The weight of the lanes of blocks whose maximum is below `low`, and the number of the others.
-    pub(super) fn lanes_below(&mut self, low: f32, scale: f64) -> PrefixSum {
+    pub(super) fn lanes_below(&mut self, low: f32, scale: f64) -> LanesBelow {
         self.ensure_sums(scale);
         let Scratch { maxima, sums, .. } = &*self.scratch;
-        let mut all = PrefixSum::default();
+        let mut all = LanesBelow::default();
         for (tile, (maxima, lanes)) in maxima.chunks(TILE_BLOCKS).zip(sums.lanes.chunks(TILE_BLOCKS)).enumerate() {
             let below = (self.kernels.lanes_below)(maxima, lanes, low);
             all.weight += below.weight * sums.factor(tile);
-            all.count += below.count;
+            all.others += below.others;
         }
-        PrefixSum { weight: all.weight * sums.unit, ..all }
+        LanesBelow { weight: all.weight * sums.unit, ..all }
     }
 
     /// The sum of `exp((l - max) * scale) * (l - max)` over the row.
@@ -265,6 +266,7 @@ impl Vocabulary<'_> {
     /// Computes maxima, sums and `extra` in one pass. (Where a moment is taken from is chosen for each tile.)
     pub(super) fn sum_at(&mut self, scale: f64, extra: SumsExtra) -> Result<()> {
         let c = binary_scale(scale);
+        self.scratch.sums.edits.end();
         self.scratch.sums.lanes.resize(self.row.blocks(), [0.0; LANES]);
         self.scratch.sums.tiles.clear();
         self.scratch.sums.extra = extra;
