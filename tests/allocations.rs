@@ -94,6 +94,27 @@ fn decode_allocates_nothing() {
     }
 }
 
+/// Supports of most of a large vocabulary, which are kept and drawn from in ways of their own.
+#[test]
+fn decode_of_large_supports_allocates_nothing() {
+    const LARGE: usize = 90_112;
+    let rows: Vec<_> = (0..6).map(|i| row(LARGE, i)).collect();
+    for chain in [
+        "top_k(60000) | draw",
+        "top_k(60000, ties=keep) | temperature(1.3) | draw",
+        "min_p(0.00001) | draw",
+        "top_a(0.0001) | gumbel",
+        "top_p(0.999) | draw",
+        "xtc(1, threshold=0.0001) | epsilon(0.000000001) | draw",
+        "mirostat_v2(20)",
+    ] {
+        let sampler = with_history(chain);
+        assert_none(&format!("decode, {chain}"), |i| {
+            assert_eq!(sampler.decode(&rows[i as usize % rows.len()]).status, BREGMAN_OK);
+        });
+    }
+}
+
 #[test]
 fn distribution_and_process_allocate_nothing() {
     for chain in CHAINS {

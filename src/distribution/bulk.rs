@@ -357,6 +357,57 @@ mod tests {
         assert!(certain > all / 4, "{certain} of {all}");
     }
 
+    /// At the borders between two tokens, as the lists draw them, and as near to them as rounding may matter.
+    #[test]
+    fn draw_near_a_border_equals_that_from_lists() {
+        let long_head: Vec<f32> = noise(LARGE, 7).into_iter().map(|u| (-4.0 * (u + 1e-5).ln()) as f32).collect();
+        let (mut certain, mut all) = (0, 0);
+        for row in rows_of(LARGE).into_iter().take(4).chain([long_head]) {
+            let with_bulk = |f: &dyn Fn(&mut Distribution<'_>, BulkPrefix) -> Vec<f64>| {
+                let found = with_distribution(&row, 1.0, |dist| {
+                    dist.keep_largest(60_000, Ties::Exact);
+                    dist.scale_by(0.8);
+                    let Support::Bulk { prefix, .. } = dist.support else { panic!("so many tokens are a bulk") };
+                    f(dist, prefix)
+                });
+                assert!(found.iter().all(|of_level| *of_level == found[0]), "all levels agree");
+                found.into_iter().next().unwrap()
+            };
+            let borders = with_bulk(&|dist, prefix| {
+                let border = |u: f64| {
+                    let (mut low, mut high) = (u * prefix.above.weight, prefix.above.weight);
+                    let rank = dist.draw_from_lists(prefix, low).rank;
+                    while high - low > 1e-14 * high {
+                        let middle = 0.5 * (low + high);
+                        *(if dist.draw_from_lists(prefix, middle).rank == rank { &mut low } else { &mut high }) =
+                            middle;
+                    }
+                    low
+                };
+                [1e-6, 1e-3, 0.02, 0.2, 0.5, 0.9].map(border).to_vec()
+            });
+            let targets: Vec<f64> = borders
+                .iter()
+                .flat_map(|border| {
+                    (18..30).flat_map(move |k| [1.0, -1.0].map(|s| border * (1.0 + s / f64::from(1 << k))))
+                })
+                .collect();
+            let drawn = with_bulk(&|dist, prefix| {
+                let vocab = dist.head.vocab_mut();
+                let drawn: Vec<_> =
+                    targets.iter().map(|&target| vocab.draw_from_bulk((prefix.last, prefix.above), target)).collect();
+                for (drawn, &target) in drawn.iter().zip(&targets) {
+                    let Drawn { index, rank, .. } = dist.draw_from_lists(prefix, target);
+                    assert!(drawn.is_none_or(|drawn| (drawn.index, drawn.rank) == (index, rank)), "{target}");
+                }
+                drawn.iter().flatten().map(|drawn| drawn.rank as f64).collect()
+            });
+            certain += drawn.len();
+            all += targets.len();
+        }
+        assert!(certain > all / 50 && certain < all, "{certain} of {all}");
+    }
+
     #[test]
     fn bulk_of_a_row_whose_first_tokens_were_dropped_has_the_others_alone() {
         // Whole blocks, in which no padding is banned.
