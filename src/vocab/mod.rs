@@ -93,6 +93,7 @@ pub(crate) struct Scratch {
     sums: Sums,
     bulk: Bulk,
     blocks: Vec<u32>,
+    /// A sample of the row, and the last few tokens of a draw from a bulk.
     sample: WeightedLogits,
     nearest: NearestScratch,
 }

@@ -72,7 +72,8 @@ enum Found {
     Uncertain,
 }
 
-/// The lists of a search and of what follows it.
+/// The lists of a search and of what follows it. `largest.rs` and `bulk_draw.rs`, which never run while a range is kept, list
+/// tokens around an end in `near`, and where their blocks begin in `halfway`.
 #[derive(Default)]
 pub(super) struct NearestScratch {
     /// How near the bulk's tokens are, and their f32 weights.
