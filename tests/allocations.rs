@@ -97,8 +97,8 @@ fn decode_allocates_nothing() {
 /// Supports of most of a large vocabulary, which are kept and drawn from in ways of their own.
 #[test]
 fn decode_of_large_supports_allocates_nothing() {
-    const LARGE: usize = 90_112;
-    let rows: Vec<_> = (0..6).map(|i| row(LARGE, i)).collect();
+    // Whole blocks, and not.
+    let rows: Vec<_> = [90_112, 90_001].into_iter().flat_map(|vocab| (0..3).map(move |i| row(vocab, i))).collect();
     for chain in [
         "top_k(60000) | draw",
         "top_k(60000, ties=keep) | temperature(1.3) | draw",
